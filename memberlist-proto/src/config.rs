@@ -14,6 +14,7 @@ use ipnet::IpNet;
 
 pub use self::differences::{AdvertiseForm, Differences};
 pub use self::limits::Limits;
+pub use self::presets::DEFAULT_PORT;
 pub use self::validate::ConfigError;
 use crate::node::NodeName;
 use crate::security::keyring::Key;

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::state::Accusation;
 use super::{Memberlist, Timer, next_tick};
 use crate::event::Event;
-use crate::members::MemberId;
+use crate::members::{MemberId, ProbeStep, ProbeTick};
 use crate::node::{Node, State};
 use crate::probes::{Awaiting, Fallback, Probe};
 use crate::time::Instant;
@@ -140,13 +140,18 @@ impl Memberlist {
     }
 
     fn probe_next(&mut self, now: Instant) {
-        let (me, free_wrap) = (self.me.id, self.config.differences.free_wrap);
-        self.reap_at_wrap(now);
-        let candidate = self.members.next_probe(&mut self.rng.probe_order, free_wrap, |id, record| {
-            id == me || !record.state().is_live()
-        });
-        if let Some(id) = candidate {
-            self.probe(now, id);
+        let me = self.me.id;
+        let mut tick = ProbeTick::new(!self.config.differences.free_wrap);
+        loop {
+            let step = self.members.next_probe(&mut tick, &mut self.rng.probe_order, |id, record| {
+                id == me || !record.state().is_live()
+            });
+            match step {
+                ProbeStep::Member(id) => return self.probe(now, id),
+                // As in Go: the dead are forgotten when the probe order wraps around.
+                ProbeStep::Wrapped => self.reap(now),
+                ProbeStep::Nobody => return,
+            }
         }
     }
 
@@ -333,18 +338,13 @@ impl Memberlist {
         self.config.gossip_to_the_dead_time.max(Duration::from_secs(1))
     }
 
-    /// The Go library forgets the dead when the probe order wraps around.
-    fn reap_at_wrap(&mut self, now: Instant) {
-        if self.members.probe_wraps() {
-            self.reap(now);
-        }
-    }
-
     fn reap(&mut self, now: Instant) {
         let (me, limit) = (self.me.id, self.config.gossip_to_the_dead_time);
-        let reaped = self.members.reap(|id, record| {
-            id != me && !record.state().is_live() && super::state::age(now, record.since()) > limit
+        // Its own record a node keeps, even after it has left.
+        let mine = self.members.record(me).identity().clone();
+        let reaped = self.members.reap(|record| {
+            !record.identity().ptr_eq(&mine) && super::state::age(now, record.since()) > limit
         });
-        self.counters.reaped += reaped as u64;
+        self.counters.reaped += reaped.len() as u64;
     }
 }

@@ -121,7 +121,7 @@ impl Memberlist {
         let reason = match ran_out {
             _ if left => Departure::Left,
             Some(suspicion) => Departure::Failed {
-                by: suspicion.accusers().cloned().collect(),
+                by: suspicion.accusers().to_vec(),
                 confirmations: suspicion.confirmations(),
             },
             None => Departure::Declared { by: NodeName::from(accusation.from) },
@@ -155,7 +155,7 @@ impl Memberlist {
         }
         let incarnation = self.me.incarnation.saturating_add(1).max(accused.saturating_add(1));
         self.me.incarnation = incarnation;
-        self.members.set_incarnation(self.me.id, incarnation);
+        self.raise_incarnation(self.me.id, incarnation);
         self.broadcast_myself(None, true);
         self.out.event(Event::Refuted { node: self.local(), by });
     }
@@ -164,7 +164,7 @@ impl Memberlist {
     pub(super) fn suspicion_expired(&mut self, now: Instant, id: MemberId) {
         let Some(suspect) = self.take_suspicion(id) else { return };
         let suspicion = suspect.suspicion;
-        if suspicion.needed() > 0 && suspicion.confirmations() < suspicion.needed() {
+        if suspicion.params().needed > 0 && suspicion.confirmations() < suspicion.params().needed {
             self.counters.suspicions_degraded += 1;
         }
         let record = self.members.record(id);
@@ -361,7 +361,7 @@ impl Memberlist {
             self.members.replace_identity(id, identity);
         }
         if old_state == State::Alive {
-            self.members.set_incarnation(id, alive.incarnation);
+            self.raise_incarnation(id, alive.incarnation);
         } else {
             self.members.set_state(id, State::Alive, alive.incarnation, now);
         }
@@ -416,8 +416,8 @@ impl Memberlist {
         self.keep_higher(id, accusation.incarnation);
         let Some(slot) = self.members.record(id).suspicion() else { return };
         let suspect = self.suspects.get_mut(slot);
-        let from = NodeName::from(accusation.from);
-        let Confirmation::New { deadline } = suspect.suspicion.confirm(&from, now) else {
+        let from = Name::new(accusation.from);
+        let Confirmation::New { deadline } = suspect.suspicion.confirm(now, from) else {
             self.counters.accusations_old += 1;
             return;
         };
@@ -433,21 +433,18 @@ impl Memberlist {
             && id != self.me.id
             && incarnation > self.members.record(id).incarnation()
         {
-            self.members.set_incarnation(id, incarnation);
+            self.raise_incarnation(id, incarnation);
         }
     }
 
     fn start_suspicion(&mut self, now: Instant, id: MemberId, by: NodeName) {
-        let suspicion = Suspicion::new(
-            now,
-            by,
-            SuspicionParams {
-                suspicion_mult: self.config.suspicion_mult,
-                suspicion_max_timeout_mult: self.config.suspicion_max_timeout_mult,
-                probe_interval: self.config.probe_interval,
-                members: self.members.len(),
-            },
+        let params = SuspicionParams::new(
+            self.config.suspicion_mult,
+            self.config.suspicion_max_timeout_mult,
+            self.members.len(),
+            self.config.probe_interval,
         );
+        let suspicion = Suspicion::new(now, by, params);
         let timer = self.timers.insert(suspicion.deadline().max(now), Timer::Suspicion(id));
         let slot = self.suspects.insert(Suspect { suspicion, timer });
         self.members.set_suspicion(id, Some(slot));
@@ -499,7 +496,7 @@ impl Memberlist {
             from: me.as_bytes(),
         };
         self.counters.told_dead += 1;
-        self.send_to_node(now, &identity, &message::Message::Suspect(accusation));
+        self.send_to_node(&identity, &message::Message::Suspect(accusation));
     }
 }
 

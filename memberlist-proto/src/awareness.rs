@@ -5,7 +5,7 @@ use core::time::Duration;
 /// Lifeguard's local health multiplier: 0 for a healthy node, up to a maximum for one that misses
 /// acks and nacks or is itself suspected. It lengthens the time that a probe may take.
 ///
-/// Source: `awareness.go`; Lifeguard §IV.A, "LHA-Probe".
+/// Source: `awareness.go`; Lifeguard, "Local Health Aware Probe".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awareness {
     score: u32,

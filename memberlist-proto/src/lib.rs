@@ -3,6 +3,8 @@
 extern crate alloc;
 
 pub mod awareness;
+pub mod broadcast;
+pub mod members;
 pub mod node;
 pub mod rng;
 pub mod suspicion;

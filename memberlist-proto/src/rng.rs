@@ -49,7 +49,7 @@ impl Randomness {
     }
 }
 
-/// A reproducible stream of random numbers (ChaCha8). `Debug` does not show its state.
+/// A reproducible stream of random numbers (`ChaCha8`). `Debug` does not show its state.
 #[derive(Clone)]
 pub struct Rng(ChaCha8Rng);
 
@@ -103,7 +103,7 @@ impl fmt::Debug for Rng {
 }
 
 /// A reproducible stream of AES-GCM nonces. They travel in the clear, so that the generator is the
-/// full ChaCha20: what was sent must not give away what follows.
+/// full `ChaCha20`: what was sent must not give away what follows.
 #[derive(Clone)]
 pub struct Nonces(ChaCha20Rng);
 
@@ -122,7 +122,7 @@ impl fmt::Debug for Nonces {
     }
 }
 
-/// The seed of one purpose: the ChaCha20 stream that the label names. Labels have independent
+/// The seed of one purpose: the `ChaCha20` stream that the label names. Labels have independent
 /// streams, so a new one changes no other.
 fn fork(seed: [u8; 32], label: [u8; 8]) -> [u8; 32] {
     let mut stream = ChaCha20Rng::from_seed(seed);

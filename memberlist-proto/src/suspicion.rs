@@ -37,7 +37,7 @@ impl SuspicionParams {
 /// A node's time to refute an accusation. It begins at the maximum and shrinks with every
 /// independent confirmation, down to the minimum: Lifeguard's dynamic suspicion timeout.
 ///
-/// Source: `suspicion.go`; Lifeguard §IV.B, "LHA-Suspicion".
+/// Source: `suspicion.go`; Lifeguard, "Local Health Aware Suspicion".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspicion {
     params: SuspicionParams,

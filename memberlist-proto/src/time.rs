@@ -81,14 +81,5 @@ pub fn push_pull_scale(interval: Duration, n: usize) -> Duration {
     interval.saturating_mul(doublings + 1)
 }
 
-/// How often a message is gossiped in a cluster of `n` nodes: `mult` times the number of decimal
-/// digits of `n` (0 for 0), in proportion to the rounds an epidemic needs to reach everybody.
-///
-/// Source: `retransmitLimit`. Saturates at `u32::MAX`.
-pub fn retransmit_limit(mult: u32, n: usize) -> u32 {
-    let digits = n.checked_ilog10().map_or(0, |log| log + 1);
-    mult.saturating_mul(digits)
-}
-
 #[cfg(test)]
 mod tests;

@@ -15,16 +15,31 @@ fn golden_first_draws() {
         &mut all.misc,
     ];
     let draws = streams.map(Rng::u64);
-    assert_eq!(draws, [0, 0, 0, 0]);
-    assert_eq!(all.nonces.nonce(), [0; 12]);
-    assert_eq!(all.nonces.nonce(), [0; 12]);
-    assert_eq!(Randomness::hash_key(SEED), [0; 16]);
-    let mut rng = Rng::from_seed(SEED);
-    assert_eq!((rng.u32(), rng.below(1_000), rng.index(7)), (0, 0, 0));
+    // Computed with an independent implementation of ChaCha.
+    let expected = [
+        14_430_420_084_039_287_795,
+        6_456_782_342_589_986_796,
+        5_804_362_675_881_854_242,
+        18_136_986_625_484_730_215,
+    ];
+    assert_eq!(draws, expected);
     assert_eq!(
-        rng.duration(Duration::ZERO..Duration::from_secs(1)),
-        Duration::ZERO
+        all.nonces.nonce(),
+        0x5c48_230d_a05e_170a_adf7_5648_u128.to_be_bytes()[4..]
     );
+    assert_eq!(
+        all.nonces.nonce(),
+        0x1bd1_43e6_7cf8_8e81_bd10_ab6a_u128.to_be_bytes()[4..]
+    );
+    let hash_key = 0x48e2_7d3f_251d_0c84_3754_42fc_f959_3373_u128;
+    assert_eq!(Randomness::hash_key(SEED), hash_key.to_be_bytes());
+    let mut rng = Rng::from_seed(SEED);
+    assert_eq!(
+        (rng.u32(), rng.below(1_000), rng.index(7)),
+        (3_121_016_115, 244, 4)
+    );
+    let draw = rng.duration(Duration::ZERO..Duration::from_secs(1));
+    assert_eq!(draw, Duration::from_nanos(976_074_439));
 }
 
 #[test]

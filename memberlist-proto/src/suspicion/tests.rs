@@ -136,7 +136,7 @@ fn confirmations_count_once_and_only_while_needed() {
         (
             "bar",
             Confirmation::New {
-                deadline: start + millis(810),
+                deadline: start + millis(811),
             },
         ),
         (

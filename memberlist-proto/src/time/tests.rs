@@ -75,22 +75,3 @@ fn push_pull_scales_by_doublings_above_32_nodes() {
     }
     assert_eq!(push_pull_scale(Duration::MAX, usize::MAX), Duration::MAX);
 }
-
-#[test]
-fn retransmit_limit_counts_decimal_digits() {
-    for (n, limit) in [
-        (0, 0),
-        (1, 4),
-        (9, 4),
-        (10, 8),
-        (99, 8),
-        (100, 12),
-        (999, 12),
-        (1000, 16),
-    ] {
-        assert_eq!(retransmit_limit(4, n), limit, "n = {n}");
-    }
-    assert_eq!([0, 1, 99].map(|n| retransmit_limit(3, n)), [0, 3, 6]);
-    assert_eq!(retransmit_limit(u32::MAX, 10), u32::MAX);
-    assert_eq!(retransmit_limit(0, 10), 0);
-}

@@ -123,34 +123,40 @@ fn apply(
                 known.suspicion = slot;
             }
         }
-        Step::Reap { below } => {
-            let reaped = members.reap(|record| record.incarnation() < below);
-            let mut names: Vec<u8> = reaped
-                .iter()
-                .map(|(_, node)| node.name().as_bytes()[0])
-                .collect();
-            names.sort_unstable();
-            let mut gone = Vec::new();
-            model.retain(|name, known| {
-                let keep = known.state.is_live() || known.incarnation >= below;
-                if !keep {
-                    gone.push(*name);
-                }
-                keep
-            });
-            prop_assert_eq!(names, gone);
-        }
-        Step::Probe => {
-            let mut tick = ProbeTick::new(false);
-            let skip = |_, record: &Record| !record.state().is_live();
-            let mut found = members.next_probe(&mut tick, rng, skip);
-            if found == ProbeStep::Wrapped {
-                found = members.next_probe(&mut tick, rng, skip);
-            }
-            let live = model.values().any(|known| known.state.is_live());
-            prop_assert_eq!(matches!(found, ProbeStep::Member(_)), live);
-        }
+        Step::Reap { below } => reap(below, members, model)?,
+        Step::Probe => probe_live(members, model, rng)?,
     }
+    Ok(())
+}
+
+fn reap(below: u32, members: &mut Members, model: &mut Map) -> Result<(), TestCaseError> {
+    let reaped = members.reap(|record| record.incarnation() < below);
+    let mut names: Vec<u8> = reaped
+        .iter()
+        .map(|(_, node)| node.name().as_bytes()[0])
+        .collect();
+    names.sort_unstable();
+    let mut gone = Vec::new();
+    model.retain(|name, known| {
+        let keep = known.state.is_live() || known.incarnation >= below;
+        if !keep {
+            gone.push(*name);
+        }
+        keep
+    });
+    prop_assert_eq!(names, gone);
+    Ok(())
+}
+
+fn probe_live(members: &mut Members, model: &Map, rng: &mut Rng) -> Result<(), TestCaseError> {
+    let mut tick = ProbeTick::new(false);
+    let skip = |_, record: &Record| !record.state().is_live();
+    let mut found = members.next_probe(&mut tick, rng, skip);
+    if found == ProbeStep::Wrapped {
+        found = members.next_probe(&mut tick, rng, skip);
+    }
+    let live = model.values().any(|known| known.state.is_live());
+    prop_assert_eq!(matches!(found, ProbeStep::Member(_)), live);
     Ok(())
 }
 

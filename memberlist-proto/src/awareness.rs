@@ -16,10 +16,7 @@ impl Awareness {
     /// A healthy node whose score stays below `multiplier` (`AwarenessMaxMultiplier`); a multiplier
     /// of 0 counts as 1, which keeps the score at 0.
     pub const fn new(multiplier: u32) -> Self {
-        Self {
-            score: 0,
-            max: multiplier.saturating_sub(1),
-        }
+        Self { score: 0, max: multiplier.saturating_sub(1) }
     }
 
     /// Adds `delta` within the limits; the new score if it changed.

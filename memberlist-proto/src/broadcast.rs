@@ -10,10 +10,6 @@ use core::ops::Bound;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-mod member;
-
-pub use member::MemberBroadcast;
-
 /// A message to be gossiped to the cluster.
 ///
 /// It is *named* if it has a name: it replaces the queued message of that name. Otherwise it is
@@ -220,15 +216,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         num_nodes: usize,
         sink: impl FnMut(&B),
     ) -> Taken {
-        self.pull(
-            Budget {
-                limit,
-                overhead,
-                max_messages: usize::MAX,
-            },
-            num_nodes,
-            sink,
-        )
+        self.pull(Budget { limit, overhead, max_messages: usize::MAX }, num_nodes, sink)
     }
 
     /// As [`get_broadcasts`](Self::get_broadcasts), with a bound on the number of messages too.
@@ -237,10 +225,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         let mut taken = Taken::default();
         let mut tier = 0;
         while taken.messages < budget.max_messages {
-            let free = budget
-                .limit
-                .saturating_sub(taken.bytes)
-                .saturating_sub(budget.overhead);
+            let free = budget.limit.saturating_sub(taken.bytes).saturating_sub(budget.overhead);
             if free == 0 {
                 break;
             }
@@ -307,10 +292,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
 
     /// The queued broadcasts in order.
     pub fn iter(&self) -> impl Iterator<Item = &B> {
-        let entries = self
-            .order
-            .iter()
-            .filter_map(|key| self.entries[key.slot as usize].as_ref());
+        let entries = self.order.iter().filter_map(|key| self.entries[key.slot as usize].as_ref());
         entries.map(|entry| &entry.broadcast)
     }
 
@@ -330,19 +312,10 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         let id = self.next_id;
         self.next_id += 1;
         let len = broadcast.message().len();
-        let key = Key {
-            transmits: 0,
-            len: Reverse(len),
-            id: Reverse(id),
-            slot,
-        };
+        let key = Key { transmits: 0, len: Reverse(len), id: Reverse(id), slot };
         self.order.insert(key);
         let hash = broadcast.name().map(|name| hash(&self.hash_key, name));
-        let entry = Some(Entry {
-            broadcast,
-            key,
-            kind,
-        });
+        let entry = Some(Entry { broadcast, key, kind });
         if let Some(place) = self.entries.get_mut(slot as usize) {
             *place = entry;
         } else {
@@ -391,11 +364,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         entry.broadcast.finished();
         if self.keep_finished {
             let transmits = entry.key.transmits;
-            self.finished.push(Finished {
-                broadcast: entry.broadcast,
-                transmits,
-                cause,
-            });
+            self.finished.push(Finished { broadcast: entry.broadcast, transmits, cause });
         }
     }
 
@@ -403,12 +372,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
     /// one number of transmits that occurs to the next, past all that is too long in between.
     fn first_fitting(&self, mut tier: u32, free: usize) -> Option<Key> {
         loop {
-            let from = Key {
-                transmits: tier,
-                len: Reverse(free),
-                id: Reverse(u64::MAX),
-                slot: 0,
-            };
+            let from = Key { transmits: tier, len: Reverse(free), id: Reverse(u64::MAX), slot: 0 };
             let range = (Bound::Included(from), Bound::Unbounded);
             let found = *self.order.range(range).next()?;
             if found.len.0 <= free {
@@ -438,10 +402,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
 
 impl<B: fmt::Debug> fmt::Debug for TransmitLimitedQueue<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self
-            .order
-            .iter()
-            .filter_map(|key| self.entries[key.slot as usize].as_ref());
+        let entries = self.order.iter().filter_map(|key| self.entries[key.slot as usize].as_ref());
         f.debug_list().entries(entries).finish()
     }
 }
@@ -457,11 +418,7 @@ pub fn retransmit_limit(mult: u32, n: usize) -> u32 {
 
 fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8]> {
     let entry = entries.get(slot as usize)?.as_ref()?;
-    if entry.kind == Kind::Named {
-        entry.broadcast.name()
-    } else {
-        None
-    }
+    if entry.kind == Kind::Named { entry.broadcast.name() } else { None }
 }
 
 fn rehash(hash_key: &[u8; 16], name: Option<&[u8]>) -> u64 {

@@ -17,7 +17,7 @@ pub use self::limits::Limits;
 pub use self::presets::DEFAULT_PORT;
 pub use self::validate::ConfigError;
 use crate::node::NodeName;
-use crate::security::keyring::Key;
+use crate::security::Key;
 
 /// The configuration of one node: plain data, checked as a whole by
 /// [`Memberlist::new`](crate::Memberlist::new).

@@ -6,7 +6,6 @@ use core::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use crate::event::{ExchangeKind, OpId};
-use crate::node::NodeName;
 use crate::timers::TimerId;
 use crate::transmit::{RequestId, StreamId};
 use crate::wire::frame::{Frame, FrameReader};
@@ -15,7 +14,6 @@ use crate::wire::frame::{Frame, FrameReader};
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) peer: SocketAddr,
-    pub(crate) node: Option<NodeName>,
     pub(crate) purpose: Purpose,
     pub(crate) phase: Phase,
     pub(crate) reader: FrameReader,
@@ -69,7 +67,9 @@ impl Exchange {
     /// The question to the application that this exchange waits for.
     pub(crate) fn request(&self) -> Option<RequestId> {
         match self.phase {
-            Phase::AskingState { request, .. } | Phase::AskingMerge { request, .. } => Some(request),
+            Phase::AskingState { request, .. } | Phase::AskingMerge { request, .. } => {
+                Some(request)
+            }
             Phase::Connecting | Phase::Reading | Phase::Closing => None,
         }
     }

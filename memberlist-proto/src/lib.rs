@@ -52,8 +52,6 @@ mod awareness;
 pub mod broadcast;
 mod config;
 mod delegate;
-#[cfg(feature = "std")]
-pub mod driver;
 mod event;
 mod exchange;
 mod memberlist;
@@ -88,7 +86,7 @@ pub use crate::memberlist::Memberlist;
 pub use crate::node::{Identity, IdentityPool, Name, Node, NodeName, State, Versions};
 pub use crate::peer::{Host, Peer, PeerError, Target};
 pub use crate::queues::{BroadcastKind, Priority};
-pub use crate::security::keyring::{Key, KeyError, Keyring, KeyringError};
+pub use crate::security::{InvalidKey, Key, Keyring, KeyringError};
 pub use crate::stats::{Counters, Gauges, Stats};
 pub use crate::time::Instant;
 pub use crate::transmit::{

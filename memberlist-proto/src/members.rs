@@ -8,7 +8,7 @@ use core::hash::Hasher as _;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::node::{Identity, Node, State};
+use crate::node::{Identity, IdentityPool, Node, State};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -124,9 +124,7 @@ impl Members {
             return id;
         }
         let hash = self.hash(name);
-        let id = self
-            .records
-            .insert(Record::new(identity, incarnation, state, since));
+        let id = self.records.insert(Record::new(identity, incarnation, state, since));
         let (records, hash_key) = (&self.records, &self.hash_key);
         let rehash = |id: &MemberId| hash_name(hash_key, records[*id].name().as_bytes());
         self.index.insert_unique(hash, id, rehash);
@@ -168,6 +166,15 @@ impl Members {
     pub fn replace_identity(&mut self, id: MemberId, identity: Identity) -> Option<Identity> {
         let record = &mut self.records[id];
         (record.name() == identity.name()).then(|| record.set_identity(identity))
+    }
+
+    /// Replaces every identity by the equal one in `pool`.
+    pub fn share_identities(&mut self, pool: &mut IdentityPool) {
+        for id in &self.order {
+            let record = &mut self.records[*id];
+            let shared = pool.share(record.identity().clone());
+            record.set_identity(shared);
+        }
     }
 
     /// The records in probe order.
@@ -215,9 +222,7 @@ impl Members {
         let n = self.order.len();
         if self.index.len() != n || self.records.len() != n {
             let (index, records) = (self.index.len(), self.records.len());
-            return Err(format!(
-                "{n} in order, {index} in the index, {records} records"
-            ));
+            return Err(format!("{n} in order, {index} in the index, {records} records"));
         }
         if self.cursor > n {
             return Err(format!("cursor {} of {n}", self.cursor));
@@ -246,10 +251,7 @@ impl Members {
 
     /// About how many bytes of heap it holds, each identity counted as if it were not shared.
     pub fn heap_bytes(&self) -> usize {
-        let identities: usize = self
-            .iter()
-            .map(|(_, record)| record.identity().heap_bytes())
-            .sum();
+        let identities: usize = self.iter().map(|(_, record)| record.identity().heap_bytes()).sum();
         self.records.heap_bytes()
             + self.index.allocation_size()
             + self.order.capacity() * size_of::<MemberId>()

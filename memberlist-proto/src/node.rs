@@ -78,21 +78,12 @@ pub struct Versions {
 impl Versions {
     /// The six bytes of the `Vsn` field.
     pub const fn to_bytes(self) -> [u8; 6] {
-        [
-            self.pmin, self.pmax, self.pcur, self.dmin, self.dmax, self.dcur,
-        ]
+        [self.pmin, self.pmax, self.pcur, self.dmin, self.dmax, self.dcur]
     }
 
     /// The versions in the six bytes of a `Vsn` field.
     pub const fn from_bytes([pmin, pmax, pcur, dmin, dmax, dcur]: [u8; 6]) -> Self {
-        Self {
-            pmin,
-            pmax,
-            pcur,
-            dmin,
-            dmax,
-            dcur,
-        }
+        Self { pmin, pmax, pcur, dmin, dmax, dcur }
     }
 }
 
@@ -120,12 +111,7 @@ pub struct Node {
 impl Node {
     /// A node with these facts; `since` is when it entered `state`.
     pub const fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
-        Self {
-            identity,
-            since,
-            incarnation,
-            state,
-        }
+        Self { identity, since, incarnation, state }
     }
 
     /// Its name, unique in the cluster.

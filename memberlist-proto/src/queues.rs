@@ -10,7 +10,7 @@ use crate::broadcast::{Broadcast, FinishCause, TransmitLimitedQueue};
 use crate::config::Config;
 use crate::event::{BroadcastEnd, BroadcastId, OpId};
 use crate::node::NodeName;
-use crate::wire::compound::PART_OVERHEAD;
+use crate::wire::compound::PER_PART as PART_OVERHEAD;
 use crate::wire::message::{Message, MessageType};
 
 /// How a user broadcast relates to those already queued.

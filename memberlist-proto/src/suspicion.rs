@@ -26,11 +26,7 @@ impl SuspicionParams {
     /// Source: `suspectNode`. Durations saturate.
     pub fn new(mult: u32, max_mult: u32, n: usize, probe_interval: Duration) -> Self {
         let min = suspicion_timeout(mult, n, probe_interval);
-        Self {
-            needed: confirmations_needed(mult, n),
-            min,
-            max: min.saturating_mul(max_mult),
-        }
+        Self { needed: confirmations_needed(mult, n), min, max: min.saturating_mul(max_mult) }
     }
 }
 
@@ -65,11 +61,7 @@ impl Suspicion {
     /// A suspicion that begins now with the word of `from`, who counts as the accuser and never as
     /// a confirmation.
     pub fn new(now: Instant, from: NodeName, params: SuspicionParams) -> Self {
-        Self {
-            params,
-            start: now,
-            accusers: SmallVec::from_iter([from]),
-        }
+        Self { params, start: now, accusers: SmallVec::from_iter([from]) }
     }
 
     /// Takes the word of one more accuser.
@@ -81,9 +73,7 @@ impl Suspicion {
             return Confirmation::Known;
         }
         self.accusers.push(from.to_owned_name());
-        Confirmation::New {
-            deadline: self.deadline().max(now),
-        }
+        Confirmation::New { deadline: self.deadline().max(now) }
     }
 
     /// When the suspect's time is over, by the confirmations so far.
@@ -113,11 +103,7 @@ impl Suspicion {
 
     /// Bytes of heap in its list, the names not counted.
     pub fn heap_bytes(&self) -> usize {
-        if self.accusers.spilled() {
-            self.accusers.capacity() * size_of::<NodeName>()
-        } else {
-            0
-        }
+        if self.accusers.spilled() { self.accusers.capacity() * size_of::<NodeName>() } else { 0 }
     }
 }
 
@@ -129,10 +115,8 @@ pub fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
     // Exact at powers of ten: a quotient of natural logarithms gives 2999 for 1000 nodes.
     let scale = libm::log10(n.max(1) as f64).max(1.0);
     let thousandths = (scale * 1000.0) as u128;
-    let nanos = thousandths
-        .saturating_mul(u128::from(mult))
-        .saturating_mul(interval.as_nanos())
-        / 1000;
+    let nanos =
+        thousandths.saturating_mul(u128::from(mult)).saturating_mul(interval.as_nanos()) / 1000;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
@@ -142,11 +126,7 @@ pub fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
 /// Source: `suspectNode`.
 pub fn confirmations_needed(mult: u32, n: usize) -> u32 {
     let needed = mult.saturating_sub(2);
-    if n.saturating_sub(2) < needed as usize {
-        0
-    } else {
-        needed
-    }
+    if n.saturating_sub(2) < needed as usize { 0 } else { needed }
 }
 
 /// How much of its time a suspect has left after `elapsed`, with this many confirmations; zero if

@@ -55,23 +55,14 @@ const NONE: u32 = u32::MAX;
 impl<K: Copy> Timers<K> {
     /// No timers.
     pub const fn new() -> Self {
-        Self {
-            heap: Vec::new(),
-            slots: Vec::new(),
-            free: NONE,
-            set: 0,
-        }
+        Self { heap: Vec::new(), slots: Vec::new(), free: NONE, set: 0 }
     }
 
     /// Sets a timer.
     pub fn insert(&mut self, at: Instant, key: K) -> TimerId {
         let place = self.heap.len() as u32;
         let slot = if self.free == NONE {
-            self.slots.push(Slot {
-                key: Some(key),
-                generation: 0,
-                place,
-            });
+            self.slots.push(Slot { key: Some(key), generation: 0, place });
             self.slots.len() as u32 - 1
         } else {
             let slot = self.free;
@@ -81,17 +72,10 @@ impl<K: Copy> Timers<K> {
             free.place = place;
             slot
         };
-        self.heap.push(Entry {
-            at,
-            order: self.set,
-            slot,
-        });
+        self.heap.push(Entry { at, order: self.set, slot });
         self.set += 1;
         self.rise(self.heap.len() - 1);
-        TimerId {
-            slot,
-            generation: self.slots[slot as usize].generation,
-        }
+        TimerId { slot, generation: self.slots[slot as usize].generation }
     }
 
     /// Takes a timer back; its key, or `None` if it is no longer set.
@@ -105,11 +89,7 @@ impl<K: Copy> Timers<K> {
         let Some(place) = self.place(id) else {
             return false;
         };
-        self.heap[place] = Entry {
-            at,
-            order: self.set,
-            slot: id.slot,
-        };
+        self.heap[place] = Entry { at, order: self.set, slot: id.slot };
         self.set += 1;
         self.settle(place);
         true
@@ -127,11 +107,7 @@ impl<K: Copy> Timers<K> {
 
     /// Takes the earliest timer, if it is due by `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
-        if self.next()? > now {
-            None
-        } else {
-            self.remove(0)
-        }
+        if self.next()? > now { None } else { self.remove(0) }
     }
 
     /// How many timers are set.

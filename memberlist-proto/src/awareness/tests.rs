@@ -19,11 +19,7 @@ fn the_score_stays_within_its_limits() {
         (i32::MIN, Some(0), 0),
     ];
     for (delta, changed, score) in steps {
-        assert_eq!(
-            (health.apply(delta), health.score()),
-            (changed, score),
-            "delta {delta}"
-        );
+        assert_eq!((health.apply(delta), health.score()), (changed, score), "delta {delta}");
         assert_eq!(health.scale(SECOND), (score + 1) * SECOND);
     }
 }

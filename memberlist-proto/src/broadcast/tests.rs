@@ -4,24 +4,18 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::*;
-use crate::node::{Identity, IdentityParts};
+use crate::node::{Identity, IdentityParts, Name};
 
 mod model;
 
 fn about(name: &str, message: &'static [u8]) -> MemberBroadcast {
-    let parts = IdentityParts {
-        name: name.as_bytes(),
-        ..IdentityParts::default()
-    };
+    let parts = IdentityParts { name: name.as_bytes(), ..IdentityParts::default() };
     let subject = Identity::new(parts).expect("short enough");
-    MemberBroadcast::new(subject, Bytes::from_static(message), None)
+    MemberBroadcast::new(subject, Bytes::from_static(message))
 }
 
 fn names(queue: &TransmitLimitedQueue<MemberBroadcast>) -> Vec<alloc::string::String> {
-    queue
-        .iter()
-        .map(|broadcast| alloc::format!("{}", broadcast.subject()))
-        .collect()
+    queue.iter().map(|broadcast| alloc::format!("{}", broadcast.subject())).collect()
 }
 
 /// Four messages of 18 bytes about four nodes.
@@ -50,11 +44,8 @@ fn a_named_message_replaces_the_one_of_its_name() {
     queue.queue(about("test", b""));
     assert_eq!(names(&queue), ["test", "bar", "foo"]);
     let finished: Vec<_> = queue.drain_finished().collect();
-    let replaced = Finished {
-        broadcast: about("test", b""),
-        transmits: 0,
-        cause: FinishCause::Replaced,
-    };
+    let replaced =
+        Finished { broadcast: about("test", b""), transmits: 0, cause: FinishCause::Replaced };
     assert_eq!(finished, [replaced]);
     assert_eq!(queue.get(b"foo"), Some(&about("foo", b"")));
     assert!(queue.remove(b"foo") && !queue.remove(b"foo"));
@@ -67,13 +58,7 @@ fn overhead_counts_for_every_message() {
     assert_eq!(pull(&mut four(3), 2), 4);
     assert_eq!(pull(&mut four(3), 3), 3);
     let taken = four(3).get_broadcasts(3, 80, 10, |_| {});
-    assert_eq!(
-        taken,
-        Taken {
-            messages: 3,
-            bytes: 63
-        }
-    );
+    assert_eq!(taken, Taken { messages: 3, bytes: 63 });
 }
 
 #[test]
@@ -83,10 +68,7 @@ fn each_message_is_given_out_up_to_the_retransmit_limit() {
     let finished: Vec<_> = queue.drain_finished().collect();
     assert_eq!(finished.len(), 4);
     for entry in finished {
-        assert_eq!(
-            (entry.transmits, entry.cause),
-            (2, FinishCause::Transmitted)
-        );
+        assert_eq!((entry.transmits, entry.cause), (2, FinishCause::Transmitted));
     }
     assert!(queue.is_empty());
 }
@@ -115,23 +97,10 @@ fn the_multiplier_can_change() {
 #[test]
 fn a_pull_ends_at_its_number_of_messages() {
     let mut queue = four(3);
-    let budget = Budget {
-        limit: 1_000,
-        overhead: 2,
-        max_messages: 2,
-    };
-    assert_eq!(
-        queue.pull(budget, 10, |_| {}),
-        Taken {
-            messages: 2,
-            bytes: 40
-        }
-    );
+    let budget = Budget { limit: 1_000, overhead: 2, max_messages: 2 };
+    assert_eq!(queue.pull(budget, 10, |_| {}), Taken { messages: 2, bytes: 40 });
     assert_eq!(names(&queue), ["foo", "test", "baz", "bar"]);
-    let none = Budget {
-        max_messages: 0,
-        ..budget
-    };
+    let none = Budget { max_messages: 0, ..budget };
     assert_eq!(queue.pull(none, 10, |_| {}), Taken::default());
 }
 
@@ -141,18 +110,11 @@ fn pruning_drops_the_last_in_order() {
     queue.prune(2);
     assert_eq!(names(&queue), ["baz", "bar"]);
     let finished: Vec<_> = queue.drain_finished().collect();
-    assert!(
-        finished
-            .iter()
-            .all(|entry| entry.cause == FinishCause::Pruned)
-    );
+    assert!(finished.iter().all(|entry| entry.cause == FinishCause::Pruned));
     let order: Vec<_> = finished.iter().map(|entry| &entry.broadcast).collect();
     assert_eq!(
         order,
-        [
-            &about("test", b"1. this is a test."),
-            &about("foo", b"2. this is a test.")
-        ]
+        [&about("test", b"1. this is a test."), &about("foo", b"2. this is a test.")]
     );
     TransmitLimitedQueue::<MemberBroadcast>::new(1).prune(0);
 }
@@ -223,19 +185,45 @@ fn finished_broadcasts_are_kept_only_if_asked_for() {
 
 #[test]
 fn retransmit_limit_counts_decimal_digits() {
-    for (n, limit) in [
-        (0, 0),
-        (1, 4),
-        (9, 4),
-        (10, 8),
-        (99, 8),
-        (100, 12),
-        (999, 12),
-        (1000, 16),
-    ] {
+    for (n, limit) in [(0, 0), (1, 4), (9, 4), (10, 8), (99, 8), (100, 12), (999, 12), (1000, 16)] {
         assert_eq!(retransmit_limit(4, n), limit, "n = {n}");
     }
     assert_eq!([0, 1, 99].map(|n| retransmit_limit(3, n)), [0, 3, 6]);
     assert_eq!(retransmit_limit(u32::MAX, 10), u32::MAX);
     assert_eq!(retransmit_limit(0, 10), 0);
+}
+
+/// A message about one node, which replaces the queued message about that node.
+///
+/// Source: `memberlistBroadcast`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberBroadcast {
+    subject: Identity,
+    message: Bytes,
+}
+
+impl MemberBroadcast {
+    /// A message about `subject`.
+    pub const fn new(subject: Identity, message: Bytes) -> Self {
+        Self { subject, message }
+    }
+
+    /// The name of the node that it is about.
+    pub fn subject(&self) -> Name<'_> {
+        self.subject.name()
+    }
+}
+
+impl Broadcast for MemberBroadcast {
+    fn invalidates(&self, other: &Self) -> bool {
+        self.subject() == other.subject()
+    }
+
+    fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    fn name(&self) -> Option<&[u8]> {
+        Some(self.subject().as_bytes())
+    }
 }

@@ -32,13 +32,13 @@ use crate::outbox::Outbox;
 use crate::probes::Probes;
 use crate::queues::Queues;
 use crate::rng::Randomness;
-use crate::security::keyring::Keyring;
+use crate::security::Keyring;
 use crate::stats::{Counters, Gauges, Stats};
 use crate::suspects::Suspects;
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
 use crate::transmit::{Lookup, Request, StreamId, StreamOp, Transmit};
-use crate::wire::packet::Scratch;
+use crate::wire::Scratch;
 
 /// One node of a cluster: bytes and time go in, bytes and events come out.
 ///
@@ -377,7 +377,9 @@ impl core::fmt::Debug for Memberlist {
 fn next_tick(now: Instant, due: Instant, interval: core::time::Duration) -> Instant {
     let step = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
     let missed = now.as_nanos().saturating_sub(due.as_nanos()) / step;
-    Instant::from_nanos(due.as_nanos().saturating_add(step.saturating_mul(missed.saturating_add(1))))
+    Instant::from_nanos(
+        due.as_nanos().saturating_add(step.saturating_mul(missed.saturating_add(1))),
+    )
 }
 
 #[cfg(test)]

@@ -49,8 +49,12 @@ impl Memberlist {
     pub fn handle_transmit_failed(&mut self, now: Instant, transmit: &Transmit) {
         let now = self.advance(now);
         self.counters.packets_unsent += 1;
-        let Some(sequence) = transmit.probe else { return };
-        let Some(probe) = self.probes.current(sequence) else { return };
+        let Some(sequence) = transmit.probe else {
+            return;
+        };
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
         if probe.timeout.is_none() {
             return;
         }
@@ -60,8 +64,12 @@ impl Memberlist {
 
     /// No ack came directly in time: ask others, and try a stream.
     pub(super) fn probe_indirectly(&mut self, now: Instant, sequence: u32) {
-        let Some(probe) = self.probes.current(sequence) else { return };
-        let Some(timer) = probe.timeout.take() else { return };
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
+        let Some(timer) = probe.timeout.take() else {
+            return;
+        };
         let target = probe.target.clone();
         let deadline = probe.deadline;
         self.timers.cancel(timer);
@@ -76,7 +84,9 @@ impl Memberlist {
     }
 
     pub(super) fn probe_deadline(&mut self, now: Instant, sequence: u32) {
-        let Some(probe) = self.probes.current(sequence) else { return };
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
         if probe.fallback == Fallback::Contacted {
             let node = probe.target.clone();
             self.counters.probes_by_stream += 1;
@@ -143,9 +153,10 @@ impl Memberlist {
         let me = self.me.id;
         let mut tick = ProbeTick::new(!self.config.differences.free_wrap);
         loop {
-            let step = self.members.next_probe(&mut tick, &mut self.rng.probe_order, |id, record| {
-                id == me || !record.state().is_live()
-            });
+            let step =
+                self.members.next_probe(&mut tick, &mut self.rng.probe_order, |id, record| {
+                    id == me || !record.state().is_live()
+                });
             match step {
                 ProbeStep::Member(id) => return self.probe(now, id),
                 // As in Go: the dead are forgotten when the probe order wraps around.
@@ -192,7 +203,9 @@ impl Memberlist {
     /// Sends the ping; a suspect is told of the suspicion in the same packet (Lifeguard's buddy
     /// system).
     fn send_probe(&mut self, sequence: u32, target: &Node) -> bool {
-        let Some(to) = target.address() else { return false };
+        let Some(to) = target.address() else {
+            return false;
+        };
         let me = self.local();
         let ping = Message::Ping(Ping {
             seq_no: sequence,
@@ -276,7 +289,9 @@ impl Memberlist {
     }
 
     fn probe_succeeded(&mut self, now: Instant) {
-        let Some(probe) = self.end_probe() else { return };
+        let Some(probe) = self.end_probe() else {
+            return;
+        };
         if !probe.send_failed {
             self.add_health(-1);
         }
@@ -284,7 +299,9 @@ impl Memberlist {
     }
 
     fn probe_failed(&mut self, now: Instant) {
-        let Some(probe) = self.end_probe() else { return };
+        let Some(probe) = self.end_probe() else {
+            return;
+        };
         self.counters.probes_failed += 1;
         if probe.expected_nacks > 0 {
             self.add_health(probe.expected_nacks.saturating_sub(probe.nacks) as i32);

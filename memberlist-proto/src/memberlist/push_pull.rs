@@ -14,7 +14,7 @@ use crate::time::{Instant, push_pull_scale};
 use crate::transmit::{Answer, Request, RequestId, RequestKind, StreamId};
 use crate::wire::frame::{Frame, StreamMessage};
 use crate::wire::message::{Alive, MessageType};
-use crate::wire::push_pull::{self, Header, NodeState};
+use crate::wire::push_pull::{self, NodeState};
 
 impl Memberlist {
     pub(super) fn start_push_pull(&mut self) {
@@ -57,8 +57,12 @@ impl Memberlist {
     }
 
     pub(super) fn push_pull_connected(&mut self, now: Instant, id: StreamId) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        let Purpose::PushPull { join } = exchange.purpose else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        let Purpose::PushPull { join } = exchange.purpose else {
+            return;
+        };
         self.ask_state(now, id, join.is_some(), None);
     }
 
@@ -77,7 +81,7 @@ impl Memberlist {
         self.exchanges.serve_push_pull(id);
         self.set_stream_timer(id, now + self.config.tcp_timeout);
         let join = match frame.message() {
-            StreamMessage::PushPull(body) => body.header().join,
+            StreamMessage::PushPull(body) => body.join(),
             _ => false,
         };
         self.ask_state(now, id, join, Some(frame));
@@ -93,10 +97,10 @@ impl Memberlist {
     ) -> Result<(), ExchangeError> {
         let error = match frame.message() {
             StreamMessage::PushPull(_) => return self.ask_merge(now, id, frame),
-            StreamMessage::Error(text) => {
-                ExchangeError::Remote(alloc::string::String::from_utf8_lossy(text.error).into_owned())
-            }
-            other => ExchangeError::Unexpected(other.code()),
+            StreamMessage::Error(text) => ExchangeError::Remote(
+                alloc::string::String::from_utf8_lossy(text.error).into_owned(),
+            ),
+            other => ExchangeError::Unexpected(super::stream::code_of(&other)),
         };
         self.fail(now, id, error)
     }
@@ -105,8 +109,12 @@ impl Memberlist {
     /// another question is ignored.
     pub fn answer(&mut self, now: Instant, id: RequestId, answer: Answer) {
         let now = self.advance(now);
-        let Some(stream) = self.exchanges.answered(id) else { return };
-        let Some(exchange) = self.exchanges.get_mut(stream) else { return };
+        let Some(stream) = self.exchanges.answered(id) else {
+            return;
+        };
+        let Some(exchange) = self.exchanges.get_mut(stream) else {
+            return;
+        };
         let phase = core::mem::replace(&mut exchange.phase, Phase::Reading);
         match (phase, answer) {
             (Phase::AskingState { received, .. }, Answer::LocalState(state)) => {
@@ -145,19 +153,28 @@ impl Memberlist {
     fn state_known(&mut self, now: Instant, id: StreamId, received: Option<Frame>, user: &Bytes) {
         let join = match (&received, self.exchanges.get_mut(id).map(|it| &it.purpose)) {
             (Some(frame), _) => {
-                matches!(frame.message(), StreamMessage::PushPull(body) if body.header().join)
+                matches!(frame.message(), StreamMessage::PushPull(body) if body.join())
             }
             (None, Some(Purpose::PushPull { join })) => join.is_some(),
             (None, _) => return,
         };
         if user.len() > self.config.limits.stream_bytes {
-            let _ = self.fail(now, id, ExchangeError::Vetoed("the application's state is too long".into()));
+            let _ = self.fail(
+                now,
+                id,
+                ExchangeError::Vetoed("the application's state is too long".into()),
+            );
             return;
         }
         let body = self.local_state(join, user);
         self.exchanges.local_state_bytes = body.len() as u64;
-        let frame = self.seal_stream(&body);
-        self.write(id, frame);
+        match self.seal_stream(&body) {
+            Ok(frame) => self.write(id, frame),
+            Err(error) => {
+                let _ = self.fail(now, id, error.into());
+                return;
+            }
+        }
         self.set_stream_timer(id, now + self.config.tcp_timeout);
         if let Some(received) = received {
             let _ = self.ask_merge(now, id, received);
@@ -188,10 +205,14 @@ impl Memberlist {
         if let Err(mismatch) = self.verify_versions(frame) {
             return self.fail(now, id, ExchangeError::Versions(mismatch));
         }
-        let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
-        let Some(exchange) = self.exchanges.get_mut(id) else { return Ok(()) };
+        let StreamMessage::PushPull(body) = frame.message() else {
+            return Ok(());
+        };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return Ok(());
+        };
         let from = exchange.peer;
-        self.exchanges.remote_state_bytes = frame.len() as u64;
+        self.exchanges.remote_state_bytes = frame.as_bytes().len() as u64;
         for state in body.states() {
             self.merge_state(now, from, &state);
         }
@@ -217,7 +238,8 @@ impl Memberlist {
     /// must have the chance to refute.
     fn merge_state(&mut self, now: Instant, from: SocketAddr, remote: &NodeState<'_>) {
         let me = self.me.name.clone();
-        let accused = |from| Accusation { incarnation: remote.incarnation, node: remote.name, from };
+        let accused =
+            |from| Accusation { incarnation: remote.incarnation, node: remote.name, from };
         match remote.state {
             0 => {
                 let alive = Alive {
@@ -240,8 +262,7 @@ impl Memberlist {
     fn local_state(&self, join: bool, user: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.members.len() * 96 + user.len());
         out.push(MessageType::PushPull as u8);
-        let header = Header { join, nodes: self.members.len(), user_state_len: user.len() };
-        push_pull::encode_header(&header, &mut out);
+        push_pull::encode_header(&mut out, join, self.members.len(), user.len());
         for (_, record) in self.members.iter() {
             let identity = record.identity();
             let vsn = identity.vsn_bytes().unwrap_or_default();
@@ -254,7 +275,7 @@ impl Memberlist {
                 state: record.state() as i64,
                 vsn: Some(&vsn),
             };
-            push_pull::encode_state(&state, &mut out);
+            push_pull::encode_state(&mut out, &state);
         }
         out.extend_from_slice(user);
         out
@@ -262,7 +283,9 @@ impl Memberlist {
 
     /// Every node that the peer reports, as the application is shown it.
     fn reported(&self, now: Instant, frame: &Frame) -> Vec<Node> {
-        let StreamMessage::PushPull(body) = frame.message() else { return Vec::new() };
+        let StreamMessage::PushPull(body) = frame.message() else {
+            return Vec::new();
+        };
         let node = |remote: NodeState<'_>| {
             let identity = Identity::new(IdentityParts {
                 name: remote.name,
@@ -281,13 +304,15 @@ impl Memberlist {
     fn is_join(&mut self, id: StreamId, frame: &Frame) -> bool {
         match self.exchanges.get_mut(id).map(|exchange| &exchange.purpose) {
             Some(Purpose::PushPull { join }) => join.is_some(),
-            _ => matches!(frame.message(), StreamMessage::PushPull(body) if body.header().join),
+            _ => matches!(frame.message(), StreamMessage::PushPull(body) if body.join()),
         }
     }
 
     /// Whether everybody could understand everybody (Go: `verifyProtocol`).
     fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
-        let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
+        let StreamMessage::PushPull(body) = frame.message() else {
+            return Ok(());
+        };
         let lenient = self.config.differences.lenient_version_check;
         let mut protocol = Range::default();
         let mut delegate = Range::default();
@@ -364,9 +389,7 @@ fn check(
     delegate: Range,
 ) -> Result<(), VersionMismatch> {
     let [_, _, pcur, _, _, dcur] = vsn;
-    for (what, current, range) in
-        [("memberlist", pcur, protocol), ("delegate", dcur, delegate)]
-    {
+    for (what, current, range) in [("memberlist", pcur, protocol), ("delegate", dcur, delegate)] {
         if !range.contains(current) {
             let node = NodeName::from(name);
             return Err(VersionMismatch { what, node, current, min: range.min, max: range.max });

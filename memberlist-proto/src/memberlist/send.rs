@@ -4,17 +4,20 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::Memberlist;
 use crate::delegate::View;
 use crate::node::{Identity, Name, Node, NodeName};
+use crate::security::aead::Version;
 use crate::transmit::Transmit;
+use crate::wire::Scratch;
 use crate::wire::message::{Message, MessageType};
-use crate::wire::packet::{self, Scratch, Sealing};
+use crate::wire::packet::{self, Sealing};
 use crate::wire::{checksum, compound};
 
 /// Bytes that a message costs in a compound beside its own.
-pub(super) const PART_OVERHEAD: usize = compound::PART_OVERHEAD;
+pub(super) const PART_OVERHEAD: usize = compound::PER_PART;
 /// What the Go library tells a delegate that each of its messages costs: the part's length and
 /// the type byte.
 const USER_OVERHEAD: usize = PART_OVERHEAD + 1;
@@ -58,6 +61,20 @@ impl Workspace {
         self.push_encoded(message);
     }
 
+    /// How many messages from `first` on go into one packet. One whose length two bytes cannot
+    /// tell travels alone.
+    fn run(&self, first: usize) -> usize {
+        let fits = |index: &usize| self.part(*index).len() <= compound::MAX_PART_LEN;
+        let most = self.ends.len().min(first + compound::MAX_PARTS);
+        (first..most).take_while(fits).count().max(1)
+    }
+
+    fn encode_compound(&self, range: core::ops::Range<usize>, out: &mut Vec<u8>) {
+        out.clear();
+        let parts: SmallVec<[&[u8]; 64]> = range.map(|index| self.part(index)).collect();
+        compound::encode(out, &parts).expect("`run` keeps to the bounds of a compound");
+    }
+
     fn part(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.bytes[start..self.ends[index]]
@@ -82,7 +99,9 @@ impl Memberlist {
         message: &Message<'_>,
         probe: Option<u32>,
     ) -> bool {
-        let Some(node) = self.destination_name(name) else { return false };
+        let Some(node) = self.destination_name(name) else {
+            return false;
+        };
         let mut space = core::mem::take(&mut self.sealing);
         space.clear();
         let len = space.push(message);
@@ -113,7 +132,9 @@ impl Memberlist {
 
     /// Sends a message alone to a known node.
     pub(super) fn send_to_node(&mut self, identity: &Identity, message: &Message<'_>) {
-        let Some(to) = identity.socket_addr() else { return };
+        let Some(to) = identity.socket_addr() else {
+            return;
+        };
         let checksum = identity.versions().is_some_and(|v| v.pmax >= CHECKSUM_VERSION);
         self.send_bare(to, Some(identity.node_name()), message, checksum);
     }
@@ -126,7 +147,9 @@ impl Memberlist {
         suspect: &Message<'_>,
         probe: u32,
     ) -> bool {
-        let Some(to) = target.address() else { return false };
+        let Some(to) = target.address() else {
+            return false;
+        };
         let mut space = core::mem::take(&mut self.sealing);
         space.clear();
         space.push(ping);
@@ -195,23 +218,13 @@ impl Memberlist {
         let mut layers = core::mem::take(&mut self.layers);
         let mut first = 0;
         while first < space.ends.len() {
-            // A part whose length two bytes cannot tell travels alone.
-            let fits = |index: usize| space.part(index).len() <= compound::MAX_PART;
-            let mut end = first + 1;
-            if fits(first) {
-                let most = space.ends.len().min(first + compound::MAX_PARTS);
-                while end < most && fits(end) {
-                    end += 1;
-                }
-            }
+            let end = first + space.run(first);
             if end - first == 1 {
                 let payload = self.seal(destination, space.part(first), &mut layers);
                 self.transmit(destination, payload);
             } else {
                 let mut compound = core::mem::take(&mut space.compound);
-                compound.clear();
-                let parts = (first..end).map(|index| space.part(index));
-                compound::encode(parts, &mut compound);
+                space.encode_compound(first..end, &mut compound);
                 let payload = self.seal(destination, &compound, &mut layers);
                 space.compound = compound;
                 self.transmit(destination, payload);
@@ -230,7 +243,9 @@ impl Memberlist {
     }
 
     fn pull_delegate(&mut self, budget: usize, space: &mut Workspace) {
-        let Some(delegate) = self.delegate.clone() else { return };
+        let Some(delegate) = self.delegate.clone() else {
+            return;
+        };
         let mut rest = budget;
         while let Some(held) = self.queues.take_held(rest.saturating_sub(USER_OVERHEAD)) {
             rest = rest.saturating_sub(held.len() + USER_OVERHEAD);
@@ -259,7 +274,7 @@ impl Memberlist {
         let key = if encrypts { self.keyring.primary() } else { None };
         let sealing = Sealing {
             label: &self.config.label,
-            key: key.map(|key| (key, encryption_version(self.config.protocol_version))),
+            key: key.map(|key| (key, self.encryption_version())),
             nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
             compress: self.config.enable_compression,
             compress_min_size: self.config.compress_min_size,
@@ -286,18 +301,18 @@ impl Memberlist {
         }))
     }
 
+    /// The encryption version that this node writes.
+    pub(super) fn encryption_version(&self) -> Version {
+        Version::for_protocol(self.config.protocol_version)
+    }
+
     fn label_overhead(&self) -> usize {
         crate::wire::label::overhead(&self.config.label)
     }
 
     fn encryption_overhead(&self) -> usize {
-        crate::security::aead::overhead(encryption_version(self.config.protocol_version))
+        self.encryption_version().overhead()
     }
-}
-
-/// The encryption version that a node of this protocol version writes.
-pub(super) fn encryption_version(protocol_version: u8) -> u8 {
-    u8::from(protocol_version > 1)
 }
 
 /// Whether a node is known to understand a checksum.

@@ -37,7 +37,9 @@ impl Memberlist {
             self.out.event(Event::Refused { node, from: Some(from), reason });
             return;
         }
-        let Some(id) = known else { return self.alive_new(now, from, alive) };
+        let Some(id) = known else {
+            return self.alive_new(now, from, alive);
+        };
         let record = self.members.record(id);
         let moved = record.identity().addr_bytes().unwrap_or_default()
             != alive.addr.unwrap_or_default()
@@ -162,7 +164,9 @@ impl Memberlist {
 
     /// The suspicion of a member has run out.
     pub(super) fn suspicion_expired(&mut self, now: Instant, id: MemberId) {
-        let Some(suspect) = self.take_suspicion(id) else { return };
+        let Some(suspect) = self.take_suspicion(id) else {
+            return;
+        };
         let suspicion = suspect.suspicion;
         if suspicion.params().needed > 0 && suspicion.confirmations() < suspicion.params().needed {
             self.counters.suspicions_degraded += 1;
@@ -171,8 +175,7 @@ impl Memberlist {
         let incarnation = record.incarnation();
         let node = record.identity().name().to_owned_name();
         let me = self.me.name.clone();
-        let accusation =
-            Accusation { incarnation, node: node.as_bytes(), from: me.as_bytes() };
+        let accusation = Accusation { incarnation, node: node.as_bytes(), from: me.as_bytes() };
         self.dead(now, accusation, Some(&suspicion));
     }
 
@@ -242,7 +245,9 @@ impl Memberlist {
 
     /// Whether an address lies within the allowed networks.
     pub(super) fn network_allows(&self, ip: IpAddr) -> bool {
-        let Some(networks) = &self.config.cidrs_allowed else { return true };
+        let Some(networks) = &self.config.cidrs_allowed else {
+            return true;
+        };
         let ip = ip.to_canonical();
         networks.iter().any(|network| network.contains(&ip))
     }
@@ -304,7 +309,9 @@ impl Memberlist {
     }
 
     fn ask_admit(&self, alive: &Alive<'_>) -> Result<(), Refusal> {
-        let Some(delegate) = &self.delegate else { return Ok(()) };
+        let Some(delegate) = &self.delegate else {
+            return Ok(());
+        };
         let addr = alive.addr.unwrap_or_default();
         let candidate = Candidate {
             name: Name::new(alive.node),
@@ -407,14 +414,18 @@ impl Memberlist {
 
     fn conflict(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
         self.counters.conflicts += 1;
-        let Some(identity) = identity_of(alive, None) else { return };
+        let Some(identity) = identity_of(alive, None) else {
+            return;
+        };
         let claimant = Node::new(identity, alive.incarnation, State::Alive, now);
         self.out.event(Event::Conflict { existing: self.members.node(id), claimant });
     }
 
     fn confirm(&mut self, now: Instant, id: MemberId, accusation: Accusation<'_>) {
         self.keep_higher(id, accusation.incarnation);
-        let Some(slot) = self.members.record(id).suspicion() else { return };
+        let Some(slot) = self.members.record(id).suspicion() else {
+            return;
+        };
         let suspect = self.suspects.get_mut(slot);
         let from = Name::new(accusation.from);
         let Confirmation::New { deadline } = suspect.suspicion.confirm(now, from) else {
@@ -490,11 +501,8 @@ impl Memberlist {
         let record = self.members.record(id);
         let (incarnation, identity) = (record.incarnation(), record.identity().clone());
         let me = self.me.name.clone();
-        let accusation = message::Suspect {
-            incarnation,
-            node: identity.name().as_bytes(),
-            from: me.as_bytes(),
-        };
+        let accusation =
+            message::Suspect { incarnation, node: identity.name().as_bytes(), from: me.as_bytes() };
         self.counters.told_dead += 1;
         self.send_to_node(&identity, &message::Message::Suspect(accusation));
     }
@@ -523,12 +531,12 @@ pub(super) fn own_versions(config: &Config) -> Versions {
 /// This node's own identity with the given metadata. Without metadata it announces nil, as a Go
 /// node without a delegate does.
 pub(super) fn own_identity(config: &Config, meta: &[u8]) -> Identity {
-    let bytes: Vec<u8> = match (config.advertise_addr.to_canonical(), config.differences.advertise_form)
-    {
-        (IpAddr::V4(ip), AdvertiseForm::Compact) => ip.octets().to_vec(),
-        (IpAddr::V4(ip), AdvertiseForm::Mapped) => ip.to_ipv6_mapped().octets().to_vec(),
-        (IpAddr::V6(ip), _) => ip.octets().to_vec(),
-    };
+    let bytes: Vec<u8> =
+        match (config.advertise_addr.to_canonical(), config.differences.advertise_form) {
+            (IpAddr::V4(ip), AdvertiseForm::Compact) => ip.octets().to_vec(),
+            (IpAddr::V4(ip), AdvertiseForm::Mapped) => ip.to_ipv6_mapped().octets().to_vec(),
+            (IpAddr::V6(ip), _) => ip.octets().to_vec(),
+        };
     Identity::new(IdentityParts {
         name: config.name.as_bytes(),
         addr: Some(&bytes),

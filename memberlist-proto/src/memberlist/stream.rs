@@ -4,13 +4,16 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{Memberlist, Timer, send};
+use super::{Memberlist, Timer};
 use crate::event::{Channel, Event, ExchangeError, JoinError, OpId};
 use crate::exchange::{Exchange, Phase, Purpose};
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
-use crate::wire::frame::{self, Frame, FrameLimits, FrameReader, FrameRules, FrameSealing, StreamMessage};
+use crate::wire::frame::{
+    Frame, FrameLimits, FrameReader, FrameRules, FrameSealing, FrameTooLong, Role, StreamMessage,
+    seal_frame,
+};
 use crate::wire::message::{Ack, ErrorReply, Message, MessageType, Ping};
 use crate::wire::{label, push_pull};
 
@@ -29,10 +32,9 @@ impl Memberlist {
         self.counters.streams_accepted += 1;
         let id = self.exchanges.insert(Exchange {
             peer: from,
-            node: None,
             purpose: Purpose::Accepted,
             phase: Phase::Reading,
-            reader: FrameReader::acceptor(),
+            reader: FrameReader::new(Role::Acceptor),
             timer: None,
             queued: 0,
             written: 0,
@@ -45,7 +47,9 @@ impl Memberlist {
     /// The connection that was asked for stands.
     pub fn handle_stream_connected(&mut self, now: Instant, id: StreamId) {
         let now = self.advance(now);
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         if !matches!(exchange.phase, Phase::Connecting) {
             return;
         }
@@ -60,8 +64,9 @@ impl Memberlist {
             self.set_stream_timer(id, now + self.config.tcp_timeout);
         }
         if !self.config.label.is_empty() {
-            let header = label::header(&self.config.label);
-            self.write(id, header);
+            let mut header = alloc::vec::Vec::with_capacity(2 + self.config.label.len());
+            label::write_header(&mut header, &self.config.label);
+            self.write(id, header.into());
         }
         if write.is_empty() {
             return self.push_pull_connected(now, id);
@@ -93,8 +98,11 @@ impl Memberlist {
             verify_incoming: self.config.gossip_verify_incoming,
             limits: frame_limits(&self.config.limits),
         };
-        let Some(exchange) = self.exchanges.get_mut(id) else { return Ok(()) };
-        let reads = matches!(exchange.phase, Phase::Reading | Phase::AskingState { received: None, .. });
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return Ok(());
+        };
+        let reads =
+            matches!(exchange.phase, Phase::Reading | Phase::AskingState { received: None, .. });
         if !reads || data.is_empty() {
             return Ok(());
         }
@@ -117,7 +125,9 @@ impl Memberlist {
     pub fn handle_stream_written(&mut self, now: Instant, id: StreamId, bytes: usize) {
         let now = self.advance(now);
         self.counters.stream_bytes_sent += bytes as u64;
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         exchange.written = exchange.written.saturating_add(bytes as u64);
         if exchange.written < exchange.queued {
             return;
@@ -138,8 +148,11 @@ impl Memberlist {
     /// The peer sends no more; it may still read.
     pub fn handle_stream_eof(&mut self, now: Instant, id: StreamId) {
         let now = self.advance(now);
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        let waits = matches!(exchange.phase, Phase::Reading | Phase::AskingState { received: None, .. });
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        let waits =
+            matches!(exchange.phase, Phase::Reading | Phase::AskingState { received: None, .. });
         if !waits || matches!(exchange.purpose, Purpose::Message { .. }) {
             return;
         }
@@ -149,9 +162,16 @@ impl Memberlist {
 
     /// The stream has ended, for whatever reason: to be told exactly once for each stream that
     /// was connected, accepted or tried.
-    pub fn handle_stream_closed(&mut self, now: Instant, id: StreamId, cause: Option<StreamFailure>) {
+    pub fn handle_stream_closed(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        cause: Option<StreamFailure>,
+    ) {
         let now = self.advance(now);
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         let ended = match exchange.purpose {
             Purpose::Message { op, .. } => {
                 let whole = cause.is_none() || exchange.written >= exchange.queued;
@@ -172,7 +192,9 @@ impl Memberlist {
 
     /// A step of an exchange took too long.
     pub(super) fn stream_expired(&mut self, now: Instant, id: StreamId) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         exchange.timer = None;
         let doing = match exchange.phase {
             Phase::Connecting => "connecting",
@@ -207,7 +229,7 @@ impl Memberlist {
             source_node: me.name().as_bytes(),
         })
         .encode(&mut message);
-        let frame = self.seal_stream(&message);
+        let frame = self.seal_stream(&message).ok()?;
         let purpose = Purpose::Ping { sequence, frame };
         self.open_stream(to, Some(target.identity().node_name()), purpose, deadline).ok()
     }
@@ -222,8 +244,8 @@ impl Memberlist {
         payload: &[u8],
     ) -> Result<StreamId, ExchangeError> {
         let mut message = alloc::vec::Vec::with_capacity(payload.len() + 24);
-        push_pull::encode_user(payload, &mut message);
-        let frame = self.seal_stream(&message);
+        push_pull::encode_user(&mut message, payload);
+        let frame = self.seal_stream(&message)?;
         let deadline = now + self.config.tcp_timeout;
         self.open_stream(to, node, Purpose::Message { op, frame }, deadline)
     }
@@ -242,10 +264,9 @@ impl Memberlist {
         self.counters.streams_opened += 1;
         let id = self.exchanges.insert(Exchange {
             peer: to,
-            node: node.clone(),
             purpose,
             phase: Phase::Connecting,
-            reader: FrameReader::initiator(),
+            reader: FrameReader::new(Role::Initiator),
             timer: None,
             queued: 0,
             written: 0,
@@ -265,14 +286,18 @@ impl Memberlist {
     }
 
     pub(super) fn write(&mut self, id: StreamId, data: Bytes) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         exchange.queued = exchange.queued.saturating_add(data.len() as u64);
         self.out.streams.push_back(StreamOp::Write { id, data });
     }
 
     /// Everything is said: the driver flushes what is queued and ends the stream.
     pub(super) fn close(&mut self, now: Instant, id: StreamId) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         if matches!(exchange.phase, Phase::Closing) {
             return;
         }
@@ -300,32 +325,34 @@ impl Memberlist {
 
     pub(super) fn set_stream_timer(&mut self, id: StreamId, at: Instant) {
         let timer = self.timers.insert(at, Timer::Stream(id));
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         if let Some(old) = exchange.timer.replace(timer) {
             self.timers.cancel(old);
         }
     }
 
     /// A message of one stream, compressed and encrypted as configured.
-    pub(super) fn seal_stream(&mut self, message: &[u8]) -> Bytes {
+    pub(super) fn seal_stream(&mut self, message: &[u8]) -> Result<Bytes, FrameTooLong> {
         let encrypts = self.encrypts();
         let key = if encrypts { self.keyring.primary() } else { None };
-        let version = send::encryption_version(self.config.protocol_version);
-        frame::seal(
-            message,
-            &FrameSealing {
-                label: &self.config.label,
-                key: key.map(|key| (key, version)),
-                nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
-                compress: self.config.enable_compression,
-                only_if_smaller: self.config.differences.compress_streams_if_smaller,
-            },
-        )
+        let version = self.encryption_version();
+        let sealing = FrameSealing {
+            label: &self.config.label,
+            key: key.map(|key| (key, version)),
+            nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
+            compress: self.config.enable_compression,
+            only_if_smaller: self.config.differences.compress_streams_if_smaller,
+        };
+        seal_frame(message, &sealing, &mut self.layers)
     }
 
     /// The peer's message is complete.
     fn received(&mut self, now: Instant, id: StreamId, frame: Frame) -> Result<(), ExchangeError> {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return Ok(()) };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return Ok(());
+        };
         match exchange.purpose {
             Purpose::Accepted => self.accepted(now, id, frame),
             Purpose::PushPull { .. } => self.push_pull_answered(now, id, frame),
@@ -336,7 +363,7 @@ impl Memberlist {
                     Ok(())
                 }
                 other => {
-                    let error = ExchangeError::Unexpected(other.code());
+                    let error = ExchangeError::Unexpected(code_of(&other));
                     self.fail(now, id, error)
                 }
             },
@@ -361,12 +388,14 @@ impl Memberlist {
             StreamMessage::Ping(ping) if ping.node.is_empty() || self.is_me(ping.node) => {
                 let mut ack = alloc::vec::Vec::with_capacity(32);
                 Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut ack);
-                let reply = self.seal_stream(&ack);
-                self.write(id, reply);
+                match self.seal_stream(&ack) {
+                    Ok(reply) => self.write(id, reply),
+                    Err(error) => return self.fail(now, id, error.into()),
+                }
             }
             StreamMessage::Ping(_) => self.counters.pings_misdirected += 1,
             other => {
-                let error = ExchangeError::Unexpected(other.code());
+                let error = ExchangeError::Unexpected(code_of(&other));
                 return self.fail(now, id, error);
             }
         }
@@ -377,9 +406,9 @@ impl Memberlist {
     fn reply_error(&mut self, now: Instant, id: StreamId, text: &str) {
         let mut message = alloc::vec::Vec::with_capacity(text.len() + 16);
         ErrorReply { error: text.as_bytes() }.encode(&mut message);
-        debug_assert_eq!(message.first(), Some(&(MessageType::Error as u8)));
-        let reply = self.seal_stream(&message);
-        self.write(id, reply);
+        if let Ok(reply) = self.seal_stream(&message) {
+            self.write(id, reply);
+        }
         self.close(now, id);
     }
 
@@ -395,7 +424,9 @@ impl Memberlist {
     /// Tells whoever waits for an exchange, or else the application, that it failed.
     fn report(&mut self, now: Instant, id: StreamId, error: &ExchangeError) {
         self.counters.exchanges_failed += 1;
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
         let (peer, kind) = (exchange.peer, exchange.kind());
         match exchange.purpose {
             Purpose::PushPull { join: Some(op) } => {
@@ -422,11 +453,29 @@ impl Memberlist {
     }
 }
 
+/// The type of a message, as it is on the wire.
+pub(super) fn code_of(message: &StreamMessage<'_>) -> u8 {
+    let known = match message {
+        StreamMessage::PushPull(_) => MessageType::PushPull,
+        StreamMessage::User(_) => MessageType::User,
+        StreamMessage::Ping(_) => MessageType::Ping,
+        StreamMessage::Ack(_) => MessageType::Ack,
+        StreamMessage::Error(_) => MessageType::Error,
+        StreamMessage::Other(code) => return *code,
+    };
+    known.code()
+}
+
 /// The bounds that a stream's reader keeps to.
 fn frame_limits(limits: &crate::config::Limits) -> FrameLimits {
     FrameLimits {
-        bytes: limits.stream_bytes,
-        decompressed: limits.stream_decompressed_bytes,
-        nodes: limits.push_pull_nodes,
+        max_encrypted: limits.stream_bytes,
+        max_nodes: limits.push_pull_nodes,
+        max_user_state: limits.stream_bytes,
+        max_user_message: limits.stream_bytes,
+        max_decompressed: limits.stream_decompressed_bytes,
+        max_compressed: limits.stream_bytes,
+        max_plain_push_pull: limits.stream_decompressed_bytes,
+        ..FrameLimits::default()
     }
 }

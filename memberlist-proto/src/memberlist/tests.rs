@@ -19,8 +19,9 @@ use crate::memberlist::Memberlist;
 use crate::node::{Node, NodeName, State};
 use crate::time::Instant;
 use crate::transmit::Transmit;
+use crate::wire::Scratch;
 use crate::wire::message::{Ack, Alive, Dead, Message, Suspect};
-use crate::wire::packet::{self, PacketLimits, Rules, Scratch, Visit};
+use crate::wire::packet::{self, PacketLimits, Rules, Visit};
 
 /// The version vector of a peer that understands everything.
 pub(super) const VSN: [u8; 6] = [1, 5, 2, 0, 0, 0];
@@ -186,7 +187,7 @@ impl Rig {
 pub(super) fn opened(to: SocketAddr, payload: &[u8]) -> Vec<Sent> {
     struct Collect(SocketAddr, Vec<Sent>);
     impl Visit for Collect {
-        fn message(&mut self, message: Message<'_>) {
+        fn message(&mut self, message: Message<'_>, _: &[u8]) {
             self.1.push(Sent { to: self.0, text: words(&message) });
         }
     }

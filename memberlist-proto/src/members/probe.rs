@@ -28,15 +28,8 @@ impl ProbeTick {
     /// and all of the next, and so finds a member if there is one. Go's probes nobody in 43 % of
     /// the ticks of two nodes, and in 5 % of those of three.
     pub const fn new(count_wraps: bool) -> Self {
-        let wraps = if count_wraps {
-            Wraps::Count
-        } else {
-            Wraps::Free
-        };
-        Self {
-            considered: 0,
-            wraps,
-        }
+        let wraps = if count_wraps { Wraps::Count } else { Wraps::Free };
+        Self { considered: 0, wraps }
     }
 }
 
@@ -72,12 +65,7 @@ impl Members {
             if self.cursor >= self.order.len() {
                 match tick.wraps {
                     Wraps::Count => tick.considered += 1,
-                    Wraps::Free => {
-                        *tick = ProbeTick {
-                            considered: 0,
-                            wraps: Wraps::Used,
-                        }
-                    }
+                    Wraps::Free => *tick = ProbeTick { considered: 0, wraps: Wraps::Used },
                     Wraps::Used => return ProbeStep::Nobody,
                 }
                 self.cursor = 0;

@@ -26,12 +26,7 @@ impl Record {
 
     pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
         let state_and_suspicion = NO_SUSPICION << STATE_BITS | state as u32;
-        Self {
-            identity,
-            since,
-            incarnation,
-            state_and_suspicion,
-        }
+        Self { identity, since, incarnation, state_and_suspicion }
     }
 
     /// Its name.
@@ -67,21 +62,12 @@ impl Record {
     /// Where its suspicion is kept, if there is one.
     pub const fn suspicion(&self) -> Option<u32> {
         let slot = self.state_and_suspicion >> STATE_BITS;
-        if slot == NO_SUSPICION {
-            None
-        } else {
-            Some(slot)
-        }
+        if slot == NO_SUSPICION { None } else { Some(slot) }
     }
 
     /// What is known of it, to keep.
     pub fn to_node(&self) -> Node {
-        Node::new(
-            self.identity.clone(),
-            self.incarnation,
-            self.state(),
-            self.since,
-        )
+        Node::new(self.identity.clone(), self.incarnation, self.state(), self.since)
     }
 
     pub(super) fn set_state(&mut self, state: State, incarnation: u32, since: Instant) {

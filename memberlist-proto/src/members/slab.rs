@@ -21,11 +21,7 @@ pub(super) struct Slab {
 
 impl Slab {
     pub(super) const fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            next: 0,
-            free: Vec::new(),
-        }
+        Self { chunks: Vec::new(), next: 0, free: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,10 +68,7 @@ impl Index<MemberId> for Slab {
 
 impl IndexMut<MemberId> for Slab {
     fn index_mut(&mut self, id: MemberId) -> &mut Record {
-        let place = self
-            .chunks
-            .get_mut(id.chunk())
-            .and_then(|chunk| chunk[id.place()].as_mut());
+        let place = self.chunks.get_mut(id.chunk()).and_then(|chunk| chunk[id.place()].as_mut());
         place.expect("the record has not been reaped")
     }
 }

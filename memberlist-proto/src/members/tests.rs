@@ -12,12 +12,7 @@ const SEED: [u8; 32] = [5; 32];
 
 fn identity(name: &[u8], port: u16) -> Identity {
     let addr = Some(&[10, 0, 0, 1][..]);
-    let parts = IdentityParts {
-        name,
-        addr,
-        port,
-        ..IdentityParts::default()
-    };
+    let parts = IdentityParts { name, addr, port, ..IdentityParts::default() };
     Identity::new(parts).expect("short enough")
 }
 
@@ -76,15 +71,9 @@ fn records_are_found_by_name_and_counted_by_state() {
 
     let id = members.get(&[0, 0]).expect("known");
     members.set_state(id, State::Left, 9, Instant::from_nanos(7));
-    assert_eq!(
-        (members.count(State::Alive), members.count(State::Left)),
-        (250, 251)
-    );
+    assert_eq!((members.count(State::Alive), members.count(State::Left)), (250, 251));
     let node = members.node(id);
-    assert_eq!(
-        (node.state(), node.incarnation(), node.since().as_nanos()),
-        (State::Left, 9, 7)
-    );
+    assert_eq!((node.state(), node.incarnation(), node.since().as_nanos()), (State::Left, 9, 7));
     members.check().expect("sound");
 }
 
@@ -121,28 +110,18 @@ fn an_identity_is_replaced_only_by_one_of_the_same_name() {
 fn reaping_removes_what_expired_and_frees_its_ids() {
     let rng = &mut Rng::from_seed(SEED);
     let state = |number| {
-        if number % 3 == 0 {
-            State::Dead
-        } else {
-            State::Alive
-        }
+        if number % 3 == 0 { State::Dead } else { State::Alive }
     };
     let mut members = table(600, state, rng);
     for _ in 0..100 {
         probe(&mut members, ProbeTick::new(true), rng, |_| false);
     }
     // What has been probed in this round is not probed again in it.
-    let probed: Vec<u16> = members.order[..members.cursor]
-        .iter()
-        .map(|id| port(&members, *id))
-        .collect();
+    let probed: Vec<u16> =
+        members.order[..members.cursor].iter().map(|id| port(&members, *id)).collect();
     let reaped = members.reap(|record| record.identity().port() < 300);
     assert_eq!(reaped.len(), 100);
-    assert!(
-        reaped
-            .iter()
-            .all(|(_, node)| node.state() == State::Dead && node.port() < 300)
-    );
+    assert!(reaped.iter().all(|(_, node)| node.state() == State::Dead && node.port() < 300));
     assert_eq!((members.len(), members.count(State::Dead)), (500, 100));
     assert_eq!(members.get(&[0, 0]), None);
     members.check().expect("sound");
@@ -185,10 +164,7 @@ fn every_order_of_probing_is_equally_likely() {
     }
     let permutations: Vec<u32> = seen.into_iter().filter(|count| *count > 0).collect();
     assert_eq!(permutations.len(), 6);
-    assert!(
-        permutations.iter().all(|count| count.abs_diff(1_000) < 200),
-        "{permutations:?}"
-    );
+    assert!(permutations.iter().all(|count| count.abs_diff(1_000) < 200), "{permutations:?}");
 }
 
 /// Per thousand, how many ticks of `n` nodes of which the first is itself probe nobody.
@@ -203,16 +179,8 @@ fn idle_ticks(n: u16, count_wraps: bool) -> usize {
 #[test]
 fn counting_wraps_wastes_ticks_of_tiny_clusters() {
     // What the Go library was measured to waste.
-    assert!(
-        idle_ticks(2, true).abs_diff(430) < 20,
-        "{}",
-        idle_ticks(2, true)
-    );
-    assert!(
-        idle_ticks(3, true).abs_diff(50) < 10,
-        "{}",
-        idle_ticks(3, true)
-    );
+    assert!(idle_ticks(2, true).abs_diff(430) < 20, "{}", idle_ticks(2, true));
+    assert!(idle_ticks(3, true).abs_diff(50) < 10, "{}", idle_ticks(3, true));
     assert_eq!([2, 3, 4].map(|n| idle_ticks(n, false)), [0, 0, 0]);
 }
 
@@ -223,10 +191,7 @@ fn the_search_ends_when_there_is_nobody() {
         for n in [0, 1, 2, 10] {
             let mut members = table(n, |_| State::Dead, rng);
             for _ in 0..5 {
-                assert_eq!(
-                    probe(&mut members, ProbeTick::new(count_wraps), rng, |_| true),
-                    None
-                );
+                assert_eq!(probe(&mut members, ProbeTick::new(count_wraps), rng, |_| true), None);
             }
             // Emptied in the middle of the search.
             let mut tick = ProbeTick::new(count_wraps);
@@ -273,15 +238,8 @@ fn choosing_gives_different_members_that_pass() {
         }
     }
     for (number, count) in seen.iter().enumerate() {
-        let expected = if number % 3 == 0 && number > 0 {
-            300
-        } else {
-            0
-        };
-        assert!(
-            count.abs_diff(expected) <= expected / 3,
-            "{number}: {count}"
-        );
+        let expected = if number % 3 == 0 && number > 0 { 300 } else { 0 };
+        assert!(count.abs_diff(expected) <= expected / 3, "{number}: {count}");
     }
 }
 
@@ -292,9 +250,7 @@ fn choosing_from_few_looks_at_all() {
     let members = table(8, |_| State::Alive, rng);
     let mut seen = [0_u32; 8];
     for _ in 0..1_000 {
-        members.choose(3, rng, &mut chosen, |_, record| {
-            record.identity().port() % 4 == 0
-        });
+        members.choose(3, rng, &mut chosen, |_, record| record.identity().port() % 4 == 0);
         let mut ports: Vec<u16> = chosen.iter().map(|id| port(&members, *id)).collect();
         seen[usize::from(ports[0])] += 1;
         ports.sort_unstable();
@@ -336,8 +292,5 @@ fn time_in_a_state_is_kept_to_the_nanosecond() {
     let id = members.insert(identity(b"a", 1), u32::MAX, State::Suspect, since, rng);
     let record = members.record(id);
     assert_eq!((record.since(), record.incarnation()), (since, u32::MAX));
-    assert_eq!(
-        Instant::FAR_FUTURE.saturating_duration_since(since),
-        Duration::from_nanos(1)
-    );
+    assert_eq!(Instant::FAR_FUTURE.saturating_duration_since(since), Duration::from_nanos(1));
 }

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
-use super::{Name, Versions};
+use super::{Name, NodeName, Versions};
 
 /// Name, address, versions and metadata of a node, exactly as the node announced them, in one
 /// shared allocation. Equal if the contents are; a clone shares them.
@@ -61,13 +61,7 @@ impl Identity {
     /// # Errors
     /// If the name or the address is too long.
     pub fn new(parts: IdentityParts<'_>) -> Result<Self, IdentityError> {
-        let IdentityParts {
-            name,
-            addr,
-            port,
-            meta,
-            versions,
-        } = parts;
+        let IdentityParts { name, addr, port, meta, versions } = parts;
         let addr_bytes = addr.unwrap_or_default();
         let name_len =
             u16::try_from(name.len()).map_err(|_| IdentityError::NameTooLong(name.len()))?;
@@ -82,10 +76,7 @@ impl Identity {
         header[PORT..NAME_LEN].copy_from_slice(&port.to_ne_bytes());
         header[NAME_LEN..VERSIONS].copy_from_slice(&name_len.to_ne_bytes());
         header[VERSIONS..].copy_from_slice(&versions.unwrap_or_default().to_bytes());
-        let rest = name
-            .iter()
-            .chain(addr_bytes)
-            .chain(meta.unwrap_or_default());
+        let rest = name.iter().chain(addr_bytes).chain(meta.unwrap_or_default());
         // The length of such a chain is known exactly, so this allocates once.
         Ok(Self(header.iter().chain(rest).copied().collect()))
     }
@@ -95,10 +86,14 @@ impl Identity {
         Name::new(&self.0[HEADER..self.name_end()])
     }
 
+    /// The name, to keep: it shares this allocation.
+    pub fn node_name(&self) -> NodeName {
+        NodeName::of(self)
+    }
+
     /// The raw address as received; `None` for nil.
     pub fn addr_bytes(&self) -> Option<&[u8]> {
-        self.has(HAS_ADDR)
-            .then(|| &self.0[self.name_end()..self.addr_end()])
+        self.has(HAS_ADDR).then(|| &self.0[self.name_end()..self.addr_end()])
     }
 
     /// The address, if it is 4 or 16 bytes long. An IPv4-mapped one is given as IPv4.

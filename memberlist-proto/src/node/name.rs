@@ -4,32 +4,81 @@ use alloc::sync::Arc;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt::{self, Write as _};
+use core::hash::{Hash, Hasher};
+
+use super::Identity;
 
 /// The name of a node, unique in its cluster. Compared byte by byte; a clone shares the bytes.
 ///
 /// Names are bytes on the wire and need not be UTF-8: `Display` shows what is not as `�`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(Arc<[u8]>);
+#[derive(Clone)]
+pub struct NodeName(Repr);
+
+/// A name of its own, or that of a known node without a copy.
+#[derive(Clone)]
+enum Repr {
+    Own(Arc<[u8]>),
+    Of(Identity),
+}
 
 impl NodeName {
     /// The bytes of the name.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Repr::Own(bytes) => bytes,
+            Repr::Of(identity) => identity.name().as_bytes(),
+        }
     }
 
     /// The borrowed form.
     pub fn as_name(&self) -> Name<'_> {
-        Name(&self.0)
+        Name(self.as_bytes())
     }
 
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_bytes().len()
     }
 
     /// Whether it has no bytes at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_bytes().is_empty()
+    }
+
+    pub(super) fn of(identity: &Identity) -> Self {
+        Self(Repr::Of(identity.clone()))
+    }
+}
+
+impl Default for NodeName {
+    fn default() -> Self {
+        Self::from("")
+    }
+}
+
+impl PartialEq for NodeName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for NodeName {}
+
+impl PartialOrd for NodeName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NodeName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for NodeName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
@@ -60,19 +109,19 @@ impl<'a> Name<'a> {
 
     /// A copy that lives on its own.
     pub fn to_owned_name(self) -> NodeName {
-        NodeName(self.0.into())
+        NodeName(Repr::Own(self.0.into()))
     }
 }
 
 impl From<&str> for NodeName {
     fn from(name: &str) -> Self {
-        Self(name.as_bytes().into())
+        Self(Repr::Own(name.as_bytes().into()))
     }
 }
 
 impl From<&[u8]> for NodeName {
     fn from(name: &[u8]) -> Self {
-        Self(name.into())
+        Self(Repr::Own(name.into()))
     }
 }
 
@@ -102,13 +151,13 @@ impl<'a> From<&'a NodeName> for Name<'a> {
 
 impl Borrow<[u8]> for NodeName {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
 impl AsRef<[u8]> for NodeName {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
@@ -175,5 +224,23 @@ impl fmt::Display for NodeName {
 impl fmt::Debug for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.as_name(), f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for NodeName {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match core::str::from_utf8(self.as_bytes()) {
+            Ok(text) => to.serialize_str(text),
+            Err(_) => to.serialize_bytes(self.as_bytes()),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for NodeName {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = <alloc::string::String as serde::Deserialize>::deserialize(from)?;
+        Ok(Self::from(text.as_str()))
     }
 }

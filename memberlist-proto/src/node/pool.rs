@@ -30,10 +30,7 @@ impl IdentityPool {
         if self.table.len() == self.table.capacity() {
             self.forget_unused();
         }
-        match self
-            .table
-            .entry(hash(&identity), |other| *other == identity, hash)
-        {
+        match self.table.entry(hash(&identity), |other| *other == identity, hash) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(place) => {
                 place.insert(identity.clone());
@@ -60,9 +57,7 @@ impl IdentityPool {
 
 impl fmt::Debug for IdentityPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdentityPool")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("IdentityPool").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

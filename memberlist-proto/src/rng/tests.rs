@@ -8,12 +8,7 @@ const SEED: [u8; 32] = *b"the seed of the golden test 0123";
 #[test]
 fn golden_first_draws() {
     let mut all = Randomness::new(SEED);
-    let streams = [
-        &mut all.probe_order,
-        &mut all.gossip,
-        &mut all.jitter,
-        &mut all.misc,
-    ];
+    let streams = [&mut all.probe_order, &mut all.gossip, &mut all.jitter, &mut all.misc];
     let draws = streams.map(Rng::u64);
     // Computed with an independent implementation of ChaCha.
     let expected = [
@@ -23,21 +18,12 @@ fn golden_first_draws() {
         18_136_986_625_484_730_215,
     ];
     assert_eq!(draws, expected);
-    assert_eq!(
-        all.nonces.nonce(),
-        0x5c48_230d_a05e_170a_adf7_5648_u128.to_be_bytes()[4..]
-    );
-    assert_eq!(
-        all.nonces.nonce(),
-        0x1bd1_43e6_7cf8_8e81_bd10_ab6a_u128.to_be_bytes()[4..]
-    );
+    assert_eq!(all.nonces.nonce(), 0x5c48_230d_a05e_170a_adf7_5648_u128.to_be_bytes()[4..]);
+    assert_eq!(all.nonces.nonce(), 0x1bd1_43e6_7cf8_8e81_bd10_ab6a_u128.to_be_bytes()[4..]);
     let hash_key = 0x48e2_7d3f_251d_0c84_3754_42fc_f959_3373_u128;
     assert_eq!(Randomness::hash_key(SEED), hash_key.to_be_bytes());
     let mut rng = Rng::from_seed(SEED);
-    assert_eq!(
-        (rng.u32(), rng.below(1_000), rng.index(7)),
-        (3_121_016_115, 244, 4)
-    );
+    assert_eq!((rng.u32(), rng.below(1_000), rng.index(7)), (3_121_016_115, 244, 4));
     let draw = rng.duration(Duration::ZERO..Duration::from_secs(1));
     assert_eq!(draw, Duration::from_nanos(976_074_439));
 }
@@ -66,10 +52,7 @@ fn bounded_draws_are_in_range_and_even() {
             seen[rng.index(n)] += 1;
         }
         // Ten standard deviations.
-        assert!(
-            seen.iter().all(|count| count.abs_diff(10_000) < 1_000),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|count| count.abs_diff(10_000) < 1_000), "{seen:?}");
     }
     // A bound at which a plain product would favour the lower half two to one.
     let bound = 3 << 62;
@@ -96,9 +79,5 @@ fn durations_are_in_their_range() {
 fn debug_output_does_not_reveal_the_state() {
     let shown = format!("{:?}", Randomness::new(SEED));
     assert!(shown.contains("gossip: Rng(ChaCha8)") && shown.contains("nonces: Nonces(ChaCha20)"));
-    assert!(
-        !shown
-            .chars()
-            .any(|c| c.is_ascii_digit() && c != '8' && c != '2' && c != '0')
-    );
+    assert!(!shown.chars().any(|c| c.is_ascii_digit() && c != '8' && c != '2' && c != '0'));
 }

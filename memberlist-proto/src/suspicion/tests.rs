@@ -27,58 +27,29 @@ fn remaining_time_by_confirmations() {
         (5, 10, 0),
     ];
     for (confirmations, elapsed, left) in cases {
-        assert_eq!(
-            remaining(confirmations, secs(elapsed), params),
-            millis(left)
-        );
+        assert_eq!(remaining(confirmations, secs(elapsed), params), millis(left));
     }
     let totals = [0, 1, 2, 3, 4, 5].map(|confirmations| total(confirmations, params));
-    assert_eq!(
-        totals,
-        [30_000, 16_000, 7_810, 2_000, 2_000, 2_000].map(millis)
-    );
+    assert_eq!(totals, [30_000, 16_000, 7_810, 2_000, 2_000, 2_000].map(millis));
 }
 
 #[test]
 fn the_least_time_grows_with_the_logarithm_of_the_cluster() {
-    for (n, thousandths) in [
-        (5, 1000),
-        (10, 1000),
-        (50, 1698),
-        (100, 2000),
-        (500, 2698),
-        (1000, 3000),
-    ] {
-        assert_eq!(
-            suspicion_timeout(3, n, secs(1)),
-            3 * millis(thousandths),
-            "n = {n}"
-        );
+    for (n, thousandths) in
+        [(5, 1000), (10, 1000), (50, 1698), (100, 2000), (500, 2698), (1000, 3000)]
+    {
+        assert_eq!(suspicion_timeout(3, n, secs(1)), 3 * millis(thousandths), "n = {n}");
     }
-    for (n, least) in [
-        (0, 4000),
-        (1, 4000),
-        (10, 4000),
-        (99, 7980),
-        (100, 8000),
-        (1000, 12_000),
-    ] {
+    for (n, least) in [(0, 4000), (1, 4000), (10, 4000), (99, 7980), (100, 8000), (1000, 12_000)] {
         assert_eq!(suspicion_timeout(4, n, secs(1)), millis(least), "n = {n}");
     }
     for power in 1..=19 {
         let n = 10_usize.pow(power);
-        assert_eq!(
-            suspicion_timeout(1, n, secs(1)),
-            secs(power.into()),
-            "n = {n}"
-        );
+        assert_eq!(suspicion_timeout(1, n, secs(1)), secs(power.into()), "n = {n}");
     }
     assert_eq!(suspicion_timeout(0, 10, secs(1)), Duration::ZERO);
     assert_eq!(suspicion_timeout(4, 10, Duration::ZERO), Duration::ZERO);
-    assert_eq!(
-        suspicion_timeout(u32::MAX, usize::MAX, Duration::MAX).as_nanos(),
-        u64::MAX.into()
-    );
+    assert_eq!(suspicion_timeout(u32::MAX, usize::MAX, Duration::MAX).as_nanos(), u64::MAX.into());
 }
 
 #[test]
@@ -103,14 +74,7 @@ fn small_clusters_need_no_confirmations() {
 #[test]
 fn lan_defaults() {
     let params = SuspicionParams::new(4, 6, 5, secs(1));
-    assert_eq!(
-        params,
-        super::SuspicionParams {
-            needed: 2,
-            min: secs(4),
-            max: secs(24)
-        }
-    );
+    assert_eq!(params, super::SuspicionParams { needed: 2, min: secs(4), max: secs(24) });
     let totals = [0, 1, 2].map(|confirmations| total(confirmations, params));
     assert_eq!(totals, [24_000, 11_381, 4_000].map(millis));
     let saturated = SuspicionParams::new(u32::MAX, u32::MAX, usize::MAX, Duration::MAX);
@@ -125,26 +89,11 @@ fn confirmations_count_once_and_only_while_needed() {
     assert_eq!(suspicion.deadline(), start + secs(2));
     let steps = [
         ("me", Confirmation::Known),
-        (
-            "foo",
-            Confirmation::New {
-                deadline: start + millis(1_250),
-            },
-        ),
+        ("foo", Confirmation::New { deadline: start + millis(1_250) }),
         ("foo", Confirmation::Known),
         ("me", Confirmation::Known),
-        (
-            "bar",
-            Confirmation::New {
-                deadline: start + millis(811),
-            },
-        ),
-        (
-            "baz",
-            Confirmation::New {
-                deadline: start + millis(500),
-            },
-        ),
+        ("bar", Confirmation::New { deadline: start + millis(811) }),
+        ("baz", Confirmation::New { deadline: start + millis(500) }),
         ("zoo", Confirmation::Enough),
         ("foo", Confirmation::Enough),
     ];
@@ -162,10 +111,7 @@ fn without_needed_confirmations_the_time_is_least_from_the_start() {
     let params = params(0, millis(25), secs(30));
     let mut suspicion = Suspicion::new(Instant::ORIGIN, NodeName::from("me"), params);
     assert_eq!(suspicion.deadline(), Instant::ORIGIN + millis(25));
-    assert_eq!(
-        suspicion.confirm(Instant::ORIGIN, "foo".into()),
-        Confirmation::Enough
-    );
+    assert_eq!(suspicion.confirm(Instant::ORIGIN, "foo".into()), Confirmation::Enough);
 }
 
 #[test]
@@ -173,10 +119,7 @@ fn a_late_confirmation_ends_the_suspicion_at_once() {
     let params = params(1, millis(100), secs(30));
     let mut suspicion = Suspicion::new(Instant::ORIGIN, NodeName::from("me"), params);
     let now = Instant::ORIGIN + millis(200);
-    assert_eq!(
-        suspicion.confirm(now, "foo".into()),
-        Confirmation::New { deadline: now }
-    );
+    assert_eq!(suspicion.confirm(now, "foo".into()), Confirmation::New { deadline: now });
 }
 
 proptest! {

@@ -17,9 +17,7 @@ fn timers_due_together_fire_in_the_order_they_were_set() {
     timers.insert(at(4), 100);
     assert_eq!(timers.next(), Some(at(4)));
     assert_eq!(timers.pop_due(at(3)), None);
-    let fired: Vec<_> = core::iter::from_fn(|| timers.pop_due(at(5)))
-        .map(|(_, key)| key)
-        .collect();
+    let fired: Vec<_> = core::iter::from_fn(|| timers.pop_due(at(5))).map(|(_, key)| key).collect();
     assert_eq!(fired[0], 100);
     assert!(fired[1..].iter().copied().eq(0..20));
     assert!(timers.is_empty() && timers.next().is_none());

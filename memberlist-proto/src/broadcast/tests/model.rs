@@ -37,11 +37,7 @@ impl Broadcast for Message {
     }
 
     fn name(&self) -> Option<&[u8]> {
-        if let Form::Named(name) = &self.form {
-            Some(name)
-        } else {
-            None
-        }
+        if let Form::Named(name) = &self.form { Some(name) } else { None }
     }
 
     fn is_unique(&self) -> bool {
@@ -60,18 +56,13 @@ struct Model {
 impl Model {
     fn sort(&mut self) {
         self.entries.sort_by_key(|(transmits, message)| {
-            (
-                *transmits,
-                Reverse(message.bytes.len()),
-                Reverse(message.serial),
-            )
+            (*transmits, Reverse(message.bytes.len()), Reverse(message.serial))
         });
     }
 
     fn finish_if(&mut self, gone: impl Fn(&Message) -> bool) {
         self.sort();
-        self.finished
-            .extend(self.entries.extract_if(.., |(_, message)| gone(message)));
+        self.finished.extend(self.entries.extract_if(.., |(_, message)| gone(message)));
     }
 
     fn queue(&mut self, new: Message) {
@@ -101,11 +92,7 @@ impl Model {
             taken.bytes += message.bytes.len() + budget.overhead;
             serials.push(message.serial);
             let done = transmits + 1 >= transmit_limit;
-            let list = if done {
-                &mut self.finished
-            } else {
-                &mut self.entries
-            };
+            let list = if done { &mut self.finished } else { &mut self.entries };
             list.push((transmits + 1, message));
         }
         self.entries.append(&mut waiting);
@@ -135,20 +122,10 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let form = prop_oneof![
-        Just(Form::Plain),
-        Just(Form::Unique),
-        name().prop_map(Form::Named)
-    ];
+    let form = prop_oneof![Just(Form::Plain), Just(Form::Unique), name().prop_map(Form::Named)];
     let max_messages = prop_oneof![Just(usize::MAX), 0_usize..6];
-    let budget =
-        (0_usize..120, 0_usize..4, max_messages).prop_map(|(limit, overhead, max_messages)| {
-            Budget {
-                limit,
-                overhead,
-                max_messages,
-            }
-        });
+    let budget = (0_usize..120, 0_usize..4, max_messages)
+        .prop_map(|(limit, overhead, max_messages)| Budget { limit, overhead, max_messages });
     prop_oneof![
         12 => (form, 0_u8..4, 0_usize..30)
             .prop_map(|(form, group, len)| Step::Queue { form, group, len }),
@@ -170,13 +147,7 @@ fn apply(
     match step {
         Step::Queue { form, group, len } => {
             let bytes = alloc::vec![0; len];
-            let message = Message {
-                serial,
-                form,
-                group,
-                bytes,
-                times_finished: 0,
-            };
+            let message = Message { serial, form, group, bytes, times_finished: 0 };
             queue.queue(message.clone());
             model.queue(message);
         }
@@ -184,11 +155,7 @@ fn apply(
             let mut serials = Vec::new();
             let taken = queue.pull(budget, nodes, |message| serials.push(message.serial));
             prop_assert!(taken.bytes <= budget.limit);
-            let digits = if nodes == 0 {
-                0
-            } else {
-                alloc::format!("{nodes}").len() as u32
-            };
+            let digits = if nodes == 0 { 0 } else { alloc::format!("{nodes}").len() as u32 };
             prop_assert_eq!((taken, serials), model.pull(budget, mult * digits));
         }
         Step::Prune(max) => {

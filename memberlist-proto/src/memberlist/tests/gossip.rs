@@ -62,7 +62,7 @@ fn the_longest_broadcast_fits_and_one_byte_more_does_not() {
     let limit = rig.node.broadcast_limit();
     let message = alloc::vec![7; limit];
     let now = rig.now;
-    let mut push = |rig: &mut Rig, message: &[u8]| {
+    let push = |rig: &mut Rig, message: &[u8]| {
         rig.node.broadcast(now, message, BroadcastKind::Unique, Priority::Normal)
     };
     assert!(push(&mut rig, &message).is_ok());
@@ -97,7 +97,8 @@ fn user_broadcasts_end_exactly_once() {
     let mut rig = Rig::with(gossiping());
     rig.alive("a", 2, 1);
     let now = rig.now;
-    let named = |name: &'static str| BroadcastKind::Named(bytes::Bytes::from_static(name.as_bytes()));
+    let named =
+        |name: &'static str| BroadcastKind::Named(bytes::Bytes::from_static(name.as_bytes()));
     let one = rig.node.broadcast(now, b"1", named("n"), Priority::High).expect("it fits");
     let two = rig.node.broadcast(now, b"2", named("n"), Priority::High).expect("it fits");
     let three = rig.node.broadcast(now, b"3", BroadcastKind::Unique, Priority::Low).expect("fits");
@@ -120,7 +121,10 @@ fn what_a_delegate_returns_beyond_its_limit_waits() {
     struct Greedy;
     impl crate::Delegate for Greedy {
         fn broadcasts(&self, _: &crate::View<'_>, _: usize, limit: usize) -> Vec<bytes::Bytes> {
-            alloc::vec![alloc::vec![b'x'; limit * 2 / 3].into(), alloc::vec![b'y'; limit / 2].into()]
+            alloc::vec![
+                alloc::vec![b'x'; limit * 2 / 3].into(),
+                alloc::vec![b'y'; limit / 2].into()
+            ]
         }
     }
     let mut config = gossiping();

@@ -48,9 +48,9 @@ fn without_an_ack_others_and_a_stream_are_tried() {
     let target = rig.node.stats().counters.probes;
     assert_eq!(target, 1);
     rig.wait(Duration::from_millis(500));
-    let asked = rig.sent();
-    assert_eq!(asked.len(), 2, "both others: {asked:?}");
-    assert!(asked.iter().all(|it| it.text.contains(&alloc::format!("#{number} nack"))));
+    let sent = rig.sent();
+    let asked = sent.iter().filter(|it| it.text.ends_with(&alloc::format!("#{number} nack")));
+    assert_eq!(asked.count(), 2, "both others: {sent:?}");
     assert!(matches!(rig.node.poll_stream(), Some(StreamOp::Connect { .. })));
     ack(&mut rig, number);
     assert_eq!(rig.events(), [""; 0], "an indirect ack is not told as a round trip");
@@ -86,14 +86,12 @@ fn low_health_lengthens_the_deadline() {
     rig.suspect("me", 1, "b");
     rig.wait(Duration::from_secs(1));
     assert_eq!(rig.node.health_score(), 2);
-    rig.events();
-    rig.alive("a", 2, 9);
-    rig.events();
-    // The probe of the next tick has three intervals.
-    rig.wait(Duration::from_millis(2_900));
-    assert_eq!(rig.state("a").0, State::Alive);
-    rig.wait(Duration::from_millis(100));
-    assert_eq!(rig.state("a").0, State::Suspect);
+    // The tick that fell meanwhile is made up for at once, by a probe of three intervals.
+    let failed = |rig: &Rig| rig.node.stats().counters.probes_failed;
+    rig.wait(Duration::from_millis(2_999));
+    assert_eq!(failed(&rig), 1);
+    rig.wait(Duration::from_millis(1));
+    assert_eq!(failed(&rig), 2);
     assert!(rig.node.stats().counters.probes_degraded >= 1);
 }
 

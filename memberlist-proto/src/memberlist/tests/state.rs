@@ -144,7 +144,7 @@ fn a_suspicion_runs_out() {
     assert_eq!(rig.state("a"), (State::Suspect, 3));
     rig.wait(Duration::from_millis(1));
     let told = rig.departures();
-    assert_eq!(told, ["departed a Failed { by: [NodeName(\"b\")], confirmations: 0 }"]);
+    assert_eq!(told, ["departed a Failed { by: [\"b\"], confirmations: 0 }"]);
     assert_eq!(rig.state("a"), (State::Dead, 3));
     assert_eq!(rig.node.stats().counters.suspicions_degraded, 1);
 }
@@ -188,7 +188,7 @@ fn the_dead_stay_dead_until_a_higher_incarnation() {
     assert_eq!(rig.state("a"), (State::Alive, 5), "an old accusation");
     rig.events();
     rig.dead("a", 5, "b");
-    assert_eq!(rig.events(), ["departed a Declared { by: NodeName(\"b\") }"]);
+    assert_eq!(rig.events(), ["departed a Declared { by: \"b\" }"]);
     rig.suspect("a", 5, "c");
     rig.dead("a", 5, "a");
     assert_eq!(rig.state("a"), (State::Dead, 5), "dead does not become left or suspect");

@@ -82,7 +82,10 @@ fn metadata_is_announced_and_waited_for() {
     assert_eq!(alloc::format!("{:?}", outcome(&mut rig)), alloc::format!("{timed_out:?}"));
     assert_eq!(rig.node.local().meta(), b"late", "the announcement itself goes on");
     let long = alloc::vec![0; 513];
-    assert_eq!(rig.node.set_meta(rig.now, long.into(), Duration::ZERO).map_err(|it| it.limit), Err(512));
+    assert_eq!(
+        rig.node.set_meta(rig.now, long.into(), Duration::ZERO).map_err(|it| it.limit),
+        Err(512)
+    );
 }
 
 #[test]

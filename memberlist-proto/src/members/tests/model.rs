@@ -10,28 +10,11 @@ use crate::rng::Rng;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Insert {
-        name: u8,
-        port: u16,
-        incarnation: u32,
-        state: State,
-    },
-    SetState {
-        name: u8,
-        incarnation: u32,
-        state: State,
-    },
-    Replace {
-        name: u8,
-        port: u16,
-    },
-    Suspicion {
-        name: u8,
-        slot: Option<u32>,
-    },
-    Reap {
-        below: u32,
-    },
+    Insert { name: u8, port: u16, incarnation: u32, state: State },
+    SetState { name: u8, incarnation: u32, state: State },
+    Replace { name: u8, port: u16 },
+    Suspicion { name: u8, slot: Option<u32> },
+    Reap { below: u32 },
     Probe,
 }
 
@@ -75,39 +58,16 @@ fn apply(
 ) -> Result<(), TestCaseError> {
     let at = Instant::from_nanos(now);
     match *step {
-        Step::Insert {
-            name,
-            port,
-            incarnation,
-            state,
-        } => {
+        Step::Insert { name, port, incarnation, state } => {
             let id = members.insert(identity(&[name], port), incarnation, state, at, rng);
             prop_assert_eq!(members.get(&[name]), Some(id));
             let suspicion = model.get(&name).and_then(|known| known.suspicion);
-            model.insert(
-                name,
-                Known {
-                    port,
-                    incarnation,
-                    state,
-                    since: now,
-                    suspicion,
-                },
-            );
+            model.insert(name, Known { port, incarnation, state, since: now, suspicion });
         }
-        Step::SetState {
-            name,
-            incarnation,
-            state,
-        } => {
+        Step::SetState { name, incarnation, state } => {
             if let (Some(id), Some(known)) = (members.get(&[name]), model.get_mut(&name)) {
                 members.set_state(id, state, incarnation, at);
-                *known = Known {
-                    incarnation,
-                    state,
-                    since: now,
-                    ..known.clone()
-                };
+                *known = Known { incarnation, state, since: now, ..known.clone() };
             }
         }
         Step::Replace { name, port } => {
@@ -131,10 +91,7 @@ fn apply(
 
 fn reap(below: u32, members: &mut Members, model: &mut Map) -> Result<(), TestCaseError> {
     let reaped = members.reap(|record| record.incarnation() < below);
-    let mut names: Vec<u8> = reaped
-        .iter()
-        .map(|(_, node)| node.name().as_bytes()[0])
-        .collect();
+    let mut names: Vec<u8> = reaped.iter().map(|(_, node)| node.name().as_bytes()[0]).collect();
     names.sort_unstable();
     let mut gone = Vec::new();
     model.retain(|name, known| {

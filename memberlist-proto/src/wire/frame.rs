@@ -140,13 +140,15 @@ impl FrameError {
     /// silence. Keys and labels are checked by others too, so nothing secret is told.
     pub fn replies(&self) -> bool {
         match self {
-            Self::Compress(CompressError::Message(DecodeError::Truncated { .. })) => false,
             Self::NotConfigured
             | Self::NotEncrypted
             | Self::EncryptedTooLong(_)
             | Self::Decrypt(_)
-            | Self::EmptyPlaintext
-            | Self::Compress(_) => true,
+            | Self::EmptyPlaintext => true,
+            // Go takes a cut message for the end of the stream.
+            Self::Compress(error) => {
+                !matches!(error, CompressError::Message(DecodeError::Truncated { .. }))
+            }
             Self::Label(_)
             | Self::Decode(_)
             | Self::Truncated

@@ -72,7 +72,10 @@ impl FrameReader {
             Role::Acceptor => State::Label(SmallVec::new()),
             Role::Initiator => State::Type,
         };
-        Self { state, layers: Layers::default() }
+        Self {
+            state,
+            layers: Layers::default(),
+        }
     }
 
     /// Takes what has arrived. Returns the message once, as soon as it is complete; what follows
@@ -171,14 +174,19 @@ impl FrameReader {
             return Err(FrameError::Truncated);
         };
         let keyring = keys(rules).ok_or(FrameError::NotConfigured)?;
-        let (length, payload) =
-            buffer.split_first_chunk::<LENGTH>().ok_or(FrameError::Truncated)?;
+        let (length, payload) = buffer
+            .split_first_chunk::<LENGTH>()
+            .ok_or(FrameError::Truncated)?;
         let aad = authenticated(*length, rules.label);
         let mut plaintext = Vec::with_capacity(payload.len());
         let aead::Decrypted { version, key_index } =
             aead::decrypt(&mut plaintext, keyring.keys(), payload, &aad)?;
         self.layers.encrypted = Some((version, key_index, plaintext.len()));
-        if plaintext.is_empty() { Err(FrameError::EmptyPlaintext) } else { Ok(plaintext) }
+        if plaintext.is_empty() {
+            Err(FrameError::EmptyPlaintext)
+        } else {
+            Ok(plaintext)
+        }
     }
 
     /// Parses a message of which all bytes are there.
@@ -203,9 +211,11 @@ impl FrameReader {
         let mut message = Vec::new();
         Lzw::default().decode(body.bytes(), rules.limits.max_decompressed, &mut message)?;
         self.layers.compressed = Some((body.bytes().len().saturating_add(1), message.len()));
-        let nested = message.first() == Some(&MessageType::Compress.code());
+        if message.first() == Some(&MessageType::Compress.code()) {
+            return Ok(Frame::other(MessageType::Compress.code()));
+        }
         let mut body = Body::of(message);
-        if nested || body.advance(&rules.limits)? {
+        if body.advance(&rules.limits)? {
             Ok(body.into_frame())
         } else {
             Err(FrameError::Truncated)
@@ -214,7 +224,7 @@ impl FrameReader {
 }
 
 /// What encryption on streams authenticates: type, length and label.
-pub(super) fn authenticated(length: [u8; LENGTH], label: &[u8]) -> SmallVec<[u8; 512]> {
+pub(super) fn authenticated(length: [u8; LENGTH], label: &[u8]) -> SmallVec<[u8; 64]> {
     let mut aad = SmallVec::new();
     aad.push(MessageType::Encrypt.code());
     aad.extend_from_slice(&length);

@@ -49,9 +49,18 @@ pub fn seal_frame(
     sealing: &FrameSealing<'_>,
     scratch: &mut Scratch,
 ) -> Result<Bytes, FrameTooLong> {
-    let Scratch { lzw, lzw_output, compressed, .. } = scratch;
+    let Scratch {
+        lzw,
+        lzw_output,
+        compressed,
+        ..
+    } = scratch;
     compressed.clear();
-    let limit = if sealing.only_if_smaller { message.len().saturating_sub(1) } else { usize::MAX };
+    let limit = if sealing.only_if_smaller {
+        message.len().saturating_sub(1)
+    } else {
+        usize::MAX
+    };
     let smaller = sealing.compress && lzw.encode(message, limit, lzw_output, compressed);
     let body = if smaller { &compressed[..] } else { message };
     let frame = match sealing.key {
@@ -69,7 +78,10 @@ fn encrypt(
     version: Version,
 ) -> Result<Bytes, FrameTooLong> {
     let len = version.encrypted_len(body.len());
-    let too_long = FrameTooLong { len, limit: MAX_ENCRYPTED };
+    let too_long = FrameTooLong {
+        len,
+        limit: MAX_ENCRYPTED,
+    };
     if len > MAX_ENCRYPTED {
         return Err(too_long);
     }
@@ -78,7 +90,9 @@ fn encrypt(
     out.push(MessageType::Encrypt.code());
     out.extend_from_slice(&length);
     let aad = authenticated(length, sealing.label);
-    aead::encrypt(&mut out, key, version, sealing.nonce, &aad, |out| out.extend_from_slice(body))
-        .map_err(|_| too_long)?;
+    aead::encrypt(&mut out, key, version, sealing.nonce, &aad, |out| {
+        out.extend_from_slice(body);
+    })
+    .map_err(|_| too_long)?;
     Ok(out.into())
 }

@@ -317,13 +317,10 @@ impl Memberlist {
         let mut protocol = Range::default();
         let mut delegate = Range::default();
         for remote in body.states() {
-            if let (0, Some(vsn)) = (remote.state, remote.vsn) {
-                if let [pmin, pmax, _, dmin, dmax, ..] = *vsn
-                    && !(lenient && vsn.len() < 6)
-                {
-                    protocol.narrow(pmin, pmax);
-                    delegate.narrow(dmin, dmax);
-                }
+            let vsn = remote.vsn.filter(|vsn| remote.state == 0 && !(lenient && vsn.len() < 6));
+            if let Some([pmin, pmax, _, dmin, dmax, ..]) = vsn {
+                protocol.narrow(*pmin, *pmax);
+                delegate.narrow(*dmin, *dmax);
             }
         }
         for (_, record) in self.members.iter() {

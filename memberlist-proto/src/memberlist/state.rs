@@ -432,8 +432,7 @@ impl Memberlist {
             self.counters.accusations_old += 1;
             return;
         };
-        self.timers.cancel(suspect.timer);
-        suspect.timer = self.timers.insert(deadline.max(now), Timer::Suspicion(id));
+        self.timers.reschedule(suspect.timer, deadline);
         self.broadcast_suspect(accusation);
     }
 

@@ -5,7 +5,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::state::{Accusation, versions_of};
+use super::admission::versions_of;
+use super::state::Accusation;
 use super::{Memberlist, Timer};
 use crate::event::{Event, ExchangeError, OpId, VersionMismatch};
 use crate::exchange::{Phase, Purpose};
@@ -314,7 +315,7 @@ impl Memberlist {
     fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
         let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
         let lenient = self.config.differences.lenient_version_check;
-        let skips = |vsn: &[u8]| lenient && !matches!(vsn, [_, 1.., _, _, _, _, ..]);
+        let skips = |vsn: &[u8]| lenient && (vsn.len() < 6 || vsn[1] == 0);
         let mut ranges = Ranges::default();
         for remote in body.states().filter(|remote| remote.state == 0) {
             let vsn = remote.vsn.unwrap_or_default();

@@ -56,9 +56,7 @@ fn bounded_draws_are_in_range_and_even() {
     }
     // A bound at which a plain product gives every third number twice as often.
     let bound = 3 << 62;
-    let thirds = (0..9_000)
-        .filter(|_| rng.below(bound).is_multiple_of(3))
-        .count();
+    let thirds = (0..9_000).filter(|_| rng.below(bound).is_multiple_of(3)).count();
     assert!(thirds.abs_diff(3_000) < 450, "{thirds}");
     assert!((0..1_000).all(|_| rng.below(bound) < bound));
 }

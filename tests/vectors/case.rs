@@ -9,13 +9,9 @@ pub struct Case(Value);
 
 /// All cases of a file.
 pub fn load(file: &str) -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/vectors")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors").join(file);
     let text = std::fs::read_to_string(&path).expect("the fixture is in the repository");
-    text.lines()
-        .map(|line| Case(serde_json::from_str(line).expect("a line of JSON")))
-        .collect()
+    text.lines().map(|line| Case(serde_json::from_str(line).expect("a line of JSON"))).collect()
 }
 
 impl Case {
@@ -24,9 +20,7 @@ impl Case {
     }
 
     pub fn kind(&self) -> &str {
-        self.0["type"]
-            .as_str()
-            .expect("this file's cases have a type")
+        self.0["type"].as_str().expect("this file's cases have a type")
     }
 
     pub fn get(&self, field: &str) -> &Value {
@@ -38,9 +32,7 @@ impl Case {
     }
 
     pub fn accepted(&self) -> bool {
-        self.0["accepted"]
-            .as_bool()
-            .expect("this file's cases say whether Go accepts them")
+        self.0["accepted"].as_bool().expect("this file's cases say whether Go accepts them")
     }
 
     /// The bytes on the wire.
@@ -81,9 +73,7 @@ pub fn string(value: &Value) -> Vec<u8> {
 
 pub fn number<T: TryFrom<i64>>(value: &Value) -> T {
     let number = value.as_i64().expect("a number");
-    T::try_from(number)
-        .ok()
-        .expect("a number that fits its field")
+    T::try_from(number).ok().expect("a number that fits its field")
 }
 
 pub fn boolean(value: &Value) -> bool {

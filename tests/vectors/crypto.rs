@@ -9,9 +9,7 @@ use super::case::{load, plain};
 use super::is_exception;
 
 pub fn key(value: &Value) -> Option<Key> {
-    value
-        .as_str()
-        .map(|_| Key::new(&plain(value)).expect("a key"))
+    value.as_str().map(|_| Key::new(&plain(value)).expect("a key"))
 }
 
 pub fn nonce(value: &Value) -> [u8; 12] {
@@ -47,12 +45,7 @@ fn encryption_equals_gos() {
         } else {
             let label = fields["label"].as_str().expect("a label");
             let protocol = fields["protocol"].as_u64().expect("a number");
-            assert_eq!(
-                Version::for_protocol(protocol as u8),
-                version,
-                "{}",
-                case.name()
-            );
+            assert_eq!(Version::for_protocol(protocol as u8), version, "{}", case.name());
             let sealing = FrameSealing {
                 label: label.as_bytes(),
                 key: Some((&key, version)),
@@ -62,31 +55,13 @@ fn encryption_equals_gos() {
             };
             let frame = seal_frame(&plaintext, &sealing, &mut Scratch::new());
             assert_eq!(frame.expect("short enough"), bytes, "{}", case.name());
-            assert_eq!(
-                [&bytes[..5], label.as_bytes()].concat(),
-                aad,
-                "{}",
-                case.name()
-            );
+            assert_eq!([&bytes[..5], label.as_bytes()].concat(), aad, "{}", case.name());
             &bytes[5..]
         };
-        assert_eq!(
-            payload.len(),
-            version.encrypted_len(plaintext.len()),
-            "{}",
-            case.name()
-        );
+        assert_eq!(payload.len(), version.encrypted_len(plaintext.len()), "{}", case.name());
         let mut decrypted = Vec::new();
         let result = aead::decrypt(&mut decrypted, &[key], payload, &aad);
-        assert_eq!(
-            result,
-            Ok(aead::Decrypted {
-                version,
-                key_index: 0
-            }),
-            "{}",
-            case.name()
-        );
+        assert_eq!(result, Ok(aead::Decrypted { version, key_index: 0 }), "{}", case.name());
         assert_eq!(decrypted, plaintext, "{}", case.name());
     }
 }
@@ -96,13 +71,8 @@ fn damaged_payloads_are_refused_as_by_go() {
     let cases = load("crypto_tolerance.jsonl");
     assert_eq!(cases.len(), 24);
     for case in &cases {
-        let keys: Vec<Key> = case
-            .get("keys")
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(key)
-            .collect();
+        let keys: Vec<Key> =
+            case.get("keys").as_array().into_iter().flatten().filter_map(key).collect();
         let mut decrypted = Vec::new();
         let aad = plain(case.get("aad"));
         let result = aead::decrypt(&mut decrypted, &keys, &case.hex(), &aad);

@@ -40,30 +40,20 @@ fn check_compound(case: &Case) {
         assert!(written.is_empty());
         return;
     }
-    let parts: Vec<Vec<u8>> = case.fields()["parts"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(plain)
-        .collect();
+    let parts: Vec<Vec<u8>> =
+        case.fields()["parts"].as_array().into_iter().flatten().map(plain).collect();
     compound::encode(&mut written, &parts).expect("not too many");
     assert_eq!(written, case.hex(), "{}", case.name());
-    let split: Vec<&[u8]> = compound::split(&written[1..])
-        .expect("a compound")
-        .collect();
+    let split: Vec<&[u8]> = compound::split(&written[1..]).expect("a compound").collect();
     assert_eq!(split, parts, "{}", case.name());
 }
 
 /// A list of any length, in as few compounds as hold it.
 fn check_split_list(case: &Case) {
     let input = case.fields()["input"].as_str().expect("a description");
-    let count: usize = input
-        .rsplit_once("..")
-        .and_then(|(_, count)| count.parse().ok())
-        .expect("0..COUNT");
-    let messages: Vec<Vec<u8>> = (0..count)
-        .map(|i| format!("\x08{i}").into_bytes())
-        .collect();
+    let count: usize =
+        input.rsplit_once("..").and_then(|(_, count)| count.parse().ok()).expect("0..COUNT");
+    let messages: Vec<Vec<u8>> = (0..count).map(|i| format!("\x08{i}").into_bytes()).collect();
     let expected = case.get("hex_list").as_array().expect("a list");
     let made: Vec<Vec<u8>> = messages
         .chunks(compound::MAX_PARTS)
@@ -80,30 +70,15 @@ fn check_split_list(case: &Case) {
 fn check_label(case: &Case) {
     let text = case.fields()["label"].as_str().expect("a label");
     let label = Label::new(text);
-    assert_eq!(
-        label.is_err(),
-        boolean(&case.fields()["stream_error"]),
-        "{}",
-        case.name()
-    );
+    assert_eq!(label.is_err(), boolean(&case.fields()["stream_error"]), "{}", case.name());
     let Ok(label) = label else {
         return assert_ne!(case.fields()["error"], "", "{}", case.name());
     };
     let payload = plain(&case.fields()["packet_payload"]);
     let mut written = Vec::new();
     label::write_header(&mut written, label.as_bytes());
-    assert_eq!(
-        written,
-        plain(case.get("stream_header_hex")),
-        "{}",
-        case.name()
-    );
-    assert_eq!(
-        written.len(),
-        label::overhead(label.as_bytes()),
-        "{}",
-        case.name()
-    );
+    assert_eq!(written, plain(case.get("stream_header_hex")), "{}", case.name());
+    assert_eq!(written.len(), label::overhead(label.as_bytes()), "{}", case.name());
     written.extend_from_slice(&payload);
     assert_eq!(written, case.hex(), "{}", case.name());
     let stripped = label::strip(&written).expect("a whole header");
@@ -119,9 +94,7 @@ fn check_packet(case: &Case) {
     let message = unhex(fields["message"].as_str().expect("a message"));
     let sealing = Sealing {
         label,
-        key: key
-            .as_ref()
-            .map(|key| (key, Version::for_protocol(protocol))),
+        key: key.as_ref().map(|key| (key, Version::for_protocol(protocol))),
         nonce: key.as_ref().map_or([0; 12], |_| nonce(&fields["nonce"])),
         compress: boolean(&fields["compression"]),
         compress_min_size: 0,
@@ -130,11 +103,7 @@ fn check_packet(case: &Case) {
     let mut scratch = Scratch::new();
     let sealed = packet::seal(&message, &sealing, &mut scratch);
     assert_eq!(sealed, case.hex(), "{}", case.name());
-    assert!(
-        sealed.len() <= message.len() + sealing.overhead(),
-        "{}",
-        case.name()
-    );
+    assert!(sealed.len() <= message.len() + sealing.overhead(), "{}", case.name());
 
     let keyring = key.map(Keyring::new);
     let rules = Rules {
@@ -145,17 +114,8 @@ fn check_packet(case: &Case) {
         limits: PacketLimits::default(),
     };
     let opened = open(&sealed, &rules, &mut scratch);
-    let bare = Rules {
-        label: b"",
-        keyring: None,
-        ..rules
-    };
-    assert_eq!(
-        opened,
-        open(&message, &bare, &mut scratch),
-        "{}",
-        case.name()
-    );
+    let bare = Rules { label: b"", keyring: None, ..rules };
+    assert_eq!(opened, open(&message, &bare, &mut scratch), "{}", case.name());
     assert!(!opened.is_empty(), "{}", case.name());
 }
 

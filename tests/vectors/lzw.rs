@@ -24,18 +24,11 @@ fn lzw_output_equals_gos() {
         assert!(lzw.encode(&input, usize::MAX, &mut buffer, &mut message));
         let prefix = plain(case.get("compress_msg_prefix_hex"));
         assert!(message.starts_with(&prefix), "{}", case.name());
-        assert_eq!(
-            message.len() as u64,
-            case.get("compress_msg_len").as_u64().expect("a number")
-        );
+        assert_eq!(message.len() as u64, case.get("compress_msg_len").as_u64().expect("a number"));
 
         restored.clear();
         let result = lzw.decode(&message[1..], input.len(), &mut restored);
-        let expected = if input.is_empty() {
-            Err(CompressError::Empty)
-        } else {
-            Ok(())
-        };
+        let expected = if input.is_empty() { Err(CompressError::Empty) } else { Ok(()) };
         assert_eq!(result, expected, "{}", case.name());
         assert_eq!(restored, input, "{}", case.name());
     }
@@ -63,14 +56,8 @@ fn lzw_input_is_accepted_and_refused_as_by_go() {
             }
             text => {
                 let mut message = Vec::new();
-                Compressed {
-                    algo: 1,
-                    buf: Some(&input),
-                }
-                .encode(&mut message);
-                let error = lzw
-                    .decode(&message[1..], 1000, &mut output)
-                    .expect_err("algorithm 1");
+                Compressed { algo: 1, buf: Some(&input) }.encode(&mut message);
+                let error = lzw.decode(&message[1..], 1000, &mut output).expect_err("algorithm 1");
                 assert_eq!(error.to_string(), text, "{}", case.name());
             }
         }

@@ -45,10 +45,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("int-vsn-elem/uint8-5", INTEGERS),
     ("v0-pad-0", PADDING),
     ("v0-pad-17", PADDING),
-    (
-        "compound/part-65536-truncates-length",
-        "Go destroys the packet; we refuse to write it",
-    ),
+    ("compound/part-65536-truncates-length", "Go destroys the packet; we refuse to write it"),
 ];
 
 const INTEGERS: &str = "no known sender writes strings or bytes as integers one by one";
@@ -57,21 +54,14 @@ const PADDING: &str = "Go cuts off whatever the last byte says; we check that it
 /// Every exception is a case that exists, so that none stays behind when a case is renamed.
 #[test]
 fn exceptions_exist() {
-    let names: Vec<String> = [
-        "tolerance.jsonl",
-        "crypto_tolerance.jsonl",
-        "lzw_tolerance.jsonl",
-        "frames.jsonl",
-    ]
-    .into_iter()
-    .flat_map(case::load)
-    .map(|case| case.name().to_owned())
-    .collect();
+    let names: Vec<String> =
+        ["tolerance.jsonl", "crypto_tolerance.jsonl", "lzw_tolerance.jsonl", "frames.jsonl"]
+            .into_iter()
+            .flat_map(case::load)
+            .map(|case| case.name().to_owned())
+            .collect();
     for (exception, reason) in EXCEPTIONS {
-        assert!(
-            names.iter().any(|name| name == exception),
-            "{exception}: {reason}"
-        );
+        assert!(names.iter().any(|name| name == exception), "{exception}: {reason}");
     }
 }
 

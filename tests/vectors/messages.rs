@@ -21,11 +21,7 @@ fn messages_are_written_and_read_as_by_go() {
         write(case.kind(), case.fields(), &mut written);
         assert_eq!(written, case.hex(), "{}", case.name());
 
-        let body = if has_type_byte(case.kind()) {
-            &written[1..]
-        } else {
-            &written[..]
-        };
+        let body = if has_type_byte(case.kind()) { &written[1..] } else { &written[..] };
         let read = read(case.kind(), body).unwrap_or_else(|error| {
             panic!("{}: {error}", case.name());
         });
@@ -60,12 +56,7 @@ fn the_decoder_is_as_lenient_as_gos() {
         } else if case.accepted() {
             assert_eq!(read.as_ref(), Ok(case.get("decoded")), "{}", case.name());
         } else {
-            assert!(
-                read.is_err(),
-                "{}: Go says {}",
-                case.name(),
-                case.get("error")
-            );
+            assert!(read.is_err(), "{}: Go says {}", case.name(), case.get("error"));
         }
     }
     assert_eq!(exceptions, 29);
@@ -104,38 +95,18 @@ pub fn write(kind: &str, fields: &Value, out: &mut Vec<u8>) {
         "indirectPing" => write_indirect_ping(fields, out),
         "ackResp" => {
             let payload = bytes(&fields["Payload"]);
-            Ack {
-                seq_no: number(&fields["SeqNo"]),
-                payload: payload.as_deref(),
-            }
-            .encode(out);
+            Ack { seq_no: number(&fields["SeqNo"]), payload: payload.as_deref() }.encode(out);
         }
-        "nackResp" => Nack {
-            seq_no: number(&fields["SeqNo"]),
-        }
-        .encode(out),
-        "errResp" => ErrorReply {
-            error: &string(&fields["Error"]),
-        }
-        .encode(out),
+        "nackResp" => Nack { seq_no: number(&fields["SeqNo"]) }.encode(out),
+        "errResp" => ErrorReply { error: &string(&fields["Error"]) }.encode(out),
         "suspect" | "dead" => {
             let (node, from) = (string(&fields["Node"]), string(&fields["From"]));
             let (node, from) = (&node[..], &from[..]);
             let incarnation = number(&fields["Incarnation"]);
             if kind == "dead" {
-                Dead {
-                    incarnation,
-                    node,
-                    from,
-                }
-                .encode(out);
+                Dead { incarnation, node, from }.encode(out);
             } else {
-                Suspect {
-                    incarnation,
-                    node,
-                    from,
-                }
-                .encode(out);
+                Suspect { incarnation, node, from }.encode(out);
             }
         }
         "alive" => write_alive(fields, out),
@@ -146,17 +117,10 @@ pub fn write(kind: &str, fields: &Value, out: &mut Vec<u8>) {
         }
         .write(out),
         "pushNodeState" => write_node_state(fields, out),
-        "userMsgHeader" => UserHeader {
-            len: number(&fields["UserMsgLen"]),
-        }
-        .write(out),
+        "userMsgHeader" => UserHeader { len: number(&fields["UserMsgLen"]) }.write(out),
         "compress" => {
             let buf = bytes(&fields["Buf"]);
-            Compressed {
-                algo: number(&fields["Algo"]),
-                buf: buf.as_deref(),
-            }
-            .encode(out);
+            Compressed { algo: number(&fields["Algo"]), buf: buf.as_deref() }.encode(out);
         }
         other => panic!("unknown type {other}"),
     }
@@ -224,28 +188,16 @@ fn read(kind: &str, body: &[u8]) -> Result<Value, DecodeError> {
         "nackResp" => json!({ "SeqNo": Nack::decode(body)?.seq_no }),
         "errResp" => json!({ "Error": string_json(ErrorReply::decode(body)?.error) }),
         "suspect" => {
-            let Suspect {
-                incarnation,
-                node,
-                from,
-            } = Suspect::decode(body)?;
+            let Suspect { incarnation, node, from } = Suspect::decode(body)?;
             accusation_json(incarnation, node, from)
         }
         "dead" => {
-            let Dead {
-                incarnation,
-                node,
-                from,
-            } = Dead::decode(body)?;
+            let Dead { incarnation, node, from } = Dead::decode(body)?;
             accusation_json(incarnation, node, from)
         }
         "alive" => alive_json(&Alive::decode(body)?),
         "pushPullHeader" => {
-            let Header {
-                nodes,
-                user_state_len,
-                join,
-            } = Header::read(reader)?;
+            let Header { nodes, user_state_len, join } = Header::read(reader)?;
             json!({ "Nodes": nodes, "UserStateLen": user_state_len, "Join": join })
         }
         "pushNodeState" => node_state_json(&NodeState::read(reader)?),
@@ -311,14 +263,10 @@ pub fn node_state_json(state: &NodeState<'_>) -> Value {
 /// Message codes are part of the protocol.
 #[test]
 fn type_codes_stand_for_themselves() {
-    let known: Vec<u8> = (0..=u8::MAX)
-        .filter(|&code| MessageType::from_code(code).is_some())
-        .collect();
+    let known: Vec<u8> =
+        (0..=u8::MAX).filter(|&code| MessageType::from_code(code).is_some()).collect();
     assert_eq!(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 244]);
     for code in known {
-        assert_eq!(
-            MessageType::from_code(code).map(MessageType::code),
-            Some(code)
-        );
+        assert_eq!(MessageType::from_code(code).map(MessageType::code), Some(code));
     }
 }

@@ -16,12 +16,7 @@ use super::messages::{node_state_json, ping_json, write, write_node_state};
 
 #[test]
 fn all_kinds_of_streams_are_there() {
-    let count = |kind| {
-        load("frames.jsonl")
-            .iter()
-            .filter(|case| case.kind() == kind)
-            .count()
-    };
+    let count = |kind| load("frames.jsonl").iter().filter(|case| case.kind() == kind).count();
     assert_eq!(count("pushPull-stream"), 264);
     assert_eq!(count("userMsg-stream"), 100);
     assert_eq!(count("ping-stream"), 20);
@@ -49,12 +44,7 @@ pub fn check(case: &Case) {
             };
             assert_eq!(read.join(), join, "{}", case.name());
             assert_eq!(read.user_state(), user_state, "{}", case.name());
-            assert_eq!(
-                frame.payload().as_deref(),
-                Some(&user_state[..]),
-                "{}",
-                case.name()
-            );
+            assert_eq!(frame.payload().as_deref(), Some(&user_state[..]), "{}", case.name());
             let states: Vec<Value> = read.states().map(|state| node_state_json(&state)).collect();
             let expected: Vec<Value> = nodes.into_iter().cloned().collect();
             assert_eq!(states, expected, "{}", case.name());
@@ -64,12 +54,7 @@ pub fn check(case: &Case) {
             let mut message = Vec::new();
             encode_user(&mut message, &payload);
             let frame = setup.round_trip(case, &message, Role::Acceptor);
-            assert_eq!(
-                frame.message(),
-                StreamMessage::User(&payload),
-                "{}",
-                case.name()
-            );
+            assert_eq!(frame.message(), StreamMessage::User(&payload), "{}", case.name());
         }
         "ping-stream" => {
             let mut message = Vec::new();
@@ -100,19 +85,12 @@ fn check_ack(case: &Case, setup: &Setup) {
         panic!("{}: {frame:?}", case.name());
     };
     let mut message = Vec::new();
-    Ack {
-        seq_no: ping.seq_no,
-        payload: None,
-    }
-    .encode(&mut message);
+    Ack { seq_no: ping.seq_no, payload: None }.encode(&mut message);
     let reply = setup.round_trip(case, &message, Role::Initiator);
     let StreamMessage::Ack(ack) = reply.message() else {
         panic!("{}: {reply:?}", case.name());
     };
-    assert_eq!(
-        json!([ack.seq_no, bytes_json(ack.payload)]),
-        json!([4242, null])
-    );
+    assert_eq!(json!([ack.seq_no, bytes_json(ack.payload)]), json!([4242, null]));
 }
 
 fn check_error_reply(case: &Case, setup: &Setup) {
@@ -121,14 +99,9 @@ fn check_error_reply(case: &Case, setup: &Setup) {
     assert!(error.replies(), "{}: {error}", case.name());
     let text = error.to_string();
     let mut message = Vec::new();
-    ErrorReply {
-        error: text.as_bytes(),
-    }
-    .encode(&mut message);
+    ErrorReply { error: text.as_bytes() }.encode(&mut message);
     let reply = setup.round_trip(case, &message, Role::Initiator);
-    let expected = StreamMessage::Error(ErrorReply {
-        error: text.as_bytes(),
-    });
+    let expected = StreamMessage::Error(ErrorReply { error: text.as_bytes() });
     assert_eq!(reply.message(), expected, "{}", case.name());
 }
 
@@ -168,18 +141,14 @@ impl Setup {
             label::write_header(&mut written, &self.label);
             if let Some(sizes) = case.fields()["write_sizes"].as_array() {
                 let writes = [written.len(), frame.len()];
-                let writes: Vec<Value> = writes
-                    .iter()
-                    .filter(|&&len| len > 0)
-                    .map(|len| json!(len))
-                    .collect();
+                let writes: Vec<Value> =
+                    writes.iter().filter(|&&len| len > 0).map(|len| json!(len)).collect();
                 assert_eq!(*sizes, writes, "{}", case.name());
             }
         }
         written.extend_from_slice(&frame);
         assert_eq!(written, case.hex(), "{}", case.name());
-        self.read(&written, role)
-            .unwrap_or_else(|error| panic!("{}: {error}", case.name()))
+        self.read(&written, role).unwrap_or_else(|error| panic!("{}: {error}", case.name()))
     }
 
     /// Reads a whole stream, at once and byte by byte.
@@ -199,10 +168,7 @@ impl Setup {
         let mut reader = FrameReader::new(role);
         let mut trickled = Ok(None);
         for (at, byte) in stream.iter().enumerate() {
-            assert_eq!(
-                reader.eof() == Eof::Empty,
-                !reader_began(at, role, &self.label)
-            );
+            assert_eq!(reader.eof() == Eof::Empty, !reader_began(at, role, &self.label));
             trickled = reader.feed(&[*byte], &rules);
             if trickled != Ok(None) {
                 break;
@@ -229,16 +195,8 @@ fn a_whole_push_pull_is_these_bytes() {
     );
     let setup = Setup::of(&json!({ "label": "", "compression": false }));
     let frame = setup.read(&bytes, Role::Acceptor).expect("a push/pull");
-    let StreamMessage::PushPull(read) = frame.message() else {
-        panic!("{frame:?}")
-    };
+    let StreamMessage::PushPull(read) = frame.message() else { panic!("{frame:?}") };
     let state = read.states().next().expect("one state");
-    assert_eq!(
-        (read.join(), read.states().len(), read.user_state()),
-        (true, 1, &b"abc"[..])
-    );
-    assert_eq!(
-        (state.name, state.incarnation, state.state),
-        (&b"n1"[..], 300, 3)
-    );
+    assert_eq!((read.join(), read.states().len(), read.user_state()), (true, 1, &b"abc"[..]));
+    assert_eq!((state.name, state.incarnation, state.state), (&b"n1"[..], 300, 3));
 }

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::admission::identity_of;
 use super::{Memberlist, Timer};
-use crate::event::{Change, Departure, Event, OpId};
+use crate::event::{Change, Departure, Event, OpId, Refusal};
 use crate::members::MemberId;
 use crate::node::{Name, Node, NodeName, State};
 use crate::suspects::Suspect;

@@ -144,6 +144,22 @@ pub enum Event {
         /// The member.
         node: Node,
     },
+    /// Several things happened to a node while an adapter's reader was too slow to be told each:
+    /// this is how the node stands. Never told by the core itself.
+    Coalesced {
+        /// The node as it is now.
+        node: Node,
+        /// How many events this one stands for.
+        events: u64,
+        /// Why it departed, if it did: the first reason not told yet.
+        departure: Option<Departure>,
+    },
+    /// An adapter's reader was so slow that messages, remote states or round trips were dropped.
+    /// Never told by the core itself.
+    Overflow {
+        /// How many since this was last told.
+        dropped: u64,
+    },
     /// An exchange over a stream failed that no operation waits for.
     ExchangeFailed {
         /// The peer.

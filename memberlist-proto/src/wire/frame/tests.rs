@@ -423,3 +423,37 @@ fn what_no_peer_accepts_is_not_sent() {
         })
     );
 }
+
+#[test]
+fn readers_and_buffers_may_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<FrameReader>();
+    is_send::<Frame>();
+    is_send::<Scratch>();
+}
+
+#[test]
+fn memory_follows_what_arrives_not_what_is_announced() {
+    let mut header = vec![6];
+    Header {
+        nodes: 1 << 20,
+        user_state_len: 20 << 20,
+        join: false,
+    }
+    .write(&mut header);
+    let mut reader = FrameReader::new(Role::Initiator);
+    assert_eq!(reader.feed(&header, &rules()), Ok(None));
+    assert!(reader.capacity() < 1000, "{}", reader.capacity());
+    let ring = Keyring::new(key());
+    let strict = FrameRules {
+        keyring: Some(&ring),
+        ..rules()
+    };
+    let mut reader = FrameReader::new(Role::Initiator);
+    assert_eq!(reader.feed(&[10, 1, 0x40, 0, 0, 1], &strict), Ok(None));
+    assert!(
+        (5..1000).contains(&reader.capacity()),
+        "{}",
+        reader.capacity()
+    );
+}

@@ -1,6 +1,7 @@
 use alloc::{format, string::String, vec};
 
 use super::*;
+use crate::wire::compress::Compressed;
 
 const NACK: &[u8] = b"\x0b\x81\xa5SeqNo\x2a";
 
@@ -287,6 +288,48 @@ fn all_parts_share_one_budget_of_decompressed_bytes() {
     );
     assert_eq!(error.cause, CompressError::TooLarge { limit: 999 }.into());
     assert_eq!((error.handled, error.dropped), (2, 1));
+
+    // What was made in vain counts, or many bombs would cost as much as they are.
+    let bomb = compress(&[8; 5000]);
+    let error = fault(
+        &compound(&[&bomb, &part]),
+        &Rules {
+            limits: limits(2000),
+            ..rules()
+        },
+    );
+    assert_eq!((error.handled, error.dropped), (0, 2));
+    let (mut codes, mut damaged) = (Vec::new(), Vec::new());
+    assert!(Lzw::default().compress(&[8; 5000], usize::MAX, &mut codes));
+    codes.pop();
+    Compressed {
+        algo: 0,
+        buf: Some(&codes),
+    }
+    .encode(&mut damaged);
+    let both = compound(&[&damaged, &part]);
+    assert_eq!(
+        fault(
+            &both,
+            &Rules {
+                limits: limits(6000),
+                ..rules()
+            }
+        )
+        .handled,
+        1
+    );
+    assert_eq!(
+        fault(
+            &both,
+            &Rules {
+                limits: limits(5000),
+                ..rules()
+            }
+        )
+        .handled,
+        0
+    );
 }
 
 #[test]

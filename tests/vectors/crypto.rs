@@ -8,15 +8,17 @@ use serde_json::Value;
 use super::case::{load, plain};
 use super::is_exception;
 
-pub fn key(value: &Value) -> Option<Key> {
-    value.as_str().map(|_| Key::new(&plain(value)).expect("a key"))
+pub(crate) fn key(value: &Value) -> Option<Key> {
+    value
+        .as_str()
+        .map(|_| Key::new(&plain(value)).expect("a key"))
 }
 
-pub fn nonce(value: &Value) -> [u8; 12] {
+pub(crate) fn nonce(value: &Value) -> [u8; 12] {
     plain(value).try_into().expect("12 bytes")
 }
 
-pub fn version(number: &Value) -> Version {
+pub(crate) fn version(number: &Value) -> Version {
     match number.as_u64() {
         Some(0) => Version::Padded,
         Some(1) => Version::Plain,

@@ -89,7 +89,7 @@ fn is_packet_message(kind: &str) -> bool {
     has_type_byte(kind) && !matches!(kind, "errResp" | "compress")
 }
 
-pub fn write(kind: &str, fields: &Value, out: &mut Vec<u8>) {
+pub(crate) fn write(kind: &str, fields: &Value, out: &mut Vec<u8>) {
     match kind {
         "ping" => write_ping(fields, out),
         "indirectPing" => write_indirect_ping(fields, out),
@@ -163,7 +163,7 @@ fn write_alive(fields: &Value, out: &mut Vec<u8>) {
     .encode(out);
 }
 
-pub fn write_node_state(fields: &Value, out: &mut Vec<u8>) {
+pub(crate) fn write_node_state(fields: &Value, out: &mut Vec<u8>) {
     NodeState {
         name: &string(&fields["Name"]),
         addr: bytes(&fields["Addr"]).as_deref(),
@@ -210,7 +210,7 @@ fn read(kind: &str, body: &[u8]) -> Result<Value, DecodeError> {
     })
 }
 
-pub fn ping_json(ping: &Ping<'_>) -> Value {
+pub(crate) fn ping_json(ping: &Ping<'_>) -> Value {
     json!({
         "SeqNo": ping.seq_no,
         "Node": string_json(ping.node),
@@ -248,7 +248,7 @@ fn alive_json(alive: &Alive<'_>) -> Value {
     })
 }
 
-pub fn node_state_json(state: &NodeState<'_>) -> Value {
+pub(crate) fn node_state_json(state: &NodeState<'_>) -> Value {
     json!({
         "Name": string_json(state.name),
         "Addr": bytes_json(state.addr),

@@ -24,7 +24,7 @@ fn all_kinds_of_streams_are_there() {
     assert_eq!(count("err-stream-reply"), 5);
 }
 
-pub fn check(case: &Case) {
+pub(crate) fn check(case: &Case) {
     let fields = case.fields();
     let setup = Setup::of(fields);
     match case.kind() {

@@ -87,7 +87,7 @@ impl<'a> Compressed<'a> {
 
 /// An LZW encoder and decoder whose tables are kept from one message to the next.
 ///
-/// Its output equals Go's byte for byte until the dictionary is full (after 3,837 codes, several
+/// Its output equals Go's byte for byte until the dictionary is full (after about 3,800 codes, some
 /// KiB); from there on it differs in where the dictionary is cleared, which decoders are told.
 #[derive(Default)]
 pub struct Lzw {
@@ -137,16 +137,7 @@ impl Lzw {
         max: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
-        let decoder = self
-            .decoder
-            .get_or_insert_with(|| weezl::decode::Decoder::new(BitOrder::Lsb, LITERAL_WIDTH));
-        decoder.reset();
-        let start = out.len();
-        let result = decompress(decoder, input, max, out);
-        if result.is_err() {
-            out.truncate(start);
-        }
-        result
+        self.decompress_counted(input, max, out).0
     }
 
     /// Appends the compressed message for `message`, type byte first, if all of it takes at most
@@ -182,13 +173,43 @@ impl Lzw {
         max: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
-        let message = Compressed::decode(body).map_err(CompressError::Message)?;
-        if message.algo != 0 {
-            return Err(CompressError::UnknownAlgorithm(message.algo));
+        self.decode_counted(body, max, out).0
+    }
+
+    /// As [`decode`](Self::decode), and how many bytes were made of it, also if that was in vain.
+    pub(super) fn decode_counted(
+        &mut self,
+        body: &[u8],
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> (Result<(), CompressError>, usize) {
+        match Compressed::decode(body) {
+            Err(error) => (Err(CompressError::Message(error)), 0),
+            Ok(Compressed { algo: 0, buf }) => {
+                match self.decompress_counted(buf.unwrap_or_default(), max, out) {
+                    (Ok(()), 0) => (Err(CompressError::Empty), 0),
+                    counted => counted,
+                }
+            }
+            Ok(Compressed { algo, .. }) => (Err(CompressError::UnknownAlgorithm(algo)), 0),
         }
+    }
+
+    fn decompress_counted(
+        &mut self,
+        input: &[u8],
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> (Result<(), CompressError>, usize) {
+        let decoder = self
+            .decoder
+            .get_or_insert_with(|| weezl::decode::Decoder::new(BitOrder::Lsb, LITERAL_WIDTH));
+        decoder.reset();
         let start = out.len();
-        self.decompress(message.buf.unwrap_or_default(), max, out)?;
-        if out.len() == start { Err(CompressError::Empty) } else { Ok(()) }
+        let mut end = start;
+        let result = decompress(decoder, input, max, out, &mut end);
+        out.truncate(if result.is_ok() { end } else { start });
+        (result, end.saturating_sub(start))
     }
 }
 
@@ -198,32 +219,30 @@ impl fmt::Debug for Lzw {
     }
 }
 
+/// Writes to `out` from `end` on, which moves on with what is written.
 fn decompress(
     decoder: &mut weezl::decode::Decoder,
     input: &[u8],
     max: usize,
     out: &mut Vec<u8>,
+    end: &mut usize,
 ) -> Result<(), CompressError> {
-    let start = out.len();
+    let start = *end;
     let mut rest = input;
-    let mut end = start;
     loop {
         let len = end.saturating_sub(start);
         // One byte beyond the limit tells "exactly full" from "too large".
         let room = max.saturating_sub(len).saturating_add(1);
         let step = step(len, input.len()).min(room);
         out.resize(end.saturating_add(step), 0);
-        let result = decoder.decode_bytes(rest, out.get_mut(end..).unwrap_or_default());
+        let result = decoder.decode_bytes(rest, out.get_mut(*end..).unwrap_or_default());
         rest = rest.get(result.consumed_in..).unwrap_or_default();
-        end = end.saturating_add(result.consumed_out);
+        *end = end.saturating_add(result.consumed_out);
         if end.saturating_sub(start) > max {
             return Err(CompressError::TooLarge { limit: max });
         }
         match result.status {
-            Ok(LzwStatus::Done) => {
-                out.truncate(end);
-                return Ok(());
-            }
+            Ok(LzwStatus::Done) => return Ok(()),
             Ok(LzwStatus::Ok) => {}
             Ok(LzwStatus::NoProgress) => return Err(CompressError::Unfinished),
             Err(_) => return Err(CompressError::InvalidCode),

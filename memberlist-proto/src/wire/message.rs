@@ -392,7 +392,8 @@ pub struct Alive<'a> {
     pub incarnation: u32,
     /// The subject.
     pub node: &'a [u8],
-    /// Its address, 4 or 16 bytes; the form matters, see `Differences`.
+    /// Its address, 4 or 16 bytes. The two forms of an IPv4 address are different addresses to
+    /// Go, so pass on the one that came.
     pub addr: Option<&'a [u8]>,
     /// Its port; 0 means the receiver's own.
     pub port: u16,

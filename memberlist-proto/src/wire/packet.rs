@@ -41,11 +41,12 @@ pub struct Rules<'a> {
 /// Differs from Go: it allows 40 MiB for every compressed message, and any depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketLimits {
-    /// Bytes that all compressed messages of a packet may take together when decompressed.
+    /// Bytes that all compressed messages of a packet may take together when decompressed. What
+    /// turns out to be malformed or too large counts as far as it was decompressed.
     pub max_decompressed: usize,
     /// How many compound and compressed layers may be inside each other.
     pub max_depth: usize,
-    /// Messages in a packet, those that cannot be decoded included.
+    /// Messages in a packet, those that cannot be decoded and compounds within compounds included.
     pub max_messages: usize,
 }
 
@@ -206,6 +207,7 @@ pub fn open(
         lzw,
         limits: rules.limits,
         decompressed: 0,
+        parts: 0,
         fault: None,
         handled: 0,
         dropped: 0,
@@ -233,6 +235,8 @@ struct Opening<'r, V> {
     limits: PacketLimits,
     /// Bytes that came out of compressed messages so far.
     decompressed: usize,
+    /// Parts of compounds so far.
+    parts: usize,
     fault: Option<Fault>,
     handled: usize,
     dropped: usize,
@@ -300,11 +304,14 @@ impl<V: Visit> Opening<'_, V> {
         };
         self.visit.layer(Layer::Compound { parts: parts.remaining() });
         while let Some(part) = parts.next() {
-            if self.is_full() {
-                let cause = PacketCause::TooManyMessages { limit: self.limits.max_messages };
+            if self.parts >= self.limits.max_messages {
+                let cause = PacketCause::TooManyMessages {
+                    limit: self.limits.max_messages,
+                };
                 let missing = parts.remaining().saturating_add(1);
                 return self.fail(LayerKind::Compound, cause, missing);
             }
+            self.parts = self.parts.saturating_add(1);
             self.dispatch(part, buffers);
         }
         let missing = parts.remaining();
@@ -321,11 +328,15 @@ impl<V: Visit> Opening<'_, V> {
         buffer.clear();
         let left = self.limits.max_decompressed.saturating_sub(self.decompressed);
         let body = message.get(1..).unwrap_or_default();
-        if let Err(error) = self.lzw.decode(body, left, buffer) {
+        let (result, made) = self.lzw.decode_counted(body, left, buffer);
+        self.decompressed = self.decompressed.saturating_add(made);
+        if let Err(error) = result {
             return self.fail(LayerKind::Compression, error.into(), 1);
         }
-        self.decompressed = self.decompressed.saturating_add(buffer.len());
-        self.visit.layer(Layer::Compressed { from: message.len(), to: buffer.len() });
+        self.visit.layer(Layer::Compressed {
+            from: message.len(),
+            to: buffer.len(),
+        });
         self.dispatch(buffer, buffers);
     }
 
@@ -337,10 +348,6 @@ impl<V: Visit> Opening<'_, V> {
             }
             Err(error) => self.fail(LayerKind::Message, error.into(), 1),
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.handled.saturating_add(self.dropped) >= self.limits.max_messages
     }
 
     fn too_deep(&mut self, layer: LayerKind) {

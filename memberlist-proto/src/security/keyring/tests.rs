@@ -1,1 +1,63 @@
+use alloc::format;
 
+use super::*;
+
+fn key(byte: u8) -> Key {
+    Key::new(&[byte; 16]).expect("16 bytes")
+}
+
+fn ring() -> Keyring {
+    [key(1), key(2), key(3), key(2)].into_iter().collect()
+}
+
+#[test]
+fn keys_have_three_lengths() {
+    for len in 0..=40 {
+        let result = Key::new(&[7; 40][..len]).map(|key| key.as_bytes().len());
+        let expected = if [16, 24, 32].contains(&len) {
+            Ok(len)
+        } else {
+            Err(InvalidKey { len })
+        };
+        assert_eq!(result, expected);
+    }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    assert_eq!(
+        format!("{:?}", ring()),
+        "Keyring([Key(AES-128), Key(AES-128), Key(AES-128)])"
+    );
+}
+
+#[test]
+fn adding_appends_once() {
+    let mut ring = Keyring::default();
+    assert!(ring.is_empty());
+    assert_eq!(ring.primary(), None);
+    assert!(ring.add(key(1)));
+    assert!(ring.add(key(2)));
+    assert!(!ring.add(key(1)));
+    assert_eq!(ring.keys(), [key(1), key(2)]);
+    assert_eq!(ring, [key(1), key(2)].into_iter().collect());
+}
+
+#[test]
+fn using_moves_to_the_front() {
+    let mut ring = ring();
+    assert_eq!(ring.use_key(&key(3)), Ok(()));
+    assert_eq!(ring.keys(), [key(3), key(1), key(2)]);
+    assert_eq!(ring.use_key(&key(9)), Err(KeyringError::NotFound));
+    assert_eq!(ring.primary(), Some(&key(3)));
+}
+
+#[test]
+fn removing_never_takes_the_primary() {
+    let mut ring = ring();
+    assert_eq!(ring.remove(&key(1)), Err(KeyringError::IsPrimary));
+    assert_eq!(ring.remove(&key(2)), Ok(true));
+    assert_eq!(ring.remove(&key(2)), Ok(false));
+    assert_eq!(ring.keys(), [key(1), key(3)]);
+    assert_eq!(Keyring::default().remove(&key(1)), Err(KeyringError::Empty));
+}

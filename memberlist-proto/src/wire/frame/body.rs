@@ -136,6 +136,10 @@ impl Body {
         self.buffer.first().copied()
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// The complete message's bytes after the type byte.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(1..self.scanned).unwrap_or_default()

@@ -107,6 +107,15 @@ impl FrameReader {
         &self.layers
     }
 
+    /// Bytes of memory that are held for the message.
+    pub fn capacity(&self) -> usize {
+        match &self.state {
+            State::Encrypted(buffer) => buffer.capacity(),
+            State::Plain(body) => body.capacity(),
+            State::Label(_) | State::Type | State::Done => 0,
+        }
+    }
+
     fn read(
         &mut self,
         mut data: &[u8],

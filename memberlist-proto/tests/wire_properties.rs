@@ -1,0 +1,339 @@
+//! Laws of the wire: what is written is what is read, however it is cut and wrapped.
+
+use std::ops::ControlFlow;
+
+use memberlist_proto::security::{Key, Keyring, Version};
+use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compound;
+use memberlist_proto::wire::compress::Lzw;
+use memberlist_proto::wire::frame::{
+    FrameLimits, FrameReader, FrameRules, FrameSealing, Role, StreamMessage, seal_frame,
+};
+use memberlist_proto::wire::label;
+use memberlist_proto::wire::message::{
+    Ack, Alive, Dead, ErrorReply, IndirectPing, Message, Nack, Ping, Suspect,
+};
+use memberlist_proto::wire::msgpack::{
+    MAX_NESTING, Reader, Scanner, write_bytes, write_int, write_raw, write_uint,
+};
+use memberlist_proto::wire::packet::{Layer, PacketLimits, Rules, Sealing, Visit, open, seal};
+use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+type Bytes = Vec<u8>;
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop_oneof![vec(any::<u8>(), 0..40), vec(0_u8..3, 0..600)]
+}
+
+/// Any message, encoded; it is checked on the way that it decodes to what it was.
+fn message() -> impl Strategy<Value = Bytes> {
+    let parts = (
+        0..8_u8,
+        any::<u32>(),
+        any::<[u16; 2]>(),
+        [bytes(), bytes(), bytes()],
+        proptest::option::of(bytes()),
+        any::<bool>(),
+    );
+    parts.prop_map(
+        |(kind, number, [port, source_port], [a, b, c], option, nack)| {
+            let option = option.as_deref();
+            // An empty source address is left out and so comes back as nil.
+            let source_addr = Some(&b[..]).filter(|addr| !addr.is_empty());
+            let message = match kind {
+                0 => Message::Ping(Ping {
+                    seq_no: number,
+                    node: &a,
+                    source_addr,
+                    source_port,
+                    source_node: &c,
+                }),
+                1 => Message::IndirectPing(IndirectPing {
+                    seq_no: number,
+                    target: option,
+                    port,
+                    node: &a,
+                    nack,
+                    source_addr,
+                    source_port,
+                    source_node: &c,
+                }),
+                2 => Message::Ack(Ack {
+                    seq_no: number,
+                    payload: option,
+                }),
+                3 => Message::Nack(Nack { seq_no: number }),
+                4 => Message::Suspect(Suspect {
+                    incarnation: number,
+                    node: &a,
+                    from: &b,
+                }),
+                5 => Message::Dead(Dead {
+                    incarnation: number,
+                    node: &a,
+                    from: &b,
+                }),
+                6 => Message::Alive(Alive {
+                    incarnation: number,
+                    node: &a,
+                    addr: Some(&b),
+                    port,
+                    meta: option,
+                    vsn: Some(&c),
+                }),
+                _ => Message::User(&a),
+            };
+            let mut out = Vec::new();
+            message.encode(&mut out);
+            assert_eq!(Message::decode(&out), Ok(message));
+            out
+        },
+    )
+}
+
+fn key() -> impl Strategy<Value = Option<Key>> {
+    let key = prop_oneof![
+        vec(any::<u8>(), 16),
+        vec(any::<u8>(), 24),
+        vec(any::<u8>(), 32)
+    ];
+    proptest::option::of(key.prop_map(|key| Key::new(&key).expect("a key's length")))
+}
+
+fn label() -> impl Strategy<Value = Bytes> {
+    prop_oneof![Just(Vec::new()), vec(any::<u8>(), 1..=255)]
+}
+
+fn frame_rules<'a>(label: &'a [u8], keyring: Option<&'a Keyring>) -> FrameRules<'a> {
+    FrameRules {
+        label,
+        skip_inbound_label_check: false,
+        keyring,
+        verify_incoming: true,
+        limits: FrameLimits::default(),
+    }
+}
+
+#[derive(Default)]
+struct Opened {
+    messages: Vec<Bytes>,
+    layers: usize,
+}
+
+impl Visit for Opened {
+    fn layer(&mut self, _: Layer<'_>) {
+        self.layers += 1;
+    }
+
+    fn message(&mut self, _: Message<'_>, bytes: &[u8]) {
+        self.messages.push(bytes.to_vec());
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_sealed_is_what_is_opened(
+        messages in vec(message(), 1..8),
+        key in key(),
+        padded in any::<bool>(),
+        label in label(),
+        nonce in any::<[u8; 12]>(),
+        [compress, checksum, strict] in any::<[bool; 3]>(),
+        min in 0..300_usize,
+    ) {
+        let mut packet = Vec::new();
+        compound::encode(&mut packet, &messages).expect("few and short");
+        let version = if padded { Version::Padded } else { Version::Plain };
+        let sealing = Sealing {
+            label: &label,
+            key: key.as_ref().map(|key| (key, version)),
+            nonce,
+            compress,
+            compress_min_size: min,
+            checksum,
+        };
+        let mut scratch = Scratch::new();
+        let sealed = seal(&packet, &sealing, &mut scratch);
+        prop_assert!(sealed.len() <= packet.len() + sealing.overhead());
+        let keyring: Keyring = key.clone().into_iter().collect();
+        let rules = Rules {
+            label: &label,
+            skip_inbound_label_check: false,
+            keyring: Some(&keyring),
+            verify_incoming: strict,
+            limits: PacketLimits::default(),
+        };
+        let mut opened = Opened::default();
+        prop_assert_eq!(open(&sealed, &rules, &mut scratch, &mut opened), Ok(()));
+        prop_assert_eq!(opened.messages, messages);
+        let outer = [!label.is_empty(), key.is_some(), checksum].map(usize::from);
+        prop_assert!(opened.layers > outer.iter().sum());
+    }
+
+    #[test]
+    fn any_bytes_can_be_opened(
+        packet in vec(any::<u8>(), 0..300),
+        first in proptest::option::of(prop_oneof![Just(7_u8), Just(9), Just(12), Just(244)]),
+        strict in any::<bool>(),
+    ) {
+        let packet: Bytes = first.into_iter().chain(packet).collect();
+        let keyring = Keyring::new(Key::new(&[1; 16]).expect("16 bytes"));
+        let rules = Rules {
+            label: b"",
+            skip_inbound_label_check: false,
+            keyring: Some(&keyring),
+            verify_incoming: strict,
+            limits: PacketLimits::default(),
+        };
+        let mut opened = Opened::default();
+        let result = open(&packet, &rules, &mut Scratch::new(), &mut opened);
+        if let Err(error) = result {
+            prop_assert_eq!(error.handled, opened.messages.len());
+            prop_assert!(error.dropped > 0);
+        }
+    }
+
+    #[test]
+    fn streams_may_arrive_in_any_chunks(
+        names in vec(bytes(), 0..12),
+        user_state in bytes(),
+        key in key(),
+        label in label(),
+        [compress, only_if_smaller] in any::<[bool; 2]>(),
+        cuts in vec(1..50_usize, 1..20),
+    ) {
+        let mut message = Vec::new();
+        encode_header(&mut message, true, names.len(), user_state.len());
+        for (state, name) in (0..).zip(&names) {
+            encode_state(&mut message, &NodeState { name, state, ..NodeState::default() });
+        }
+        message.extend_from_slice(&user_state);
+        let sealing = FrameSealing {
+            label: &label,
+            key: key.as_ref().map(|key| (key, Version::Plain)),
+            nonce: [3; 12],
+            compress,
+            only_if_smaller,
+        };
+        let frame = seal_frame(&message, &sealing, &mut Scratch::new()).expect("short");
+        let mut stream = Vec::new();
+        label::write_header(&mut stream, &label);
+        stream.extend_from_slice(&frame);
+
+        let keyring: Keyring = key.clone().into_iter().collect();
+        let rules = frame_rules(&label, Some(&keyring));
+        let mut reader = FrameReader::new(Role::Acceptor);
+        let mut rest = &stream[..];
+        let mut cuts = cuts.iter().cycle();
+        let read = loop {
+            let (chunk, tail) = rest.split_at(rest.len().min(*cuts.next().expect("endless")));
+            rest = tail;
+            if let Some(frame) = reader.feed(chunk, &rules).expect("no fault") {
+                break frame;
+            }
+            prop_assert!(!rest.is_empty(), "the end was not found");
+        };
+        prop_assert!(rest.is_empty(), "the end was found too early");
+        prop_assert_eq!(read.as_bytes(), &message);
+        let StreamMessage::PushPull(state) = read.message() else {
+            return Err(TestCaseError::fail("not a push/pull"));
+        };
+        prop_assert_eq!(state.user_state(), user_state);
+        let read: Vec<&[u8]> = state.states().map(|state| state.name).collect();
+        prop_assert_eq!(read, names);
+    }
+
+    #[test]
+    fn any_bytes_can_be_a_stream(
+        first in prop_oneof![0..10_u8, any::<u8>()],
+        data in vec(any::<u8>(), 0..200),
+        cut in 0..200_usize,
+    ) {
+        let data: Bytes = [first].into_iter().chain(data).collect();
+        let rules = frame_rules(b"", None);
+        let whole = FrameReader::new(Role::Acceptor).feed(&data, &rules);
+        let (first, second) = data.split_at(cut.min(data.len()));
+        let mut reader = FrameReader::new(Role::Acceptor);
+        let mut parts = reader.feed(first, &rules);
+        if parts == Ok(None) {
+            parts = reader.feed(second, &rules);
+        }
+        prop_assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn numbers_and_bytes_are_read_as_written(
+        unsigned in any::<u32>(),
+        signed in any::<i64>(),
+        shift in 0..64_u32,
+        string in vec(any::<u8>(), 0..100),
+        option in proptest::option::of(vec(any::<u8>(), 0..100)),
+    ) {
+        let (unsigned, signed) = (unsigned >> (shift % 32), signed >> shift);
+        let mut out = Vec::new();
+        write_uint(&mut out, unsigned);
+        write_int(&mut out, signed);
+        write_raw(&mut out, &string);
+        write_bytes(&mut out, option.as_deref());
+        let mut reader = Reader::new(&out);
+        prop_assert_eq!(reader.u32(), Ok(unsigned));
+        prop_assert_eq!(reader.int(), Ok(signed));
+        prop_assert_eq!(reader.string(), Ok(&string[..]));
+        prop_assert_eq!(reader.bytes(), Ok(option.as_deref()));
+        prop_assert!(reader.rest().is_empty());
+    }
+
+    #[test]
+    fn the_scanner_agrees_with_the_reader(
+        first in prop_oneof![0x80..0xa0_u8, 0xc0..0xe0_u8, any::<u8>()],
+        data in vec(any::<u8>(), 0..80),
+        cut in 0..80_usize,
+    ) {
+        let data: Bytes = [first].into_iter().chain(data).collect();
+        let mut reader = Reader::new(&data);
+        let skipped = reader.skip();
+        let mut scanner = Scanner::new(MAX_NESTING);
+        let (first, second) = data.split_at(cut.min(data.len()));
+        let scanned = match scanner.feed(first) {
+            Ok(ControlFlow::Continue(())) => match scanner.feed(second) {
+                Ok(ControlFlow::Break(used)) => Ok(Some(first.len() + used)),
+                other => other.map(|_| None),
+            },
+            other => other.map(ControlFlow::break_value),
+        };
+        match scanned {
+            Ok(Some(end)) => prop_assert_eq!((skipped, reader.position()), (Ok(()), end)),
+            Ok(None) => prop_assert!(skipped.is_err() && !scanner.is_complete()),
+            Err(error) => prop_assert_eq!(skipped, Err(error)),
+        }
+    }
+
+    #[test]
+    fn a_compound_is_split_into_what_was_joined(parts in vec(bytes(), 0..=255)) {
+        let mut out = Vec::new();
+        compound::encode(&mut out, &parts).expect("not too many");
+        let split = compound::split(&out[1..]).expect("a compound");
+        prop_assert_eq!(split.remaining(), parts.len());
+        prop_assert_eq!(split.collect::<Vec<_>>(), parts);
+    }
+
+    #[test]
+    fn what_is_compressed_is_what_is_decompressed(
+        input in prop_oneof![vec(any::<u8>(), 0..6000), vec(0_u8..4, 0..20_000)],
+    ) {
+        let mut lzw = Lzw::default();
+        let (mut output, mut restored) = (Vec::new(), Vec::new());
+        prop_assert!(lzw.compress(&input, usize::MAX, &mut output));
+        prop_assert_eq!(lzw.decompress(&output, input.len(), &mut restored), Ok(()));
+        prop_assert_eq!(restored, input);
+    }
+
+    #[test]
+    fn error_replies_carry_any_text(text in ".*") {
+        let mut out = Vec::new();
+        ErrorReply { error: text.as_bytes() }.encode(&mut out);
+        prop_assert_eq!(ErrorReply::decode(&out[1..]), Ok(ErrorReply { error: text.as_bytes() }));
+    }
+}

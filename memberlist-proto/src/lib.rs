@@ -52,6 +52,8 @@ mod awareness;
 pub mod broadcast;
 mod config;
 mod delegate;
+#[cfg(feature = "std")]
+pub mod driver;
 mod event;
 mod exchange;
 mod memberlist;

@@ -16,6 +16,8 @@ use crate::wire::message::{Message, MessageType};
 /// How a user broadcast relates to those already queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BroadcastKind {
+    /// Replaces a queued plain broadcast of the same content and priority.
+    Plain,
     /// Replaces nothing and is replaced by nothing.
     Unique,
     /// Replaces the queued broadcast of the same non-empty name and priority.
@@ -65,7 +67,7 @@ struct News {
 #[derive(Clone, Debug)]
 struct UserMessage {
     id: BroadcastId,
-    name: Option<Bytes>,
+    kind: BroadcastKind,
     message: Bytes,
 }
 
@@ -116,11 +118,7 @@ impl Queues {
         let mut message = Vec::with_capacity(payload.len() + 1);
         message.push(MessageType::User as u8);
         message.extend_from_slice(payload);
-        let name = match kind {
-            BroadcastKind::Unique => None,
-            BroadcastKind::Named(name) => Some(name),
-        };
-        self.user[priority as usize].queue(UserMessage { id, name, message: message.into() });
+        self.user[priority as usize].queue(UserMessage { id, kind, message: message.into() });
         self.collect();
         id
     }
@@ -230,8 +228,8 @@ impl Broadcast for News {
 }
 
 impl Broadcast for UserMessage {
-    fn invalidates(&self, _: &Self) -> bool {
-        false
+    fn invalidates(&self, other: &Self) -> bool {
+        self.message == other.message
     }
 
     fn message(&self) -> &[u8] {
@@ -239,10 +237,13 @@ impl Broadcast for UserMessage {
     }
 
     fn name(&self) -> Option<&[u8]> {
-        self.name.as_deref()
+        match &self.kind {
+            BroadcastKind::Named(name) => Some(name),
+            BroadcastKind::Plain | BroadcastKind::Unique => None,
+        }
     }
 
     fn is_unique(&self) -> bool {
-        self.name.is_none()
+        self.kind == BroadcastKind::Unique
     }
 }

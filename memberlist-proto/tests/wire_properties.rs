@@ -37,68 +37,51 @@ fn message() -> impl Strategy<Value = Bytes> {
         proptest::option::of(bytes()),
         any::<bool>(),
     );
-    parts.prop_map(
-        |(kind, number, [port, source_port], [a, b, c], option, nack)| {
-            let option = option.as_deref();
-            // An empty source address is left out and so comes back as nil.
-            let source_addr = Some(&b[..]).filter(|addr| !addr.is_empty());
-            let message = match kind {
-                0 => Message::Ping(Ping {
-                    seq_no: number,
-                    node: &a,
-                    source_addr,
-                    source_port,
-                    source_node: &c,
-                }),
-                1 => Message::IndirectPing(IndirectPing {
-                    seq_no: number,
-                    target: option,
-                    port,
-                    node: &a,
-                    nack,
-                    source_addr,
-                    source_port,
-                    source_node: &c,
-                }),
-                2 => Message::Ack(Ack {
-                    seq_no: number,
-                    payload: option,
-                }),
-                3 => Message::Nack(Nack { seq_no: number }),
-                4 => Message::Suspect(Suspect {
-                    incarnation: number,
-                    node: &a,
-                    from: &b,
-                }),
-                5 => Message::Dead(Dead {
-                    incarnation: number,
-                    node: &a,
-                    from: &b,
-                }),
-                6 => Message::Alive(Alive {
-                    incarnation: number,
-                    node: &a,
-                    addr: Some(&b),
-                    port,
-                    meta: option,
-                    vsn: Some(&c),
-                }),
-                _ => Message::User(&a),
-            };
-            let mut out = Vec::new();
-            message.encode(&mut out);
-            assert_eq!(Message::decode(&out), Ok(message));
-            out
-        },
-    )
+    parts.prop_map(|(kind, number, [port, source_port], [a, b, c], option, nack)| {
+        let option = option.as_deref();
+        // An empty source address is left out and so comes back as nil.
+        let source_addr = Some(&b[..]).filter(|addr| !addr.is_empty());
+        let message = match kind {
+            0 => Message::Ping(Ping {
+                seq_no: number,
+                node: &a,
+                source_addr,
+                source_port,
+                source_node: &c,
+            }),
+            1 => Message::IndirectPing(IndirectPing {
+                seq_no: number,
+                target: option,
+                port,
+                node: &a,
+                nack,
+                source_addr,
+                source_port,
+                source_node: &c,
+            }),
+            2 => Message::Ack(Ack { seq_no: number, payload: option }),
+            3 => Message::Nack(Nack { seq_no: number }),
+            4 => Message::Suspect(Suspect { incarnation: number, node: &a, from: &b }),
+            5 => Message::Dead(Dead { incarnation: number, node: &a, from: &b }),
+            6 => Message::Alive(Alive {
+                incarnation: number,
+                node: &a,
+                addr: Some(&b),
+                port,
+                meta: option,
+                vsn: Some(&c),
+            }),
+            _ => Message::User(&a),
+        };
+        let mut out = Vec::new();
+        message.encode(&mut out);
+        assert_eq!(Message::decode(&out), Ok(message));
+        out
+    })
 }
 
 fn key() -> impl Strategy<Value = Option<Key>> {
-    let key = prop_oneof![
-        vec(any::<u8>(), 16),
-        vec(any::<u8>(), 24),
-        vec(any::<u8>(), 32)
-    ];
+    let key = prop_oneof![vec(any::<u8>(), 16), vec(any::<u8>(), 24), vec(any::<u8>(), 32)];
     proptest::option::of(key.prop_map(|key| Key::new(&key).expect("a key's length")))
 }
 

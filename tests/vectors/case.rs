@@ -10,9 +10,7 @@ pub(crate) struct Case(Value);
 
 /// All cases of a file.
 pub(crate) fn load(file: &str) -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/vectors")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors").join(file);
     let text = std::fs::read_to_string(&path).expect("the fixture is in the repository");
     text.lines().map(|line| Case(serde_json::from_str(line).expect("a line of JSON"))).collect()
 }
@@ -23,9 +21,7 @@ impl Case {
     }
 
     pub(crate) fn kind(&self) -> &str {
-        self.0["type"]
-            .as_str()
-            .expect("this file's cases have a type")
+        self.0["type"].as_str().expect("this file's cases have a type")
     }
 
     pub(crate) fn get(&self, field: &str) -> &Value {
@@ -37,9 +33,7 @@ impl Case {
     }
 
     pub(crate) fn accepted(&self) -> bool {
-        self.0["accepted"]
-            .as_bool()
-            .expect("this file's cases say whether Go accepts them")
+        self.0["accepted"].as_bool().expect("this file's cases say whether Go accepts them")
     }
 
     /// The bytes on the wire.

@@ -9,9 +9,7 @@ use super::case::{load, plain};
 use super::is_exception;
 
 pub(crate) fn key(value: &Value) -> Option<Key> {
-    value
-        .as_str()
-        .map(|_| Key::new(&plain(value)).expect("a key"))
+    value.as_str().map(|_| Key::new(&plain(value)).expect("a key"))
 }
 
 pub(crate) fn nonce(value: &Value) -> [u8; 12] {

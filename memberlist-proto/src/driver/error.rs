@@ -1,9 +1,7 @@
 //! Why a call on a running node failed.
 
 use crate::config::ConfigError;
-use crate::event::{
-    ExchangeError, JoinRefused, PingError, SendError, TooLong, WaitError,
-};
+use crate::event::{ExchangeError, JoinRefused, PingError, SendError, TooLong, WaitError};
 use crate::security::KeyringError;
 
 /// Every way in which a call on a handle can fail.

@@ -167,9 +167,10 @@ fn kind(event: &Event) -> Kind<'_> {
         Event::Finished { .. } | Event::BroadcastFinished { .. } | Event::Overflow { .. } => {
             Kind::Kept
         }
-        Event::Message { payload, .. } => Kind::Droppable(payload.len()),
+        Event::Message { payload, .. } | Event::Pinged { payload, .. } => {
+            Kind::Droppable(payload.len())
+        }
         Event::RemoteState { state, .. } => Kind::Droppable(state.len()),
-        Event::Pinged { payload, .. } => Kind::Droppable(payload.len()),
         Event::Refused { .. }
         | Event::NamePoisoned { .. }
         | Event::OnlyByStream { .. }

@@ -305,9 +305,7 @@ impl<V: Visit> Opening<'_, V> {
         self.visit.layer(Layer::Compound { parts: parts.remaining() });
         while let Some(part) = parts.next() {
             if self.parts >= self.limits.max_messages {
-                let cause = PacketCause::TooManyMessages {
-                    limit: self.limits.max_messages,
-                };
+                let cause = PacketCause::TooManyMessages { limit: self.limits.max_messages };
                 let missing = parts.remaining().saturating_add(1);
                 return self.fail(LayerKind::Compound, cause, missing);
             }
@@ -333,10 +331,7 @@ impl<V: Visit> Opening<'_, V> {
         if let Err(error) = result {
             return self.fail(LayerKind::Compression, error.into(), 1);
         }
-        self.visit.layer(Layer::Compressed {
-            from: message.len(),
-            to: buffer.len(),
-        });
+        self.visit.layer(Layer::Compressed { from: message.len(), to: buffer.len() });
         self.dispatch(buffer, buffers);
     }
 

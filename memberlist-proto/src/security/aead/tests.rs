@@ -40,18 +40,9 @@ fn payloads_made_by_go_are_read() {
         let mut out = Vec::from(*b"kept");
         let keys = [other.clone(), key()];
         let result = decrypt(&mut out, &keys, &unhex(hex), aad);
-        assert_eq!(
-            result,
-            Ok(Decrypted {
-                version,
-                key_index: 1
-            })
-        );
+        assert_eq!(result, Ok(Decrypted { version, key_index: 1 }));
         assert_eq!(out, [b"kept", NACK].concat());
-        assert_eq!(
-            decrypt(&mut out, &keys, &unhex(hex), b"x"),
-            Err(DecryptError::NoKey)
-        );
+        assert_eq!(decrypt(&mut out, &keys, &unhex(hex), b"x"), Err(DecryptError::NoKey));
         assert_eq!(out, [b"kept", NACK].concat());
     }
 }
@@ -76,13 +67,7 @@ fn lengths_are_as_announced() {
 
 #[test]
 fn impossible_padding_is_refused() {
-    for (last, expected) in [
-        (0, None),
-        (1, Some(15)),
-        (16, Some(0)),
-        (17, None),
-        (255, None),
-    ] {
+    for (last, expected) in [(0, None), (1, Some(15)), (16, Some(0)), (17, None), (255, None)] {
         let mut text = [3; 16];
         text[15] = last;
         assert_eq!(unpadded_len(&text), expected);
@@ -95,15 +80,8 @@ fn impossible_padding_is_refused() {
 fn the_nonce_decides_the_ciphertext() {
     let sealed = |nonce| {
         let mut out = Vec::new();
-        encrypt(
-            &mut out,
-            &key(),
-            Version::Plain,
-            [nonce; NONCE],
-            b"",
-            |out| out.push(1),
-        )
-        .expect("short");
+        encrypt(&mut out, &key(), Version::Plain, [nonce; NONCE], b"", |out| out.push(1))
+            .expect("short");
         out
     };
     assert_eq!(sealed(1), sealed(1));

@@ -14,21 +14,14 @@ fn ring() -> Keyring {
 fn keys_have_three_lengths() {
     for len in 0..=40 {
         let result = Key::new(&[7; 40][..len]).map(|key| key.as_bytes().len());
-        let expected = if [16, 24, 32].contains(&len) {
-            Ok(len)
-        } else {
-            Err(InvalidKey { len })
-        };
+        let expected = if [16, 24, 32].contains(&len) { Ok(len) } else { Err(InvalidKey { len }) };
         assert_eq!(result, expected);
     }
 }
 
 #[test]
 fn secrets_are_not_shown() {
-    assert_eq!(
-        format!("{:?}", ring()),
-        "Keyring([Key(AES-128), Key(AES-128), Key(AES-128)])"
-    );
+    assert_eq!(format!("{:?}", ring()), "Keyring([Key(AES-128), Key(AES-128), Key(AES-128)])");
 }
 
 #[test]

@@ -10,10 +10,7 @@ fn the_published_example() {
     packet.extend_from_slice(NACK);
     assert_eq!(strip(&packet), Ok(Some(NACK)));
     packet[6] ^= 1;
-    assert_eq!(
-        strip(&packet).map_err(|error| error.stated),
-        Err(0xa5cf_a817)
-    );
+    assert_eq!(strip(&packet).map_err(|error| error.stated), Err(0xa5cf_a817));
 }
 
 #[test]

@@ -5,15 +5,9 @@ use super::*;
 #[test]
 fn bounds_are_kept() {
     let mut out = Vec::new();
-    assert_eq!(
-        encode(&mut out, &[[0_u8]; 256]),
-        Err(CompoundError::TooManyParts(256))
-    );
+    assert_eq!(encode(&mut out, &[[0_u8]; 256]), Err(CompoundError::TooManyParts(256)));
     let long = vec![0; 65_536];
-    assert_eq!(
-        encode(&mut out, &[&long[..]]),
-        Err(CompoundError::PartTooLong(65_536))
-    );
+    assert_eq!(encode(&mut out, &[&long[..]]), Err(CompoundError::PartTooLong(65_536)));
     assert!(out.is_empty());
     assert_eq!(encode(&mut out, &[&long[1..]]), Ok(()));
     assert_eq!(out.len(), HEADER + PER_PART + MAX_PART_LEN);

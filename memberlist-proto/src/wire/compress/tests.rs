@@ -29,10 +29,7 @@ fn a_long_input_gives_gos_bytes() {
     let input = squares();
     assert_eq!(crc32fast::hash(&input), 0xdc85_d136);
     let output = compressed(&input);
-    assert_eq!(
-        (output.len(), crc32fast::hash(&output)),
-        (1884, 0x41ce_6ebb)
-    );
+    assert_eq!((output.len(), crc32fast::hash(&output)), (1884, 0x41ce_6ebb));
 }
 
 #[test]
@@ -41,10 +38,7 @@ fn a_full_dictionary_is_cleared() {
         let input = noise(len);
         let mut restored = Vec::new();
         let output = compressed(&input);
-        assert_eq!(
-            Lzw::default().decompress(&output, len, &mut restored),
-            Ok(())
-        );
+        assert_eq!(Lzw::default().decompress(&output, len, &mut restored), Ok(()));
         assert_eq!(restored, input);
     }
 }
@@ -73,11 +67,7 @@ fn a_bomb_takes_no_more_memory_than_its_limit() {
         let result = lzw.decompress(&bomb, limit, &mut out);
         assert_eq!(result, Err(CompressError::TooLarge { limit }));
         assert!(out.is_empty());
-        assert!(
-            out.capacity() <= limit.max(SMALLEST_STEP) * 2,
-            "{}",
-            out.capacity()
-        );
+        assert!(out.capacity() <= limit.max(SMALLEST_STEP) * 2, "{}", out.capacity());
     }
 }
 
@@ -85,10 +75,7 @@ fn a_bomb_takes_no_more_memory_than_its_limit() {
 fn the_limit_itself_is_allowed() {
     let output = compressed(&[7; 1000]);
     let mut restored = Vec::new();
-    assert_eq!(
-        Lzw::default().decompress(&output, 1000, &mut restored),
-        Ok(())
-    );
+    assert_eq!(Lzw::default().decompress(&output, 1000, &mut restored), Ok(()));
     restored.clear();
     let result = Lzw::default().decompress(&output, 999, &mut restored);
     assert_eq!(result, Err(CompressError::TooLarge { limit: 999 }));
@@ -102,10 +89,7 @@ fn state_does_not_leak_from_one_message_to_the_next() {
     assert!(lzw.compress(b"hello hello hello", usize::MAX, &mut out));
     assert_eq!(out, compressed(b"hello hello hello"));
     let mut restored = Vec::new();
-    assert_eq!(
-        lzw.decompress(&out[..5], 99, &mut restored),
-        Err(CompressError::Unfinished)
-    );
+    assert_eq!(lzw.decompress(&out[..5], 99, &mut restored), Err(CompressError::Unfinished));
     assert_eq!(lzw.decompress(&out, 99, &mut restored), Ok(()));
     assert_eq!(restored, b"hello hello hello");
 }
@@ -119,23 +103,11 @@ fn messages_are_checked_before_they_are_decompressed() {
         message.encode(&mut bytes);
         lzw.decode(&bytes[1..], 100, &mut out)
     };
-    let algo = Compressed {
-        algo: 1,
-        buf: Some(b""),
-    };
+    let algo = Compressed { algo: 1, buf: Some(b"") };
     assert_eq!(decode(algo), Err(CompressError::UnknownAlgorithm(1)));
-    assert_eq!(
-        decode(Compressed { algo: 0, buf: None }),
-        Err(CompressError::Unfinished)
-    );
-    let nothing = Compressed {
-        algo: 0,
-        buf: Some(&[0, 3, 2]),
-    };
+    assert_eq!(decode(Compressed { algo: 0, buf: None }), Err(CompressError::Unfinished));
+    let nothing = Compressed { algo: 0, buf: Some(&[0, 3, 2]) };
     assert_eq!(decode(nothing), Err(CompressError::Empty));
     let cut = lzw.decode(&[0x81, 0xa4], 100, &mut out);
-    assert_eq!(
-        cut,
-        Err(CompressError::Message(DecodeError::Truncated { at: 2 }))
-    );
+    assert_eq!(cut, Err(CompressError::Message(DecodeError::Truncated { at: 2 })));
 }

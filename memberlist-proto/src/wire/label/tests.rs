@@ -5,17 +5,11 @@ use super::*;
 
 #[test]
 fn labels_have_at_most_255_bytes() {
-    assert_eq!(
-        Label::new(vec![b'l'; 255]).map(|label| label.as_bytes().len()),
-        Ok(255)
-    );
+    assert_eq!(Label::new(vec![b'l'; 255]).map(|label| label.as_bytes().len()), Ok(255));
     assert_eq!(Label::new(vec![b'l'; 256]), Err(LabelTooLong { len: 256 }));
     let label = Label::new("dc1\u{fffd}").expect("short");
     assert_eq!(label.to_string(), "dc1\u{fffd}");
-    assert_eq!(
-        format!("{:?}", Label::new(b"\xff").expect("short")),
-        "Label(\"\u{fffd}\")"
-    );
+    assert_eq!(format!("{:?}", Label::new(b"\xff").expect("short")), "Label(\"\u{fffd}\")");
     assert!(Label::default().is_empty());
 }
 
@@ -38,10 +32,7 @@ fn the_rule_for_what_comes_in() {
     assert_eq!(admit(b"", false, None), Ok(()));
     assert_eq!(admit(b"us", false, None), Err(LabelError::Mismatch));
     assert_eq!(admit(b"us", false, Some(b"us")), Ok(()));
-    assert_eq!(
-        admit(b"us", false, Some(b"them")),
-        Err(LabelError::Mismatch)
-    );
+    assert_eq!(admit(b"us", false, Some(b"them")), Err(LabelError::Mismatch));
     assert_eq!(admit(b"", false, Some(b"them")), Err(LabelError::Mismatch));
     assert_eq!(admit(b"us", true, None), Ok(()));
     assert_eq!(admit(b"us", true, Some(b"us")), Err(LabelError::Double));

@@ -52,32 +52,16 @@ fn errors_say_where() {
     let number = |_: &mut Reader<'_>, _| Ok(());
     assert_eq!(
         Reader::new(&[0x05]).structure(&[], number),
-        Err(DecodeError::Kind {
-            at: 0,
-            expected: "a map or an array",
-            found: 5
-        })
+        Err(DecodeError::Kind { at: 0, expected: "a map or an array", found: 5 })
     );
     let mut reader = Reader::new(&[0x81, 0xa0, 0x05]);
-    assert_eq!(
-        reader.structure(&[], number),
-        Err(DecodeError::EmptyKey { at: 1 })
-    );
+    assert_eq!(reader.structure(&[], number), Err(DecodeError::EmptyKey { at: 1 }));
     let mut reader = Reader::new_at(&[9, 9, 0xcd, 1], 2);
     assert_eq!(reader.u16(), Err(DecodeError::Truncated { at: 4 }));
-    assert_eq!(
-        Reader::new(&[0xcd, 1, 0]).uint(255),
-        Err(DecodeError::Range { at: 0 })
-    );
-    assert_eq!(
-        Reader::new(&[0xff]).uint(255),
-        Err(DecodeError::Range { at: 0 })
-    );
+    assert_eq!(Reader::new(&[0xcd, 1, 0]).uint(255), Err(DecodeError::Range { at: 0 }));
+    assert_eq!(Reader::new(&[0xff]).uint(255), Err(DecodeError::Range { at: 0 }));
     assert_eq!(Reader::new(&[1, 0xc1]).rest(), [1, 0xc1]);
-    assert_eq!(
-        Reader::new_at(&[1, 0xc1], 1).skip(),
-        Err(DecodeError::Reserved { at: 1 })
-    );
+    assert_eq!(Reader::new_at(&[1, 0xc1], 1).skip(), Err(DecodeError::Reserved { at: 1 }));
 }
 
 #[test]
@@ -103,24 +87,16 @@ fn skipping_stops_at_the_nesting_limit() {
 
 #[test]
 fn the_scanner_ends_where_the_value_ends() {
-    let value = [
-        0x82, 0xa1, b'a', 0x93, 1, 0xc0, 0xd9, 2, b'x', b'y', 0xa1, b'b', 0x80,
-    ];
+    let value = [0x82, 0xa1, b'a', 0x93, 1, 0xc0, 0xd9, 2, b'x', b'y', 0xa1, b'b', 0x80];
     let data = [&value[..], &[7, 7]].concat();
-    assert_eq!(
-        Scanner::new(8).feed(&data),
-        Ok(ControlFlow::Break(value.len()))
-    );
+    assert_eq!(Scanner::new(8).feed(&data), Ok(ControlFlow::Break(value.len())));
 
     let mut scanner = Scanner::new(8);
     for byte in &value[..value.len() - 1] {
         assert_eq!(scanner.feed(&[*byte]), Ok(ControlFlow::Continue(())));
         assert!(!scanner.is_complete());
     }
-    assert_eq!(
-        scanner.feed(&data[value.len() - 1..]),
-        Ok(ControlFlow::Break(1))
-    );
+    assert_eq!(scanner.feed(&data[value.len() - 1..]), Ok(ControlFlow::Break(1)));
     assert!(scanner.is_complete());
     assert_eq!(scanner.feed(&[1]), Ok(ControlFlow::Break(0)));
 }
@@ -147,18 +123,10 @@ fn every_kind_of_value_has_its_length() {
     ];
     for (value, len) in cases {
         let data = [value, &[0; 20]].concat();
-        assert_eq!(
-            Scanner::new(8).feed(&data),
-            Ok(ControlFlow::Break(len)),
-            "{value:02x?}"
-        );
+        assert_eq!(Scanner::new(8).feed(&data), Ok(ControlFlow::Break(len)), "{value:02x?}");
     }
     for (first, len) in [(0xd7, 10), (0xd8, 18)] {
         let data = [&[first][..], &[0; 20]].concat();
-        assert_eq!(
-            Scanner::new(8).feed(&data),
-            Ok(ControlFlow::Break(len)),
-            "{first:02x}"
-        );
+        assert_eq!(Scanner::new(8).feed(&data), Ok(ControlFlow::Break(len)), "{first:02x}");
     }
 }

@@ -83,21 +83,10 @@ fn every_layer_is_told_from_the_outside_to_the_inside() {
     };
     let sealed = seal(&message, &sealing, &mut Scratch::new());
     assert_eq!(Vec::from(sealed.clone()).capacity(), sealed.len());
-    let (seen, result) = visit(
-        &sealed,
-        &Rules {
-            label: b"lbl",
-            keyring: Some(&ring),
-            ..rules()
-        },
-    );
+    let (seen, result) = visit(&sealed, &Rules { label: b"lbl", keyring: Some(&ring), ..rules() });
     assert_eq!(result, Ok(()));
     assert_eq!(seen[0], "Label([108, 98, 108])");
-    assert!(
-        seen[1].starts_with("Encrypted { version: Padded, key_index: 1"),
-        "{}",
-        seen[1]
-    );
+    assert!(seen[1].starts_with("Encrypted { version: Padded, key_index: 1"), "{}", seen[1]);
     assert_eq!(seen[2], "Checksum");
     assert!(seen[3].ends_with("to: 215 }"), "{}", seen[3]);
     assert_eq!(seen[4..], ["Compound { parts: 2 }", "Nack", "User"]);
@@ -105,82 +94,42 @@ fn every_layer_is_told_from_the_outside_to_the_inside() {
 
 #[test]
 fn compression_that_does_not_help_is_not_used() {
-    let sealing = Sealing {
-        compress: true,
-        compress_min_size: 0,
-        ..plain()
-    };
+    let sealing = Sealing { compress: true, compress_min_size: 0, ..plain() };
     assert_eq!(seal(NACK, &sealing, &mut Scratch::new()), NACK);
     let repeated = [8; 200];
     assert!(seal(&repeated, &sealing, &mut Scratch::new()).len() < 60);
-    let min = Sealing {
-        compress_min_size: 201,
-        ..sealing
-    };
+    let min = Sealing { compress_min_size: 201, ..sealing };
     assert_eq!(seal(&repeated, &min, &mut Scratch::new()), &repeated[..]);
 }
 
 #[test]
 fn undecryptable_packets_are_dropped_or_taken_as_they_are() {
     let ring = Keyring::new(key(1));
-    let strict = Rules {
-        keyring: Some(&ring),
-        ..rules()
-    };
+    let strict = Rules { keyring: Some(&ring), ..rules() };
     let error = fault(NACK, &strict);
     assert_eq!(error.layer, LayerKind::Encryption);
     assert_eq!((error.handled, error.dropped), (0, 1));
-    let lenient = Rules {
-        verify_incoming: false,
-        ..strict
-    };
+    let lenient = Rules { verify_incoming: false, ..strict };
     let (seen, result) = visit(NACK, &lenient);
     assert_eq!(result, Ok(()));
-    assert_eq!(
-        seen,
-        ["Plaintext { error: UnsupportedVersion(11) }", "Nack"]
-    );
+    assert_eq!(seen, ["Plaintext { error: UnsupportedVersion(11) }", "Nack"]);
     let off = Keyring::default();
-    assert_eq!(
-        visit(
-            NACK,
-            &Rules {
-                keyring: Some(&off),
-                ..rules()
-            }
-        )
-        .1,
-        Ok(())
-    );
+    assert_eq!(visit(NACK, &Rules { keyring: Some(&off), ..rules() }).1, Ok(()));
 }
 
 #[test]
 fn labels_are_part_of_what_is_authenticated() {
     let ring = Keyring::new(key(1));
     let primary = key(1);
-    let sealing = Sealing {
-        label: b"a",
-        key: Some((&primary, Version::Plain)),
-        ..plain()
-    };
+    let sealing = Sealing { label: b"a", key: Some((&primary, Version::Plain)), ..plain() };
     let mut sealed = Vec::from(seal(NACK, &sealing, &mut Scratch::new()));
-    let us = Rules {
-        label: b"a",
-        keyring: Some(&ring),
-        ..rules()
-    };
+    let us = Rules { label: b"a", keyring: Some(&ring), ..rules() };
     assert_eq!(visit(&sealed, &us).1, Ok(()));
-    assert_eq!(
-        fault(&sealed, &Rules { label: b"b", ..us }).cause,
-        LabelError::Mismatch.into()
-    );
+    assert_eq!(fault(&sealed, &Rules { label: b"b", ..us }).cause, LabelError::Mismatch.into());
     sealed[2] = b'b';
     let relabelled = fault(&sealed, &Rules { label: b"b", ..us });
     assert_eq!(relabelled.cause, DecryptError::NoKey.into());
-    let skip = Rules {
-        skip_inbound_label_check: true,
-        ..us
-    };
+    let skip = Rules { skip_inbound_label_check: true, ..us };
     assert_eq!(fault(&sealed, &skip).cause, LabelError::Double.into());
     sealed[2] = b'a';
     assert_eq!(visit(&sealed[3..], &skip).1, Ok(()));
@@ -189,19 +138,13 @@ fn labels_are_part_of_what_is_authenticated() {
 #[test]
 fn outer_faults_drop_the_packet() {
     assert_eq!(fault(b"", &rules()).cause, PacketCause::Empty);
-    assert_eq!(
-        fault(b"\xf4\x05lbl", &rules()).cause,
-        LabelError::Truncated.into()
-    );
+    assert_eq!(fault(b"\xf4\x05lbl", &rules()).cause, LabelError::Truncated.into());
     let error = fault(b"\x0c\0\0\0\0x", &rules());
     assert_eq!((error.layer, error.dropped), (LayerKind::Checksum, 1));
     // Inside a compound a checksum is no known message.
     let error = fault(&compound(&[b"\x0c\0\0\0\0"]), &rules());
     assert_eq!(error.cause, DecodeError::UnexpectedType(12).into());
-    assert_eq!(
-        fault(b"\x0c\0", &rules()).cause,
-        DecodeError::UnexpectedType(12).into()
-    );
+    assert_eq!(fault(b"\x0c\0", &rules()).cause, DecodeError::UnexpectedType(12).into());
 }
 
 #[test]
@@ -211,10 +154,7 @@ fn good_parts_count_and_the_first_fault_is_told() {
     let (seen, result) = visit(&packet, &rules());
     assert_eq!(seen, ["Compound { parts: 5 }", "Nack", "Nack"]);
     let error = result.expect_err("three parts are bad");
-    assert_eq!(
-        (error.layer, error.cause),
-        (LayerKind::Message, DecodeError::Empty.into())
-    );
+    assert_eq!((error.layer, error.cause), (LayerKind::Message, DecodeError::Empty.into()));
     assert_eq!((error.handled, error.dropped), (2, 3));
     assert_eq!(
         format!("{error}"),
@@ -232,112 +172,37 @@ fn layers_nest_to_a_limit() {
     assert_eq!(visit(&mixed, &rules()).1, Ok(()));
     let error = fault(&compress(&mixed), &rules());
     assert_eq!((error.layer, error.handled), (LayerKind::Compression, 1));
-    let flat = PacketLimits {
-        max_depth: 0,
-        ..PacketLimits::default()
-    };
-    assert_eq!(
-        visit(
-            NACK,
-            &Rules {
-                limits: flat,
-                ..rules()
-            }
-        )
-        .1,
-        Ok(())
-    );
-    assert_eq!(
-        fault(
-            &nest(1),
-            &Rules {
-                limits: flat,
-                ..rules()
-            }
-        )
-        .dropped,
-        1
-    );
+    let flat = PacketLimits { max_depth: 0, ..PacketLimits::default() };
+    assert_eq!(visit(NACK, &Rules { limits: flat, ..rules() }).1, Ok(()));
+    assert_eq!(fault(&nest(1), &Rules { limits: flat, ..rules() }).dropped, 1);
 }
 
 #[test]
 fn all_parts_share_one_budget_of_decompressed_bytes() {
     let part = compress(&[8; 1000]);
     let packet = compound(&[&part, &part, NACK]);
-    let limits = |max_decompressed| PacketLimits {
-        max_decompressed,
-        ..PacketLimits::default()
-    };
-    assert_eq!(
-        visit(
-            &packet,
-            &Rules {
-                limits: limits(2000),
-                ..rules()
-            }
-        )
-        .1,
-        Ok(())
-    );
-    let error = fault(
-        &packet,
-        &Rules {
-            limits: limits(1999),
-            ..rules()
-        },
-    );
+    let limits = |max_decompressed| PacketLimits { max_decompressed, ..PacketLimits::default() };
+    assert_eq!(visit(&packet, &Rules { limits: limits(2000), ..rules() }).1, Ok(()));
+    let error = fault(&packet, &Rules { limits: limits(1999), ..rules() });
     assert_eq!(error.cause, CompressError::TooLarge { limit: 999 }.into());
     assert_eq!((error.handled, error.dropped), (2, 1));
 
     // What was made in vain counts, or many bombs would cost as much as they are.
     let bomb = compress(&[8; 5000]);
-    let error = fault(
-        &compound(&[&bomb, &part]),
-        &Rules {
-            limits: limits(2000),
-            ..rules()
-        },
-    );
+    let error = fault(&compound(&[&bomb, &part]), &Rules { limits: limits(2000), ..rules() });
     assert_eq!((error.handled, error.dropped), (0, 2));
     let (mut codes, mut damaged) = (Vec::new(), Vec::new());
     assert!(Lzw::default().compress(&[8; 5000], usize::MAX, &mut codes));
     codes.pop();
-    Compressed {
-        algo: 0,
-        buf: Some(&codes),
-    }
-    .encode(&mut damaged);
+    Compressed { algo: 0, buf: Some(&codes) }.encode(&mut damaged);
     let both = compound(&[&damaged, &part]);
-    assert_eq!(
-        fault(
-            &both,
-            &Rules {
-                limits: limits(6000),
-                ..rules()
-            }
-        )
-        .handled,
-        1
-    );
-    assert_eq!(
-        fault(
-            &both,
-            &Rules {
-                limits: limits(5000),
-                ..rules()
-            }
-        )
-        .handled,
-        0
-    );
+    assert_eq!(fault(&both, &Rules { limits: limits(6000), ..rules() }).handled, 1);
+    assert_eq!(fault(&both, &Rules { limits: limits(5000), ..rules() }).handled, 0);
 }
 
 #[test]
 fn messages_are_counted() {
-    let limits = PacketLimits {
-        max_messages: 3,
-        ..PacketLimits::default()
-    };
+    let limits = PacketLimits { max_messages: 3, ..PacketLimits::default() };
     let limited = Rules { limits, ..rules() };
     assert_eq!(visit(&compound(&[NACK; 3]), &limited).1, Ok(()));
     let error = fault(&compound(&[NACK; 5]), &limited);
@@ -351,10 +216,7 @@ fn messages_are_counted() {
 fn buffers_are_kept_unless_they_grew_large() {
     let mut scratch = Scratch::new();
     let mut seen = Seen::default();
-    assert_eq!(
-        open(&compress(&[8; 2000]), &rules(), &mut scratch, &mut seen),
-        Ok(())
-    );
+    assert_eq!(open(&compress(&[8; 2000]), &rules(), &mut scratch, &mut seen), Ok(()));
     let kept = scratch.capacity();
     assert!((2000..100_000).contains(&kept), "{kept}");
     let large = compress(&vec![8; 1 << 20]);

@@ -7,23 +7,13 @@ fn lengths_are_signed_numbers() {
     let expected = b"\x06\x83\xa4Join\xc3\xa5Nodes\xd1\x00\x80\xacUserStateLen\xd2\x00\x00\x80\x00";
     assert_eq!(out, expected);
     let header = Header::read(&mut Reader::new(&out[1..]));
-    assert_eq!(
-        header,
-        Ok(Header {
-            nodes: 128,
-            user_state_len: 32_768,
-            join: true
-        })
-    );
+    assert_eq!(header, Ok(Header { nodes: 128, user_state_len: 32_768, join: true }));
 }
 
 #[test]
 fn older_releases_write_unsigned_lengths() {
     let body = b"\x81\xaaUserMsgLen\xcc\xc8";
-    assert_eq!(
-        UserHeader::read(&mut Reader::new(body)),
-        Ok(UserHeader { len: 200 })
-    );
+    assert_eq!(UserHeader::read(&mut Reader::new(body)), Ok(UserHeader { len: 200 }));
 }
 
 #[test]
@@ -35,18 +25,9 @@ fn user_messages_carry_their_length() {
 
 #[test]
 fn states_follow_each_other() {
-    let first = NodeState {
-        name: b"a",
-        state: 3,
-        addr: Some(&[127, 0, 0, 1]),
-        ..Default::default()
-    };
-    let second = NodeState {
-        name: b"b",
-        incarnation: 70_000,
-        meta: Some(b""),
-        ..first
-    };
+    let first =
+        NodeState { name: b"a", state: 3, addr: Some(&[127, 0, 0, 1]), ..Default::default() };
+    let second = NodeState { name: b"b", incarnation: 70_000, meta: Some(b""), ..first };
     let mut out = Vec::new();
     encode_state(&mut out, &first);
     encode_state(&mut out, &second);

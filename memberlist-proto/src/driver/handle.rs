@@ -1,0 +1,272 @@
+//! What the user of a node holds.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::task::Poll;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::Error;
+use super::operation::{Operation, expect};
+use super::shared::{Shared, State};
+use crate::config::{Config, Timing};
+use crate::event::{BroadcastId, JoinReport, OpId, Outcome, Pong};
+use crate::node::{Node, NodeName};
+use crate::peer::{Peer, Target};
+use crate::queues::{BroadcastKind, Priority};
+use crate::security::Key;
+use crate::stats::Stats;
+use crate::time::Instant;
+
+/// A running node: cheap to clone, usable from every thread. The node ends when the last clone is
+/// dropped. Methods that return a future begin at once; the future waits for the end.
+#[derive(Clone)]
+pub struct Handle(Arc<Last>);
+
+/// Dropped with the last handle.
+struct Last(Arc<Shared>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+impl Handle {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::new(Last(Arc::clone(shared))))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    /// The address that the node's sockets are bound to, with the real port.
+    pub fn bound_address(&self) -> SocketAddr {
+        self.shared().bound
+    }
+
+    /// Exchanges the full state with each of `peers`, several at a time.
+    pub fn join(&self, peers: &[Peer]) -> Operation<JoinReport> {
+        self.begin(
+            |state, now| Ok(state.core.join(now, peers)),
+            |outcome| match outcome {
+                Outcome::Join(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Tells the cluster that this node leaves on purpose, and waits until enough members were
+    /// told, or for `timeout` (zero: for ever). The node goes on answering until it is shut down.
+    pub fn leave(&self, timeout: Duration) -> Operation<()> {
+        self.begin(
+            |state, now| Ok(state.core.leave(now, timeout)),
+            |outcome| match outcome {
+                Outcome::Leave(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Announces other metadata and waits until enough members were told, or for `timeout` (zero:
+    /// for ever).
+    pub fn set_meta(&self, meta: impl Into<Bytes>, timeout: Duration) -> Operation<()> {
+        let meta = meta.into();
+        self.begin(
+            |state, now| Ok(state.core.set_meta(now, meta, timeout)?),
+            |outcome| match outcome {
+                Outcome::SetMeta(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Pings a node by datagram.
+    pub fn ping(&self, target: Target) -> Operation<Pong> {
+        self.begin(
+            |state, now| Ok(state.core.ping(now, target)),
+            |outcome| match outcome {
+                Outcome::Ping(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Sends a message over a stream, and waits until all of it has been handed to the network.
+    pub fn send_reliable(&self, to: Target, message: &[u8]) -> Operation<()> {
+        self.begin(
+            |state, now| Ok(state.core.send_reliable(now, to, message)?),
+            |outcome| match outcome {
+                Outcome::SendReliable(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Sends a message by datagram, best effort.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being sent at all.
+    pub fn send(&self, to: Target, message: &[u8]) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
+    }
+
+    /// Spreads a message to every member by gossip.
+    ///
+    /// # Errors
+    ///
+    /// The message is too long for a gossip packet, or the node has ended.
+    pub fn broadcast(
+        &self,
+        message: &[u8],
+        kind: BroadcastKind,
+        priority: Priority,
+    ) -> Result<BroadcastId, Error> {
+        let push = |state: &mut State, now| state.core.broadcast(now, message, kind, priority);
+        Ok(self.shared().operate(push)??)
+    }
+
+    /// The members that are alive or suspect, this node included unless it has left. Empty if a
+    /// delegate asks for it from inside the node.
+    pub fn members(&self) -> Vec<Node> {
+        self.read(|state| state.core.members().collect()).unwrap_or_default()
+    }
+
+    /// Every node known, also dead ones and those that left. Empty if a delegate asks for it from
+    /// inside the node.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.read(|state| state.core.nodes().collect()).unwrap_or_default()
+    }
+
+    /// One node by name, of any state. `None` if a delegate asks for it from inside the node.
+    pub fn member(&self, name: &NodeName) -> Option<Node> {
+        self.read(|state| state.core.member(name)).ok().flatten()
+    }
+
+    /// How many members are alive or suspect.
+    pub fn num_members(&self) -> usize {
+        self.read(|state| state.core.num_members()).unwrap_or_default()
+    }
+
+    /// This node's own record.
+    ///
+    /// # Errors
+    ///
+    /// A delegate asks for it from inside the node.
+    pub fn local(&self) -> Result<Node, Error> {
+        self.read(|state| state.core.local())
+    }
+
+    /// The configuration in force.
+    ///
+    /// # Errors
+    ///
+    /// A delegate asks for it from inside the node.
+    pub fn config(&self) -> Result<Config, Error> {
+        self.read(|state| state.core.config().clone())
+    }
+
+    /// The local health score: 0 is healthy.
+    pub fn health_score(&self) -> u32 {
+        self.read(|state| state.core.health_score()).unwrap_or_default()
+    }
+
+    /// Counters and gauges.
+    pub fn stats(&self) -> Stats {
+        self.read(|state| state.core.stats()).unwrap_or_default()
+    }
+
+    /// Whether the node has left the cluster.
+    pub fn has_left(&self) -> bool {
+        self.read(|state| state.core.has_left()).unwrap_or_default()
+    }
+
+    /// The keys, the primary first.
+    pub fn keys(&self) -> Vec<Key> {
+        self.read(|state| state.core.keys()).unwrap_or_default()
+    }
+
+    /// Adds a key for decryption; the first one of all begins encryption.
+    ///
+    /// # Errors
+    ///
+    /// The node has ended.
+    pub fn add_key(&self, key: Key) -> Result<(), Error> {
+        self.shared().operate(|state, now| state.core.add_key(now, key))
+    }
+
+    /// Makes a key of the ring the primary.
+    ///
+    /// # Errors
+    ///
+    /// The key is not in the ring, or the node has ended.
+    pub fn use_key(&self, key: &Key) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.use_key(now, key))??)
+    }
+
+    /// Removes a key that is not the primary.
+    ///
+    /// # Errors
+    ///
+    /// The key is the primary, or the node has ended.
+    pub fn remove_key(&self, key: &Key) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.remove_key(now, key))??)
+    }
+
+    /// Whether, with a key, plain input is refused and output is encrypted.
+    ///
+    /// # Errors
+    ///
+    /// The node has ended.
+    pub fn set_verify(&self, incoming: bool, outgoing: bool) -> Result<(), Error> {
+        self.shared().operate(|state, now| state.core.set_verify(now, incoming, outgoing))
+    }
+
+    /// Changes the timing.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the configuration is broken, or the node has ended.
+    pub fn reconfigure(&self, timing: Timing) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.reconfigure(now, timing))??)
+    }
+
+    /// Ends the node without a word to the cluster; ready when its sockets are closed. Leave
+    /// before for a graceful end.
+    pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(self.shared());
+        shared.stop();
+        core::future::poll_fn(move |cx| match shared.poll_ended(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        })
+    }
+
+    fn begin<T>(
+        &self,
+        start: impl FnOnce(&mut State, Instant) -> Result<OpId, Error>,
+        take: fn(Outcome) -> Result<T, Error>,
+    ) -> Operation<T> {
+        let begun = self.shared().operate(|state, now| {
+            let op = start(state, now)?;
+            expect(state, op);
+            Ok(op)
+        });
+        Operation::begin(self.shared(), begun.and_then(|begun| begun), take)
+    }
+
+    fn read<R>(&self, f: impl FnOnce(&State) -> R) -> Result<R, Error> {
+        self.shared().with(|state, _| f(state))
+    }
+}
+
+impl core::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Memberlist").field("name", &self.shared().name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,86 @@
+//! What every adapter needs and no runtime owns: the node behind a lock, futures for its
+//! operations, a bounded buffer for its events.
+//!
+//! An adapter has one task that reads packets, and one for each stream. They hand what they read
+//! to a [`Driver`], wait by its `poll_*` methods for what there is to do, and do it. The user holds
+//! a [`Handle`]. Feature `std`.
+// This is where the machine's clock is read for the core.
+#![allow(clippy::disallowed_methods)]
+
+mod clock;
+mod delegate;
+mod error;
+mod events;
+mod handle;
+pub mod log;
+mod operation;
+mod shared;
+mod task;
+
+use alloc::sync::Arc;
+use core::net::SocketAddr;
+
+pub use self::clock::Clock;
+pub use self::delegate::Delegate;
+pub use self::error::Error;
+pub use self::events::EventBounds;
+pub use self::handle::Handle;
+pub use self::operation::Operation;
+use self::shared::Shared;
+pub use self::task::{Command, Driver, Work, stream_failure};
+use crate::config::{Config, ConfigError};
+use crate::event::Event;
+
+/// Where the driver's log lines go: the node's name, the severity and the line.
+pub type LogSink = fn(&crate::node::NodeName, log::Severity, &str);
+
+/// What a node is started with beside its [`Config`].
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// Answers the node's questions.
+    pub delegate: Option<Arc<dyn Delegate>>,
+    /// How many events may wait for their reader.
+    pub events: EventBounds,
+    /// Where log lines go.
+    pub log: Option<LogSink>,
+}
+
+/// Makes a node and takes it apart into what its user holds, what its reader holds and what its
+/// tasks hold. The node ends when the last clone of the [`Handle`] is dropped.
+///
+/// `seed` must come from the operating system: it decides the nonces of encryption.
+///
+/// # Errors
+///
+/// The configuration is not valid.
+pub fn start(
+    config: Config,
+    bound: SocketAddr,
+    setup: Setup,
+    seed: [u8; 32],
+) -> Result<(Handle, Events, Driver), ConfigError> {
+    let shared = Arc::new(Shared::new(config, bound, setup, seed)?);
+    Ok((Handle::new(&shared), Events(Arc::clone(&shared)), Driver::new(shared)))
+}
+
+/// The events of a node, to be read by one reader.
+pub struct Events(Arc<Shared>);
+
+impl Events {
+    /// The next event; `None` when the node has ended and everything was told.
+    pub fn poll_next(&mut self, cx: &core::task::Context<'_>) -> core::task::Poll<Option<Event>> {
+        self.0.poll_event(cx)
+    }
+}
+
+impl core::fmt::Debug for Events {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Setup").field("events", &self.events).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,25 @@
+//! The first program of every memberlist tutorial: `simple NAME [SEED]...`.
+
+use std::time::Duration;
+
+use memberlist_tokio::{Config, Memberlist, Options, Peer};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_else(|| "one".into());
+    let options = Options::bind("127.0.0.1:0".parse()?);
+    let (node, _events) = Memberlist::start(Config::lan(name.as_str()), options).await?;
+    println!("{name} listens on {}", node.bound_address());
+
+    let seeds = args.map(|seed| seed.parse()).collect::<Result<Vec<Peer>, _>>()?;
+    while !seeds.is_empty() && node.join(&seeds).await?.joined.is_empty() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    loop {
+        for member in node.members() {
+            println!("{member} {}", member.state());
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}

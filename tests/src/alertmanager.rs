@@ -75,6 +75,9 @@ impl Alertmanager {
     }
 
     /// What `GET /api/v2/status` says.
+    ///
+    /// # Errors
+    /// What went wrong instead, such as nobody listening yet.
     pub fn status(&self) -> Result<Value, String> {
         let reply = request(self.loopback.port(19093), "GET", "/api/v2/status", "")?;
         if reply.status != 200 {
@@ -93,6 +96,20 @@ impl Alertmanager {
                 return Ok(());
             }
             Err(format!("{status}\n{}", self.process.transcript()))
+        });
+    }
+
+    /// Waits until it knows a silence of this identity.
+    #[track_caller]
+    pub fn until_silence(&self, id: &str) {
+        eventually(&format!("alertmanager knows silence {id}"), || {
+            let path = format!("/api/v2/silence/{id}");
+            let reply = request(self.loopback.port(19093), "GET", &path, "")?;
+            if reply.status == 200 {
+                Ok(())
+            } else {
+                Err(format!("{reply:?}"))
+            }
         });
     }
 

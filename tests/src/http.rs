@@ -16,6 +16,9 @@ pub struct Response {
 }
 
 /// Sends one request. Version 1.0, so that the reply is neither chunked nor kept open.
+///
+/// # Errors
+/// What went wrong with the connection or the reply, in words.
 pub fn request(
     server: SocketAddr,
     method: &str,

@@ -2,6 +2,7 @@
 //! library, which speaks the same.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -61,7 +62,7 @@ impl Launch {
 
     /// Adds a flag and its value.
     #[must_use]
-    pub fn flag(self, flag: &str, value: impl ToString) -> Self {
+    pub fn flag(self, flag: &str, value: impl Display) -> Self {
         self.arg(flag).arg(value.to_string())
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -256,7 +256,7 @@ impl Output {
             log = self
                 .grown
                 .wait_timeout(log, left)
-                .unwrap_or_else(|poison| poison.into_inner())
+                .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
         true
@@ -269,7 +269,5 @@ impl Output {
 
 /// A failed assertion in another thread must not hide the log behind a poisoned lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -49,6 +49,9 @@ impl Serf {
     }
 
     /// Runs a command of `serf` against this agent and returns what it prints.
+    ///
+    /// # Errors
+    /// What it printed, when it failed.
     pub fn run(&self, verb: &str, args: &[&str]) -> Result<String, String> {
         let output = Command::new("serf")
             .arg(verb)
@@ -74,6 +77,9 @@ impl Serf {
     }
 
     /// What `serf members` shows: objects with `name`, `addr`, `status`, `tags`.
+    ///
+    /// # Errors
+    /// What `serf` printed instead.
     pub fn members(&self) -> Result<Vec<Value>, String> {
         let text = self.run("members", &["-format=json"])?;
         let listing: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;

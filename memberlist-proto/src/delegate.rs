@@ -1,0 +1,119 @@
+//! What the core asks the application at once, while it holds everything still.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::members::Members;
+use crate::node::{Name, Node, NodeName, Versions};
+
+/// The questions that cannot wait: each is asked inside the core, must answer quickly and must not
+/// call the node's handle. Every method has a default, which is what happens without a delegate.
+///
+/// ```
+/// use memberlist_proto::{Candidate, Delegate};
+///
+/// /// Admits only nodes whose name begins with a prefix.
+/// struct Prefix(&'static [u8]);
+///
+/// impl Delegate for Prefix {
+///     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+///         if candidate.name.as_bytes().starts_with(self.0) {
+///             Ok(())
+///         } else {
+///             Err("not one of ours".into())
+///         }
+///     }
+/// }
+/// ```
+pub trait Delegate: Send + Sync {
+    /// Whether to believe that a node is alive (Go: `NotifyAlive`). Asked for every alive message
+    /// from anywhere: duplicates, old news and this node's own announcement included.
+    ///
+    /// # Errors
+    ///
+    /// The reason for refusing; the message is then dropped.
+    fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+        let _ = candidate;
+        Ok(())
+    }
+
+    /// What the ack to a ping packet carries (Go: `AckPayload`): keep it far below the packet
+    /// size. `None` and an empty payload are different on the wire.
+    fn ack_payload(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Messages for the packet that is being built (Go: `GetBroadcasts`): each counts with
+    /// `overhead` bytes more than its length, all together at most `limit`.
+    fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
+        let _ = (view, overhead, limit);
+        Vec::new()
+    }
+
+    /// Whether a member that does not answer packets may be probed over a stream (Go: the
+    /// opposite of `DisableTcpPingsForNode`).
+    fn stream_ping(&self, node: Name<'_>) -> bool {
+        let _ = node;
+        true
+    }
+}
+
+/// A node that claims to be alive.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Its name.
+    pub name: Name<'a>,
+    /// Its address, if it is one that can be sent to.
+    pub address: Option<SocketAddr>,
+    /// The bytes of its IP address as received.
+    pub addr_bytes: &'a [u8],
+    /// Its port.
+    pub port: u16,
+    /// Its metadata.
+    pub meta: &'a [u8],
+    /// Its protocol versions, if it told them.
+    pub versions: Option<Versions>,
+    /// The incarnation of the claim.
+    pub incarnation: u32,
+    /// What is known when the question is asked.
+    pub view: View<'a>,
+}
+
+/// What the core lends to a delegate: the members as they are now.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub(crate) local: &'a NodeName,
+    pub(crate) members: &'a Members,
+}
+
+impl core::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("View").field("local", self.local).finish_non_exhaustive()
+    }
+}
+
+impl<'a> View<'a> {
+    /// This node's name.
+    pub fn local(&self) -> &'a NodeName {
+        self.local
+    }
+
+    /// The members that are alive or suspect, this node included, in no particular order.
+    pub fn members(&self) -> impl Iterator<Item = Node> + 'a {
+        let members = self.members;
+        members.iter().map(|(_, record)| record.to_node()).filter(|node| node.state().is_live())
+    }
+
+    /// How many members are alive or suspect.
+    pub fn num_members(&self) -> usize {
+        self.members.num_live()
+    }
+
+    /// One node by name, of any state.
+    pub fn node(&self, name: &[u8]) -> Option<Node> {
+        self.members.get(name).map(|id| self.members.node(id))
+    }
+}

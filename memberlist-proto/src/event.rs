@@ -1,0 +1,460 @@
+//! What the application is told.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::node::{Node, NodeName};
+use crate::peer::Peer;
+use crate::transmit::{LookupFailure, StreamFailure};
+use crate::wire::frame::{FrameError, FrameTooLong};
+
+/// One operation begun by the application; ends as [`Event::Finished`], exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpId(pub(crate) u64);
+
+impl OpId {
+    /// A number that is unique among the operations of one node.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// One user broadcast; ends as [`Event::BroadcastFinished`], exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BroadcastId(pub(crate) u64);
+
+impl BroadcastId {
+    /// A number that is unique among the broadcasts of one node.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// What happened, in the order in which it happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A node is now a member: new, or back from the dead. The node itself is told first.
+    Joined {
+        /// The member.
+        node: Node,
+    },
+    /// A member announced other metadata, another address or other versions.
+    Updated {
+        /// The member as it is now.
+        node: Node,
+        /// What changed.
+        change: Change,
+    },
+    /// A node is no longer a member.
+    Departed {
+        /// The node, `Dead` or `Left`.
+        node: Node,
+        /// Why.
+        reason: Departure,
+    },
+    /// A member is suspected to have failed, and has some time to refute.
+    Suspected {
+        /// The suspect.
+        node: Node,
+        /// The first accuser.
+        by: NodeName,
+    },
+    /// A suspect, or this node itself, refuted.
+    Refuted {
+        /// The node with its new incarnation.
+        node: Node,
+        /// Who accused this node, if it is this node and it is known.
+        by: Option<NodeName>,
+    },
+    /// Somebody uses the name of a known node with another address.
+    Conflict {
+        /// The known node, which keeps the name.
+        existing: Node,
+        /// The claimant.
+        claimant: Node,
+    },
+    /// News about a node was refused.
+    Refused {
+        /// The node's name.
+        node: NodeName,
+        /// Who sent the news.
+        from: Option<SocketAddr>,
+        /// Why it was refused.
+        reason: Refusal,
+    },
+    /// A message from another application.
+    Message {
+        /// Where it came from: whoever passed it on, not always who wrote it.
+        from: SocketAddr,
+        /// What it travelled on.
+        channel: Channel,
+        /// The message.
+        payload: Bytes,
+    },
+    /// The application's state of another node, never empty.
+    RemoteState {
+        /// The peer's address.
+        from: SocketAddr,
+        /// Whether the exchange is part of a join.
+        join: bool,
+        /// The state.
+        state: Bytes,
+    },
+    /// A probed member answered directly and in time.
+    Pinged {
+        /// The member.
+        node: Node,
+        /// The round trip time.
+        rtt: Duration,
+        /// What the ack carried.
+        payload: Bytes,
+    },
+    /// An operation ended.
+    Finished {
+        /// Which one.
+        op: OpId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A user broadcast left the queue.
+    BroadcastFinished {
+        /// Which one.
+        id: BroadcastId,
+        /// Why.
+        end: BroadcastEnd,
+    },
+    /// The local health score changed: 0 is healthy.
+    Health {
+        /// The new score.
+        score: u32,
+    },
+    /// This node was accused at the highest incarnation there is and cannot refute: its name is
+    /// unusable until every member has forgotten it.
+    NamePoisoned {
+        /// The accuser, if known.
+        by: Option<NodeName>,
+    },
+    /// A member was reached over a stream but not by packet: something blocks UDP.
+    OnlyByStream {
+        /// The member.
+        node: Node,
+    },
+    /// An exchange over a stream failed that no operation waits for.
+    ExchangeFailed {
+        /// The peer.
+        peer: SocketAddr,
+        /// What it was.
+        exchange: ExchangeKind,
+        /// Why it failed.
+        error: ExchangeError,
+    },
+}
+
+/// What an update changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The metadata. The Go library tells an update only then.
+    pub meta: bool,
+    /// The address or port.
+    pub address: bool,
+    /// The protocol versions.
+    pub versions: bool,
+}
+
+/// Why a node is no longer a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Departure {
+    /// It said so itself.
+    Left,
+    /// Its suspicion ran out here.
+    Failed {
+        /// Everybody who accused it, the first accuser first.
+        by: Vec<NodeName>,
+        /// How many independent confirmations there were.
+        confirmations: u32,
+    },
+    /// Another node declared it dead.
+    Declared {
+        /// Who.
+        by: NodeName,
+    },
+}
+
+/// Why news about a node was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The delegate's `admit` refused it.
+    #[error("vetoed by the application: {0}")]
+    Vetoed(String),
+    /// Its address, or the sender's, lies outside `cidrs_allowed`.
+    #[error("the address is outside the allowed networks")]
+    Network,
+    /// It announced impossible protocol versions, or none where they are required.
+    #[error("unusable protocol versions")]
+    Versions,
+    /// Its name is empty or too long.
+    #[error("the name is {0} bytes long")]
+    Name(usize),
+    /// Its metadata is too long.
+    #[error("the metadata is {0} bytes long")]
+    Meta(usize),
+    /// Its address cannot be sent to.
+    #[error("the address cannot be sent to")]
+    Address,
+    /// The table of members is full.
+    #[error("too many members")]
+    TooMany,
+}
+
+/// What a message travelled on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// A datagram: gossip or best effort.
+    Packet,
+    /// A stream.
+    Stream,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Of `join`.
+    Join(Result<JoinReport, JoinRefused>),
+    /// Of `leave`.
+    Leave(Result<(), WaitError>),
+    /// Of `set_meta`.
+    SetMeta(Result<(), WaitError>),
+    /// Of `ping`.
+    Ping(Result<Pong, PingError>),
+    /// Of `send_reliable`.
+    SendReliable(Result<(), ExchangeError>),
+}
+
+/// How each peer of a join answered.
+#[derive(Clone, Debug, Default)]
+pub struct JoinReport {
+    /// The addresses that exchanged their state with this node.
+    pub joined: Vec<SocketAddr>,
+    /// What failed, and why.
+    pub failed: Vec<JoinFailure>,
+}
+
+/// One peer, or one address of it, that could not be joined.
+#[derive(Clone, Debug)]
+pub struct JoinFailure {
+    /// The peer as given.
+    pub peer: Peer,
+    /// The address tried, unless the failure came before there was one.
+    pub address: Option<SocketAddr>,
+    /// Why.
+    pub error: JoinError,
+}
+
+/// Why a peer could not be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Its name could not be resolved.
+    #[error(transparent)]
+    Lookup(#[from] LookupFailure),
+    /// It is this node.
+    #[error("that is this node's own address")]
+    Myself,
+    /// The configuration requires a node name, and the peer was given without.
+    #[error("`require_node_names` is set, and the peer has no name")]
+    NameRequired,
+    /// The exchange failed.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The join's own time ran out first.
+    #[error("the join ran out of time")]
+    TimedOut,
+    /// The join was cancelled first.
+    #[error("the join was cancelled")]
+    Cancelled,
+}
+
+/// Why a join did not even start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinRefused {
+    /// This node has left, which is final.
+    #[error("this node has left the cluster")]
+    Left,
+    /// Too many operations are under way.
+    #[error("too many operations are under way")]
+    TooMany,
+}
+
+/// Why a wait for a broadcast ended early. The broadcast itself goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// Not everything was sent in time.
+    #[error("the broadcast was not finished in time")]
+    TimedOut,
+    /// The wait was cancelled.
+    #[error("the wait was cancelled")]
+    Cancelled,
+    /// This node has left, which is final.
+    #[error("this node has left the cluster")]
+    Left,
+    /// Too many operations are under way.
+    #[error("too many operations are under way")]
+    TooMany,
+    /// The node's own delegate refuses the announcement.
+    #[error("this node's own announcement is refused")]
+    Refused,
+}
+
+/// The answer to a ping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pong {
+    /// The round trip time.
+    pub rtt: Duration,
+    /// What the ack carried.
+    pub payload: Bytes,
+}
+
+/// Why a ping has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// No ack within `probe_timeout`.
+    #[error("no response")]
+    NoResponse,
+    /// It could not be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// It was cancelled.
+    #[error("the ping was cancelled")]
+    Cancelled,
+}
+
+/// Why a message cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// It is longer than what fits.
+    #[error("the message is {len} bytes long, and at most {limit} fit")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The most that fits.
+        limit: usize,
+    },
+    /// No such member.
+    #[error("no member of that name")]
+    UnknownMember,
+    /// The member's address cannot be sent to.
+    #[error("the member's address cannot be sent to")]
+    UnusableAddress,
+    /// The configuration requires a node name, and the target was given without.
+    #[error("`require_node_names` is set, and the target has no name")]
+    NameRequired,
+    /// Too many operations or streams are under way.
+    #[error("too many operations are under way")]
+    TooMany,
+}
+
+/// What an exchange over a stream was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExchangeKind {
+    /// A periodic full state exchange begun here.
+    PushPull,
+    /// A join begun here.
+    Join,
+    /// A reliable message sent.
+    SendReliable,
+    /// A probe over a stream.
+    StreamPing,
+    /// Whatever a peer began.
+    Accepted,
+}
+
+/// Why an exchange over a stream failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExchangeError {
+    /// It took too long.
+    #[error("{0}: no progress in time")]
+    TimedOut(&'static str),
+    /// The connection failed.
+    #[error(transparent)]
+    Stream(#[from] StreamFailure),
+    /// The peer ended it before it was complete. A peer with another label does so silently.
+    #[error("closed by the peer without an answer (a different label closes silently)")]
+    Closed,
+    /// What came could not be understood.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The peer told an error.
+    #[error("the peer refused: {0}")]
+    Remote(String),
+    /// The peer answered with something else.
+    #[error("the peer answered with message type {0}")]
+    Unexpected(u8),
+    /// Protocol versions do not fit.
+    #[error(transparent)]
+    Versions(#[from] VersionMismatch),
+    /// The application refused the merge.
+    #[error("the merge was refused: {0}")]
+    Vetoed(String),
+    /// What should be sent is longer than any peer accepts.
+    #[error(transparent)]
+    TooLong(#[from] FrameTooLong),
+    /// Too many streams are open.
+    #[error("too many streams are open")]
+    TooMany,
+    /// The exchange was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Versions that do not fit (Go: `verifyProtocol`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{what} protocol version {current} of {node} is incompatible: everybody understands {min} to {max}"
+)]
+pub struct VersionMismatch {
+    /// "memberlist" or "delegate".
+    pub what: &'static str,
+    /// Whose version does not fit.
+    pub node: NodeName,
+    /// What it speaks.
+    pub current: u8,
+    /// The lowest version that all understand.
+    pub min: u8,
+    /// The highest version that all understand.
+    pub max: u8,
+}
+
+/// Why a user broadcast left the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BroadcastEnd {
+    /// It was sent as often as it should be.
+    Sent,
+    /// A newer one of the same name took its place.
+    Replaced,
+    /// The queue was full.
+    Dropped,
+}
+
+/// Why metadata cannot be announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the metadata is {len} bytes long, and at most {limit} are allowed")]
+pub struct TooLong {
+    /// Its length in bytes.
+    pub len: usize,
+    /// The most allowed (`meta_max_size`).
+    pub limit: usize,
+}

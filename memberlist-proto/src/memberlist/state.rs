@@ -1,0 +1,571 @@
+//! The membership decisions: alive, suspect, dead, refute.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::{Memberlist, Timer};
+use crate::config::{AdvertiseForm, Config, ConfigError};
+use crate::delegate::Candidate;
+use crate::event::{Change, Departure, Event, OpId, Refusal};
+use crate::members::MemberId;
+use crate::node::{Identity, IdentityParts, Name, Node, NodeName, State, Versions};
+use crate::suspects::Suspect;
+use crate::suspicion::{Confirmation, Suspicion, SuspicionParams};
+use crate::time::Instant;
+use crate::wire::message::{self, Alive, Dead};
+
+/// Who is accused of what: the common part of suspect and dead messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accusation<'a> {
+    pub(super) incarnation: u32,
+    pub(super) node: &'a [u8],
+    pub(super) from: &'a [u8],
+}
+
+impl Memberlist {
+    /// News that a node is alive (Go: `aliveNode`).
+    pub(super) fn alive(&mut self, now: Instant, from: SocketAddr, alive: &Alive<'_>) {
+        let mine = self.is_me(alive.node);
+        if mine && self.me.left {
+            return;
+        }
+        let known = self.members.get(alive.node);
+        if let Err(reason) = self.judge(alive, known) {
+            self.counters.alive_refused += 1;
+            let node = NodeName::from(alive.node);
+            self.out.event(Event::Refused { node, from: Some(from), reason });
+            return;
+        }
+        let Some(id) = known else {
+            return self.alive_new(now, from, alive);
+        };
+        let record = self.members.record(id);
+        let moved = record.identity().addr_bytes().unwrap_or_default()
+            != alive.addr.unwrap_or_default()
+            || record.identity().port() != alive.port;
+        if moved && !self.may_take_over(now, id) {
+            return self.conflict(now, id, alive);
+        }
+        if mine {
+            return self.alive_about_me(now, alive);
+        }
+        if !moved && alive.incarnation <= record.incarnation() {
+            self.counters.alive_old += 1;
+            if record.state() == State::Dead {
+                self.tell_the_dead(now, id);
+            }
+            return;
+        }
+        self.alive_accepted(now, id, alive);
+    }
+
+    /// A member whose probe failed, or whom another accuses, may have failed (Go: `suspectNode`).
+    pub(super) fn suspect(&mut self, now: Instant, accusation: Accusation<'_>) {
+        let Some(id) = self.members.get(accusation.node) else {
+            self.counters.accusations_old += 1;
+            return;
+        };
+        let record = self.members.record(id);
+        if accusation.incarnation < record.incarnation() {
+            self.counters.accusations_old += 1;
+            return;
+        }
+        match record.state() {
+            State::Suspect => return self.confirm(now, id, accusation),
+            State::Dead | State::Left => {
+                self.counters.accusations_old += 1;
+                return self.keep_higher(id, accusation.incarnation);
+            }
+            State::Alive => {}
+        }
+        if id == self.me.id {
+            return self.refute(now, accusation.incarnation, Some(accusation.from));
+        }
+        if !self.config.suspicion {
+            return self.dead(now, accusation, None);
+        }
+        self.broadcast_suspect(accusation);
+        self.counters.suspect_accepted += 1;
+        self.members.set_state(id, State::Suspect, accusation.incarnation, now);
+        let by = NodeName::from(accusation.from);
+        self.start_suspicion(now, id, by.clone());
+        self.out.event(Event::Suspected { node: self.members.node(id), by });
+    }
+
+    /// A member has died or left (Go: `deadNode`). `accusers` are told if its suspicion ran out
+    /// here.
+    pub(super) fn dead(
+        &mut self,
+        now: Instant,
+        accusation: Accusation<'_>,
+        ran_out: Option<&Suspicion>,
+    ) {
+        let Some(id) = self.members.get(accusation.node) else {
+            self.counters.accusations_old += 1;
+            return;
+        };
+        let record = self.members.record(id);
+        if accusation.incarnation < record.incarnation() {
+            self.counters.accusations_old += 1;
+            return;
+        }
+        if !record.state().is_live() {
+            self.counters.accusations_old += 1;
+            return self.keep_higher(id, accusation.incarnation);
+        }
+        if id == self.me.id && !self.me.left {
+            return self.refute(now, accusation.incarnation, Some(accusation.from));
+        }
+        self.end_suspicion(id);
+        self.broadcast_dead(accusation, None);
+        let left = accusation.from == accusation.node;
+        let reason = match ran_out {
+            _ if left => Departure::Left,
+            Some(suspicion) => Departure::Failed {
+                by: suspicion.accusers().to_vec(),
+                confirmations: suspicion.confirmations(),
+            },
+            None => Departure::Declared { by: NodeName::from(accusation.from) },
+        };
+        self.depart(now, id, accusation.incarnation, reason);
+    }
+
+    /// Marks a live member as gone and tells it.
+    pub(super) fn depart(
+        &mut self,
+        now: Instant,
+        id: MemberId,
+        incarnation: u32,
+        reason: Departure,
+    ) {
+        self.counters.dead_accepted += 1;
+        let state = if reason == Departure::Left { State::Left } else { State::Dead };
+        self.members.set_state(id, state, incarnation, now);
+        self.out.event(Event::Departed { node: self.members.node(id), reason });
+    }
+
+    /// Contradicts an accusation of this node by a higher incarnation (Go: `refute`).
+    pub(super) fn refute(&mut self, now: Instant, accused: u32, by: Option<&[u8]>) {
+        let _ = now;
+        let by = by.map(NodeName::from);
+        self.counters.refuted += 1;
+        self.add_health(1);
+        if accused == u32::MAX {
+            // Differs from Go: there the incarnation wraps to zero, which nobody believes.
+            self.out.event(Event::NamePoisoned { by: by.clone() });
+        }
+        let incarnation = self.me.incarnation.saturating_add(1).max(accused.saturating_add(1));
+        self.me.incarnation = incarnation;
+        self.raise_incarnation(self.me.id, incarnation);
+        self.broadcast_myself(None, true);
+        self.out.event(Event::Refuted { node: self.local(), by });
+    }
+
+    /// The suspicion of a member has run out.
+    pub(super) fn suspicion_expired(&mut self, now: Instant, id: MemberId) {
+        let Some(suspect) = self.take_suspicion(id) else {
+            return;
+        };
+        let suspicion = suspect.suspicion;
+        if suspicion.params().needed > 0 && suspicion.confirmations() < suspicion.params().needed {
+            self.counters.suspicions_degraded += 1;
+        }
+        let record = self.members.record(id);
+        let incarnation = record.incarnation();
+        let node = record.identity().name().to_owned_name();
+        let me = self.me.name.clone();
+        let accusation = Accusation { incarnation, node: node.as_bytes(), from: me.as_bytes() };
+        self.dead(now, accusation, Some(&suspicion));
+    }
+
+    /// Announces this node itself for the first time.
+    pub(super) fn announce_first(&mut self) -> Result<(), ConfigError> {
+        let node = self.local();
+        if let Err(reason) = self.admits_me(node.identity()) {
+            return Err(ConfigError::SelfRefused { reason: reason.to_string() });
+        }
+        self.counters.alive_accepted += 1;
+        self.broadcast_myself(None, false);
+        self.out.event(Event::Joined { node });
+        Ok(())
+    }
+
+    /// Whether this node's own delegate and networks let `identity` announce itself.
+    pub(super) fn admits_me(&self, identity: &Identity) -> Result<(), Refusal> {
+        let vsn = self.me.versions.to_bytes();
+        let alive = Alive {
+            incarnation: self.me.incarnation,
+            node: self.me.name.as_bytes(),
+            addr: identity.addr_bytes(),
+            port: identity.port(),
+            meta: identity.meta(),
+            vsn: Some(&vsn),
+        };
+        if !self.network_allows(self.config.advertise_addr) {
+            return Err(Refusal::Network);
+        }
+        self.ask_admit(&alive)
+    }
+
+    /// Queues this node's announcement, with its newest metadata.
+    pub(super) fn broadcast_myself(&mut self, waiter: Option<OpId>, refutation: bool) {
+        let record = self.members.record(self.me.id);
+        let identity = record.identity().clone();
+        let vsn = self.me.versions.to_bytes();
+        let alive = Alive {
+            incarnation: record.incarnation(),
+            node: identity.name().as_bytes(),
+            addr: identity.addr_bytes(),
+            port: identity.port(),
+            meta: identity.meta(),
+            vsn: Some(&vsn),
+        };
+        if refutation && !self.config.differences.refute_under_name {
+            let key = NodeName::from(self.config.advertise_addr.to_string().as_str());
+            self.queue_membership(key, &message::Message::Alive(alive), waiter);
+        } else {
+            let key = self.me.name.clone();
+            self.queue_membership(key, &message::Message::Alive(alive), waiter);
+        }
+    }
+
+    pub(super) fn broadcast_dead(&mut self, accusation: Accusation<'_>, waiter: Option<OpId>) {
+        let Accusation { incarnation, node, from } = accusation;
+        let dead = message::Message::Dead(Dead { incarnation, node, from });
+        self.queue_membership(NodeName::from(node), &dead, waiter);
+    }
+
+    /// Changes the health score and tells it.
+    pub(super) fn add_health(&mut self, delta: i32) {
+        if let Some(score) = self.awareness.apply(delta) {
+            self.out.event(Event::Health { score });
+        }
+    }
+
+    /// Whether an address lies within the allowed networks.
+    pub(super) fn network_allows(&self, ip: IpAddr) -> bool {
+        let Some(networks) = &self.config.cidrs_allowed else {
+            return true;
+        };
+        let ip = ip.to_canonical();
+        networks.iter().any(|network| network.contains(&ip))
+    }
+
+    fn addr_allowed(&self, addr: Option<&[u8]>) -> bool {
+        if self.config.cidrs_allowed.is_none() {
+            return true;
+        }
+        addr.and_then(ip_of).is_some_and(|ip| self.network_allows(ip))
+    }
+
+    /// Everything that makes an alive message unacceptable whatever its incarnation.
+    fn judge(&self, alive: &Alive<'_>, known: Option<MemberId>) -> Result<(), Refusal> {
+        let vsn = alive.vsn.unwrap_or_default();
+        if let [min, max, _, ..] = *vsn
+            && (min == 0 || max == 0 || min > max)
+        {
+            return Err(Refusal::Versions);
+        }
+        let differences = &self.config.differences;
+        if vsn.len() < 6
+            && (self.delegate.is_some() || (known.is_none() && differences.require_versions))
+        {
+            return Err(Refusal::Versions);
+        }
+        let name = alive.node.len();
+        if name == 0 || name > differences.received_name_max.min(usize::from(u16::MAX)) {
+            return Err(Refusal::Name(name));
+        }
+        let meta = alive.meta.map_or(0, <[u8]>::len);
+        if meta > differences.received_meta_max {
+            return Err(Refusal::Meta(meta));
+        }
+        self.ask_admit(alive)?;
+        self.judge_address(alive, known)
+    }
+
+    fn judge_address(&self, alive: &Alive<'_>, known: Option<MemberId>) -> Result<(), Refusal> {
+        let changes = known.is_none_or(|id| {
+            let identity = self.members.record(id).identity();
+            identity.addr_bytes().unwrap_or_default() != alive.addr.unwrap_or_default()
+                || identity.port() != alive.port
+        });
+        if !changes {
+            return Ok(());
+        }
+        if !self.addr_allowed(alive.addr) {
+            return Err(Refusal::Network);
+        }
+        let addr = alive.addr.unwrap_or_default();
+        let usable = alive.port != 0 && ip_of(addr).is_some_and(|ip| !ip.is_unspecified());
+        if !usable && (self.config.differences.require_usable_address || addr.len() > 255) {
+            return Err(Refusal::Address);
+        }
+        if known.is_none() && self.members.len() >= self.config.limits.members {
+            return Err(Refusal::TooMany);
+        }
+        Ok(())
+    }
+
+    fn ask_admit(&self, alive: &Alive<'_>) -> Result<(), Refusal> {
+        let Some(delegate) = &self.delegate else {
+            return Ok(());
+        };
+        let addr = alive.addr.unwrap_or_default();
+        let candidate = Candidate {
+            name: Name::new(alive.node),
+            address: ip_of(addr).map(|ip| SocketAddr::new(ip, alive.port)),
+            addr_bytes: addr,
+            port: alive.port,
+            meta: alive.meta.unwrap_or_default(),
+            versions: alive.vsn.and_then(versions_of),
+            incarnation: alive.incarnation,
+            view: self.view(),
+        };
+        delegate.admit(&candidate).map_err(Refusal::Vetoed)
+    }
+
+    /// A name that nobody here has heard of, or that was forgotten.
+    fn alive_new(&mut self, now: Instant, from: SocketAddr, alive: &Alive<'_>) {
+        let Some(identity) = identity_of(alive, None) else {
+            self.counters.alive_refused += 1;
+            let node = NodeName::from(alive.node);
+            let reason = Refusal::Meta(alive.meta.map_or(0, <[u8]>::len));
+            self.out.event(Event::Refused { node, from: Some(from), reason });
+            return;
+        };
+        let order = &mut self.rng.probe_order;
+        if alive.incarnation == 0 {
+            self.counters.alive_old += 1;
+            if !self.config.differences.ignore_zero_incarnation {
+                // As in Go: a placeholder, dead since forever, that counts until it is reaped.
+                self.members.insert(identity, 0, State::Dead, Instant::ORIGIN, order);
+            }
+            return;
+        }
+        let id = self.members.insert(identity, alive.incarnation, State::Alive, now, order);
+        self.broadcast_alive(alive);
+        self.counters.alive_accepted += 1;
+        self.out.event(Event::Joined { node: self.members.node(id) });
+    }
+
+    fn alive_accepted(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
+        let record = self.members.record(id);
+        let (old_state, old) = (record.state(), record.identity().clone());
+        let Some(identity) = identity_of(alive, old.versions()) else {
+            self.counters.alive_refused += 1;
+            return;
+        };
+        self.end_suspicion(id);
+        self.broadcast_alive(alive);
+        let change = Change {
+            meta: old.meta().unwrap_or_default() != identity.meta().unwrap_or_default(),
+            address: old.addr_bytes() != identity.addr_bytes() || old.port() != identity.port(),
+            versions: old.versions() != identity.versions(),
+        };
+        if change.meta || change.address || change.versions || old.meta() != identity.meta() {
+            self.members.replace_identity(id, identity);
+        }
+        if old_state == State::Alive {
+            self.raise_incarnation(id, alive.incarnation);
+        } else {
+            self.members.set_state(id, State::Alive, alive.incarnation, now);
+        }
+        self.counters.alive_accepted += 1;
+        let node = self.members.node(id);
+        match old_state {
+            State::Dead | State::Left => self.out.event(Event::Joined { node }),
+            State::Suspect => self.out.event(Event::Refuted { node: node.clone(), by: None }),
+            State::Alive => {}
+        }
+        if old_state.is_live() && (change.meta || change.address || change.versions) {
+            self.out.event(Event::Updated { node: self.members.node(id), change });
+        }
+    }
+
+    fn alive_about_me(&mut self, now: Instant, alive: &Alive<'_>) {
+        let record = self.members.record(self.me.id);
+        if alive.incarnation < record.incarnation() {
+            self.counters.alive_old += 1;
+            return;
+        }
+        let echo = alive.incarnation == record.incarnation()
+            && alive.meta.unwrap_or_default() == record.identity().meta().unwrap_or_default()
+            && alive.vsn == Some(&self.me.versions.to_bytes()[..]);
+        if echo {
+            self.counters.alive_old += 1;
+            return;
+        }
+        self.counters.alive_accepted += 1;
+        self.refute(now, alive.incarnation, None);
+    }
+
+    /// Whether another address may take over the name of a known node.
+    fn may_take_over(&self, now: Instant, id: MemberId) -> bool {
+        let record = self.members.record(id);
+        let reclaim = self.config.dead_node_reclaim_time;
+        match record.state() {
+            State::Left => true,
+            State::Dead => !reclaim.is_zero() && age(now, record.since()) > reclaim,
+            State::Alive | State::Suspect => false,
+        }
+    }
+
+    fn conflict(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
+        self.counters.conflicts += 1;
+        let Some(identity) = identity_of(alive, None) else {
+            return;
+        };
+        let claimant = Node::new(identity, alive.incarnation, State::Alive, now);
+        self.out.event(Event::Conflict { existing: self.members.node(id), claimant });
+    }
+
+    fn confirm(&mut self, now: Instant, id: MemberId, accusation: Accusation<'_>) {
+        self.keep_higher(id, accusation.incarnation);
+        let Some(slot) = self.members.record(id).suspicion() else {
+            return;
+        };
+        let suspect = self.suspects.get_mut(slot);
+        let from = Name::new(accusation.from);
+        let Confirmation::New { deadline } = suspect.suspicion.confirm(now, from) else {
+            self.counters.accusations_old += 1;
+            return;
+        };
+        self.timers.reschedule(suspect.timer, deadline);
+        self.broadcast_suspect(accusation);
+    }
+
+    /// Differs from Go: there evidence that changes nothing else does not raise the stored
+    /// incarnation, so that a stale alive message can revive the node.
+    fn keep_higher(&mut self, id: MemberId, incarnation: u32) {
+        if self.config.differences.keep_higher_incarnation
+            && id != self.me.id
+            && incarnation > self.members.record(id).incarnation()
+        {
+            self.raise_incarnation(id, incarnation);
+        }
+    }
+
+    fn start_suspicion(&mut self, now: Instant, id: MemberId, by: NodeName) {
+        let params = SuspicionParams::new(
+            self.config.suspicion_mult,
+            self.config.suspicion_max_timeout_mult,
+            self.members.len(),
+            self.config.probe_interval,
+        );
+        let suspicion = Suspicion::new(now, by, params);
+        let timer = self.timers.insert(suspicion.deadline().max(now), Timer::Suspicion(id));
+        let slot = self.suspects.insert(Suspect { suspicion, timer });
+        self.members.set_suspicion(id, Some(slot));
+    }
+
+    fn end_suspicion(&mut self, id: MemberId) {
+        if let Some(suspect) = self.take_suspicion(id) {
+            self.timers.cancel(suspect.timer);
+        }
+    }
+
+    fn take_suspicion(&mut self, id: MemberId) -> Option<Suspect> {
+        let slot = self.members.record(id).suspicion()?;
+        self.members.set_suspicion(id, None);
+        Some(self.suspects.remove(slot))
+    }
+
+    fn broadcast_alive(&mut self, alive: &Alive<'_>) {
+        // A vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as unknown.
+        let vsn = alive.vsn.filter(|vsn| vsn.is_empty() || vsn.len() >= 6);
+        let message = message::Message::Alive(Alive { vsn, ..*alive });
+        self.queue_membership(NodeName::from(alive.node), &message, None);
+    }
+
+    fn broadcast_suspect(&mut self, accusation: Accusation<'_>) {
+        let Accusation { incarnation, node, from } = accusation;
+        let suspect = message::Message::Suspect(message::Suspect { incarnation, node, from });
+        self.queue_membership(NodeName::from(node), &suspect, None);
+    }
+
+    /// Lets a member that announces itself, and that we hold for dead, know that it must refute.
+    ///
+    /// Differs from Go: there a node that restarts and meets only members that forgot it stays
+    /// dead for the others (hashicorp/memberlist#311).
+    fn tell_the_dead(&mut self, now: Instant, id: MemberId) {
+        if !self.config.differences.tell_the_dead {
+            return;
+        }
+        let window = self.config.probe_interval;
+        if !self.probes.may_tell(now, id, window, self.config.limits.told_dead) {
+            return;
+        }
+        let record = self.members.record(id);
+        let (incarnation, identity) = (record.incarnation(), record.identity().clone());
+        let me = self.me.name.clone();
+        let accusation =
+            message::Suspect { incarnation, node: identity.name().as_bytes(), from: me.as_bytes() };
+        self.counters.told_dead += 1;
+        self.send_to_node(&identity, &message::Message::Suspect(accusation));
+    }
+}
+
+/// The age of a state; one that was never set is infinitely old.
+pub(super) fn age(now: Instant, since: Instant) -> core::time::Duration {
+    if since == Instant::ORIGIN {
+        return core::time::Duration::MAX;
+    }
+    now.saturating_duration_since(since)
+}
+
+/// The six version bytes that this node announces.
+pub(super) fn own_versions(config: &Config) -> Versions {
+    Versions {
+        pmin: 1,
+        pmax: 5,
+        pcur: config.protocol_version,
+        dmin: config.delegate_protocol_min,
+        dmax: config.delegate_protocol_max,
+        dcur: config.delegate_protocol_version,
+    }
+}
+
+/// This node's own identity with the given metadata. Without metadata it announces nil, as a Go
+/// node without a delegate does.
+pub(super) fn own_identity(config: &Config, meta: &[u8]) -> Identity {
+    let bytes: Vec<u8> =
+        match (config.advertise_addr.to_canonical(), config.differences.advertise_form) {
+            (IpAddr::V4(ip), AdvertiseForm::Compact) => ip.octets().to_vec(),
+            (IpAddr::V4(ip), AdvertiseForm::Mapped) => ip.to_ipv6_mapped().octets().to_vec(),
+            (IpAddr::V6(ip), _) => ip.octets().to_vec(),
+        };
+    Identity::new(IdentityParts {
+        name: config.name.as_bytes(),
+        addr: Some(&bytes),
+        port: config.advertise_port,
+        meta: (!meta.is_empty()).then_some(meta),
+        versions: Some(own_versions(config)),
+    })
+    .expect("a validated configuration fits into a record")
+}
+
+/// The IP address in 4 or 16 bytes; one mapped into IPv6 is an IPv4 address.
+pub(super) fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(IpAddr::from(v4));
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(|v6| IpAddr::from(v6).to_canonical())
+}
+
+pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
+    vsn.first_chunk::<6>().map(|bytes| Versions::from_bytes(*bytes))
+}
+
+/// The identity that an alive message tells; versions it does not tell stay as they were.
+fn identity_of(alive: &Alive<'_>, old: Option<Versions>) -> Option<Identity> {
+    Identity::new(IdentityParts {
+        name: alive.node,
+        addr: alive.addr,
+        port: alive.port,
+        meta: alive.meta,
+        versions: alive.vsn.and_then(versions_of).or(old),
+    })
+    .ok()
+}

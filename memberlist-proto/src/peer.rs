@@ -1,0 +1,152 @@
+//! Whom to join or to send to, as people write it.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::str::FromStr;
+
+use crate::node::NodeName;
+
+/// A peer by address or host name: `[name/]host[:port]`, with IPv6 addresses in brackets where a
+/// port follows.
+///
+/// ```
+/// use memberlist_proto::Peer;
+///
+/// for text in ["10.0.0.1", "10.0.0.1:7946", "[::1]:7946", "::1", "db.example:7000", "n1/10.0.0.1"] {
+///     assert_eq!(text.parse::<Peer>().unwrap().to_string(), text);
+/// }
+/// assert!(":7946".parse::<Peer>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// The node's name, where known.
+    pub name: Option<NodeName>,
+    /// Where it is.
+    pub host: Host,
+    /// Its port; without one, this node's own `bind_port`.
+    pub port: Option<u16>,
+}
+
+/// Where a peer is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// At an address.
+    Ip(IpAddr),
+    /// At each address of a name.
+    Name(String),
+}
+
+/// A member by name, or any address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A known member, whatever its state.
+    Member(NodeName),
+    /// An address, known or not (Go: `SendToAddress`).
+    Addr {
+        /// The address.
+        addr: SocketAddr,
+        /// The node's name, for transports that route by name.
+        node: Option<NodeName>,
+    },
+}
+
+/// Why a text names no peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// Nothing before the slash.
+    #[error("the node name before `/` is empty")]
+    EmptyName,
+    /// No host.
+    #[error("there is no host")]
+    NoHost,
+    /// The port is not a number up to 65535.
+    #[error("the port is not a number from 1 to 65535")]
+    Port,
+    /// A bracket is missing, or what it holds is no IPv6 address.
+    #[error("the brackets do not hold an IPv6 address")]
+    Brackets,
+}
+
+impl Peer {
+    /// The address, if it needs no look-up.
+    pub fn address(&self, default_port: u16) -> Option<SocketAddr> {
+        match self.host {
+            Host::Ip(ip) => Some(SocketAddr::new(ip, self.port.unwrap_or(default_port))),
+            Host::Name(_) => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self { name: None, host: Host::Ip(address.ip()), port: Some(address.port()) }
+    }
+}
+
+impl FromStr for Peer {
+    type Err = PeerError;
+
+    fn from_str(text: &str) -> Result<Self, PeerError> {
+        let (name, rest) = match text.split_once('/') {
+            Some(("", _)) => return Err(PeerError::EmptyName),
+            Some((name, rest)) => (Some(NodeName::from(name)), rest),
+            None => (None, text),
+        };
+        let (host, port) = split_port(rest)?;
+        let port = port.map(parse_port).transpose()?;
+        Ok(Self { name, host, port })
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{name}/")?;
+        }
+        match (&self.host, self.port) {
+            (Host::Ip(ip), Some(port)) => write!(f, "{}", SocketAddr::new(*ip, port)),
+            (Host::Ip(ip), None) => write!(f, "{ip}"),
+            (Host::Name(name), Some(port)) => write!(f, "{name}:{port}"),
+            (Host::Name(name), None) => f.write_str(name),
+        }
+    }
+}
+
+fn split_port(text: &str) -> Result<(Host, Option<&str>), PeerError> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (inside, after) = rest.split_once(']').ok_or(PeerError::Brackets)?;
+        let ip: core::net::Ipv6Addr = inside.parse().map_err(|_| PeerError::Brackets)?;
+        let port = match after {
+            "" => None,
+            _ => Some(after.strip_prefix(':').ok_or(PeerError::Brackets)?),
+        };
+        return Ok((Host::Ip(IpAddr::V6(ip)), port));
+    }
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok((Host::Ip(ip), None));
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    if host.is_empty() {
+        return Err(PeerError::NoHost);
+    }
+    let host = match host.parse::<IpAddr>() {
+        Ok(ip) => Host::Ip(ip),
+        Err(_) => Host::Name(host.to_owned()),
+    };
+    Ok((host, port))
+}
+
+fn parse_port(text: &str) -> Result<u16, PeerError> {
+    match text.parse::<u16>() {
+        Ok(0) | Err(_) => Err(PeerError::Port),
+        Ok(port) => Ok(port),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! The suspicions that are running, found through their members' records.
+
+use alloc::vec::Vec;
+
+use crate::suspicion::Suspicion;
+use crate::timers::TimerId;
+
+/// One running suspicion and the timer that ends it.
+#[derive(Clone, Debug)]
+pub(crate) struct Suspect {
+    pub(crate) suspicion: Suspicion,
+    pub(crate) timer: TimerId,
+}
+
+/// A slab: the record of each suspected member holds the number of its place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Suspects {
+    slots: Vec<Option<Suspect>>,
+    free: Vec<u32>,
+}
+
+impl Suspects {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn insert(&mut self, suspect: Suspect) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(suspect);
+            return slot;
+        }
+        self.slots.push(Some(suspect));
+        (self.slots.len() - 1) as u32
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> &mut Suspect {
+        self.slots[slot as usize].as_mut().expect("a record's suspicion is running")
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> Suspect {
+        let suspect = self.slots[slot as usize].take().expect("a record's suspicion is running");
+        self.free.push(slot);
+        if self.free.len() == self.slots.len() {
+            self.slots = Vec::new();
+            self.free = Vec::new();
+        }
+        suspect
+    }
+}

@@ -1,0 +1,177 @@
+//! What the core asks its driver to do.
+
+use alloc::string::String;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::node::{Node, NodeName};
+use crate::time::Instant;
+
+/// A datagram to send, from the socket that this node receives packets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub to: SocketAddr,
+    /// Whom it is for, where known: for transports that route by name.
+    pub node: Option<NodeName>,
+    /// The whole datagram.
+    pub payload: Bytes,
+    /// The probe whose ping this is, so that a failed send can be told to it.
+    pub(crate) probe: Option<u32>,
+}
+
+/// One stream, opaque to the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub(crate) u64);
+
+impl StreamId {
+    /// A number that is unique among the streams of one node.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// What to do with streams, in exactly this order for each stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamOp {
+    /// Open a connection, then call
+    /// [`handle_stream_connected`](crate::Memberlist::handle_stream_connected) or
+    /// [`handle_stream_closed`](crate::Memberlist::handle_stream_closed).
+    Connect {
+        /// The new stream.
+        id: StreamId,
+        /// Where to.
+        to: SocketAddr,
+        /// Whom it is for, where known.
+        node: Option<NodeName>,
+    },
+    /// Write all of `data`, telling the progress by
+    /// [`handle_stream_written`](crate::Memberlist::handle_stream_written).
+    Write {
+        /// The stream.
+        id: StreamId,
+        /// What to write.
+        data: Bytes,
+    },
+    /// Write what is pending, shut the connection down and call
+    /// [`handle_stream_closed`](crate::Memberlist::handle_stream_closed).
+    Close {
+        /// The stream.
+        id: StreamId,
+    },
+    /// Drop the connection at once, whatever is pending. The core has forgotten the stream; later
+    /// calls with its id do nothing.
+    Abort {
+        /// The stream.
+        id: StreamId,
+    },
+}
+
+impl StreamOp {
+    /// The stream that it is about.
+    pub fn id(&self) -> StreamId {
+        match *self {
+            Self::Connect { id, .. }
+            | Self::Write { id, .. }
+            | Self::Close { id }
+            | Self::Abort { id } => id,
+        }
+    }
+}
+
+/// Why a connection ended or never came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum StreamFailure {
+    /// Nobody listens there.
+    #[error("connection refused")]
+    Refused,
+    /// The peer, or the network, cut the connection.
+    #[error("connection reset by the peer")]
+    Reset,
+    /// The operating system's own time limit passed.
+    #[error("connection timed out")]
+    TimedOut,
+    /// No route to the address.
+    #[error("host or network unreachable")]
+    Unreachable,
+    /// This process is out of descriptors, ports or memory.
+    #[error("out of local resources")]
+    Exhausted,
+    /// The adapter is shutting down.
+    #[error("shutting down")]
+    Shutdown,
+    /// Anything else.
+    #[error("input or output error")]
+    Other,
+}
+
+/// One name look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LookupId(pub(crate) u64);
+
+/// A host name to resolve; the answer goes to
+/// [`handle_lookup`](crate::Memberlist::handle_lookup).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Which look-up this is.
+    pub id: LookupId,
+    /// The name, never an IP literal.
+    pub host: String,
+}
+
+/// Why a name could not be resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum LookupFailure {
+    /// The name has no address.
+    #[error("no such host")]
+    NotFound,
+    /// No answer in time.
+    #[error("the name server did not answer")]
+    TimedOut,
+    /// Anything else.
+    #[error("the name could not be resolved")]
+    Other,
+}
+
+/// One question to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// A question to the application, answered by [`answer`](crate::Memberlist::answer); it delays
+/// only the exchange that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which question this is.
+    pub id: RequestId,
+    /// The latest useful time for the answer; the exchange fails then.
+    pub deadline: Instant,
+    /// What is asked.
+    pub kind: RequestKind,
+}
+
+/// What the application is asked.
+#[derive(Clone, Debug)]
+pub enum RequestKind {
+    /// The application's state, to be sent in a full state exchange (Go: `LocalState`). Asked only
+    /// with [`Config::ask_local_state`](crate::Config::ask_local_state).
+    LocalState {
+        /// Whether the exchange is part of a join.
+        join: bool,
+    },
+    /// Whether to merge what a joining peer, or the peer joined, knows (Go: `NotifyMerge`). Asked
+    /// only with [`Config::ask_admit_merge`](crate::Config::ask_admit_merge).
+    AdmitMerge {
+        /// Every node that the peer reported, in the state it reported.
+        peers: alloc::vec::Vec<Node>,
+    },
+}
+
+/// The application's answer to a [`Request`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`RequestKind::LocalState`]: may be empty.
+    LocalState(Bytes),
+    /// To [`RequestKind::AdmitMerge`]: `Err` refuses the merge, with the reason.
+    AdmitMerge(Result<(), String>),
+}

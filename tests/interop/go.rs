@@ -20,11 +20,7 @@ enum Joins {
 
 impl Case {
     const fn new(joins: Joins, key: Option<&'static [u8]>) -> Self {
-        Self {
-            joins,
-            key,
-            compression: true,
-        }
+        Self { joins, key, compression: true }
     }
 
     /// Two nodes that know each other.
@@ -89,16 +85,10 @@ fn messages(case: Case) {
         to.expect_message(told.as_bytes());
 
         let sent = format!("best effort of {from_name}");
-        assert_eq!(
-            from.tell(&format!("send {to_name} {sent}"))["bytes"],
-            sent.len()
-        );
+        assert_eq!(from.tell(&format!("send {to_name} {sent}"))["bytes"], sent.len());
         to.expect_message(sent.as_bytes());
 
-        for reliable in [
-            format!("reliable of {from_name}"),
-            format!("{from_name} {long}"),
-        ] {
+        for reliable in [format!("reliable of {from_name}"), format!("{from_name} {long}")] {
             let reply = from.tell(&format!("send-reliable {to_name} {reliable}"));
             assert_eq!(reply["bytes"], reliable.len());
             to.expect_message(reliable.as_bytes());
@@ -119,12 +109,7 @@ fn pings(case: Case) {
         assert_eq!(pinged["node"]["name"], from.name());
         let reply = to.tell(&format!("ping {}", from.name()));
         assert_eq!(reply["event"], "pinged");
-        assert!(
-            reply["rtt_ms"]
-                .as_f64()
-                .is_some_and(|rtt| rtt > 0.0 && rtt < 500.0),
-            "{reply}"
-        );
+        assert!(reply["rtt_ms"].as_f64().is_some_and(|rtt| rtt > 0.0 && rtt < 500.0), "{reply}");
     }
 }
 
@@ -132,10 +117,7 @@ fn kill_rust(case: Case) {
     let (rust, go) = case.cluster();
     go.expect_node("joined", "rust");
     rust.kill();
-    assert_eq!(
-        go.expect_node("departed", "rust")["reason"]["kind"],
-        "failed"
-    );
+    assert_eq!(go.expect_node("departed", "rust")["reason"]["kind"], "failed");
     assert_eq!(go.member_names(), ["go"]);
 }
 
@@ -143,10 +125,7 @@ fn kill_go(case: Case) {
     let (rust, go) = case.cluster();
     go.expect_node("joined", "rust");
     go.kill();
-    assert_eq!(
-        rust.expect_node("suspected", "go")["node"]["state"],
-        "suspect"
-    );
+    assert_eq!(rust.expect_node("suspected", "go")["node"]["state"], "suspect");
     let departed = rust.expect_node("departed", "go");
     assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
     assert_eq!(departed["reason"]["by"], "rust", "{departed}");
@@ -170,12 +149,7 @@ fn leave_go(case: Case) {
     let departed = rust.expect_node("departed", "go");
     assert_eq!(departed["reason"]["kind"], "left", "{departed}");
     rust.until_node("go", |record| record["state"] == "left");
-    assert_eq!(
-        rust.count("suspected", |_| true),
-        0,
-        "{}",
-        rust.transcript()
-    );
+    assert_eq!(rust.count("suspected", |_| true), 0, "{}", rust.transcript());
 }
 
 /// A module for every column, with a test for every row.

@@ -12,10 +12,7 @@ const VERSIONS: [u8; 3] = [2, 5, 5];
 
 fn agent(key: Option<&[u8]>) -> Launch {
     let meta = tags(&[("role", "rust")]);
-    Launch::agent("rust")
-        .delegate_version(VERSIONS)
-        .meta(&meta)
-        .key(key)
+    Launch::agent("rust").delegate_version(VERSIONS).meta(&meta).key(key)
 }
 
 fn joined(serf: &Serf, key: Option<&[u8]>) -> Node {
@@ -36,9 +33,7 @@ fn events_in_both_directions(serf: &Serf, rust: &Node) {
     serf.run("event", &["hello", "x"]).expect("serf event");
     let name = to_hex(b"hello");
     rust.expect("message", |event| {
-        event["hex"]
-            .as_str()
-            .is_some_and(|hex| hex.starts_with("03") && hex.contains(&name))
+        event["hex"].as_str().is_some_and(|hex| hex.starts_with("03") && hex.contains(&name))
     });
     let event = user_event(10, "from-rust", b"payload");
     rust.tell(&format!("broadcast-hex {}", to_hex(&event)));

@@ -38,18 +38,11 @@ impl Alertmanager {
             .arg(format!("--web.listen-address={}", loopback.port(19093)))
             .arg(format!("--cluster.listen-address={cluster}"))
             .arg(format!("--cluster.advertise-address={cluster}"))
-            .args([
-                "--cluster.settle-timeout=2s",
-                "--cluster.reconnect-interval=2s",
-            ])
+            .args(["--cluster.settle-timeout=2s", "--cluster.reconnect-interval=2s"])
             .arg("--log.level=debug")
             .args(peer.map(|peer| format!("--cluster.peer={peer}")));
         let process = Process::spawn("alertmanager", &mut command);
-        let alertmanager = Self {
-            process,
-            loopback,
-            folder,
-        };
+        let alertmanager = Self { process, loopback, folder };
         eventually("alertmanager answers", || alertmanager.status());
         alertmanager
     }
@@ -68,10 +61,7 @@ impl Alertmanager {
     #[track_caller]
     pub fn name(&self) -> String {
         let status = self.status().expect("alertmanager answers");
-        status["cluster"]["name"]
-            .as_str()
-            .expect("a cluster has names")
-            .to_owned()
+        status["cluster"]["name"].as_str().expect("a cluster has names").to_owned()
     }
 
     /// What `GET /api/v2/status` says.
@@ -105,11 +95,7 @@ impl Alertmanager {
         eventually(&format!("alertmanager knows silence {id}"), || {
             let path = format!("/api/v2/silence/{id}");
             let reply = request(self.loopback.port(19093), "GET", &path, "")?;
-            if reply.status == 200 {
-                Ok(())
-            } else {
-                Err(format!("{reply:?}"))
-            }
+            if reply.status == 200 { Ok(()) } else { Err(format!("{reply:?}")) }
         });
     }
 
@@ -128,10 +114,7 @@ impl Alertmanager {
         let reply = reply.expect("alertmanager answers");
         assert_eq!(reply.status, 200, "{reply:?}");
         let made: Value = serde_json::from_str(&reply.body).expect("JSON");
-        made["silenceID"]
-            .as_str()
-            .expect("a silence has an identity")
-            .to_owned()
+        made["silenceID"].as_str().expect("a silence has an identity").to_owned()
     }
 }
 

@@ -22,23 +22,14 @@ pub fn agent_binary() -> &'static Path {
             return path.into();
         }
         let profile_dir = profile_dir();
-        let target = profile_dir
-            .parent()
-            .expect("a profile lies in the target folder");
+        let target = profile_dir.parent().expect("a profile lies in the target folder");
         let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
             Some("debug") | None => "dev",
             Some(name) => name,
         };
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         run(Command::new(cargo)
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "memberlist-cli",
-                "--profile",
-                profile,
-            ])
+            .args(["build", "--quiet", "--package", "memberlist-cli", "--profile", profile])
             .arg("--manifest-path")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
             .arg("--target-dir")
@@ -90,10 +81,7 @@ fn work_dir() -> PathBuf {
 /// `target/debug`, from `target/debug/deps/interop-0123456789abcdef`.
 fn profile_dir() -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
-    test.ancestors()
-        .nth(2)
-        .expect("a test lies in target/<profile>/deps")
-        .to_owned()
+    test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_owned()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -101,12 +89,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
 }
 
 fn run(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{error} starting {command:?}\n{INSTALL}"));
+    let output =
+        command.output().unwrap_or_else(|error| panic!("{error} starting {command:?}\n{INSTALL}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{command:?} failed:\n{stderr}\n{INSTALL}"
-    );
+    assert!(output.status.success(), "{command:?} failed:\n{stderr}\n{INSTALL}");
 }

@@ -22,12 +22,7 @@ impl Loopback {
         for _ in 0..10_000 {
             let host = NEXT.fetch_add(1, Ordering::Relaxed);
             let [_, _, high, low] = process.wrapping_add(host.into()).to_be_bytes();
-            let ip = IpAddr::V4(Ipv4Addr::new(
-                127,
-                64 + high % 128,
-                low,
-                1 + (host % 250) as u8,
-            ));
+            let ip = IpAddr::V4(Ipv4Addr::new(127, 64 + high % 128, low, 1 + (host % 250) as u8));
             if let Ok(lock) = UdpSocket::bind((ip, LOCK_PORT)) {
                 return Self { ip, _lock: lock };
             }

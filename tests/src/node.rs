@@ -31,26 +31,14 @@ pub struct Launch {
 impl Launch {
     /// Our agent.
     pub fn agent(name: &str) -> Self {
-        let args = ["agent", "--json", "--profile", "local"]
-            .map(String::from)
-            .to_vec();
-        Self {
-            is_go: false,
-            name: name.to_owned(),
-            args,
-            bind: None,
-        }
+        let args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
+        Self { is_go: false, name: name.to_owned(), args, bind: None }
     }
 
     /// Our program on the Go library.
     pub fn go(name: &str) -> Self {
         let args = ["--profile", "local"].map(String::from).to_vec();
-        Self {
-            is_go: true,
-            name: name.to_owned(),
-            args,
-            bind: None,
-        }
+        Self { is_go: true, name: name.to_owned(), args, bind: None }
     }
 
     /// Adds an argument as it is.
@@ -121,17 +109,9 @@ impl Launch {
             (Some(loopback), _) => loopback.port(PORT),
             (None, bind) => bind.expect("one of both is there"),
         };
-        let binary: &Path = if self.is_go {
-            go_peer_binary()
-        } else {
-            agent_binary()
-        };
+        let binary: &Path = if self.is_go { go_peer_binary() } else { agent_binary() };
         let mut command = Command::new(binary);
-        command
-            .args(self.args)
-            .args(["--name", &self.name])
-            .arg("--bind")
-            .arg(addr.to_string());
+        command.args(self.args).args(["--name", &self.name]).arg("--bind").arg(addr.to_string());
         let process = Process::spawn(&self.name, &mut command);
         Node {
             name: self.name,
@@ -175,12 +155,9 @@ impl Node {
     #[track_caller]
     pub fn ask(&self, command: &str) -> Value {
         let id = self.next_id.replace(self.next_id.get() + 1).to_string();
-        self.process
-            .write_line(format!("#{id} {command}").as_bytes());
+        self.process.write_line(format!("#{id} {command}").as_bytes());
         let shown: String = command.chars().take(80).collect();
-        self.find(0, &format!("a reply to {shown:?}"), |event| {
-            event["id"] == id.as_str()
-        })
+        self.find(0, &format!("a reply to {shown:?}"), |event| event["id"] == id.as_str())
     }
 
     /// Sends a command that must succeed, and returns its reply.
@@ -188,12 +165,7 @@ impl Node {
     pub fn tell(&self, command: &str) -> Value {
         let reply = self.ask(command);
         let shown: String = command.chars().take(80).collect();
-        assert_ne!(
-            reply["event"],
-            "error",
-            "{shown:?} failed: {reply}\n{}",
-            self.transcript()
-        );
+        assert_ne!(reply["event"], "error", "{shown:?} failed: {reply}\n{}", self.transcript());
         reply
     }
 
@@ -240,10 +212,7 @@ impl Node {
     pub fn count(&self, event: &str, fits: impl Fn(&Value) -> bool) -> usize {
         self.pull();
         let events = self.events.borrow();
-        events
-            .iter()
-            .filter(|value| value["event"] == event && fits(value))
-            .count()
+        events.iter().filter(|value| value["event"] == event && fits(value)).count()
     }
 
     /// The names of the current members, sorted.
@@ -251,10 +220,8 @@ impl Node {
     pub fn member_names(&self) -> Vec<String> {
         let reply = self.tell("members");
         let nodes = reply["nodes"].as_array().expect("an array of nodes");
-        let mut names: Vec<String> = nodes
-            .iter()
-            .map(|node| node["name"].as_str().unwrap_or_default().to_owned())
-            .collect();
+        let mut names: Vec<String> =
+            nodes.iter().map(|node| node["name"].as_str().unwrap_or_default().to_owned()).collect();
         names.sort();
         names
     }
@@ -267,11 +234,7 @@ impl Node {
             let nodes = reply["nodes"].as_array().ok_or("no array of nodes")?;
             let node = nodes.iter().find(|node| node["name"] == name);
             let node = node.ok_or_else(|| format!("not in {reply}"))?;
-            if fits(node) {
-                Ok(node.clone())
-            } else {
-                Err(node.to_string())
-            }
+            if fits(node) { Ok(node.clone()) } else { Err(node.to_string()) }
         })
     }
 
@@ -311,12 +274,7 @@ impl Node {
             next = next.max(events.len());
             drop(events);
             let more = self.process.wait_stdout(next, until);
-            assert!(
-                more,
-                "{} did not print {what}\n{}",
-                self.name,
-                self.transcript()
-            );
+            assert!(more, "{} did not print {what}\n{}", self.name, self.transcript());
         }
     }
 
@@ -326,16 +284,8 @@ impl Node {
         for line in self.process.stdout_from(events.len()) {
             let event: Value = serde_json::from_str(&line)
                 .unwrap_or_else(|error| panic!("{}: {error} in {line:?}", self.name));
-            assert!(
-                event["event"].is_string(),
-                "{}: no event in {line}",
-                self.name
-            );
-            assert!(
-                event["time"].is_string(),
-                "{}: no time in {line}",
-                self.name
-            );
+            assert!(event["event"].is_string(), "{}: no event in {line}", self.name);
+            assert!(event["time"].is_string(), "{}: no time in {line}", self.name);
             events.push(event);
         }
     }

@@ -30,10 +30,7 @@ pub struct Process {
 impl Process {
     /// Starts `command`; a missing program panics with the line that installs it.
     pub fn spawn(what: &str, command: &mut Command) -> Self {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{what}: {error} starting {command:?}\n{INSTALL}"));
@@ -60,11 +57,7 @@ impl Process {
         let stdin = guard.as_mut().expect("standard input is still open");
         let written = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
         if let Err(error) = written.and_then(|()| stdin.flush()) {
-            panic!(
-                "{}: {error} writing a command\n{}",
-                self.what,
-                self.transcript()
-            );
+            panic!("{}: {error} writing a command\n{}", self.what, self.transcript());
         }
     }
 
@@ -83,15 +76,9 @@ impl Process {
 
     /// Sends a signal by name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.pid.to_string())
-            .status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "kill -{name} {}",
-            self.what
-        );
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid.to_string()).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill -{name} {}", self.what);
     }
 
     /// How the process ended, if it did.
@@ -108,25 +95,14 @@ impl Process {
                 self.output.wait_closed(until);
                 return status;
             }
-            assert!(
-                Instant::now() < until,
-                "{} does not end\n{}",
-                self.what,
-                self.transcript()
-            );
+            assert!(Instant::now() < until, "{} does not end\n{}", self.what, self.transcript());
             thread::sleep(Duration::from_millis(10));
         }
     }
 
     /// Lines of standard output from the `from`th on.
     pub fn stdout_from(&self, from: usize) -> Vec<String> {
-        lock(&self.output.log)
-            .stdout
-            .lines
-            .iter()
-            .skip(from)
-            .cloned()
-            .collect()
+        lock(&self.output.log).stdout.lines.iter().skip(from).cloned().collect()
     }
 
     /// All of standard error up to now.
@@ -137,9 +113,8 @@ impl Process {
     /// Blocks until there is more output than when `seen` lines had been read from standard
     /// output, until standard output ends, or until `until`. Tells whether to look again.
     pub fn wait_stdout(&self, seen: usize, until: Instant) -> bool {
-        self.output.wait(until, |log| {
-            log.stdout.lines.len() > seen || log.stdout.closed
-        }) && self.stdout_len() > seen
+        self.output.wait(until, |log| log.stdout.lines.len() > seen || log.stdout.closed)
+            && self.stdout_len() > seen
     }
 
     /// The number of lines standard output had up to now.
@@ -154,29 +129,17 @@ impl Process {
             let mut lines = log.stdout.lines.iter().chain(&log.stderr.lines);
             lines.any(|line| line.contains(text))
         });
-        assert!(
-            found,
-            "{} never printed {text:?}\n{}",
-            self.what,
-            self.transcript()
-        );
+        assert!(found, "{} never printed {text:?}\n{}", self.what, self.transcript());
     }
 
     /// The last lines of both outputs, for failure messages.
     pub fn transcript(&self) -> String {
         let log = lock(&self.output.log);
         let mut text = String::new();
-        for (title, stream) in [
-            ("standard output", &log.stdout),
-            ("standard error", &log.stderr),
-        ] {
+        for (title, stream) in [("standard output", &log.stdout), ("standard error", &log.stderr)] {
             let _ = writeln!(text, "--- {} {title}", self.what);
             for line in &stream.lines[stream.lines.len().saturating_sub(SHOWN_LINES)..] {
-                let _ = writeln!(
-                    text,
-                    "{}",
-                    line.chars().take(SHOWN_WIDTH).collect::<String>()
-                );
+                let _ = writeln!(text, "{}", line.chars().take(SHOWN_WIDTH).collect::<String>());
             }
         }
         text
@@ -230,13 +193,8 @@ impl Output {
         thread::spawn(move || {
             let mut source = BufReader::new(source);
             let mut line = Vec::new();
-            while source
-                .read_until(b'\n', &mut line)
-                .is_ok_and(|read| read > 0)
-            {
-                let text = String::from_utf8_lossy(&line)
-                    .trim_end_matches('\n')
-                    .to_owned();
+            while source.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
                 stream(&mut lock(&output.log)).lines.push(text);
                 output.grown.notify_all();
                 line.clear();
@@ -253,11 +211,7 @@ impl Output {
             if left.is_zero() {
                 return false;
             }
-            log = self
-                .grown
-                .wait_timeout(log, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            log = self.grown.wait_timeout(log, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }

@@ -30,10 +30,7 @@ impl Serf {
             .arg(format!("-rpc-addr={}", loopback.port(17373)))
             .args(key.map(|key| format!("-encrypt={}", BASE64.encode(key))))
             .args(args);
-        let serf = Self {
-            process: Process::spawn(name, &mut command),
-            loopback,
-        };
+        let serf = Self { process: Process::spawn(name, &mut command), loopback };
         eventually("serf answers", || serf.members());
         serf
     }
@@ -64,10 +61,7 @@ impl Serf {
             return Ok(text);
         }
         let stderr = String::from_utf8_lossy(&output.stderr);
-        Err(format!(
-            "serf {verb}: {text}{stderr}\n{}",
-            self.process.transcript()
-        ))
+        Err(format!("serf {verb}: {text}{stderr}\n{}", self.process.transcript()))
     }
 
     /// Joins through `peer`.
@@ -83,10 +77,7 @@ impl Serf {
     pub fn members(&self) -> Result<Vec<Value>, String> {
         let text = self.run("members", &["-format=json"])?;
         let listing: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        listing["members"]
-            .as_array()
-            .cloned()
-            .ok_or_else(|| format!("no members in {text}"))
+        listing["members"].as_array().cloned().ok_or_else(|| format!("no members in {text}"))
     }
 
     /// Waits until a member has this status: `alive`, `leaving`, `left` or `failed`.

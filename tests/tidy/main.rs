@@ -1,1 +1,7 @@
-fn main() {}
+//! Rules about the source itself which no compiler checks.
+
+mod direction;
+mod documents;
+mod files;
+mod size;
+mod source;

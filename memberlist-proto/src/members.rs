@@ -64,12 +64,6 @@ impl Members {
         self.order.len()
     }
 
-    /// Whether there is no record.
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
     /// How many records are in this state.
     pub const fn count(&self, state: State) -> usize {
         self.counts[state as usize] as usize

@@ -8,7 +8,7 @@ const CORE: &str = "memberlist-proto/src";
 
 /// Layers from the ground up; a module not named here is a noun.
 const LAYERS: [&[&str]; 5] = [
-    &["time", "node", "transmit", "rng"],
+    &["time", "node", "transmit", "rng", "peer"],
     &["wire", "security"],
     &[],
     &["memberlist"],

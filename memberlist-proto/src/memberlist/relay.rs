@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::state::ip_of;
+use super::admission::ip_of;
 use super::{Memberlist, Timer, send};
 use crate::node::{Name, NodeName};
 use crate::probes::{Awaiting, Requester};

@@ -6,7 +6,34 @@ use crate::source::{files, mask, read, root};
 
 /// Where the code departs from the Go library, and the words with which `docs/differences.md`
 /// tells about it: one entry for each marker of the file.
-const DIFFERENCES: [(&str, &[&str]); 0] = [];
+const DIFFERENCES: [(&str, &[&str]); 15] = [
+    ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
+    ("memberlist-proto/src/memberlist/mod.rs", &["`random_phase`"]),
+    ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
+    ("memberlist-proto/src/memberlist/push_pull.rs", &["`lenient_version_check`"]),
+    (
+        "memberlist-proto/src/memberlist/relay.rs",
+        &["`relay_to_members_only`", "`nack_after_percent`"],
+    ),
+    ("memberlist-proto/src/memberlist/send.rs", &["`piggyback_to_members_only`"]),
+    ("memberlist-proto/src/memberlist/state.rs", &["`keep_higher_incarnation`", "`tell_the_dead`"]),
+    ("memberlist-proto/src/members/probe.rs", &["`free_wrap`"]),
+    ("memberlist-proto/src/security/aead.rs", &["invalid padding"]),
+    ("memberlist-proto/src/security/keyring.rs", &["removing a key where there is none"]),
+    ("memberlist-proto/src/wire/compound.rs", &["parts above 65,535 bytes"]),
+    (
+        "memberlist-proto/src/wire/frame.rs",
+        &[
+            "a compressed stream that is not encrypted",
+            "a plain push/pull",
+            "a ping, ack, error or header on a stream",
+            "an encrypted stream with an empty plaintext",
+        ],
+    ),
+    ("memberlist-proto/src/wire/frame/seal.rs", &["`compress_streams_if_smaller`"]),
+    ("memberlist-proto/src/wire/msgpack.rs", &["integers in place of bytes"]),
+    ("memberlist-proto/src/wire/packet.rs", &["`packet_decompressed_max`"]),
+];
 
 const MARKER: &str = "Differs from Go";
 

@@ -43,13 +43,14 @@ fn nothing_is_left_unfinished() {
     let calls = ["todo", "unimplemented", "dbg"].map(|name| format!("{name}!"));
     let notes = [["FIX", "ME"].concat(), ["XX", "X"].concat(), ["TO", "DO"].concat()];
     let mut wrong = Vec::new();
-    for file in files(".", &[".rs", ".go", "run"]) {
-        let masked = if file.path.ends_with(".rs") { mask(&file.text) } else { String::new() };
-        for (line, code) in masked.lines().enumerate() {
+    for file in files(".", &[".rs"]) {
+        for (line, code) in mask(&file.text).lines().enumerate() {
             if let Some(call) = calls.iter().find(|call| code.contains(call.as_str())) {
                 wrong.push(format!("{}:{}: {call}", file.path, line + 1));
             }
         }
+    }
+    for file in files(".", &[".rs", ".go", "run", "check"]) {
         for (line, text) in numbered(&file) {
             if let Some(note) = notes.iter().find(|note| has_word(text, note)) {
                 wrong.push(format!("{}:{line}: {note}", file.path));

@@ -80,9 +80,9 @@ fn literal(rest: &str, before: Option<char>) -> Option<usize> {
     if rest.starts_with('"') {
         return Some(quoted(rest, '"'));
     }
-    if rest.starts_with('\'') {
+    if let Some(inside) = rest.strip_prefix('\'') {
         // A lifetime has no closing quote right after its first character.
-        let mut inside = rest[1..].chars();
+        let mut inside = inside.chars();
         let is_char = inside.next() == Some('\\') || inside.next() == Some('\'');
         return is_char.then(|| quoted(rest, '\''));
     }

@@ -19,7 +19,7 @@ fn demo_shows_a_life_in_a_minute() {
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let told = stdout.to_lowercase();
-    for word in ["join", "broadcast", "kill", "suspect", "dead", "le", "rejoin", "metadata"] {
+    for word in ["join", "broadcast", "killed", "suspect", "dead", "leaves", "metadata"] {
         assert!(told.contains(word), "no {word:?} in\n{stdout}");
     }
     assert!(!stdout.contains('\u{1b}'), "piped output is plain:\n{stdout}");

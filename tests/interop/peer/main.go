@@ -63,6 +63,7 @@ type peer struct {
 	state []byte
 	ack   []byte
 	nodes map[string]*memberlist.Node
+	seed  string
 }
 
 // record is the library's own nodeState, whose first field is the Node it hands out. This
@@ -219,12 +220,7 @@ func (p *peer) answer(command, rest, id string) error {
 	case "health":
 		p.emit("health", id, object{"score": p.list.GetHealthScore()})
 	case "join":
-		joined, err := p.list.Join([]string{rest})
-		failed := []object{}
-		if err != nil {
-			failed = append(failed, object{"peer": rest, "error": err.Error()})
-		}
-		p.emit("join", id, object{"joined": joined, "failed": failed})
+		p.join(rest, id)
 	case "ping":
 		return p.ping(rest, id)
 	case "keys":
@@ -235,6 +231,15 @@ func (p *peer) answer(command, rest, id string) error {
 		return fmt.Errorf("unknown command")
 	}
 	return nil
+}
+
+func (p *peer) join(through, id string) {
+	joined, err := p.list.Join([]string{through})
+	failed := []object{}
+	if err != nil {
+		failed = append(failed, object{"peer": through, "error": err.Error()})
+	}
+	p.emit("join", id, object{"joined": joined, "failed": failed})
 }
 
 func (p *peer) say(what string, message []byte, id string) error {
@@ -415,6 +420,7 @@ func configure() (*memberlist.Config, *peer, error) {
 	compression := flag.Bool("compression", true, "compress what is sent")
 	protocol := flag.Uint("protocol-version", 2, "memberlist protocol to speak")
 	delegate := flag.String("delegate-version", "0,0,0", "MIN,MAX,CUR")
+	seed := flag.String("join", "", "IP:PORT to join through")
 	meta := flag.String("meta-hex", "", "metadata")
 	reclaim := flag.Duration("dead-node-reclaim-time", 0, "when a dead name may be taken")
 	var keys keyList
@@ -446,7 +452,7 @@ func configure() (*memberlist.Config, *peer, error) {
 		return nil, nil, fmt.Errorf("delegate versions %q: %v", *delegate, err)
 	}
 
-	p := &peer{printer: &printer{out: bufio.NewWriter(os.Stdout)}, nodes: map[string]*memberlist.Node{}}
+	p := &peer{printer: &printer{out: bufio.NewWriter(os.Stdout)}, nodes: map[string]*memberlist.Node{}, seed: *seed}
 	if p.meta, err = hex.DecodeString(*meta); err != nil {
 		return nil, nil, err
 	}
@@ -486,5 +492,8 @@ func main() {
 	p.list = list
 	known.Unlock()
 	p.emit("started", "", object{"node": recorded(list.LocalNode())})
+	if p.seed != "" {
+		p.join(p.seed, "")
+	}
 	p.serve()
 }

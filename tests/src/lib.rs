@@ -1,1 +1,21 @@
-//! Tests of the whole: see the folders beside `src`.
+//! What the tests of the whole project share: guards around the processes they start.
+//!
+//! A guard picks a loopback address nobody else uses, stops what it started when it is
+//! dropped, and waits for events up to a deadline; what a failed wait prints is the
+//! process's own output.
+
+mod alertmanager;
+mod binary;
+mod http;
+mod loopback;
+mod node;
+mod process;
+mod serf;
+
+pub use alertmanager::Alertmanager;
+pub use binary::{INSTALL, agent_binary, go_peer_binary, scratch};
+pub use http::{Response, request};
+pub use loopback::Loopback;
+pub use node::{Launch, Node, to_hex};
+pub use process::{PATIENCE, Process, eventually};
+pub use serf::Serf;

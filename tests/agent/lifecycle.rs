@@ -1,0 +1,163 @@
+//! How an agent begins and ends.
+
+use std::net::{TcpListener, UdpSocket};
+
+use memberlist_tests::{Launch, Loopback};
+
+use crate::pair;
+
+#[test]
+fn leave_goes_on_answering_until_quit() {
+    let (one, two) = pair();
+    assert_eq!(one.tell("leave 5")["event"], "left");
+    let departed = two.expect_node("departed", "one");
+    assert_eq!(departed["reason"]["kind"], "left", "{departed}");
+    two.until_node("one", |node| node["state"] == "left");
+    assert_eq!(one.tell("health")["event"], "health");
+    assert!(one.quit().success());
+}
+
+#[test]
+fn quit_does_not_leave() {
+    let (one, two) = pair();
+    assert!(one.quit().success());
+    let departed = two.expect_node("departed", "one");
+    assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
+}
+
+#[test]
+fn the_end_of_input_does_not_stop_it() {
+    let (one, two) = pair();
+    one.process().close_stdin();
+    assert_eq!(two.tell("ping one")["event"], "pinged");
+    two.tell("send one after the end");
+    one.expect_message(b"after the end");
+    assert!(one.process().exited().is_none());
+}
+
+#[test]
+fn signals_leave_gracefully() {
+    for signal in ["TERM", "INT"] {
+        let (one, two) = pair();
+        one.process().signal(signal);
+        let departed = two.expect_node("departed", "one");
+        assert_eq!(departed["reason"]["kind"], "left", "{signal}: {departed}");
+        assert_eq!(one.process().wait_exit().code(), Some(0), "{signal}: {}", one.transcript());
+    }
+}
+
+/// With gossip off the leave cannot be told, so that it waits, until the second signal.
+#[test]
+fn a_second_signal_stops_at_once() {
+    let one = Launch::agent("one").flag("--set", "gossip_interval=0").start();
+    let two = Launch::agent("two").start();
+    two.join(one.addr());
+    one.expect_node("joined", "two");
+    // Nothing may carry the news along either.
+    two.kill();
+    one.process().signal("TERM");
+    one.expect_node("departed", "one");
+    one.process().signal("TERM");
+    assert_eq!(one.process().wait_exit().code(), Some(1), "{}", one.transcript());
+}
+
+#[test]
+fn a_name_comes_back_with_new_metadata() {
+    let (one, two) = pair();
+    let (addr, _loopback) = two.into_address();
+    one.expect_node("departed", "two");
+    let two = Launch::agent("two").bind(addr).meta(b"second life").start();
+    let mark = one.mark();
+    two.join(one.addr());
+    one.expect_after(mark, "joined", |event| {
+        event["node"]["name"] == "two" && event["node"]["meta"] == "second life"
+    });
+}
+
+#[test]
+fn a_name_that_is_taken_is_a_conflict() {
+    let (one, two) = pair();
+    let impostor = Launch::agent("two").start();
+    impostor.tell(&format!("join {}", one.addr()));
+    let conflict = one.expect_node("conflict", "two");
+    assert_eq!(conflict["node"]["addr"], two.addr().to_string(), "{conflict}");
+    assert_eq!(conflict["other"]["addr"], impostor.addr().to_string(), "{conflict}");
+    assert_eq!(conflict["other"]["name"], "two", "{conflict}");
+}
+
+#[test]
+fn join_keeps_trying_until_the_seed_is_there() {
+    let loopback = Loopback::reserve();
+    let seed = loopback.port(7946);
+    let early = Launch::agent("early").flag("--join", seed).start();
+    let failed = early.expect("join", |event| event["joined"] == 0);
+    assert_eq!(failed["failed"][0]["peer"], seed.to_string(), "{failed}");
+    let late = Launch::agent("late").bind(seed).start();
+    late.expect_node("joined", "early");
+    early.expect("join", |event| event["joined"] == 1);
+}
+
+#[test]
+fn join_once_gives_up() {
+    let nobody = Loopback::reserve().port(7946);
+    let once = Launch::agent("once").flag("--join", nobody).arg("--join-once").spawn();
+    assert_eq!(once.process().wait_exit().code(), Some(1), "{}", once.transcript());
+    assert!(once.process().stderr().contains(&nobody.to_string()), "{}", once.transcript());
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let loopback = Loopback::reserve();
+    let taken = TcpListener::bind(loopback.port(7946)).expect("the address is ours");
+    let addr = taken.local_addr().expect("bound");
+    let agent = Launch::agent("agent").bind(addr).spawn();
+    assert_eq!(agent.process().wait_exit().code(), Some(1), "{}", agent.transcript());
+    let stderr = agent.process().stderr();
+    assert!(stderr.contains(&addr.to_string()), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+/// A free port is found for both protocols, and `started` tells it.
+#[test]
+fn port_zero_finds_one() {
+    let loopback = Loopback::reserve();
+    let one = Launch::agent("one").bind(loopback.port(0)).start();
+    let started = one.expect("started", |_| true);
+    let addr = started["node"]["addr"].as_str().expect("an address").to_owned();
+    assert!(!addr.ends_with(":0"), "{started}");
+    let two = Launch::agent("two").start();
+    two.join(addr.parse().expect("an address with a port"));
+    assert_eq!(two.tell("ping one")["event"], "pinged");
+}
+
+#[test]
+fn clusters_over_ip_version_6() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("this machine has no IPv6: nothing is tested");
+        return;
+    }
+    let one = Launch::agent("one").bind("[::1]:0".parse().expect("an address")).start();
+    let started = one.expect("started", |_| true);
+    let addr = started["node"]["addr"].as_str().expect("an address").to_owned();
+    assert!(addr.starts_with("[::1]:"), "{started}");
+    let two = Launch::agent("two").bind("[::1]:0".parse().expect("an address")).start();
+    two.join(addr.parse().expect("an address with a port"));
+    one.expect_node("joined", "two");
+}
+
+/// What separates clusters keeps a stranger out, and both go on.
+#[test]
+fn keys_and_labels_keep_strangers_out() {
+    let secret = Launch::agent("secret").key(Some(b"a sixteen b. key")).start();
+    let labelled = Launch::agent("labelled").flag("--label", "blue").start();
+    let stranger = Launch::agent("stranger").start();
+    for node in [&secret, &labelled] {
+        let reply = stranger.tell(&format!("join {}", node.addr()));
+        assert_eq!(reply["joined"], 0, "{reply}");
+        assert_eq!(node.member_names(), [node.name()]);
+    }
+    let friend = Launch::agent("friend").flag("--label", "blue").start();
+    friend.join(labelled.addr());
+    labelled.expect_node("joined", "friend");
+}

@@ -1,0 +1,107 @@
+//! The subcommands that are not an agent.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use crate::run;
+
+#[test]
+fn demo_shows_a_life_in_a_minute() {
+    let began = Instant::now();
+    let output = run(&["demo"], "");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    let told = stdout.to_lowercase();
+    for word in ["join", "broadcast", "killed", "suspect", "dead", "leaves", "metadata"] {
+        assert!(told.contains(word), "no {word:?} in\n{stdout}");
+    }
+    assert!(!stdout.contains('\u{1b}'), "piped output is plain:\n{stdout}");
+    let table = stdout.lines().rev().take(12).filter(|line| line.split_whitespace().count() > 2);
+    assert!(table.count() >= 5, "ends with a table:\n{stdout}");
+}
+
+#[test]
+fn demo_refuses_a_cluster_of_nobody() {
+    crate::assert_refused(&["demo", "--nodes", "0"], 2, &["nodes"]);
+}
+
+#[test]
+fn keygen_prints_a_key() {
+    let mut keys = Vec::new();
+    for (bits, bytes) in [(None, 32), (Some("128"), 16), (Some("192"), 24), (Some("256"), 32)] {
+        let args: Vec<&str> =
+            ["keygen"].into_iter().chain(bits.iter().flat_map(|bits| ["--bits", bits])).collect();
+        let output = run(&args, "");
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        let key = BASE64.decode(text.trim_end()).expect("base64");
+        assert_eq!(key.len(), bytes, "{bits:?}");
+        assert!(!keys.contains(&key), "the same key twice");
+        keys.push(key);
+    }
+    crate::assert_refused(&["keygen", "--bits", "100"], 2, &["100"]);
+}
+
+/// Every packet of the vectors decodes, with the key and label it was made with.
+#[test]
+fn decode_opens_a_recorded_packet() {
+    let mut tried = 0;
+    for case in cases("messages.jsonl").iter().filter(|case| case["type"] == "ping").take(3) {
+        let hex = case["hex"].as_str().expect("hex");
+        let output = run(&["decode", hex], "");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{hex}: {stdout}");
+        assert!(stdout.contains("ping"), "{hex}: {stdout}");
+        for value in stdout_values(&stdout) {
+            assert!(value.is_object() || value.is_array(), "{value}");
+        }
+        // The same from standard input, with white space.
+        let spaced = format!("{}\n {}\n", &hex[..2], &hex[2..]);
+        let piped = run(&["decode", "-"], &spaced);
+        assert_eq!(piped.stdout, output.stdout, "{hex}");
+        tried += 1;
+    }
+    assert_eq!(tried, 3, "the vectors have pings");
+}
+
+#[test]
+fn decode_says_where_it_failed() {
+    for (args, word) in [
+        (&["decode", "ff00"][..], "255"),
+        (&["decode", "0701"], "compound"),
+        (&["decode", "0c00000000"], "checksum"),
+        (&["decode", "--key", "MDEyMzQ1Njc4OWFiY2RlZg==", "0100112233"], "decrypt"),
+        (&["decode", "--label", "blue", "00"], "label"),
+    ] {
+        let output = run(args, "");
+        let mut told = String::from_utf8_lossy(&output.stdout).to_lowercase();
+        told += &String::from_utf8_lossy(&output.stderr).to_lowercase();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
+        assert!(told.contains(word), "{args:?}: no {word:?} in {told}");
+        assert!(!told.contains("panicked"), "{args:?}: {told}");
+    }
+    crate::assert_refused(&["decode", "0g"], 2, &[]);
+}
+
+/// Either one document or a line for each.
+fn stdout_values(stdout: &str) -> Vec<Value> {
+    serde_json::Deserializer::from_str(stdout)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{error} in {stdout}"))
+}
+
+fn cases(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors").join(file);
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).expect("a case a line")).collect()
+}

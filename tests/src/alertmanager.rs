@@ -1,0 +1,127 @@
+//! Debian's Alertmanager.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::binary::scratch;
+use crate::http::request;
+use crate::loopback::Loopback;
+use crate::process::{Process, eventually};
+
+const CONFIG: &str = "route: { receiver: nobody }\nreceivers: [ { name: nobody } ]\n";
+
+/// A running Alertmanager.
+#[derive(Debug)]
+pub struct Alertmanager {
+    process: Process,
+    loopback: Loopback,
+    folder: PathBuf,
+}
+
+impl Alertmanager {
+    /// Starts one, joining through `peer` if there is one, and waits until it answers.
+    #[track_caller]
+    pub fn start(peer: Option<SocketAddr>) -> Self {
+        let loopback = Loopback::reserve();
+        let folder = scratch("alertmanager");
+        let config = folder.join("config.yml");
+        fs::write(&config, CONFIG).expect("the target folder is writable");
+        let cluster = loopback.port(19094);
+        let mut command = Command::new("prometheus-alertmanager");
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.path={}", folder.join("data").display()))
+            .arg(format!("--web.listen-address={}", loopback.port(19093)))
+            .arg(format!("--cluster.listen-address={cluster}"))
+            .arg(format!("--cluster.advertise-address={cluster}"))
+            .args(["--cluster.settle-timeout=2s", "--cluster.reconnect-interval=2s"])
+            .arg("--log.level=debug")
+            .args(peer.map(|peer| format!("--cluster.peer={peer}")));
+        let process = Process::spawn("alertmanager", &mut command);
+        let alertmanager = Self { process, loopback, folder };
+        eventually("alertmanager answers", || alertmanager.status());
+        alertmanager
+    }
+
+    /// Where it listens for members.
+    pub fn addr(&self) -> SocketAddr {
+        self.loopback.port(19094)
+    }
+
+    /// The process itself.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The name it gave itself.
+    #[track_caller]
+    pub fn name(&self) -> String {
+        let status = self.status().expect("alertmanager answers");
+        status["cluster"]["name"].as_str().expect("a cluster has names").to_owned()
+    }
+
+    /// What `GET /api/v2/status` says.
+    ///
+    /// # Errors
+    /// What went wrong instead, such as nobody listening yet.
+    pub fn status(&self) -> Result<Value, String> {
+        let reply = request(self.loopback.port(19093), "GET", "/api/v2/status", "")?;
+        if reply.status != 200 {
+            return Err(format!("{reply:?}"));
+        }
+        serde_json::from_str(&reply.body).map_err(|error| error.to_string())
+    }
+
+    /// Waits until the list of its peers contains the name, or no longer does.
+    #[track_caller]
+    pub fn until_peer(&self, name: &str, there: bool) {
+        eventually(&format!("alertmanager lists {name}: {there}"), || {
+            let status = self.status()?;
+            let peers = status["cluster"]["peers"].as_array().ok_or("no peers")?;
+            if peers.iter().any(|peer| peer["name"] == name) == there {
+                return Ok(());
+            }
+            Err(format!("{status}\n{}", self.process.transcript()))
+        });
+    }
+
+    /// Waits until it knows a silence of this identity.
+    #[track_caller]
+    pub fn until_silence(&self, id: &str) {
+        eventually(&format!("alertmanager knows silence {id}"), || {
+            let path = format!("/api/v2/silence/{id}");
+            let reply = request(self.loopback.port(19093), "GET", &path, "")?;
+            if reply.status == 200 { Ok(()) } else { Err(format!("{reply:?}")) }
+        });
+    }
+
+    /// Creates a silence and returns its identity.
+    #[track_caller]
+    pub fn create_silence(&self, comment: &str) -> String {
+        let silence = json!({
+            "matchers": [{ "name": "job", "value": "x", "isRegex": false, "isEqual": true }],
+            "startsAt": "2020-01-01T00:00:00Z",
+            "endsAt": "2099-01-01T00:00:00Z",
+            "createdBy": "tests",
+            "comment": comment,
+        });
+        let body = silence.to_string();
+        let reply = request(self.loopback.port(19093), "POST", "/api/v2/silences", &body);
+        let reply = reply.expect("alertmanager answers");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let made: Value = serde_json::from_str(&reply.body).expect("JSON");
+        made["silenceID"].as_str().expect("a silence has an identity").to_owned()
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        self.process.kill();
+        // Left behind only if the disk is in trouble; the target folder is cleaned anyway.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,96 @@
+//! Programs that the tests build themselves.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+/// What installs the peers of the live tests.
+pub const INSTALL: &str = "the live tests need Debian's peers: apt-get install -y \
+    --no-install-recommends serf prometheus-alertmanager golang-go \
+    golang-github-hashicorp-memberlist-dev";
+
+/// The `memberlist` program of the profile under test, built first: cargo knows whether it is
+/// fresh. `MEMBERLIST_BIN` names another one.
+pub fn agent_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = env::var_os("MEMBERLIST_BIN") {
+            return path.into();
+        }
+        let profile_dir = profile_dir();
+        let target = profile_dir.parent().expect("a profile lies in the target folder");
+        let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        };
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        run(Command::new(cargo)
+            .args(["build", "--quiet", "--package", "memberlist-cli", "--profile", profile])
+            .arg("--manifest-path")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
+            .arg("--target-dir")
+            .arg(target));
+        profile_dir.join("memberlist")
+    })
+}
+
+/// Our program on the Go library, built if its source is newer than it.
+pub fn go_peer_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer/main.go");
+        let binary = work_dir().join("go-peer");
+        if modified(&binary) > modified(&source) {
+            return binary;
+        }
+        // Several test processes may build at once: each its own file, the last rename wins.
+        let own = work_dir().join(format!("go-peer.{}", std::process::id()));
+        run(Command::new("go")
+            .env("GO111MODULE", "off")
+            .env("GOPATH", "/usr/share/gocode")
+            .env("GOFLAGS", "")
+            .env("GOCACHE", work_dir().join("go-cache"))
+            .args(["build", "-o"])
+            .arg(&own)
+            .arg(&source));
+        fs::rename(&own, &binary).expect("the built program can be moved");
+        binary
+    })
+}
+
+/// An empty folder below the target folder, for one process's files.
+pub fn scratch(what: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = work_dir().join(format!("{what}.{}.{number}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the target folder is writable");
+    folder
+}
+
+fn work_dir() -> PathBuf {
+    let folder = profile_dir().join("memberlist-tests");
+    fs::create_dir_all(&folder).expect("the target folder is writable");
+    folder
+}
+
+/// `target/debug`, from `target/debug/deps/interop-0123456789abcdef`.
+fn profile_dir() -> PathBuf {
+    let test = env::current_exe().expect("a test knows its own path");
+    test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_owned()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|about| about.modified()).ok()
+}
+
+fn run(command: &mut Command) {
+    let output =
+        command.output().unwrap_or_else(|error| panic!("{error} starting {command:?}\n{INSTALL}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{stderr}\n{INSTALL}");
+}

@@ -1,0 +1,301 @@
+//! A node driven by lines and answering in JSON lines: our agent, or our program on the Go
+//! library, which speaks the same.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use crate::binary::{agent_binary, go_peer_binary};
+use crate::loopback::Loopback;
+use crate::process::{PATIENCE, Process, eventually};
+
+/// The port every node listens on, each on its own address.
+const PORT: u16 = 7946;
+
+/// How a node is started. The defaults are the `local` profile, plain text, compression on.
+#[derive(Debug)]
+pub struct Launch {
+    is_go: bool,
+    name: String,
+    args: Vec<String>,
+    bind: Option<SocketAddr>,
+}
+
+impl Launch {
+    /// Our agent.
+    pub fn agent(name: &str) -> Self {
+        let args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
+        Self { is_go: false, name: name.to_owned(), args, bind: None }
+    }
+
+    /// Our program on the Go library.
+    pub fn go(name: &str) -> Self {
+        let args = ["--profile", "local"].map(String::from).to_vec();
+        Self { is_go: true, name: name.to_owned(), args, bind: None }
+    }
+
+    /// Adds an argument as it is.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds a flag and its value.
+    #[must_use]
+    pub fn flag(self, flag: &str, value: impl Display) -> Self {
+        self.arg(flag).arg(value.to_string())
+    }
+
+    /// Listens there instead of at an address of its own, as a restarted node does.
+    #[must_use]
+    pub fn bind(mut self, addr: SocketAddr) -> Self {
+        self.bind = Some(addr);
+        self
+    }
+
+    /// Encrypts with this key, if there is one.
+    #[must_use]
+    pub fn key(self, key: Option<&[u8]>) -> Self {
+        match key {
+            Some(key) => self.flag("--key", BASE64.encode(key)),
+            None => self,
+        }
+    }
+
+    /// Turns compression of what is sent on or off.
+    #[must_use]
+    pub fn compression(self, on: bool) -> Self {
+        match (on, self.is_go) {
+            (true, _) => self,
+            (false, true) => self.arg("--compression=false"),
+            (false, false) => self.arg("--no-compression"),
+        }
+    }
+
+    /// Announces these delegate versions: minimum, maximum, current.
+    #[must_use]
+    pub fn delegate_version(self, versions: [u8; 3]) -> Self {
+        let [min, max, current] = versions;
+        self.flag("--delegate-version", format!("{min},{max},{current}"))
+    }
+
+    /// Starts with this metadata.
+    #[must_use]
+    pub fn meta(self, meta: &[u8]) -> Self {
+        self.flag("--meta-hex", to_hex(meta))
+    }
+
+    /// Starts the node and waits until it listens.
+    #[track_caller]
+    pub fn start(self) -> Node {
+        let node = self.spawn();
+        let started = node.expect("started", |_| true);
+        assert_eq!(started["node"]["name"], node.name.as_str(), "{started}");
+        node
+    }
+
+    /// Starts the node without waiting.
+    pub fn spawn(self) -> Node {
+        let loopback = self.bind.is_none().then(Loopback::reserve);
+        let addr = match (&loopback, self.bind) {
+            (Some(loopback), _) => loopback.port(PORT),
+            (None, bind) => bind.expect("one of both is there"),
+        };
+        let binary: &Path = if self.is_go { go_peer_binary() } else { agent_binary() };
+        let mut command = Command::new(binary);
+        command.args(self.args).args(["--name", &self.name]).arg("--bind").arg(addr.to_string());
+        let process = Process::spawn(&self.name, &mut command);
+        Node {
+            name: self.name,
+            addr,
+            process,
+            events: RefCell::default(),
+            next_id: Cell::new(1),
+            loopback,
+        }
+    }
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    addr: SocketAddr,
+    process: Process,
+    events: RefCell<Vec<Value>>,
+    next_id: Cell<u64>,
+    loopback: Option<Loopback>,
+}
+
+impl Node {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The process itself.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Sends a command and returns its reply, which may be an `error`.
+    #[track_caller]
+    pub fn ask(&self, command: &str) -> Value {
+        let id = self.next_id.replace(self.next_id.get() + 1).to_string();
+        self.process.write_line(format!("#{id} {command}").as_bytes());
+        let shown: String = command.chars().take(80).collect();
+        self.find(0, &format!("a reply to {shown:?}"), |event| event["id"] == id.as_str())
+    }
+
+    /// Sends a command that must succeed, and returns its reply.
+    #[track_caller]
+    pub fn tell(&self, command: &str) -> Value {
+        let reply = self.ask(command);
+        let shown: String = command.chars().take(80).collect();
+        assert_ne!(reply["event"], "error", "{shown:?} failed: {reply}\n{}", self.transcript());
+        reply
+    }
+
+    /// Joins through `peer`; both sides must agree that it worked.
+    #[track_caller]
+    pub fn join(&self, peer: SocketAddr) {
+        let reply = self.tell(&format!("join {peer}"));
+        assert_eq!(reply["joined"], 1, "{reply}\n{}", self.transcript());
+    }
+
+    /// A place in the stream of events, for [`Node::expect_after`].
+    pub fn mark(&self) -> usize {
+        self.pull();
+        self.events.borrow().len()
+    }
+
+    /// Waits for an event that fits, counted from the node's start.
+    #[track_caller]
+    pub fn expect(&self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.expect_after(0, event, fits)
+    }
+
+    /// Waits for an event that fits and came after the mark.
+    #[track_caller]
+    pub fn expect_after(&self, mark: usize, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let what = format!("a fitting event {event:?}");
+        self.find(mark, &what, |value| value["event"] == event && fits(value))
+    }
+
+    /// Waits for an event about the node called `name`.
+    #[track_caller]
+    pub fn expect_node(&self, event: &str, name: &str) -> Value {
+        self.expect(event, |value| value["node"]["name"] == name)
+    }
+
+    /// Waits for a message with exactly these bytes.
+    #[track_caller]
+    pub fn expect_message(&self, bytes: &[u8]) -> Value {
+        let hex = to_hex(bytes);
+        self.expect("message", |value| value["hex"] == hex.as_str())
+    }
+
+    /// How often an event that fits has come so far.
+    pub fn count(&self, event: &str, fits: impl Fn(&Value) -> bool) -> usize {
+        self.pull();
+        let events = self.events.borrow();
+        events.iter().filter(|value| value["event"] == event && fits(value)).count()
+    }
+
+    /// The names of the current members, sorted.
+    #[track_caller]
+    pub fn member_names(&self) -> Vec<String> {
+        let reply = self.tell("members");
+        let nodes = reply["nodes"].as_array().expect("an array of nodes");
+        let mut names: Vec<String> =
+            nodes.iter().map(|node| node["name"].as_str().unwrap_or_default().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Waits until `nodes` (which tells of the dead, too) shows a record that fits.
+    #[track_caller]
+    pub fn until_node(&self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("{} about {name}", self.name), || {
+            let reply = self.tell("nodes");
+            let nodes = reply["nodes"].as_array().ok_or("no array of nodes")?;
+            let node = nodes.iter().find(|node| node["name"] == name);
+            let node = node.ok_or_else(|| format!("not in {reply}"))?;
+            if fits(node) { Ok(node.clone()) } else { Err(node.to_string()) }
+        })
+    }
+
+    /// Stops it without warning.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Asks it to stop without leaving, and returns how it ended.
+    #[track_caller]
+    pub fn quit(&self) -> ExitStatus {
+        self.process.write_line(b"quit");
+        self.process.wait_exit()
+    }
+
+    /// The address, kept while the node is gone, so that it may come back there.
+    pub fn into_address(mut self) -> (SocketAddr, Option<Loopback>) {
+        self.process.kill();
+        (self.addr, self.loopback.take())
+    }
+
+    /// What the process printed last.
+    pub fn transcript(&self) -> String {
+        self.process.transcript()
+    }
+
+    #[track_caller]
+    fn find(&self, from: usize, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        let mut next = from;
+        loop {
+            self.pull();
+            let events = self.events.borrow();
+            if let Some(found) = events.iter().skip(next).find(|event| fits(event)) {
+                return found.clone();
+            }
+            next = next.max(events.len());
+            drop(events);
+            let more = self.process.wait_stdout(next, until);
+            assert!(more, "{} did not print {what}\n{}", self.name, self.transcript());
+        }
+    }
+
+    /// Parses the lines that have come since the last time.
+    fn pull(&self) {
+        let mut events = self.events.borrow_mut();
+        for line in self.process.stdout_from(events.len()) {
+            let event: Value = serde_json::from_str(&line)
+                .unwrap_or_else(|error| panic!("{}: {error} in {line:?}", self.name));
+            assert!(event["event"].is_string(), "{}: no event in {line}", self.name);
+            assert!(event["time"].is_string(), "{}: no time in {line}", self.name);
+            events.push(event);
+        }
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

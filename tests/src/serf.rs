@@ -1,0 +1,95 @@
+//! Debian's Serf agent.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use crate::loopback::Loopback;
+use crate::process::{Process, eventually};
+
+/// A running Serf agent.
+#[derive(Debug)]
+pub struct Serf {
+    process: Process,
+    loopback: Loopback,
+}
+
+impl Serf {
+    /// Starts an agent with further arguments and waits until it answers.
+    #[track_caller]
+    pub fn start(name: &str, key: Option<&[u8]>, args: &[&str]) -> Self {
+        let loopback = Loopback::reserve();
+        let mut command = Command::new("serf");
+        command
+            .args(["agent", "-profile=local", "-log-level=debug"])
+            .arg(format!("-node={name}"))
+            .arg(format!("-bind={}", loopback.port(7946)))
+            .arg(format!("-rpc-addr={}", loopback.port(17373)))
+            .args(key.map(|key| format!("-encrypt={}", BASE64.encode(key))))
+            .args(args);
+        let serf = Self { process: Process::spawn(name, &mut command), loopback };
+        eventually("serf answers", || serf.members());
+        serf
+    }
+
+    /// Where it listens for members.
+    pub fn addr(&self) -> SocketAddr {
+        self.loopback.port(7946)
+    }
+
+    /// The process itself.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Runs a command of `serf` against this agent and returns what it prints.
+    ///
+    /// # Errors
+    /// What it printed, when it failed.
+    pub fn run(&self, verb: &str, args: &[&str]) -> Result<String, String> {
+        let output = Command::new("serf")
+            .arg(verb)
+            .arg(format!("-rpc-addr={}", self.loopback.port(17373)))
+            .args(args)
+            .output()
+            .map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(text);
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(format!("serf {verb}: {text}{stderr}\n{}", self.process.transcript()))
+    }
+
+    /// Joins through `peer`.
+    #[track_caller]
+    pub fn join(&self, peer: SocketAddr) {
+        self.run("join", &[&peer.to_string()]).expect("serf join");
+    }
+
+    /// What `serf members` shows: objects with `name`, `addr`, `status`, `tags`.
+    ///
+    /// # Errors
+    /// What `serf` printed instead.
+    pub fn members(&self) -> Result<Vec<Value>, String> {
+        let text = self.run("members", &["-format=json"])?;
+        let listing: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        listing["members"].as_array().cloned().ok_or_else(|| format!("no members in {text}"))
+    }
+
+    /// Waits until a member has this status: `alive`, `leaving`, `left` or `failed`.
+    #[track_caller]
+    pub fn until_member(&self, name: &str, status: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("serf shows {name} {status}"), || {
+            let members = self.members()?;
+            let member = members.iter().find(|member| member["name"] == name);
+            match member {
+                Some(member) if member["status"] == status && fits(member) => Ok(member.clone()),
+                _ => Err(format!("{members:?}\n{}", self.process.transcript())),
+            }
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! The core's modules only name modules of their own layer or of one below.
+
+use std::collections::BTreeMap;
+
+use crate::source::{File, files, has_word, mask, read};
+
+const CORE: &str = "memberlist-proto/src";
+
+/// Layers from the ground up; a module not named here is a noun.
+const LAYERS: [&[&str]; 5] = [
+    &["time", "node", "transmit", "rng", "peer"],
+    &["wire", "security"],
+    &[],
+    &["memberlist"],
+    &["driver"],
+];
+const NOUNS: usize = 2;
+
+#[test]
+fn modules_look_down() {
+    let exports = exports();
+    let mut wrong = Vec::new();
+    for file in core_files() {
+        let own = module(&file.path);
+        for named in named_modules(&mask(&file.text), &exports) {
+            if layer(&named) > layer(own) {
+                wrong.push(format!("{}: `{own}` names `{named}`, a layer above", file.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "turn these around:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn wire_and_security_stand_alone() {
+    for file in core_files() {
+        if ["wire", "security"].contains(&module(&file.path)) {
+            let masked = mask(&file.text);
+            for word in ["Config", "Memberlist", "Members", "Delegate"] {
+                assert!(!has_word(&masked, word), "{} names {word}", file.path);
+            }
+        }
+    }
+}
+
+/// Adapters, simulator and program are callers like any other.
+#[test]
+fn the_core_names_no_caller() {
+    let manifest = read("memberlist-proto/Cargo.toml");
+    for caller in ["memberlist-tokio", "memberlist-sim", "memberlist-cli", "memberlist-async-std"] {
+        assert!(!manifest.contains(caller), "the core depends on {caller}");
+    }
+    for file in files(CORE, &[".rs"]) {
+        let masked = mask(&file.text);
+        for caller in ["tokio", "async_std", "memberlist_sim"] {
+            assert!(!has_word(&masked, caller), "{} names {caller}", file.path);
+        }
+    }
+}
+
+/// The core's own files, without tests, which may look anywhere, and without the roof.
+fn core_files() -> impl Iterator<Item = File> {
+    files(CORE, &[".rs"]).into_iter().filter(|file| {
+        let below = &file.path[CORE.len() + 1..];
+        below != "lib.rs" && !below.split(['/', '.']).any(|part| part == "tests")
+    })
+}
+
+fn module(path: &str) -> &str {
+    path[CORE.len() + 1..].split(['/', '.']).next().unwrap_or_default()
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS.iter().position(|names| names.contains(&module)).unwrap_or(NOUNS)
+}
+
+/// Which module each type comes from that the root offers under its own name.
+fn exports() -> BTreeMap<String, String> {
+    let masked = mask(&read("memberlist-proto/src/lib.rs"));
+    let mut exports = BTreeMap::new();
+    for statement in masked.split(';').filter_map(|text| text.split_once("pub use ")) {
+        let path = statement.1.trim().trim_start_matches("crate::");
+        let from = path.split("::").next().unwrap_or_default();
+        for name in path.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            if name.starts_with(char::is_uppercase) {
+                exports.insert(name.to_owned(), from.to_owned());
+            }
+        }
+    }
+    assert!(exports.len() > 20, "the root's exports were not understood: {exports:?}");
+    exports
+}
+
+/// Every module named after `crate::`, also within braces and by a re-exported type.
+fn named_modules(masked: &str, exports: &BTreeMap<String, String>) -> Vec<String> {
+    let mut named = Vec::new();
+    for (at, found) in masked.match_indices("crate::") {
+        let path = &masked[at + found.len()..];
+        for name in first_names(path) {
+            let module = exports.get(&name).cloned().unwrap_or(name);
+            if !named.contains(&module) {
+                named.push(module);
+            }
+        }
+    }
+    named
+}
+
+/// The first name of a path, or of each path in its braces.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let Some(list) = path.strip_prefix('{') else { return vec![name(path)] };
+    let mut names = Vec::new();
+    let mut depth = 0_usize;
+    let mut begins = true;
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            c if begins && !c.is_whitespace() => {
+                names.push(name(&list[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+#[test]
+fn paths_are_understood() {
+    assert_eq!(first_names("wire::packet;"), ["wire"]);
+    assert_eq!(first_names("{node::{A, B}, time::C,\n Config};"), ["node", "time", "Config"]);
+    let exports = BTreeMap::from([("Config".to_owned(), "config".to_owned())]);
+    assert_eq!(named_modules("use crate::Config; crate::wire::x()", &exports), ["config", "wire"]);
+    assert!(layer("memberlist") > layer("members") && layer("members") > layer("wire"));
+}

@@ -1,0 +1,153 @@
+//! What the documents say is true of the code.
+
+use std::path::Path;
+
+use crate::source::{files, mask, read, root};
+
+/// Where the code departs from the Go library, and the words with which `docs/differences.md`
+/// tells about it: one entry for each marker of the file.
+const DIFFERENCES: [(&str, &[&str]); 15] = [
+    ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
+    ("memberlist-proto/src/memberlist/mod.rs", &["`random_phase`"]),
+    ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
+    ("memberlist-proto/src/memberlist/push_pull.rs", &["`lenient_version_check`"]),
+    (
+        "memberlist-proto/src/memberlist/relay.rs",
+        &["`relay_to_members_only`", "`nack_after_percent`"],
+    ),
+    ("memberlist-proto/src/memberlist/send.rs", &["`piggyback_to_members_only`"]),
+    ("memberlist-proto/src/memberlist/state.rs", &["`keep_higher_incarnation`", "`tell_the_dead`"]),
+    ("memberlist-proto/src/members/probe.rs", &["`free_wrap`"]),
+    ("memberlist-proto/src/security/aead.rs", &["invalid padding"]),
+    ("memberlist-proto/src/security/keyring.rs", &["removing a key where there is none"]),
+    ("memberlist-proto/src/wire/compound.rs", &["parts above 65,535 bytes"]),
+    (
+        "memberlist-proto/src/wire/frame.rs",
+        &[
+            "a compressed stream that is not encrypted",
+            "a plain push/pull",
+            "a ping, ack, error or header on a stream",
+            "an encrypted stream with an empty plaintext",
+        ],
+    ),
+    ("memberlist-proto/src/wire/frame/seal.rs", &["`compress_streams_if_smaller`"]),
+    ("memberlist-proto/src/wire/msgpack.rs", &["integers in place of bytes"]),
+    ("memberlist-proto/src/wire/packet.rs", &["`packet_decompressed_max`"]),
+];
+
+const MARKER: &str = "Differs from Go";
+
+/// A place that is new, moved or gone fails until it is entered here and in the document.
+#[test]
+fn differences_are_documented() {
+    let document = words(&read("docs/differences.md"));
+    let mut wrong = Vec::new();
+    for file in files(".", &[".rs"]).iter().filter(|file| !file.path.starts_with("tests/tidy/")) {
+        let marked = file.text.matches(MARKER).count();
+        let known =
+            DIFFERENCES.iter().find(|(path, _)| *path == file.path).map_or(0, |d| d.1.len());
+        if marked != known {
+            wrong.push(format!("{}: {marked} markers, {known} entered here", file.path));
+        }
+    }
+    for (path, told) in DIFFERENCES {
+        if !root().join(path).exists() {
+            wrong.push(format!("{path} is gone"));
+        }
+        for words in told {
+            if !document.contains(words) {
+                wrong.push(format!("{path}: docs/differences.md does not say {words:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "code and document disagree:\n{}", wrong.join("\n"));
+}
+
+/// Every switch has its row, and every row its switch.
+#[test]
+fn every_switch_has_a_row() {
+    let document = read("docs/differences.md");
+    let source = mask(&read("memberlist-proto/src/config/differences.rs"));
+    let (_, from) = source.split_once("pub struct Differences {").expect("the struct is there");
+    let (body, _) = from.split_once('}').expect("the struct ends");
+    let fields: Vec<&str> = body
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub "))
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    assert!(fields.len() > 10, "the struct was not understood: {fields:?}");
+    for field in &fields {
+        assert!(document.contains(&format!("`{field}`")), "no row for {field}");
+    }
+    let (_, table) = document.split_once("| field |").expect("a table of switches");
+    let (table, _) = table.split_once("\n\n").unwrap_or((table, ""));
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cell = row.split('|').nth(1).unwrap_or_default();
+        for name in cell.split('`').skip(1).step_by(2) {
+            let elsewhere = ["advertise_form"].contains(&name);
+            assert!(elsewhere || fields.contains(&name), "no switch {name} for its row");
+        }
+    }
+}
+
+/// A reader may copy any line, and the continuous integration has run it.
+#[test]
+fn commands_of_the_readme_are_run() {
+    let script = read(".ci/run");
+    let readme = read("README.md");
+    let mut seen = 0;
+    for block in fenced(&readme, "sh") {
+        for line in block.lines().filter(|line| line.starts_with("cargo ")) {
+            // An agent stops when told to: the live tests start it with these flags.
+            if !line.contains(" agent ") {
+                seen += 1;
+                assert!(script.contains(line), ".ci/run does not run {line:?}");
+            }
+        }
+    }
+    assert!(seen >= 2, "demo and test at least");
+}
+
+/// The program of the README is the example, which is compiled.
+#[test]
+fn example_of_the_readme_is_compiled() {
+    let example = read("memberlist-tokio/examples/simple.rs");
+    let readme = read("README.md");
+    let shown = fenced(&readme, "rust,no_run").next().expect("the README shows a program");
+    let code = example.lines().skip_while(|line| line.starts_with("//!") || line.is_empty());
+    let code: Vec<&str> = code.collect();
+    assert_eq!(shown.trim(), code.join("\n").trim(), "README.md and the example differ");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut wrong = Vec::new();
+    for file in files(".", &[".md"]) {
+        let folder = root().join(&file.path);
+        let folder = folder.parent().unwrap_or(Path::new("."));
+        for (at, _) in file.text.match_indices("](") {
+            let target = file.text[at + 2..].split(')').next().unwrap_or_default();
+            let path = target.split('#').next().unwrap_or_default();
+            let elsewhere = target.contains("://") || path.is_empty();
+            if !elsewhere && !folder.join(path).exists() {
+                wrong.push(format!("{}: {target}", file.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "nothing there:\n{}", wrong.join("\n"));
+}
+
+fn fenced<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
+    let opening = format!("```{language}\n");
+    let starts: Vec<usize> =
+        text.match_indices(&opening).map(|(at, found)| at + found.len()).collect();
+    starts.into_iter().map(move |start| {
+        let rest = &text[start..];
+        &rest[..rest.find("\n```").unwrap_or(rest.len())]
+    })
+}
+
+/// White space made one: a table or a paragraph may break anywhere.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

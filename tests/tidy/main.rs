@@ -1,0 +1,7 @@
+//! Rules about the source itself which no compiler checks.
+
+mod direction;
+mod documents;
+mod files;
+mod size;
+mod source;

@@ -14,9 +14,10 @@ use ipnet::IpNet;
 
 pub use self::differences::{AdvertiseForm, Differences};
 pub use self::limits::Limits;
+pub use self::presets::DEFAULT_PORT;
 pub use self::validate::ConfigError;
 use crate::node::NodeName;
-use crate::security::keyring::Key;
+use crate::security::Key;
 
 /// The configuration of one node: plain data, checked as a whole by
 /// [`Memberlist::new`](crate::Memberlist::new).

@@ -104,12 +104,12 @@ impl<'a> View<'a> {
     /// The members that are alive or suspect, this node included, in no particular order.
     pub fn members(&self) -> impl Iterator<Item = Node> + 'a {
         let members = self.members;
-        members.nodes().filter(|node| node.state().is_live())
+        members.iter().map(|(_, record)| record.to_node()).filter(|node| node.state().is_live())
     }
 
     /// How many members are alive or suspect.
     pub fn num_members(&self) -> usize {
-        self.members.live_len()
+        self.members.num_live()
     }
 
     /// One node by name, of any state.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::node::{Node, NodeName};
 use crate::peer::Peer;
 use crate::transmit::{LookupFailure, StreamFailure};
-use crate::wire::frame::FrameError;
+use crate::wire::frame::{FrameError, FrameTooLong};
 
 /// One operation begun by the application; ends as [`Event::Finished`], exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -409,6 +409,9 @@ pub enum ExchangeError {
     /// The application refused the merge.
     #[error("the merge was refused: {0}")]
     Vetoed(String),
+    /// What should be sent is longer than any peer accepts.
+    #[error(transparent)]
+    TooLong(#[from] FrameTooLong),
     /// Too many streams are open.
     #[error("too many streams are open")]
     TooMany,
@@ -455,4 +458,3 @@ pub struct TooLong {
     /// The most allowed (`meta_max_size`).
     pub limit: usize,
 }
-

@@ -1,3 +1,52 @@
-//! The memberlist gossip protocol as a deterministic state machine without IO.
+//! The memberlist gossip protocol (SWIM and Lifeguard) as a deterministic state machine without
+//! IO, byte-compatible with hashicorp/memberlist.
+//!
+//! [`Memberlist`] is one node. Whatever drives it hands in packets, stream bytes and the time,
+//! and carries out what comes out:
+//!
+//! ```
+//! use memberlist_proto::{Config, Event, Instant, Memberlist, Peer};
+//! use std::collections::VecDeque;
+//!
+//! // Two nodes and a perfect network between them, in virtual time.
+//! let mut now = Instant::from_nanos(1);
+//! let node = |name: &str, port: u16, seed: u8| {
+//!     let mut config = Config::local(name);
+//!     config.advertise_port = port;
+//!     Memberlist::new(now, config, None, [seed; 32])
+//! };
+//! let mut nodes = [node("one", 1, 1)?, node("two", 2, 2)?];
+//!
+//! // Each tells what it wants to be sent; here only packets, since a join needs streams.
+//! nodes[0].restore(now, [nodes[1].local()]);
+//! nodes[1].restore(now, [nodes[0].local()]);
+//! for _ in 0..200 {
+//!     now = nodes.iter().filter_map(Memberlist::poll_timeout).min().unwrap().max(now);
+//!     for from in 0..2 {
+//!         nodes[from].handle_timeout(now);
+//!         while let Some(packet) = nodes[from].poll_transmit() {
+//!             let to = usize::from(packet.to.port() == 2);
+//!             let source = ([127, 0, 0, 1], from as u16 + 1).into();
+//!             nodes[to].handle_packet(now, source, &packet.payload)?;
+//!         }
+//!     }
+//! }
+//! assert_eq!(nodes[0].num_members(), 2);
+//! assert_eq!(nodes[0].health_score(), 0);
+//! assert!(nodes[0].stats().counters.probes > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A real driver also opens the streams of [`poll_stream`](Memberlist::poll_stream), resolves the
+//! names of [`poll_lookup`](Memberlist::poll_lookup), answers
+//! [`poll_request`](Memberlist::poll_request) and passes [`poll_event`](Memberlist::poll_event)
+//! on to its user. `memberlist-tokio` is one.
+//!
+//! The modules under [`wire`] and [`security`] are public for tools and tests; their API may
+//! change in any release before 1.0.
 #![cfg_attr(not(feature = "std"), no_std)]
+
 extern crate alloc;
+
+pub mod security;
+pub mod wire;

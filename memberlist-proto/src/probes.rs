@@ -106,7 +106,8 @@ impl Probes {
         window: core::time::Duration,
         max: usize,
     ) -> bool {
-        while self.told.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= window) {
+        while self.told.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= window)
+        {
             self.told.pop_front();
         }
         if self.told.len() >= max || self.told.iter().any(|(_, told)| *told == id) {

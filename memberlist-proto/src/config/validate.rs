@@ -44,9 +44,12 @@ impl Config {
 
     fn validate_identity(&self) -> Result<(), ConfigError> {
         let name = self.name.as_bytes().len();
-        rule("name", format!("{name} bytes long"), "it must be 1 to 255 bytes", {
-            (1..=255).contains(&name)
-        })?;
+        rule(
+            "name",
+            format!("{name} bytes long"),
+            "it must be 1 to 255 bytes",
+            (1..=255).contains(&name),
+        )?;
         let label = self.label.len();
         rule("label", format!("{label} bytes long"), "it must be at most 255 bytes", label <= 255)?;
         rule(
@@ -80,7 +83,12 @@ impl Config {
     }
 
     pub(crate) fn validate_timing(&self) -> Result<(), ConfigError> {
-        rule("tcp_timeout", show(self.tcp_timeout), "it must not be 0", !self.tcp_timeout.is_zero())?;
+        rule(
+            "tcp_timeout",
+            show(self.tcp_timeout),
+            "it must not be 0",
+            !self.tcp_timeout.is_zero(),
+        )?;
         if !self.probe_interval.is_zero() {
             rule(
                 "probe_timeout",

@@ -56,10 +56,16 @@ impl Memberlist {
         found: Result<&[IpAddr], LookupFailure>,
     ) {
         let now = self.advance(now);
-        let Some(op) = self.operations.lookups.remove(&id) else { return };
+        let Some(op) = self.operations.lookups.remove(&id) else {
+            return;
+        };
         let port = self.config.bind_port;
-        let Some(join) = self.operations.join_mut(op) else { return };
-        let Some(peer) = join.looking.remove(&id) else { return };
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
+        let Some(peer) = join.looking.remove(&id) else {
+            return;
+        };
         let port = peer.port.unwrap_or(port);
         let found = match found {
             Ok([]) => Err(LookupFailure::NotFound),
@@ -88,8 +94,12 @@ impl Memberlist {
         stream: StreamId,
         result: Result<(), JoinError>,
     ) {
-        let Some(join) = self.operations.join_mut(op) else { return };
-        let Some((peer, address)) = join.trying.remove(&stream) else { return };
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
+        let Some((peer, address)) = join.trying.remove(&stream) else {
+            return;
+        };
         match result {
             Ok(()) => join.report.joined.push(address),
             Err(error) => {
@@ -101,7 +111,9 @@ impl Memberlist {
 
     /// Ends a join early: what is under way is dropped, what waits is reported with `error`.
     pub(super) fn end_join(&mut self, op: OpId, error: &JoinError) {
-        let Some(Operation::Join(mut join)) = self.operations.remove(op) else { return };
+        let Some(Operation::Join(mut join)) = self.operations.remove(op) else {
+            return;
+        };
         for (id, peer) in core::mem::take(&mut join.looking) {
             self.operations.lookups.remove(&id);
             join.report.failed.push(JoinFailure { peer, address: None, error: error.clone() });
@@ -125,7 +137,9 @@ impl Memberlist {
     fn join_on(&mut self, now: Instant, op: OpId) {
         loop {
             let parallel = self.config.join_parallelism;
-            let Some(join) = self.operations.join_mut(op) else { return };
+            let Some(join) = self.operations.join_mut(op) else {
+                return;
+            };
             if join.running() >= parallel {
                 return;
             }
@@ -154,7 +168,9 @@ impl Memberlist {
     }
 
     fn join_exchange(&mut self, now: Instant, op: OpId, peer: Peer, address: SocketAddr) {
-        let Some(join) = self.operations.join_mut(op) else { return };
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
         if !join.seen.insert(address) {
             return;
         }
@@ -171,7 +187,9 @@ impl Memberlist {
                 .open_push_pull(now, address, peer.name.clone(), Some(op))
                 .map_err(JoinError::Exchange),
         };
-        let Some(join) = self.operations.join_mut(op) else { return };
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
         match opened {
             Ok(stream) => {
                 join.trying.insert(stream, (peer, address));

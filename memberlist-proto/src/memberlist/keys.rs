@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Memberlist;
 use crate::config::Config;
-use crate::security::keyring::{Key, Keyring, KeyringError};
+use crate::security::{Key, Keyring, KeyringError};
 use crate::time::Instant;
 
 impl Memberlist {
@@ -36,12 +36,12 @@ impl Memberlist {
     /// The key is the primary, or the ring is empty.
     pub fn remove_key(&mut self, now: Instant, key: &Key) -> Result<(), KeyringError> {
         self.advance(now);
-        Arc::make_mut(&mut self.keyring).remove(key)
+        Arc::make_mut(&mut self.keyring).remove(key).map(drop)
     }
 
     /// The keys, the primary first.
     pub fn keys(&self) -> Vec<Key> {
-        self.keyring.keys().cloned().collect()
+        self.keyring.keys().to_vec()
     }
 
     /// Whether, with a key, what comes unencrypted is refused and what goes is encrypted.

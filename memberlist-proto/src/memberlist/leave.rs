@@ -77,7 +77,7 @@ impl Memberlist {
         self.config.meta = meta;
         self.me.incarnation = self.me.incarnation.saturating_add(1);
         self.members.replace_identity(self.me.id, identity);
-        self.members.set_incarnation(self.me.id, self.me.incarnation);
+        self.raise_incarnation(self.me.id, self.me.incarnation);
         let wait = self.has_company();
         self.broadcast_myself(wait.then_some(op), false);
         self.counters.alive_accepted += 1;
@@ -151,7 +151,7 @@ impl Memberlist {
     fn has_company(&self) -> bool {
         let me = self.members.record(self.me.id).state();
         let mine = usize::from(matches!(me, State::Alive | State::Suspect));
-        self.members.live_len() > mine
+        self.members.num_live() > mine
     }
 
     fn wait_timer(&mut self, now: Instant, op: OpId, timeout: Duration) -> Option<TimerId> {

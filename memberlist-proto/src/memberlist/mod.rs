@@ -26,19 +26,19 @@ use crate::delegate::{Delegate, View};
 use crate::event::Event;
 use crate::exchange::Exchanges;
 use crate::members::{MemberId, Members};
-use crate::node::{Name, Node, NodeName, Versions};
+use crate::node::{Name, Node, NodeName, State, Versions};
 use crate::operations::Operations;
 use crate::outbox::Outbox;
 use crate::probes::Probes;
 use crate::queues::Queues;
 use crate::rng::Randomness;
-use crate::security::keyring::Keyring;
+use crate::security::Keyring;
 use crate::stats::{Counters, Gauges, Stats};
 use crate::suspects::Suspects;
 use crate::time::Instant;
-use crate::timers::Timers;
+use crate::timers::{TimerId, Timers};
 use crate::transmit::{Lookup, Request, StreamId, StreamOp, Transmit};
-use crate::wire::packet::Scratch;
+use crate::wire::Scratch;
 
 /// One node of a cluster: bytes and time go in, bytes and events come out.
 ///
@@ -66,8 +66,19 @@ pub struct Memberlist {
     operations: Operations,
     out: Outbox,
     counters: Counters,
+    periodic: Periodic,
     opening: Scratch,
+    layers: Scratch,
     sealing: send::Workspace,
+}
+
+/// The timers that come back.
+#[derive(Clone, Debug, Default)]
+struct Periodic {
+    probe: Option<TimerId>,
+    gossip: Option<TimerId>,
+    push_pull: Option<TimerId>,
+    reap: Option<TimerId>,
 }
 
 /// What this node knows of itself beyond its record.
@@ -117,10 +128,11 @@ impl Memberlist {
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut rng = Randomness::new(seed);
+        let hash_key = Randomness::hash_key(seed);
         let now = now.max(Instant::from_nanos(1));
         let identity = state::own_identity(&config, &config.meta);
-        let mut members = Members::new(rng.hash_key());
-        let id = members.insert(identity, 1, crate::node::State::Alive, now, &mut rng.probe_order);
+        let mut members = Members::new(hash_key);
+        let id = members.insert(identity, 1, State::Alive, now, &mut rng.probe_order);
         let me = Me {
             name: config.name.clone(),
             id,
@@ -137,15 +149,17 @@ impl Memberlist {
             suspects: Suspects::default(),
             awareness: Awareness::new(config.awareness_max_multiplier),
             keyring: Arc::new(keys::ring_of(&config)),
-            timers: Timers::default(),
-            queues: Queues::new(&config, rng.hash_key()),
+            timers: Timers::new(),
+            queues: Queues::new(&config, hash_key),
             rng,
             probes: Probes::default(),
             exchanges: Exchanges::default(),
             operations: Operations::default(),
             out: Outbox::default(),
             counters: Counters::default(),
+            periodic: Periodic::default(),
             opening: Scratch::default(),
+            layers: Scratch::default(),
             sealing: send::Workspace::default(),
             config,
         };
@@ -219,7 +233,9 @@ impl Memberlist {
         changed.set_timing(timing);
         changed.validate_timing()?;
         self.config = changed;
-        self.awareness.set_max(self.config.awareness_max_multiplier);
+        if let Some(score) = self.awareness.set_multiplier(self.config.awareness_max_multiplier) {
+            self.out.event(Event::Health { score });
+        }
         self.queues.set_retransmit_mult(self.config.retransmit_mult);
         self.start_timers();
         Ok(())
@@ -243,17 +259,17 @@ impl Memberlist {
     /// The members that are alive or suspect, this node included unless it has left, in no
     /// particular order.
     pub fn members(&self) -> impl Iterator<Item = Node> {
-        self.members.nodes().filter(|node| node.state().is_live())
+        self.nodes().filter(|node| node.state().is_live())
     }
 
     /// Every node known, also dead ones and those that left, in no particular order.
     pub fn nodes(&self) -> impl Iterator<Item = Node> {
-        self.members.nodes()
+        self.members.iter().map(|(_, record)| record.to_node())
     }
 
     /// How many members are alive or suspect.
     pub fn num_members(&self) -> usize {
-        self.members.live_len()
+        self.members.num_live()
     }
 
     /// The local health score: 0 is healthy, and the probe deadline grows with it.
@@ -268,12 +284,12 @@ impl Memberlist {
 
     /// Counters and gauges.
     pub fn stats(&self) -> Stats {
-        let members = self.members.counts();
+        let count = |state| self.members.count(state) as u64;
         let gauges = Gauges {
-            alive: members.alive as u64,
-            suspect: members.suspect as u64,
-            dead: members.dead as u64,
-            left: members.left as u64,
+            alive: count(State::Alive),
+            suspect: count(State::Suspect),
+            dead: count(State::Dead),
+            left: count(State::Left),
             health_score: u64::from(self.awareness.score()),
             membership_queue: self.queues.membership_len() as u64,
             user_queue: self.queues.user_len() as u64,
@@ -328,14 +344,21 @@ impl Memberlist {
     /// Differs from Go: there the random phase has no effect, and everybody starts in step.
     fn first_phase(&mut self, interval: core::time::Duration) -> core::time::Duration {
         if self.config.differences.random_phase {
-            self.rng.jitter.duration(interval)
+            self.rng.jitter.duration(core::time::Duration::ZERO..interval)
         } else {
             interval
         }
     }
 
     fn name_of(&self, id: MemberId) -> Name<'_> {
-        self.members.record(id).identity().name()
+        self.members.record(id).name()
+    }
+
+    /// Notes a higher incarnation of a node whose state stays as it is.
+    fn raise_incarnation(&mut self, id: MemberId, incarnation: u32) {
+        let record = self.members.record(id);
+        let (state, since) = (record.state(), record.since());
+        self.members.set_state(id, state, incarnation, since);
     }
 }
 
@@ -354,7 +377,9 @@ impl core::fmt::Debug for Memberlist {
 fn next_tick(now: Instant, due: Instant, interval: core::time::Duration) -> Instant {
     let step = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
     let missed = now.as_nanos().saturating_sub(due.as_nanos()) / step;
-    Instant::from_nanos(due.as_nanos().saturating_add(step.saturating_mul(missed.saturating_add(1))))
+    Instant::from_nanos(
+        due.as_nanos().saturating_add(step.saturating_mul(missed.saturating_add(1))),
+    )
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ struct Arrivals<'a> {
 }
 
 impl Visit for Arrivals<'_> {
-    fn message(&mut self, message: Message<'_>) {
+    fn message(&mut self, message: Message<'_>, _: &[u8]) {
         self.node.dispatch(self.now, self.from, message);
     }
 }

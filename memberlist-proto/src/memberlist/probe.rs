@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::state::Accusation;
 use super::{Memberlist, Timer, next_tick};
 use crate::event::Event;
-use crate::members::MemberId;
+use crate::members::{MemberId, ProbeStep, ProbeTick};
 use crate::node::{Node, State};
 use crate::probes::{Awaiting, Fallback, Probe};
 use crate::time::Instant;
@@ -49,8 +49,12 @@ impl Memberlist {
     pub fn handle_transmit_failed(&mut self, now: Instant, transmit: &Transmit) {
         let now = self.advance(now);
         self.counters.packets_unsent += 1;
-        let Some(sequence) = transmit.probe else { return };
-        let Some(probe) = self.probes.current(sequence) else { return };
+        let Some(sequence) = transmit.probe else {
+            return;
+        };
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
         if probe.timeout.is_none() {
             return;
         }
@@ -60,8 +64,12 @@ impl Memberlist {
 
     /// No ack came directly in time: ask others, and try a stream.
     pub(super) fn probe_indirectly(&mut self, now: Instant, sequence: u32) {
-        let Some(probe) = self.probes.current(sequence) else { return };
-        let Some(timer) = probe.timeout.take() else { return };
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
+        let Some(timer) = probe.timeout.take() else {
+            return;
+        };
         let target = probe.target.clone();
         let deadline = probe.deadline;
         self.timers.cancel(timer);
@@ -76,7 +84,9 @@ impl Memberlist {
     }
 
     pub(super) fn probe_deadline(&mut self, now: Instant, sequence: u32) {
-        let Some(probe) = self.probes.current(sequence) else { return };
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
         if probe.fallback == Fallback::Contacted {
             let node = probe.target.clone();
             self.counters.probes_by_stream += 1;
@@ -140,13 +150,19 @@ impl Memberlist {
     }
 
     fn probe_next(&mut self, now: Instant) {
-        let (me, free_wrap) = (self.me.id, self.config.differences.free_wrap);
-        self.reap_at_wrap(now);
-        let candidate = self.members.next_probe(&mut self.rng.probe_order, free_wrap, |id, record| {
-            id == me || !record.state().is_live()
-        });
-        if let Some(id) = candidate {
-            self.probe(now, id);
+        let me = self.me.id;
+        let mut tick = ProbeTick::new(!self.config.differences.free_wrap);
+        loop {
+            let step =
+                self.members.next_probe(&mut tick, &mut self.rng.probe_order, |id, record| {
+                    id == me || !record.state().is_live()
+                });
+            match step {
+                ProbeStep::Member(id) => return self.probe(now, id),
+                // As in Go: the dead are forgotten when the probe order wraps around.
+                ProbeStep::Wrapped => self.reap(now),
+                ProbeStep::Nobody => return,
+            }
         }
     }
 
@@ -187,7 +203,9 @@ impl Memberlist {
     /// Sends the ping; a suspect is told of the suspicion in the same packet (Lifeguard's buddy
     /// system).
     fn send_probe(&mut self, sequence: u32, target: &Node) -> bool {
-        let Some(to) = target.address() else { return false };
+        let Some(to) = target.address() else {
+            return false;
+        };
         let me = self.local();
         let ping = Message::Ping(Ping {
             seq_no: sequence,
@@ -271,7 +289,9 @@ impl Memberlist {
     }
 
     fn probe_succeeded(&mut self, now: Instant) {
-        let Some(probe) = self.end_probe() else { return };
+        let Some(probe) = self.end_probe() else {
+            return;
+        };
         if !probe.send_failed {
             self.add_health(-1);
         }
@@ -279,7 +299,9 @@ impl Memberlist {
     }
 
     fn probe_failed(&mut self, now: Instant) {
-        let Some(probe) = self.end_probe() else { return };
+        let Some(probe) = self.end_probe() else {
+            return;
+        };
         self.counters.probes_failed += 1;
         if probe.expected_nacks > 0 {
             self.add_health(probe.expected_nacks.saturating_sub(probe.nacks) as i32);
@@ -333,18 +355,13 @@ impl Memberlist {
         self.config.gossip_to_the_dead_time.max(Duration::from_secs(1))
     }
 
-    /// The Go library forgets the dead when the probe order wraps around.
-    fn reap_at_wrap(&mut self, now: Instant) {
-        if self.members.probe_wraps() {
-            self.reap(now);
-        }
-    }
-
     fn reap(&mut self, now: Instant) {
         let (me, limit) = (self.me.id, self.config.gossip_to_the_dead_time);
-        let reaped = self.members.reap(|id, record| {
-            id != me && !record.state().is_live() && super::state::age(now, record.since()) > limit
+        // Its own record a node keeps, even after it has left.
+        let mine = self.members.record(me).identity().clone();
+        let reaped = self.members.reap(|record| {
+            !record.identity().ptr_eq(&mine) && super::state::age(now, record.since()) > limit
         });
-        self.counters.reaped += reaped as u64;
+        self.counters.reaped += reaped.len() as u64;
     }
 }

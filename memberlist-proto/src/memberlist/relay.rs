@@ -31,8 +31,7 @@ impl Memberlist {
             sequence: asked.seq_no,
         };
         let sequence = self.next_sequence();
-        let expiry =
-            self.timers.insert(now + self.config.probe_timeout, Timer::Relay(sequence));
+        let expiry = self.timers.insert(now + self.config.probe_timeout, Timer::Relay(sequence));
         let nack = asked.nack.then(|| {
             let wait = nack_delay(self.config.probe_timeout, self.nack_percent());
             self.timers.insert(now + wait, Timer::Nack(sequence))

@@ -37,7 +37,9 @@ impl Memberlist {
             self.out.event(Event::Refused { node, from: Some(from), reason });
             return;
         }
-        let Some(id) = known else { return self.alive_new(now, from, alive) };
+        let Some(id) = known else {
+            return self.alive_new(now, from, alive);
+        };
         let record = self.members.record(id);
         let moved = record.identity().addr_bytes().unwrap_or_default()
             != alive.addr.unwrap_or_default()
@@ -121,7 +123,7 @@ impl Memberlist {
         let reason = match ran_out {
             _ if left => Departure::Left,
             Some(suspicion) => Departure::Failed {
-                by: suspicion.accusers().cloned().collect(),
+                by: suspicion.accusers().to_vec(),
                 confirmations: suspicion.confirmations(),
             },
             None => Departure::Declared { by: NodeName::from(accusation.from) },
@@ -155,24 +157,25 @@ impl Memberlist {
         }
         let incarnation = self.me.incarnation.saturating_add(1).max(accused.saturating_add(1));
         self.me.incarnation = incarnation;
-        self.members.set_incarnation(self.me.id, incarnation);
+        self.raise_incarnation(self.me.id, incarnation);
         self.broadcast_myself(None, true);
         self.out.event(Event::Refuted { node: self.local(), by });
     }
 
     /// The suspicion of a member has run out.
     pub(super) fn suspicion_expired(&mut self, now: Instant, id: MemberId) {
-        let Some(suspect) = self.take_suspicion(id) else { return };
+        let Some(suspect) = self.take_suspicion(id) else {
+            return;
+        };
         let suspicion = suspect.suspicion;
-        if suspicion.needed() > 0 && suspicion.confirmations() < suspicion.needed() {
+        if suspicion.params().needed > 0 && suspicion.confirmations() < suspicion.params().needed {
             self.counters.suspicions_degraded += 1;
         }
         let record = self.members.record(id);
         let incarnation = record.incarnation();
         let node = record.identity().name().to_owned_name();
         let me = self.me.name.clone();
-        let accusation =
-            Accusation { incarnation, node: node.as_bytes(), from: me.as_bytes() };
+        let accusation = Accusation { incarnation, node: node.as_bytes(), from: me.as_bytes() };
         self.dead(now, accusation, Some(&suspicion));
     }
 
@@ -242,7 +245,9 @@ impl Memberlist {
 
     /// Whether an address lies within the allowed networks.
     pub(super) fn network_allows(&self, ip: IpAddr) -> bool {
-        let Some(networks) = &self.config.cidrs_allowed else { return true };
+        let Some(networks) = &self.config.cidrs_allowed else {
+            return true;
+        };
         let ip = ip.to_canonical();
         networks.iter().any(|network| network.contains(&ip))
     }
@@ -304,7 +309,9 @@ impl Memberlist {
     }
 
     fn ask_admit(&self, alive: &Alive<'_>) -> Result<(), Refusal> {
-        let Some(delegate) = &self.delegate else { return Ok(()) };
+        let Some(delegate) = &self.delegate else {
+            return Ok(());
+        };
         let addr = alive.addr.unwrap_or_default();
         let candidate = Candidate {
             name: Name::new(alive.node),
@@ -361,7 +368,7 @@ impl Memberlist {
             self.members.replace_identity(id, identity);
         }
         if old_state == State::Alive {
-            self.members.set_incarnation(id, alive.incarnation);
+            self.raise_incarnation(id, alive.incarnation);
         } else {
             self.members.set_state(id, State::Alive, alive.incarnation, now);
         }
@@ -407,17 +414,21 @@ impl Memberlist {
 
     fn conflict(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
         self.counters.conflicts += 1;
-        let Some(identity) = identity_of(alive, None) else { return };
+        let Some(identity) = identity_of(alive, None) else {
+            return;
+        };
         let claimant = Node::new(identity, alive.incarnation, State::Alive, now);
         self.out.event(Event::Conflict { existing: self.members.node(id), claimant });
     }
 
     fn confirm(&mut self, now: Instant, id: MemberId, accusation: Accusation<'_>) {
         self.keep_higher(id, accusation.incarnation);
-        let Some(slot) = self.members.record(id).suspicion() else { return };
+        let Some(slot) = self.members.record(id).suspicion() else {
+            return;
+        };
         let suspect = self.suspects.get_mut(slot);
-        let from = NodeName::from(accusation.from);
-        let Confirmation::New { deadline } = suspect.suspicion.confirm(&from, now) else {
+        let from = Name::new(accusation.from);
+        let Confirmation::New { deadline } = suspect.suspicion.confirm(now, from) else {
             self.counters.accusations_old += 1;
             return;
         };
@@ -433,21 +444,18 @@ impl Memberlist {
             && id != self.me.id
             && incarnation > self.members.record(id).incarnation()
         {
-            self.members.set_incarnation(id, incarnation);
+            self.raise_incarnation(id, incarnation);
         }
     }
 
     fn start_suspicion(&mut self, now: Instant, id: MemberId, by: NodeName) {
-        let suspicion = Suspicion::new(
-            now,
-            by,
-            SuspicionParams {
-                suspicion_mult: self.config.suspicion_mult,
-                suspicion_max_timeout_mult: self.config.suspicion_max_timeout_mult,
-                probe_interval: self.config.probe_interval,
-                members: self.members.len(),
-            },
+        let params = SuspicionParams::new(
+            self.config.suspicion_mult,
+            self.config.suspicion_max_timeout_mult,
+            self.members.len(),
+            self.config.probe_interval,
         );
+        let suspicion = Suspicion::new(now, by, params);
         let timer = self.timers.insert(suspicion.deadline().max(now), Timer::Suspicion(id));
         let slot = self.suspects.insert(Suspect { suspicion, timer });
         self.members.set_suspicion(id, Some(slot));
@@ -493,13 +501,10 @@ impl Memberlist {
         let record = self.members.record(id);
         let (incarnation, identity) = (record.incarnation(), record.identity().clone());
         let me = self.me.name.clone();
-        let accusation = message::Suspect {
-            incarnation,
-            node: identity.name().as_bytes(),
-            from: me.as_bytes(),
-        };
+        let accusation =
+            message::Suspect { incarnation, node: identity.name().as_bytes(), from: me.as_bytes() };
         self.counters.told_dead += 1;
-        self.send_to_node(now, &identity, &message::Message::Suspect(accusation));
+        self.send_to_node(&identity, &message::Message::Suspect(accusation));
     }
 }
 
@@ -526,12 +531,12 @@ pub(super) fn own_versions(config: &Config) -> Versions {
 /// This node's own identity with the given metadata. Without metadata it announces nil, as a Go
 /// node without a delegate does.
 pub(super) fn own_identity(config: &Config, meta: &[u8]) -> Identity {
-    let bytes: Vec<u8> = match (config.advertise_addr.to_canonical(), config.differences.advertise_form)
-    {
-        (IpAddr::V4(ip), AdvertiseForm::Compact) => ip.octets().to_vec(),
-        (IpAddr::V4(ip), AdvertiseForm::Mapped) => ip.to_ipv6_mapped().octets().to_vec(),
-        (IpAddr::V6(ip), _) => ip.octets().to_vec(),
-    };
+    let bytes: Vec<u8> =
+        match (config.advertise_addr.to_canonical(), config.differences.advertise_form) {
+            (IpAddr::V4(ip), AdvertiseForm::Compact) => ip.octets().to_vec(),
+            (IpAddr::V4(ip), AdvertiseForm::Mapped) => ip.to_ipv6_mapped().octets().to_vec(),
+            (IpAddr::V6(ip), _) => ip.octets().to_vec(),
+        };
     Identity::new(IdentityParts {
         name: config.name.as_bytes(),
         addr: Some(&bytes),

@@ -6,9 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Memberlist, Timer};
-use crate::event::{
-    BroadcastId, Event, ExchangeError, OpId, Outcome, PingError, Pong, SendError,
-};
+use crate::event::{BroadcastId, Event, ExchangeError, OpId, Outcome, PingError, Pong, SendError};
 use crate::node::{Name, Node, NodeName};
 use crate::operations::Operation;
 use crate::peer::Target;
@@ -59,9 +57,8 @@ impl Memberlist {
         }
         let (address, name, _) = self.locate(to)?;
         let op = self.operations.next_id();
-        let stream = self
-            .open_message(now, address, name, op, &message)
-            .map_err(|_| SendError::TooMany)?;
+        let stream =
+            self.open_message(now, address, name, op, &message).map_err(|_| SendError::TooMany)?;
         self.operations.insert(op, Operation::SendReliable { stream });
         Ok(op)
     }

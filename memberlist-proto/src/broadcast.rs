@@ -1,0 +1,435 @@
+//! Messages waiting to be gossiped.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::fmt;
+use core::hash::Hasher as _;
+use core::ops::Bound;
+
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
+
+/// A message to be gossiped to the cluster.
+///
+/// It is *named* if it has a name: it replaces the queued message of that name. Otherwise it is
+/// *unique*, and replaces nothing, or *plain*, and replaces every plain message that it
+/// invalidates. A named message whose name is empty is queued like a plain one, and nothing ever
+/// replaces it.
+///
+/// Source: `Broadcast`, `NamedBroadcast`, `UniqueBroadcast`.
+pub trait Broadcast {
+    /// Whether queueing this message makes `other` pointless. Asked between plain messages only.
+    fn invalidates(&self, other: &Self) -> bool;
+
+    /// The message. Must stay the same while it is queued.
+    fn message(&self) -> &[u8];
+
+    /// Called once, when the message leaves the queue for whatever reason.
+    fn finished(&mut self) {}
+
+    /// The name of a named message. Must stay the same while it is queued.
+    fn name(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Whether a message without a name is unique.
+    fn is_unique(&self) -> bool {
+        false
+    }
+}
+
+/// A queue of broadcasts, each of which is given out a limited number of times: `retransmit_mult`
+/// times the number of decimal digits of the cluster's size, but at least once.
+///
+/// The order is: least often given out first, then the longest, then the newest. Filling a packet
+/// takes O(log n) for each message taken and for each distinct number of transmits, however many
+/// messages do not fit.
+///
+/// Source: `TransmitLimitedQueue`.
+#[derive(Clone)]
+pub struct TransmitLimitedQueue<B> {
+    entries: Vec<Option<Entry<B>>>,
+    free: Vec<u32>,
+    order: BTreeSet<Key>,
+    names: HashTable<u32>,
+    /// How many entries are plain: the only ones to ask whether they are invalidated.
+    plain: usize,
+    next_id: u64,
+    retransmit_mult: u32,
+    limit: usize,
+    hash_key: [u8; 16],
+    keep_finished: bool,
+    finished: Vec<Finished<B>>,
+    /// Taken by the current pull and to be queued again after it; empty between pulls.
+    taken: Vec<u32>,
+}
+
+/// How much may be taken from a queue at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Bytes in all, the overheads included.
+    pub limit: usize,
+    /// Bytes that each message costs besides its own.
+    pub overhead: usize,
+    /// Messages in all.
+    pub max_messages: usize,
+}
+
+/// What a pull took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// How many messages.
+    pub messages: usize,
+    /// Their bytes, the overheads included.
+    pub bytes: usize,
+}
+
+/// A broadcast that has left the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished<B> {
+    /// The broadcast.
+    pub broadcast: B,
+    /// How often it was given out.
+    pub transmits: u32,
+    /// Why it left.
+    pub cause: FinishCause,
+}
+
+/// Why a broadcast left the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishCause {
+    /// It was given out as often as it should be.
+    Transmitted,
+    /// A newer one took its place.
+    Replaced,
+    /// The queue was full, or was pruned.
+    Pruned,
+    /// The queue was emptied, or it was taken out by name.
+    Removed,
+}
+
+#[derive(Clone, Debug)]
+struct Entry<B> {
+    broadcast: B,
+    key: Key,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// Found by its name.
+    Named,
+    /// Replaces nothing (unique) or all that is plain (named, with an empty name).
+    Apart,
+}
+
+/// The order of the queue; `slot` only leads back to the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    transmits: u32,
+    len: Reverse<usize>,
+    id: Reverse<u64>,
+    slot: u32,
+}
+
+/// The most entries a queue holds unless it is told otherwise.
+pub const DEFAULT_QUEUE_LIMIT: usize = 65_536;
+
+impl<B: Broadcast> TransmitLimitedQueue<B> {
+    /// An empty queue that holds at most [`DEFAULT_QUEUE_LIMIT`] entries.
+    ///
+    /// The names' hash is not keyed: if others choose them, use
+    /// [`with_hash_key`](Self::with_hash_key).
+    pub fn new(retransmit_mult: u32) -> Self {
+        Self::with_hash_key(retransmit_mult, [0; 16])
+    }
+
+    /// An empty queue whose names are hashed with a key that those who choose names cannot know.
+    pub fn with_hash_key(retransmit_mult: u32, hash_key: [u8; 16]) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            order: BTreeSet::new(),
+            names: HashTable::new(),
+            plain: 0,
+            next_id: 0,
+            retransmit_mult,
+            limit: DEFAULT_QUEUE_LIMIT,
+            hash_key,
+            keep_finished: false,
+            finished: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Whether broadcasts that leave the queue are kept for
+    /// [`drain_finished`](Self::drain_finished), which must then be called after every change.
+    /// At first they are dropped after [`Broadcast::finished`].
+    pub fn set_keep_finished(&mut self, keep: bool) {
+        self.keep_finished = keep;
+        if !keep {
+            self.finished.clear();
+        }
+    }
+
+    /// Takes another multiplier, from the next pull on.
+    pub fn set_retransmit_mult(&mut self, retransmit_mult: u32) {
+        self.retransmit_mult = retransmit_mult;
+    }
+
+    /// Holds at most `limit` entries from now on: what comes last in order is dropped, which can be
+    /// the one just queued.
+    ///
+    /// Differs from Go: its queue grows until the application prunes it.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.prune(limit);
+    }
+
+    /// Queues a broadcast in place of those that it replaces.
+    pub fn queue(&mut self, broadcast: B) {
+        let kind = match broadcast.name() {
+            Some([]) => Kind::Apart,
+            Some(_) => Kind::Named,
+            None if broadcast.is_unique() => Kind::Apart,
+            None => Kind::Plain,
+        };
+        if kind == Kind::Named {
+            if let Some(slot) = broadcast.name().and_then(|name| self.slot_of(name)) {
+                self.finish(slot, FinishCause::Replaced);
+            }
+        } else if kind == Kind::Plain || broadcast.name().is_some() {
+            self.finish_invalidated(&broadcast);
+        }
+        self.insert(broadcast, kind);
+        self.prune(self.limit);
+    }
+
+    /// Gives `sink` the messages that fit, in order, each counted as transmitted once more.
+    /// `num_nodes` is the size of the cluster, for the retransmit limit.
+    pub fn get_broadcasts(
+        &mut self,
+        overhead: usize,
+        limit: usize,
+        num_nodes: usize,
+        sink: impl FnMut(&B),
+    ) -> Taken {
+        self.pull(Budget { limit, overhead, max_messages: usize::MAX }, num_nodes, sink)
+    }
+
+    /// As [`get_broadcasts`](Self::get_broadcasts), with a bound on the number of messages too.
+    pub fn pull(&mut self, budget: Budget, num_nodes: usize, mut sink: impl FnMut(&B)) -> Taken {
+        let transmit_limit = retransmit_limit(self.retransmit_mult, num_nodes);
+        let mut taken = Taken::default();
+        let mut tier = 0;
+        while taken.messages < budget.max_messages {
+            let free = budget.limit.saturating_sub(taken.bytes).saturating_sub(budget.overhead);
+            if free == 0 {
+                break;
+            }
+            let Some(key) = self.first_fitting(tier, free) else {
+                break;
+            };
+            let Some(entry) = self.entry_mut(key.slot) else {
+                break;
+            };
+            tier = key.transmits;
+            sink(&entry.broadcast);
+            entry.key.transmits = key.transmits.saturating_add(1);
+            let done = entry.key.transmits >= transmit_limit;
+            taken.messages += 1;
+            taken.bytes += key.len.0 + budget.overhead;
+            self.order.remove(&key);
+            if done {
+                self.finish(key.slot, FinishCause::Transmitted);
+            } else {
+                self.taken.push(key.slot);
+            }
+        }
+        self.requeue_taken();
+        taken
+    }
+
+    /// The queued broadcast of this name.
+    pub fn get(&self, name: &[u8]) -> Option<&B> {
+        let entry = self.entries[self.slot_of(name)? as usize].as_ref()?;
+        Some(&entry.broadcast)
+    }
+
+    /// Takes the broadcast of this name out; whether there was one.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        let slot = self.slot_of(name);
+        if let Some(slot) = slot {
+            self.finish(slot, FinishCause::Removed);
+        }
+        slot.is_some()
+    }
+
+    /// Drops what comes last in order until at most `max` entries are left.
+    pub fn prune(&mut self, max: usize) {
+        while self.order.len() > max {
+            let Some(last) = self.order.last().copied() else {
+                break;
+            };
+            self.finish(last.slot, FinishCause::Pruned);
+        }
+    }
+
+    /// Drops everything.
+    pub fn reset(&mut self) {
+        while let Some(first) = self.order.first().copied() {
+            self.finish(first.slot, FinishCause::Removed);
+        }
+    }
+
+    /// What has left the queue since the last call, in the order of leaving; nothing unless
+    /// [`set_keep_finished`](Self::set_keep_finished) asked for it.
+    pub fn drain_finished(&mut self) -> impl Iterator<Item = Finished<B>> {
+        self.finished.drain(..)
+    }
+
+    /// The queued broadcasts in order.
+    pub fn iter(&self) -> impl Iterator<Item = &B> {
+        let entries = self.order.iter().filter_map(|key| self.entries[key.slot as usize].as_ref());
+        entries.map(|entry| &entry.broadcast)
+    }
+
+    /// How many broadcasts are queued.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    fn insert(&mut self, broadcast: B, kind: Kind) {
+        let slot = self.free.pop().unwrap_or(self.entries.len() as u32);
+        // Never started again, unlike Go's, whose equal keys overwrite each other.
+        let id = self.next_id;
+        self.next_id += 1;
+        let len = broadcast.message().len();
+        let key = Key { transmits: 0, len: Reverse(len), id: Reverse(id), slot };
+        self.order.insert(key);
+        let hash = broadcast.name().map(|name| hash(&self.hash_key, name));
+        let entry = Some(Entry { broadcast, key, kind });
+        if let Some(place) = self.entries.get_mut(slot as usize) {
+            *place = entry;
+        } else {
+            self.entries.push(entry);
+        }
+        match (kind, hash) {
+            (Kind::Named, Some(hash)) => {
+                let (entries, hash_key) = (&self.entries, &self.hash_key);
+                let rehash = |slot: &u32| rehash(hash_key, name_of(entries, *slot));
+                self.names.insert_unique(hash, slot, rehash);
+            }
+            (Kind::Plain, _) => self.plain += 1,
+            _ => {}
+        }
+    }
+
+    fn finish_invalidated(&mut self, by: &B) {
+        if self.plain == 0 {
+            return;
+        }
+        let invalidated = |key: &Key| {
+            let entry = self.entries[key.slot as usize].as_ref()?;
+            let gone = entry.kind == Kind::Plain && by.invalidates(&entry.broadcast);
+            gone.then_some(key.slot)
+        };
+        let slots: Vec<u32> = self.order.iter().filter_map(invalidated).collect();
+        for slot in slots {
+            self.finish(slot, FinishCause::Replaced);
+        }
+    }
+
+    /// Ends an entry, wherever it still is.
+    fn finish(&mut self, slot: u32, cause: FinishCause) {
+        if let Some(name) = name_of(&self.entries, slot) {
+            let hash = hash(&self.hash_key, name);
+            if let Ok(found) = self.names.find_entry(hash, |other| *other == slot) {
+                found.remove();
+            }
+        }
+        let Some(mut entry) = self.entries[slot as usize].take() else {
+            return;
+        };
+        self.order.remove(&entry.key);
+        self.free.push(slot);
+        self.plain -= usize::from(entry.kind == Kind::Plain);
+        entry.broadcast.finished();
+        if self.keep_finished {
+            let transmits = entry.key.transmits;
+            self.finished.push(Finished { broadcast: entry.broadcast, transmits, cause });
+        }
+    }
+
+    /// The first entry in order of at most `free` bytes, given out at least `tier` times. Goes from
+    /// one number of transmits that occurs to the next, past all that is too long in between.
+    fn first_fitting(&self, mut tier: u32, free: usize) -> Option<Key> {
+        loop {
+            let from = Key { transmits: tier, len: Reverse(free), id: Reverse(u64::MAX), slot: 0 };
+            let range = (Bound::Included(from), Bound::Unbounded);
+            let found = *self.order.range(range).next()?;
+            if found.len.0 <= free {
+                return Some(found);
+            }
+            tier = found.transmits;
+        }
+    }
+
+    fn requeue_taken(&mut self) {
+        for slot in self.taken.drain(..) {
+            if let Some(entry) = &self.entries[slot as usize] {
+                self.order.insert(entry.key);
+            }
+        }
+    }
+
+    fn entry_mut(&mut self, slot: u32) -> Option<&mut Entry<B>> {
+        self.entries.get_mut(slot as usize)?.as_mut()
+    }
+
+    fn slot_of(&self, name: &[u8]) -> Option<u32> {
+        let same = |slot: &u32| name_of(&self.entries, *slot) == Some(name);
+        self.names.find(hash(&self.hash_key, name), same).copied()
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for TransmitLimitedQueue<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.order.iter().filter_map(|key| self.entries[key.slot as usize].as_ref());
+        f.debug_list().entries(entries).finish()
+    }
+}
+
+/// How often a message is gossiped in a cluster of `n` nodes: `mult` times the number of decimal
+/// digits of `n` (0 for 0), in proportion to the rounds an epidemic needs to reach everybody.
+///
+/// Source: `retransmitLimit`. Saturates at `u32::MAX`.
+pub fn retransmit_limit(mult: u32, n: usize) -> u32 {
+    let digits = n.checked_ilog10().map_or(0, |log| log + 1);
+    mult.saturating_mul(digits)
+}
+
+fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8]> {
+    let entry = entries.get(slot as usize)?.as_ref()?;
+    if entry.kind == Kind::Named { entry.broadcast.name() } else { None }
+}
+
+fn rehash(hash_key: &[u8; 16], name: Option<&[u8]>) -> u64 {
+    hash(hash_key, name.unwrap_or_default())
+}
+
+fn hash(hash_key: &[u8; 16], name: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(hash_key);
+    hasher.write(name);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+use super::*;
+use crate::Key;
+
+fn key(byte: u8) -> Key {
+    Key::new(&[byte; 16]).expect("16 bytes are a key")
+}
+
+#[test]
+fn encryption_begins_rotates_and_is_required() {
+    let mut rig = Rig::new();
+    rig.alive("a", 2, 1);
+    let target = || crate::Target::Addr { addr: address(2), node: None };
+    rig.node.send(rig.now, target(), b"plain").expect("sent");
+    rig.node.add_key(rig.now, key(1));
+    rig.node.send(rig.now, target(), b"sealed").expect("sent");
+    let transmits = rig.transmits();
+    assert_eq!(transmits[0].payload[0], 8);
+    assert_eq!(transmits[1].payload[0], 1, "the encryption's version");
+    let plain = transmits[0].payload.clone();
+    assert!(rig.node.handle_packet(rig.now, address(2), &plain).is_err());
+    rig.node.set_verify(rig.now, false, true);
+    assert!(rig.node.handle_packet(rig.now, address(2), &plain).is_ok());
+    rig.node.add_key(rig.now, key(2));
+    assert_eq!(rig.node.keys(), [key(1), key(2)]);
+    rig.node.use_key(rig.now, &key(2)).expect("it is in the ring");
+    assert!(rig.node.remove_key(rig.now, &key(2)).is_err(), "the primary stays");
+    let sealed = transmits[1].payload.clone();
+    assert!(rig.node.handle_packet(rig.now, address(2), &sealed).is_ok(), "by the older key");
+    rig.node.set_verify(rig.now, true, true);
+    rig.node.remove_key(rig.now, &key(1)).expect("it is not the primary");
+    assert!(rig.node.handle_packet(rig.now, address(2), &sealed).is_err());
+}

@@ -1,0 +1,273 @@
+//! The member table: every node that is known, alive or not.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::hash::Hasher as _;
+
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
+
+use crate::node::{Identity, IdentityPool, Node, State};
+use crate::rng::Rng;
+use crate::time::Instant;
+
+mod choose;
+mod probe;
+mod record;
+mod slab;
+
+pub use probe::{ProbeStep, ProbeTick};
+pub use record::Record;
+
+use slab::Slab;
+
+/// Names a record of a [`Members`] table until that record is reaped. Ids are used again: whoever
+/// keeps one must drop it when [`Members::reap`] returns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(u32);
+
+impl MemberId {
+    /// The id as a number.
+    pub const fn as_u32(self) -> u32 {
+        self.0
+    }
+}
+
+/// Every known node: a record for each, found by name, in the order in which they are probed.
+///
+/// Records live in chunks of fixed size, so that growth copies nothing; the index by name is keyed,
+/// so that names cannot be chosen to collide. Nothing iterates over the index: every order follows
+/// from the inputs and the seed.
+#[derive(Clone, Debug)]
+pub struct Members {
+    records: Slab,
+    index: HashTable<MemberId>,
+    hash_key: [u8; 16],
+    /// Every record once. Before `cursor` are those probed in this round.
+    order: Vec<MemberId>,
+    cursor: usize,
+    /// Records in each state.
+    counts: [u32; 4],
+}
+
+impl Members {
+    /// An empty table whose names are hashed with this key.
+    pub const fn new(hash_key: [u8; 16]) -> Self {
+        Self {
+            records: Slab::new(),
+            index: HashTable::new(),
+            hash_key,
+            order: Vec::new(),
+            cursor: 0,
+            counts: [0; 4],
+        }
+    }
+
+    /// How many records there are, dead and left ones included: the `n` of every scaling rule.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// How many records are in this state.
+    pub const fn count(&self, state: State) -> usize {
+        self.counts[state as usize] as usize
+    }
+
+    /// How many are members: alive or suspect.
+    pub const fn num_live(&self) -> usize {
+        self.count(State::Alive) + self.count(State::Suspect)
+    }
+
+    /// The record of this name.
+    pub fn get(&self, name: &[u8]) -> Option<MemberId> {
+        let same = |id: &MemberId| self.records[*id].name() == *name;
+        self.index.find(self.hash(name), same).copied()
+    }
+
+    /// A record.
+    ///
+    /// # Panics
+    /// If it has been reaped.
+    pub fn record(&self, id: MemberId) -> &Record {
+        &self.records[id]
+    }
+
+    /// What is known about a node, to keep.
+    ///
+    /// # Panics
+    /// If it has been reaped.
+    pub fn node(&self, id: MemberId) -> Node {
+        self.records[id].to_node()
+    }
+
+    /// Adds a record at a random place of the probe order, where the one that was there goes last:
+    /// so a new member may be probed in this round or in the next. If the name is known, its record
+    /// takes these values instead.
+    pub fn insert(
+        &mut self,
+        identity: Identity,
+        incarnation: u32,
+        state: State,
+        since: Instant,
+        rng: &mut Rng,
+    ) -> MemberId {
+        let name = identity.name().as_bytes();
+        if let Some(id) = self.get(name) {
+            self.set_state(id, state, incarnation, since);
+            self.records[id].set_identity(identity);
+            return id;
+        }
+        let hash = self.hash(name);
+        let id = self.records.insert(Record::new(identity, incarnation, state, since));
+        let (records, hash_key) = (&self.records, &self.hash_key);
+        let rehash = |id: &MemberId| hash_name(hash_key, records[*id].name().as_bytes());
+        self.index.insert_unique(hash, id, rehash);
+        self.counts[state as usize] += 1;
+
+        let last = self.order.len();
+        self.order.push(id);
+        if last > 0 {
+            self.order.swap(rng.index(last), last);
+        }
+        id
+    }
+
+    /// Moves a record to a state.
+    ///
+    /// # Panics
+    /// If it has been reaped.
+    pub fn set_state(&mut self, id: MemberId, state: State, incarnation: u32, since: Instant) {
+        let record = &mut self.records[id];
+        self.counts[record.state() as usize] -= 1;
+        self.counts[state as usize] += 1;
+        record.set_state(state, incarnation, since);
+    }
+
+    /// Notes where the suspicion of a node is kept, or that there is none. Slots are below
+    /// [`Record::MAX_SUSPICIONS`].
+    ///
+    /// # Panics
+    /// If the record has been reaped.
+    pub fn set_suspicion(&mut self, id: MemberId, slot: Option<u32>) {
+        self.records[id].set_suspicion(slot);
+    }
+
+    /// Gives a record another identity of the same name; the previous one, or `None` and no change
+    /// if the name is another.
+    ///
+    /// # Panics
+    /// If the record has been reaped.
+    pub fn replace_identity(&mut self, id: MemberId, identity: Identity) -> Option<Identity> {
+        let record = &mut self.records[id];
+        (record.name() == identity.name()).then(|| record.set_identity(identity))
+    }
+
+    /// Replaces every identity by the equal one in `pool`.
+    pub fn share_identities(&mut self, pool: &mut IdentityPool) {
+        for id in &self.order {
+            let record = &mut self.records[*id];
+            let shared = pool.share(record.identity().clone());
+            record.set_identity(shared);
+        }
+    }
+
+    /// The records in probe order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (MemberId, &Record)> {
+        self.order.iter().map(|id| (*id, &self.records[*id]))
+    }
+
+    /// Removes the dead and left records for which `expired` is true; what they were, in order.
+    /// Touches nothing if there are none that are dead or left, else takes O(n).
+    pub fn reap(&mut self, mut expired: impl FnMut(&Record) -> bool) -> Vec<(MemberId, Node)> {
+        let mut reaped = Vec::new();
+        if self.count(State::Dead) + self.count(State::Left) == 0 {
+            return reaped;
+        }
+        let (mut place, mut probed) = (0, 0);
+        let records = &self.records;
+        self.order.retain(|id| {
+            let record = &records[*id];
+            let keep = record.state().is_live() || !expired(record);
+            if keep {
+                probed += usize::from(place < self.cursor);
+            } else {
+                reaped.push((*id, record.to_node()));
+            }
+            place += 1;
+            keep
+        });
+        self.cursor = probed;
+        for (id, node) in &reaped {
+            self.counts[node.state() as usize] -= 1;
+            let hash = self.hash(node.name().as_bytes());
+            if let Ok(found) = self.index.find_entry(hash, |other| other == id) {
+                found.remove();
+            }
+            self.records.remove(*id);
+        }
+        reaped
+    }
+
+    /// Verifies every internal invariant.
+    ///
+    /// # Errors
+    /// Tells the first that does not hold.
+    pub fn check(&self) -> Result<(), String> {
+        let n = self.order.len();
+        if self.index.len() != n || self.records.len() != n {
+            let (index, records) = (self.index.len(), self.records.len());
+            return Err(format!("{n} in order, {index} in the index, {records} records"));
+        }
+        if self.cursor > n {
+            return Err(format!("cursor {} of {n}", self.cursor));
+        }
+        let mut counts = [0; 4];
+        let mut seen: Vec<MemberId> = self.order.clone();
+        seen.sort_unstable();
+        seen.dedup();
+        if seen.len() < n {
+            return Err(format!("{n} in order, {} of them different", seen.len()));
+        }
+        for id in &self.order {
+            let Some(record) = self.records.get(*id) else {
+                return Err(format!("{id:?} in the order has no record"));
+            };
+            counts[record.state() as usize] += 1;
+            if self.get(record.name().as_bytes()) != Some(*id) {
+                return Err(format!("{:?} is not found by its name", record.name()));
+            }
+        }
+        if counts != self.counts {
+            return Err(format!("counted {counts:?}, recorded {:?}", self.counts));
+        }
+        Ok(())
+    }
+
+    /// About how many bytes of heap it holds, each identity counted as if it were not shared.
+    pub fn heap_bytes(&self) -> usize {
+        let identities: usize = self.iter().map(|(_, record)| record.identity().heap_bytes()).sum();
+        self.records.heap_bytes()
+            + self.index.allocation_size()
+            + self.order.capacity() * size_of::<MemberId>()
+            + identities
+    }
+
+    fn hash(&self, name: &[u8]) -> u64 {
+        hash_name(&self.hash_key, name)
+    }
+}
+
+fn hash_name(hash_key: &[u8; 16], name: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(hash_key);
+    hasher.write(name);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! What is kept of each node.
+
+use crate::node::{Identity, Name, Node, State};
+use crate::time::Instant;
+
+/// What is known of one node, in 32 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    identity: Identity,
+    since: Instant,
+    incarnation: u32,
+    /// The state in the lowest two bits, above them the suspicion's slot, `NO_SUSPICION` for none.
+    state_and_suspicion: u32,
+}
+
+// A vacant place of the slab must cost nothing beside the record's own bytes.
+const _: () = assert!(size_of::<Option<Record>>() <= 32);
+
+const STATE_BITS: u32 = 2;
+const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
+const NO_SUSPICION: u32 = u32::MAX >> STATE_BITS;
+
+impl Record {
+    /// How many suspicions can be told apart.
+    pub const MAX_SUSPICIONS: u32 = NO_SUSPICION;
+
+    pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
+        let state_and_suspicion = NO_SUSPICION << STATE_BITS | state as u32;
+        Self { identity, since, incarnation, state_and_suspicion }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> Name<'_> {
+        self.identity.name()
+    }
+
+    /// Its name, address, versions and metadata.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The incarnation last accepted.
+    pub const fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Its state.
+    pub const fn state(&self) -> State {
+        match self.state_and_suspicion & STATE_MASK {
+            0 => State::Alive,
+            1 => State::Suspect,
+            2 => State::Dead,
+            _ => State::Left,
+        }
+    }
+
+    /// Since when it is in that state.
+    pub const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Where its suspicion is kept, if there is one.
+    pub const fn suspicion(&self) -> Option<u32> {
+        let slot = self.state_and_suspicion >> STATE_BITS;
+        if slot == NO_SUSPICION { None } else { Some(slot) }
+    }
+
+    /// What is known of it, to keep.
+    pub fn to_node(&self) -> Node {
+        Node::new(self.identity.clone(), self.incarnation, self.state(), self.since)
+    }
+
+    pub(super) fn set_state(&mut self, state: State, incarnation: u32, since: Instant) {
+        self.incarnation = incarnation;
+        self.since = since;
+        self.state_and_suspicion = self.state_and_suspicion & !STATE_MASK | state as u32;
+    }
+
+    pub(super) fn set_suspicion(&mut self, slot: Option<u32>) {
+        debug_assert!(slot.is_none_or(|slot| slot < Self::MAX_SUSPICIONS));
+        let slot = slot.unwrap_or(NO_SUSPICION);
+        self.state_and_suspicion = slot << STATE_BITS | self.state_and_suspicion & STATE_MASK;
+    }
+
+    pub(super) fn set_identity(&mut self, identity: Identity) -> Identity {
+        core::mem::replace(&mut self.identity, identity)
+    }
+}

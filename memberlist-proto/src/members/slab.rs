@@ -1,0 +1,84 @@
+//! Where the records live.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
+
+use super::{MemberId, Record};
+
+/// Records in each chunk: 8 KiB.
+const CHUNK: usize = 256;
+
+/// Records by id, in chunks that never move.
+#[derive(Clone, Debug)]
+pub(super) struct Slab {
+    chunks: Vec<Box<[Option<Record>]>>,
+    /// Ids below this one have been given out.
+    next: u32,
+    /// Ids given out and taken back.
+    free: Vec<MemberId>,
+}
+
+impl Slab {
+    pub(super) const fn new() -> Self {
+        Self { chunks: Vec::new(), next: 0, free: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.next as usize - self.free.len()
+    }
+
+    pub(super) fn insert(&mut self, record: Record) -> MemberId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            let id = MemberId(self.next);
+            self.next += 1;
+            id
+        });
+        if id.chunk() == self.chunks.len() {
+            self.chunks.push((0..CHUNK).map(|_| None).collect());
+        }
+        self.chunks[id.chunk()][id.place()] = Some(record);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: MemberId) {
+        if self.chunks[id.chunk()][id.place()].take().is_some() {
+            self.free.push(id);
+        }
+    }
+
+    pub(super) fn get(&self, id: MemberId) -> Option<&Record> {
+        self.chunks.get(id.chunk())?[id.place()].as_ref()
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.chunks.len() * CHUNK * size_of::<Option<Record>>()
+            + self.chunks.capacity() * size_of::<Box<[Option<Record>]>>()
+            + self.free.capacity() * size_of::<MemberId>()
+    }
+}
+
+impl Index<MemberId> for Slab {
+    type Output = Record;
+
+    fn index(&self, id: MemberId) -> &Record {
+        self.get(id).expect("the record has not been reaped")
+    }
+}
+
+impl IndexMut<MemberId> for Slab {
+    fn index_mut(&mut self, id: MemberId) -> &mut Record {
+        let place = self.chunks.get_mut(id.chunk()).and_then(|chunk| chunk[id.place()].as_mut());
+        place.expect("the record has not been reaped")
+    }
+}
+
+impl MemberId {
+    const fn chunk(self) -> usize {
+        self.0 as usize / CHUNK
+    }
+
+    const fn place(self) -> usize {
+        self.0 as usize % CHUNK
+    }
+}

@@ -1,0 +1,204 @@
+//! Who a node is, in one allocation.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use thiserror::Error;
+
+use super::{Name, NodeName, Versions};
+
+/// Name, address, versions and metadata of a node, exactly as the node announced them, in one
+/// shared allocation. Equal if the contents are; a clone shares them.
+///
+/// The address bytes are kept as received: the 4-byte and the IPv4-mapped 16-byte form of one
+/// address are different addresses to this protocol, and each must be passed on as it came.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Identity(Arc<[u8]>);
+
+/// What an [`Identity`] is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdentityParts<'a> {
+    /// The name, at most 65,535 bytes.
+    pub name: &'a [u8],
+    /// The raw address, at most 255 bytes; `None` for nil.
+    pub addr: Option<&'a [u8]>,
+    /// The port for packets and streams.
+    pub port: u16,
+    /// The application's metadata; `None` for nil.
+    pub meta: Option<&'a [u8]>,
+    /// The versions; `None` if unknown.
+    pub versions: Option<Versions>,
+}
+
+/// Why an [`Identity`] could not be made. Received lengths are bounded well below these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum IdentityError {
+    /// The name is too long.
+    #[error("a node name of {0} bytes is longer than {max}", max = u16::MAX)]
+    NameTooLong(usize),
+    /// The address is too long.
+    #[error("a node address of {0} bytes is longer than {max}", max = u8::MAX)]
+    AddrTooLong(usize),
+}
+
+// The packed form: this header, then name, address, metadata (whose length is what remains).
+// Absent parts are all zero, so equal contents are equal bytes.
+const FLAGS: usize = 0;
+const ADDR_LEN: usize = 1;
+const PORT: usize = 2;
+const NAME_LEN: usize = 4;
+const VERSIONS: usize = 6;
+const HEADER: usize = 12;
+
+const HAS_ADDR: u8 = 1;
+const HAS_META: u8 = 2;
+const HAS_VERSIONS: u8 = 4;
+
+impl Identity {
+    /// Packs these parts.
+    ///
+    /// # Errors
+    /// If the name or the address is too long.
+    pub fn new(parts: IdentityParts<'_>) -> Result<Self, IdentityError> {
+        let IdentityParts { name, addr, port, meta, versions } = parts;
+        let addr_bytes = addr.unwrap_or_default();
+        let name_len =
+            u16::try_from(name.len()).map_err(|_| IdentityError::NameTooLong(name.len()))?;
+        let addr_len = u8::try_from(addr_bytes.len())
+            .map_err(|_| IdentityError::AddrTooLong(addr_bytes.len()))?;
+
+        let mut header = [0; HEADER];
+        header[FLAGS] = flag(addr.is_some(), HAS_ADDR)
+            | flag(meta.is_some(), HAS_META)
+            | flag(versions.is_some(), HAS_VERSIONS);
+        header[ADDR_LEN] = addr_len;
+        header[PORT..NAME_LEN].copy_from_slice(&port.to_ne_bytes());
+        header[NAME_LEN..VERSIONS].copy_from_slice(&name_len.to_ne_bytes());
+        header[VERSIONS..].copy_from_slice(&versions.unwrap_or_default().to_bytes());
+        let rest = name.iter().chain(addr_bytes).chain(meta.unwrap_or_default());
+        // The length of such a chain is known exactly, so this allocates once.
+        Ok(Self(header.iter().chain(rest).copied().collect()))
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> Name<'_> {
+        Name::new(&self.0[HEADER..self.name_end()])
+    }
+
+    /// The name, to keep: it shares this allocation.
+    pub fn node_name(&self) -> NodeName {
+        NodeName::of(self)
+    }
+
+    /// The raw address as received; `None` for nil.
+    pub fn addr_bytes(&self) -> Option<&[u8]> {
+        self.has(HAS_ADDR).then(|| &self.0[self.name_end()..self.addr_end()])
+    }
+
+    /// The address, if it is 4 or 16 bytes long. An IPv4-mapped one is given as IPv4.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let addr = self.addr_bytes()?;
+        if let Ok(octets) = <[u8; 4]>::try_from(addr) {
+            return Some(Ipv4Addr::from(octets).into());
+        }
+        let octets = <[u8; 16]>::try_from(addr).ok()?;
+        Some(Ipv6Addr::from(octets).to_canonical())
+    }
+
+    /// Address and port, if the address is 4 or 16 bytes long. An unspecified address or a zero
+    /// port is not filtered out.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        self.ip().map(|ip| SocketAddr::new(ip, self.port()))
+    }
+
+    /// The port for packets and streams.
+    pub fn port(&self) -> u16 {
+        self.u16_at(PORT)
+    }
+
+    /// The application's metadata; `None` for nil.
+    pub fn meta(&self) -> Option<&[u8]> {
+        self.has(HAS_META).then(|| &self.0[self.addr_end()..])
+    }
+
+    /// The versions; `None` if unknown.
+    pub fn versions(&self) -> Option<Versions> {
+        self.vsn_bytes().map(Versions::from_bytes)
+    }
+
+    /// The versions as the six bytes of a `Vsn` field; `None` if unknown.
+    pub fn vsn_bytes(&self) -> Option<[u8; 6]> {
+        let mut bytes = [0; 6];
+        bytes.copy_from_slice(&self.0[VERSIONS..HEADER]);
+        self.has(HAS_VERSIONS).then_some(bytes)
+    }
+
+    /// All of it, borrowed: to build a changed identity from.
+    pub fn parts(&self) -> IdentityParts<'_> {
+        IdentityParts {
+            name: self.name().as_bytes(),
+            addr: self.addr_bytes(),
+            port: self.port(),
+            meta: self.meta(),
+            versions: self.versions(),
+        }
+    }
+
+    /// Whether these parts are equal to it, found without building an identity from them.
+    pub fn matches(&self, parts: &IdentityParts<'_>) -> bool {
+        self.parts() == *parts
+    }
+
+    /// Whether both share one allocation.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Bytes of heap that it and its clones hold together.
+    pub fn heap_bytes(&self) -> usize {
+        2 * size_of::<usize>() + self.0.len()
+    }
+
+    /// Whether nobody else holds this allocation.
+    pub(super) fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// Everything, as one key for hashing.
+    pub(super) fn packed(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.0[FLAGS] & flag != 0
+    }
+
+    fn name_end(&self) -> usize {
+        HEADER + usize::from(self.u16_at(NAME_LEN))
+    }
+
+    fn addr_end(&self) -> usize {
+        self.name_end() + usize::from(self.0[ADDR_LEN])
+    }
+
+    fn u16_at(&self, offset: usize) -> u16 {
+        u16::from_ne_bytes([self.0[offset], self.0[offset + 1]])
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("name", &self.name())
+            .field("addr", &self.addr_bytes())
+            .field("port", &self.port())
+            .field("meta", &self.meta())
+            .field("versions", &self.versions())
+            .finish()
+    }
+}
+
+const fn flag(set: bool, bit: u8) -> u8 {
+    if set { bit } else { 0 }
+}

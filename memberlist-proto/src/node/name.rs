@@ -1,0 +1,246 @@
+//! Node names: bytes, shown as text.
+
+use alloc::sync::Arc;
+use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt::{self, Write as _};
+use core::hash::{Hash, Hasher};
+
+use super::Identity;
+
+/// The name of a node, unique in its cluster. Compared byte by byte; a clone shares the bytes.
+///
+/// Names are bytes on the wire and need not be UTF-8: `Display` shows what is not as `�`.
+#[derive(Clone)]
+pub struct NodeName(Repr);
+
+/// A name of its own, or that of a known node without a copy.
+#[derive(Clone)]
+enum Repr {
+    Own(Arc<[u8]>),
+    Of(Identity),
+}
+
+impl NodeName {
+    /// The bytes of the name.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Own(bytes) => bytes,
+            Repr::Of(identity) => identity.name().as_bytes(),
+        }
+    }
+
+    /// The borrowed form.
+    pub fn as_name(&self) -> Name<'_> {
+        Name(self.as_bytes())
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether it has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    pub(super) fn of(identity: &Identity) -> Self {
+        Self(Repr::Of(identity.clone()))
+    }
+}
+
+impl Default for NodeName {
+    fn default() -> Self {
+        Self::from("")
+    }
+}
+
+impl PartialEq for NodeName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for NodeName {}
+
+impl PartialOrd for NodeName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NodeName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for NodeName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+/// The borrowed form of a [`NodeName`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name<'a>(&'a [u8]);
+
+impl<'a> Name<'a> {
+    /// Calls these bytes a name.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the name.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Length in bytes.
+    pub const fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no bytes at all.
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A copy that lives on its own.
+    pub fn to_owned_name(self) -> NodeName {
+        NodeName(Repr::Own(self.0.into()))
+    }
+}
+
+impl From<&str> for NodeName {
+    fn from(name: &str) -> Self {
+        Self(Repr::Own(name.as_bytes().into()))
+    }
+}
+
+impl From<&[u8]> for NodeName {
+    fn from(name: &[u8]) -> Self {
+        Self(Repr::Own(name.into()))
+    }
+}
+
+impl From<Name<'_>> for NodeName {
+    fn from(name: Name<'_>) -> Self {
+        name.to_owned_name()
+    }
+}
+
+impl<'a> From<&'a str> for Name<'a> {
+    fn from(name: &'a str) -> Self {
+        Self(name.as_bytes())
+    }
+}
+
+impl<'a> From<&'a [u8]> for Name<'a> {
+    fn from(name: &'a [u8]) -> Self {
+        Self(name)
+    }
+}
+
+impl<'a> From<&'a NodeName> for Name<'a> {
+    fn from(name: &'a NodeName) -> Self {
+        name.as_name()
+    }
+}
+
+impl Borrow<[u8]> for NodeName {
+    fn borrow(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for NodeName {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for Name<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+/// Comparisons of every form of a name with every other.
+macro_rules! compare {
+    ($($left:ty => $right:ty),* $(,)?) => { $(
+        impl PartialEq<$right> for $left {
+            fn eq(&self, other: &$right) -> bool {
+                let (left, right): (&[u8], &[u8]) = (self.as_ref(), other.as_ref());
+                left == right
+            }
+        }
+
+        impl PartialOrd<$right> for $left {
+            fn partial_cmp(&self, other: &$right) -> Option<Ordering> {
+                let (left, right): (&[u8], &[u8]) = (self.as_ref(), other.as_ref());
+                left.partial_cmp(right)
+            }
+        }
+    )* };
+}
+
+compare! {
+    NodeName => Name<'_>, NodeName => [u8], NodeName => &[u8], NodeName => str, NodeName => &str,
+    Name<'_> => NodeName, Name<'_> => [u8], Name<'_> => &[u8], Name<'_> => str, Name<'_> => &str,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_char(char::REPLACEMENT_CHARACTER)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A quoted string with everything unprintable escaped; unlike `Display` it loses nothing.
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for chunk in self.0.utf8_chunks() {
+            write!(f, "{}", chunk.valid().escape_debug())?;
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        f.write_char('"')
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.as_name(), f)
+    }
+}
+
+impl fmt::Debug for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_name(), f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for NodeName {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match core::str::from_utf8(self.as_bytes()) {
+            Ok(text) => to.serialize_str(text),
+            Err(_) => to.serialize_bytes(self.as_bytes()),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for NodeName {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = <alloc::string::String as serde::Deserialize>::deserialize(from)?;
+        Ok(Self::from(text.as_str()))
+    }
+}

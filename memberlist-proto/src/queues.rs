@@ -1,0 +1,248 @@
+//! What this node has to gossip: membership news, the application's broadcasts, and what a
+//! delegate returned too much of.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::broadcast::{Broadcast, FinishCause, TransmitLimitedQueue};
+use crate::config::Config;
+use crate::event::{BroadcastEnd, BroadcastId, OpId};
+use crate::node::NodeName;
+use crate::wire::compound::PER_PART as PART_OVERHEAD;
+use crate::wire::message::{Message, MessageType};
+
+/// How a user broadcast relates to those already queued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BroadcastKind {
+    /// Replaces nothing and is replaced by nothing.
+    Unique,
+    /// Replaces the queued broadcast of the same non-empty name and priority.
+    Named(Bytes),
+}
+
+/// Which user broadcasts go into a packet first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// As usual.
+    #[default]
+    Normal,
+    /// After all others.
+    Low,
+}
+
+/// The most delegate messages held back for a later packet.
+const HELD: usize = 256;
+
+/// All queues.
+#[derive(Clone, Debug)]
+pub(crate) struct Queues {
+    membership: TransmitLimitedQueue<News>,
+    user: [TransmitLimitedQueue<UserMessage>; 3],
+    held: VecDeque<Bytes>,
+    last: u64,
+    finished: VecDeque<Finished>,
+}
+
+/// Something that has left a queue and that somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finished {
+    Wait(OpId),
+    User(BroadcastId, BroadcastEnd),
+}
+
+/// Membership news, queued under the name of its subject.
+#[derive(Clone, Debug)]
+struct News {
+    key: NodeName,
+    message: Bytes,
+    waiter: Option<OpId>,
+}
+
+#[derive(Clone, Debug)]
+struct UserMessage {
+    id: BroadcastId,
+    name: Option<Bytes>,
+    message: Bytes,
+}
+
+impl Queues {
+    pub(crate) fn new(config: &Config, hash_key: [u8; 16]) -> Self {
+        let mult = config.retransmit_mult;
+        let mut membership = TransmitLimitedQueue::with_hash_key(mult, hash_key);
+        membership.set_keep_finished(true);
+        // One entry a name; the names are bounded by the table of members.
+        membership.set_limit(config.limits.members.saturating_add(1));
+        let user = [(); 3].map(|()| {
+            let mut queue = TransmitLimitedQueue::with_hash_key(mult, hash_key);
+            queue.set_keep_finished(true);
+            queue.set_limit(config.limits.user_broadcasts);
+            queue
+        });
+        Self { membership, user, held: VecDeque::new(), last: 0, finished: VecDeque::new() }
+    }
+
+    pub(crate) fn set_retransmit_mult(&mut self, mult: u32) {
+        self.membership.set_retransmit_mult(mult);
+        for queue in &mut self.user {
+            queue.set_retransmit_mult(mult);
+        }
+    }
+
+    pub(crate) fn push_membership(
+        &mut self,
+        key: NodeName,
+        message: &Message<'_>,
+        waiter: Option<OpId>,
+    ) {
+        let mut encoded = Vec::with_capacity(128);
+        message.encode(&mut encoded);
+        let message = Bytes::copy_from_slice(&encoded);
+        self.membership.queue(News { key, message, waiter });
+        self.collect();
+    }
+
+    pub(crate) fn push_user(
+        &mut self,
+        payload: &[u8],
+        kind: BroadcastKind,
+        priority: Priority,
+    ) -> BroadcastId {
+        self.last += 1;
+        let id = BroadcastId(self.last);
+        let mut message = Vec::with_capacity(payload.len() + 1);
+        message.push(MessageType::User as u8);
+        message.extend_from_slice(payload);
+        let name = match kind {
+            BroadcastKind::Unique => None,
+            BroadcastKind::Named(name) => Some(name),
+        };
+        self.user[priority as usize].queue(UserMessage { id, name, message: message.into() });
+        self.collect();
+        id
+    }
+
+    /// Gives `sink` membership news for at most `limit` bytes; returns the bytes used.
+    pub(crate) fn fill_membership(
+        &mut self,
+        limit: usize,
+        members: usize,
+        mut sink: impl FnMut(&[u8]),
+    ) -> usize {
+        if self.membership.is_empty() {
+            return 0;
+        }
+        let taken = self
+            .membership
+            .get_broadcasts(PART_OVERHEAD, limit, members, |news| sink(&news.message));
+        self.collect();
+        taken.bytes
+    }
+
+    /// Gives `sink` user messages for at most `limit` bytes; returns the bytes used.
+    pub(crate) fn fill_user(
+        &mut self,
+        limit: usize,
+        members: usize,
+        mut sink: impl FnMut(&[u8]),
+    ) -> usize {
+        let mut used = 0;
+        for queue in &mut self.user {
+            if queue.is_empty() {
+                continue;
+            }
+            let taken = queue.get_broadcasts(PART_OVERHEAD, limit - used, members, |message| {
+                sink(&message.message);
+            });
+            used += taken.bytes;
+        }
+        self.collect();
+        used
+    }
+
+    /// Keeps a delegate's message for a later packet; whether there was room.
+    pub(crate) fn hold(&mut self, message: Bytes) -> bool {
+        let room = self.held.len() < HELD;
+        if room {
+            self.held.push_back(message);
+        }
+        room
+    }
+
+    /// The next message held back, if it is at most `limit` bytes long.
+    pub(crate) fn take_held(&mut self, limit: usize) -> Option<Bytes> {
+        if self.held.front()?.len() <= limit { self.held.pop_front() } else { None }
+    }
+
+    pub(crate) fn next_finished(&mut self) -> Option<Finished> {
+        self.finished.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.membership.is_empty()
+            && self.held.is_empty()
+            && self.user.iter().all(TransmitLimitedQueue::is_empty)
+    }
+
+    pub(crate) fn membership_len(&self) -> usize {
+        self.membership.len()
+    }
+
+    pub(crate) fn user_len(&self) -> usize {
+        self.user.iter().map(TransmitLimitedQueue::len).sum()
+    }
+
+    pub(crate) fn held_len(&self) -> usize {
+        self.held.len()
+    }
+
+    fn collect(&mut self) {
+        let waiters = self.membership.drain_finished().filter_map(|it| it.broadcast.waiter);
+        self.finished.extend(waiters.map(Finished::Wait));
+        for queue in &mut self.user {
+            for it in queue.drain_finished() {
+                let end = match it.cause {
+                    FinishCause::Transmitted => BroadcastEnd::Sent,
+                    FinishCause::Replaced => BroadcastEnd::Replaced,
+                    FinishCause::Pruned | FinishCause::Removed => BroadcastEnd::Dropped,
+                };
+                self.finished.push_back(Finished::User(it.broadcast.id, end));
+            }
+        }
+    }
+}
+
+impl Broadcast for News {
+    fn invalidates(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
+    fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    fn name(&self) -> Option<&[u8]> {
+        Some(self.key.as_bytes())
+    }
+}
+
+impl Broadcast for UserMessage {
+    fn invalidates(&self, _: &Self) -> bool {
+        false
+    }
+
+    fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    fn name(&self) -> Option<&[u8]> {
+        self.name.as_deref()
+    }
+
+    fn is_unique(&self) -> bool {
+        self.name.is_none()
+    }
+}

@@ -1,0 +1,204 @@
+//! One queue for every timer of an instance.
+
+use alloc::vec::Vec;
+
+use crate::time::Instant;
+
+/// Keyed timers: an indexed binary heap. Insert, cancel, reschedule and pop take O(log n); timers
+/// due at the same instant fire in the order in which they were set.
+///
+/// The number of timers is the caller's to bound.
+#[derive(Clone, Debug)]
+pub struct Timers<K> {
+    /// A binary heap, the earliest first.
+    heap: Vec<Entry>,
+    slots: Vec<Slot<K>>,
+    /// The first of the free slots, linked by `Slot::place`; `NONE` if there is none.
+    free: u32,
+    /// Timers set so far: the order among those due together.
+    set: u64,
+}
+
+/// Names a timer, also after it is gone: a slot, which is used again, and how many timers the slot
+/// had before. Eight bytes; where four must do, [`TimerId::slot`] identifies a timer that is known
+/// to be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimerId {
+    slot: u32,
+    generation: u32,
+}
+
+impl TimerId {
+    /// The slot, unique among the timers that are set.
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Instant,
+    order: u64,
+    slot: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Slot<K> {
+    key: Option<K>,
+    generation: u32,
+    /// The timer's index in the heap; for a free slot the next free one.
+    place: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<K: Copy> Timers<K> {
+    /// No timers.
+    pub const fn new() -> Self {
+        Self { heap: Vec::new(), slots: Vec::new(), free: NONE, set: 0 }
+    }
+
+    /// Sets a timer.
+    pub fn insert(&mut self, at: Instant, key: K) -> TimerId {
+        let place = self.heap.len() as u32;
+        let slot = if self.free == NONE {
+            self.slots.push(Slot { key: Some(key), generation: 0, place });
+            self.slots.len() as u32 - 1
+        } else {
+            let slot = self.free;
+            let free = &mut self.slots[slot as usize];
+            self.free = free.place;
+            free.key = Some(key);
+            free.place = place;
+            slot
+        };
+        self.heap.push(Entry { at, order: self.set, slot });
+        self.set += 1;
+        self.rise(self.heap.len() - 1);
+        TimerId { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    /// Takes a timer back; its key, or `None` if it is no longer set.
+    pub fn cancel(&mut self, id: TimerId) -> Option<K> {
+        let place = self.place(id)?;
+        self.remove(place).map(|(_, key)| key)
+    }
+
+    /// Moves a timer as if it were set anew; whether it was still set.
+    pub fn reschedule(&mut self, id: TimerId, at: Instant) -> bool {
+        let Some(place) = self.place(id) else {
+            return false;
+        };
+        self.heap[place] = Entry { at, order: self.set, slot: id.slot };
+        self.set += 1;
+        self.settle(place);
+        true
+    }
+
+    /// When a timer is due, or `None` if it is no longer set.
+    pub fn due(&self, id: TimerId) -> Option<Instant> {
+        self.place(id).map(|place| self.heap[place].at)
+    }
+
+    /// When the earliest timer is due.
+    pub fn next(&self) -> Option<Instant> {
+        self.heap.first().map(|entry| entry.at)
+    }
+
+    /// Takes the earliest timer, if it is due by `now`.
+    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
+        if self.next()? > now { None } else { self.remove(0) }
+    }
+
+    /// How many timers are set.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether no timer is set.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// Bytes of heap that it holds.
+    pub fn heap_bytes(&self) -> usize {
+        self.heap.capacity() * size_of::<Entry>() + self.slots.capacity() * size_of::<Slot<K>>()
+    }
+
+    fn place(&self, id: TimerId) -> Option<usize> {
+        let slot = self.slots.get(id.slot as usize)?;
+        let set = slot.key.is_some() && slot.generation == id.generation;
+        set.then_some(slot.place as usize)
+    }
+
+    fn remove(&mut self, place: usize) -> Option<(Instant, K)> {
+        let entry = self.heap.swap_remove(place);
+        if place < self.heap.len() {
+            self.settle(place);
+        }
+        let slot = &mut self.slots[entry.slot as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.place = self.free;
+        self.free = entry.slot;
+        slot.key.take().map(|key| (entry.at, key))
+    }
+
+    /// Restores the heap around a changed entry.
+    fn settle(&mut self, place: usize) {
+        let place = self.rise(place);
+        self.sink(place);
+    }
+
+    fn rise(&mut self, mut place: usize) -> usize {
+        let entry = self.heap[place];
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if !entry.is_before(&self.heap[parent]) {
+                break;
+            }
+            self.put(place, self.heap[parent]);
+            place = parent;
+        }
+        self.put(place, entry);
+        place
+    }
+
+    fn sink(&mut self, mut place: usize) {
+        let entry = self.heap[place];
+        loop {
+            let mut child = 2 * place + 1;
+            if child >= self.heap.len() {
+                break;
+            }
+            if child + 1 < self.heap.len() && self.heap[child + 1].is_before(&self.heap[child]) {
+                child += 1;
+            }
+            if !self.heap[child].is_before(&entry) {
+                break;
+            }
+            self.put(place, self.heap[child]);
+            place = child;
+        }
+        self.put(place, entry);
+    }
+
+    fn put(&mut self, place: usize, entry: Entry) {
+        self.heap[place] = entry;
+        self.slots[entry.slot as usize].place = place as u32;
+    }
+}
+
+impl<K: Copy> Default for Timers<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entry {
+    fn is_before(&self, other: &Self) -> bool {
+        (self.at, self.order) < (other.at, other.order)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Streams: one message in each direction of a connection.
+//!
+//! ```text
+//! label header (initiator only), then one frame:
+//! plain:     message or compressed message; only parsing finds its end
+//! encrypted: 0a | length u32 big-endian | encrypted payload of that length
+//! ```
+//!
+//! Neither side ends its half of the connection to mark the end of its message, so a reader acts
+//! as soon as the message is complete.
+
+use thiserror::Error;
+
+use super::compress::CompressError;
+use super::label::LabelError;
+use super::msgpack::DecodeError;
+use crate::security::{DecryptError, Keyring};
+
+mod body;
+mod parsed;
+mod reader;
+mod seal;
+
+pub use parsed::{Frame, NodeStates, PushPull, StreamMessage};
+pub use reader::{Eof, FrameReader, Layers, Role};
+pub use seal::{FrameSealing, FrameTooLong, seal_frame};
+
+/// Bytes in an encrypted payload, at most (Go: `maxPushStateBytes`).
+pub const MAX_ENCRYPTED: usize = 20 << 20;
+
+/// How a stream is read. May change while the stream is open, as keys do.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameRules<'a> {
+    /// Our label; empty means none.
+    pub label: &'a [u8],
+    /// Whether an outer layer has taken the label off (Go: `SkipInboundLabelCheck`).
+    pub skip_inbound_label_check: bool,
+    /// The keys; none or an empty ring means that encryption is off.
+    pub keyring: Option<&'a Keyring>,
+    /// Whether plaintext is refused while encryption is on (Go: `GossipVerifyIncoming`).
+    pub verify_incoming: bool,
+    /// What one stream may cost.
+    pub limits: FrameLimits,
+}
+
+/// What one stream may cost its receiver. Every limit is itself allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameLimits {
+    /// Bytes in an encrypted payload.
+    pub max_encrypted: usize,
+    /// Node states in a push/pull (Go: `maxPushStateNodes`).
+    pub max_nodes: usize,
+    /// Bytes of application state in a push/pull (Go: `maxPushStateBytes`).
+    pub max_user_state: usize,
+    /// Bytes in a reliable user message (Go: `maxUserMsgBytes`).
+    pub max_user_message: usize,
+    /// Bytes of a decompressed message (Go: `maxDecompressedBytes`).
+    pub max_decompressed: usize,
+    /// Bytes of a compressed message that is not encrypted.
+    ///
+    /// Differs from Go: it sets no limit.
+    pub max_compressed: usize,
+    /// Bytes of a push/pull that is neither encrypted nor compressed.
+    ///
+    /// Differs from Go: it sets no limit.
+    pub max_plain_push_pull: usize,
+    /// Bytes of a ping, ack or error reply, and of the header of a user message.
+    ///
+    /// Differs from Go: it sets no limit.
+    pub max_small: usize,
+}
+
+impl Default for FrameLimits {
+    fn default() -> Self {
+        Self {
+            max_encrypted: MAX_ENCRYPTED,
+            max_nodes: 1 << 20,
+            max_user_state: 20 << 20,
+            max_user_message: 20 << 20,
+            max_decompressed: super::compress::MAX_DECOMPRESSED,
+            max_compressed: 20 << 20,
+            max_plain_push_pull: 40 << 20,
+            max_small: 64 << 10,
+        }
+    }
+}
+
+/// Why a stream cannot be read. Nothing more can be read from it; some of these are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// Its label.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// It is encrypted and we have no key.
+    #[error("remote state is encrypted and encryption is not configured")]
+    NotConfigured,
+    /// It is plaintext and we insist on encryption.
+    #[error("encryption is configured but remote state is not encrypted")]
+    NotEncrypted,
+    /// The encrypted payload is longer than [`FrameLimits::max_encrypted`].
+    #[error("remote node state is larger than limit ({0})")]
+    EncryptedTooLong(u32),
+    /// Its encryption.
+    #[error(transparent)]
+    Decrypt(#[from] DecryptError),
+    /// The encrypted payload holds nothing.
+    ///
+    /// Differs from Go: it crashes.
+    #[error("decrypted message is empty")]
+    EmptyPlaintext,
+    /// Its compression.
+    #[error(transparent)]
+    Compress(#[from] CompressError),
+    /// A message is malformed.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// What was encrypted or compressed ends before its message does.
+    #[error("message ends unexpectedly")]
+    Truncated,
+    /// The header announces more than [`FrameLimits::max_nodes`], or less than none.
+    #[error("number of nodes in header ({0}) exceeds limit")]
+    Nodes(i64),
+    /// The header announces more than [`FrameLimits::max_user_state`], or less than nothing.
+    #[error("user state length ({0}) exceeds limit")]
+    UserState(i64),
+    /// The header announces more than [`FrameLimits::max_user_message`], or less than nothing.
+    #[error("user message length ({0}) exceeds limit")]
+    UserMessage(i64),
+    /// A plaintext message is longer than its limit.
+    #[error("message is longer than limit ({limit})")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl FrameError {
+    /// Whether the acceptor of the stream answers with this error's text before it closes, as Go
+    /// does when it can tell what is wrong with the outer layers. Everything else is closed in
+    /// silence. Keys and labels are checked by others too, so nothing secret is told.
+    pub fn replies(&self) -> bool {
+        match self {
+            Self::NotConfigured
+            | Self::NotEncrypted
+            | Self::EncryptedTooLong(_)
+            | Self::Decrypt(_)
+            | Self::EmptyPlaintext => true,
+            // Go takes a cut message for the end of the stream.
+            Self::Compress(error) => {
+                !matches!(error, CompressError::Message(DecodeError::Truncated { .. }))
+            }
+            Self::Label(_)
+            | Self::Decode(_)
+            | Self::Truncated
+            | Self::Nodes(_)
+            | Self::UserState(_)
+            | Self::UserMessage(_)
+            | Self::TooLong { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

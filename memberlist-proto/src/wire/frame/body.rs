@@ -1,0 +1,258 @@
+//! Parsing a message while it arrives.
+
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use super::parsed::{Frame, Kind};
+use super::{FrameError, FrameLimits};
+use crate::wire::compress::{CompressError, Compressed};
+use crate::wire::message::{Ack, ErrorReply, MessageType, Ping};
+use crate::wire::msgpack::{DecodeError, MAX_NESTING, Reader, Scanner};
+use crate::wire::push_pull::{Header, NodeState, UserHeader};
+
+/// A message of which all bytes so far are in one buffer, type byte first. Every byte is scanned
+/// once, every value is checked when it is complete, and what a header announces is never taken
+/// from memory in advance.
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    buffer: Vec<u8>,
+    stage: Stage,
+    scanner: Scanner,
+    /// Where the value that is being scanned begins.
+    value_at: usize,
+    scanned: usize,
+    header: Header,
+    states_at: usize,
+}
+
+/// What the next bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Type,
+    Single(MessageType),
+    UserHeader,
+    PushPullHeader,
+    States { left: u64 },
+    Tail { end: usize },
+    Complete,
+}
+
+impl Body {
+    pub(super) fn new() -> Self {
+        Self::of(Vec::new())
+    }
+
+    /// A body of which all bytes are there.
+    pub(super) fn of(buffer: Vec<u8>) -> Self {
+        Self {
+            buffer,
+            stage: Stage::Type,
+            scanner: scanner(0),
+            value_at: 0,
+            scanned: 0,
+            header: Header::default(),
+            states_at: 0,
+        }
+    }
+
+    /// Takes what comes next; whether the message is complete. What follows it is ignored.
+    pub(super) fn feed(
+        &mut self,
+        mut data: &[u8],
+        limits: &FrameLimits,
+    ) -> Result<bool, FrameError> {
+        if self.buffer.is_empty() && !data.is_empty() {
+            // The first byte decides which limit applies to the rest.
+            let (first, rest) = data.split_at(1);
+            self.buffer.extend_from_slice(first);
+            data = rest;
+            if self.advance(limits)? {
+                return Ok(true);
+            }
+        }
+        let limit = self.limit(limits);
+        let room = limit.saturating_sub(self.buffer.len());
+        let taken = data.get(..room).unwrap_or(data);
+        self.buffer.extend_from_slice(taken);
+        if self.advance(limits)? {
+            Ok(true)
+        } else if taken.len() < data.len() {
+            Err(FrameError::TooLong { limit })
+        } else {
+            Ok(false)
+        }
+    }
+
+    /// Parses as far as the bytes reach; whether the message is complete.
+    pub(super) fn advance(&mut self, limits: &FrameLimits) -> Result<bool, FrameError> {
+        loop {
+            match self.stage {
+                Stage::Complete => return Ok(true),
+                Stage::Type => {
+                    let Some(&code) = self.buffer.first() else {
+                        return Ok(false);
+                    };
+                    self.stage = match MessageType::from_code(code) {
+                        Some(MessageType::PushPull) => Stage::PushPullHeader,
+                        Some(MessageType::User) => Stage::UserHeader,
+                        Some(
+                            kind @ (MessageType::Ping
+                            | MessageType::Ack
+                            | MessageType::Error
+                            | MessageType::Compress),
+                        ) => Stage::Single(kind),
+                        _ => Stage::Complete,
+                    };
+                    self.begin_value(1);
+                }
+                Stage::Tail { end } => {
+                    if self.buffer.len() < end {
+                        return Ok(false);
+                    }
+                    self.stage = Stage::Complete;
+                    self.scanned = end;
+                }
+                Stage::States { left: 0 } => self.stage = self.tail(self.header.user_state_len),
+                _ => {
+                    let new = self.buffer.get(self.scanned..).unwrap_or_default();
+                    match self
+                        .scanner
+                        .feed(new)
+                        .map_err(|error| self.malformed(error))?
+                    {
+                        ControlFlow::Continue(()) => {
+                            self.scanned = self.buffer.len();
+                            return Ok(false);
+                        }
+                        ControlFlow::Break(used) => {
+                            self.scanned = self.scanned.saturating_add(used);
+                            self.stage = self.value(limits)?;
+                            self.begin_value(self.scanned);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The type byte, once it is there.
+    pub(super) fn code(&self) -> Option<u8> {
+        self.buffer.first().copied()
+    }
+
+    /// The complete message's bytes after the type byte.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(1..self.scanned).unwrap_or_default()
+    }
+
+    pub(super) fn into_frame(mut self) -> Frame {
+        self.buffer.truncate(self.scanned);
+        let code = self.code().unwrap_or_default();
+        let kind = match MessageType::from_code(code) {
+            Some(MessageType::PushPull) => Kind::PushPull {
+                header: self.header,
+                states_at: self.states_at,
+                user_state_at: self.value_at,
+            },
+            Some(MessageType::User) => Kind::User {
+                payload_at: self.value_at,
+            },
+            Some(MessageType::Ping | MessageType::Ack | MessageType::Error) => Kind::Single,
+            _ => Kind::Other,
+        };
+        // The bytes live as long as the frame: what growing took too much is given back.
+        Frame {
+            code,
+            kind,
+            data: self.buffer.into_boxed_slice().into(),
+        }
+    }
+
+    /// A value is complete: what comes after it?
+    fn value(&mut self, limits: &FrameLimits) -> Result<Stage, FrameError> {
+        let mut reader = Reader::new_at(
+            self.buffer.get(..self.scanned).unwrap_or_default(),
+            self.value_at,
+        );
+        let body = reader.rest();
+        match self.stage {
+            Stage::Single(kind) => {
+                let checked = match kind {
+                    MessageType::Ping => Ping::decode(body).map(drop),
+                    MessageType::Ack => Ack::decode(body).map(drop),
+                    MessageType::Error => ErrorReply::decode(body).map(drop),
+                    _ => Compressed::decode(body).map(drop),
+                };
+                checked.map_err(|error| self.malformed(error))?;
+                Ok(Stage::Complete)
+            }
+            Stage::UserHeader => {
+                let len = UserHeader::read(&mut reader)?.len;
+                within(len, limits.max_user_message).ok_or(FrameError::UserMessage(len))?;
+                Ok(self.tail(len))
+            }
+            Stage::PushPullHeader => {
+                let header = Header::read(&mut reader)?;
+                let nodes = within(header.nodes, limits.max_nodes)
+                    .ok_or(FrameError::Nodes(header.nodes))?;
+                within(header.user_state_len, limits.max_user_state)
+                    .ok_or(FrameError::UserState(header.user_state_len))?;
+                self.header = header;
+                self.states_at = self.scanned;
+                Ok(Stage::States { left: nodes })
+            }
+            Stage::States { left } => {
+                NodeState::read(&mut reader)?;
+                Ok(Stage::States {
+                    left: left.saturating_sub(1),
+                })
+            }
+            stage => Ok(stage),
+        }
+    }
+
+    fn begin_value(&mut self, at: usize) {
+        self.value_at = at;
+        self.scanned = at;
+        self.scanner = scanner(at);
+    }
+
+    fn tail(&self, len: i64) -> Stage {
+        let len = usize::try_from(len).unwrap_or_default();
+        Stage::Tail {
+            end: self.scanned.saturating_add(len),
+        }
+    }
+
+    /// How many bytes the message may take, if it is plaintext.
+    fn limit(&self, limits: &FrameLimits) -> usize {
+        match self.code().and_then(MessageType::from_code) {
+            Some(MessageType::PushPull) => limits.max_plain_push_pull,
+            Some(MessageType::User) => match self.stage {
+                Stage::Tail { end } => end,
+                _ => limits.max_small.saturating_add(limits.max_user_message),
+            },
+            Some(MessageType::Compress) => limits.max_compressed,
+            _ => limits.max_small,
+        }
+    }
+
+    fn malformed(&self, error: DecodeError) -> FrameError {
+        if self.stage == Stage::Single(MessageType::Compress) {
+            CompressError::Message(error).into()
+        } else {
+            error.into()
+        }
+    }
+}
+
+/// A value's own array or map is one level, its fields may have the codec's full depth.
+fn scanner(at: usize) -> Scanner {
+    Scanner::new(MAX_NESTING.saturating_add(1)).starting_at(at)
+}
+
+fn within(value: i64, limit: usize) -> Option<u64> {
+    u64::try_from(value)
+        .ok()
+        .filter(|&value| value <= limit as u64)
+}

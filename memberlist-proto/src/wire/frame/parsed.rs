@@ -1,0 +1,163 @@
+//! A message that has been read from a stream.
+
+use bytes::Bytes;
+
+use crate::wire::message::{Ack, ErrorReply, MessageType, Ping};
+use crate::wire::msgpack::Reader;
+use crate::wire::push_pull::{Header, NodeState};
+
+/// One complete message, without its layers. All of it is known to parse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub(super) code: u8,
+    pub(super) kind: Kind,
+    pub(super) data: Bytes,
+}
+
+/// Where its parts begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    PushPull {
+        header: Header,
+        states_at: usize,
+        user_state_at: usize,
+    },
+    User {
+        payload_at: usize,
+    },
+    Single,
+    Other,
+}
+
+impl Frame {
+    /// A message that is not read beyond its type.
+    pub(super) fn other(code: u8) -> Self {
+        Self {
+            code,
+            kind: Kind::Other,
+            data: Bytes::copy_from_slice(&[code]),
+        }
+    }
+
+    /// What it says.
+    pub fn message(&self) -> StreamMessage<'_> {
+        let other = StreamMessage::Other(self.code);
+        match self.kind {
+            Kind::PushPull {
+                header,
+                states_at,
+                user_state_at,
+            } => StreamMessage::PushPull(PushPull {
+                header,
+                states: self.data.get(states_at..user_state_at).unwrap_or_default(),
+                user_state: self.data.get(user_state_at..).unwrap_or_default(),
+            }),
+            Kind::User { payload_at } => {
+                StreamMessage::User(self.data.get(payload_at..).unwrap_or_default())
+            }
+            Kind::Other => other,
+            Kind::Single => {
+                let body = self.data.get(1..).unwrap_or_default();
+                let message = match MessageType::from_code(self.code) {
+                    Some(MessageType::Ping) => Ping::decode(body).map(StreamMessage::Ping),
+                    Some(MessageType::Ack) => Ack::decode(body).map(StreamMessage::Ack),
+                    Some(MessageType::Error) => ErrorReply::decode(body).map(StreamMessage::Error),
+                    _ => Ok(other),
+                };
+                message.unwrap_or(other)
+            }
+        }
+    }
+
+    /// The payload of a user message or the application state of a push/pull, without copying:
+    /// it keeps the whole message's memory.
+    pub fn payload(&self) -> Option<Bytes> {
+        match self.kind {
+            Kind::PushPull {
+                user_state_at: at, ..
+            }
+            | Kind::User { payload_at: at } => Some(self.data.slice(at.min(self.data.len())..)),
+            Kind::Single | Kind::Other => None,
+        }
+    }
+
+    /// The message's bytes, type byte first. Of a message of a type that streams do not carry
+    /// there is only the type byte.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+/// What a stream says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamMessage<'a> {
+    /// A full state.
+    PushPull(PushPull<'a>),
+    /// The application's bytes, possibly none.
+    User(&'a [u8]),
+    /// A probe.
+    Ping(Ping<'a>),
+    /// The answer to one.
+    Ack(Ack<'a>),
+    /// The peer could not read what we sent.
+    Error(ErrorReply<'a>),
+    /// A message of a type that streams do not carry; it was not read any further.
+    Other(u8),
+}
+
+/// A full state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushPull<'a> {
+    header: Header,
+    states: &'a [u8],
+    user_state: &'a [u8],
+}
+
+impl<'a> PushPull<'a> {
+    /// Its header; what it announces is what is there.
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// Whether the initiator is joining.
+    pub fn join(&self) -> bool {
+        self.header.join
+    }
+
+    /// The node states in their order.
+    pub fn states(&self) -> NodeStates<'a> {
+        let left = usize::try_from(self.header.nodes).unwrap_or_default();
+        NodeStates {
+            reader: Reader::new(self.states),
+            left,
+        }
+    }
+
+    /// The application's state; empty means none.
+    pub fn user_state(&self) -> &'a [u8] {
+        self.user_state
+    }
+}
+
+/// The node states of a push/pull.
+#[derive(Clone, Debug)]
+pub struct NodeStates<'a> {
+    reader: Reader<'a>,
+    left: usize,
+}
+
+impl<'a> Iterator for NodeStates<'a> {
+    type Item = NodeState<'a>;
+
+    fn next(&mut self) -> Option<NodeState<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        // They were checked when they arrived.
+        NodeState::read(&mut self.reader).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for NodeStates<'_> {}

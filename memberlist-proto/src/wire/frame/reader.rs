@@ -1,0 +1,264 @@
+//! Reading one side of a connection.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use smallvec::SmallVec;
+
+use super::body::Body;
+use super::parsed::Frame;
+use super::{FrameError, FrameRules};
+use crate::security::{Keyring, Version, aead};
+use crate::wire::compress::Lzw;
+use crate::wire::label::{self, Label, Peek};
+use crate::wire::message::MessageType;
+
+/// Which side of the connection we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// We accepted it: what comes in may begin with a label header.
+    Acceptor,
+    /// We made it: replies carry no label header, though encryption authenticates the label.
+    Initiator,
+}
+
+/// Reads the one message of one direction of a connection, from chunks of any size. Memory grows
+/// with what has arrived, never with what is announced.
+#[derive(Clone, Debug)]
+pub struct FrameReader {
+    state: State,
+    layers: Layers,
+}
+
+/// The layers that have been taken off so far; they tell how far a failed reader came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layers {
+    /// The label header, whether or not it is ours.
+    pub label: Option<Label>,
+    /// The encryption: version, index of the key in the ring, bytes inside.
+    pub encrypted: Option<(Version, usize, usize)>,
+    /// The compression: bytes before and after.
+    pub compressed: Option<(usize, usize)>,
+}
+
+/// What it means that the peer sends nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Eof {
+    /// No message was begun.
+    Empty,
+    /// A message was begun and not finished; it is not answered.
+    Truncated,
+    /// The message was complete, or an error has been reported.
+    Done,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// The label header so far.
+    Label(SmallVec<[u8; 32]>),
+    Type,
+    /// The length and the payload so far.
+    Encrypted(Vec<u8>),
+    Plain(Body),
+    Done,
+}
+
+const LENGTH: usize = 4;
+
+impl FrameReader {
+    /// A reader for a connection of which nothing has been read.
+    pub fn new(role: Role) -> Self {
+        let state = match role {
+            Role::Acceptor => State::Label(SmallVec::new()),
+            Role::Initiator => State::Type,
+        };
+        Self {
+            state,
+            layers: Layers::default(),
+        }
+    }
+
+    /// Takes what has arrived. Returns the message once, as soon as it is complete; what follows
+    /// it is ignored, as it is after an error.
+    ///
+    /// # Errors
+    /// The stream cannot be read; [`FrameError::replies`] says whether to answer.
+    pub fn feed(
+        &mut self,
+        data: &[u8],
+        rules: &FrameRules<'_>,
+    ) -> Result<Option<Frame>, FrameError> {
+        let result = self.read(data, rules);
+        if !matches!(result, Ok(None)) {
+            self.state = State::Done;
+        }
+        result
+    }
+
+    /// What an end of the peer's data means now.
+    pub fn eof(&self) -> Eof {
+        match &self.state {
+            State::Label(header) if header.is_empty() => Eof::Empty,
+            State::Type => Eof::Empty,
+            State::Label(_) | State::Encrypted(_) | State::Plain(_) => Eof::Truncated,
+            State::Done => Eof::Done,
+        }
+    }
+
+    /// The layers that have been taken off so far.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    fn read(
+        &mut self,
+        mut data: &[u8],
+        rules: &FrameRules<'_>,
+    ) -> Result<Option<Frame>, FrameError> {
+        loop {
+            match &mut self.state {
+                State::Done => return Ok(None),
+                State::Label(header) => {
+                    let Some((&byte, rest)) = data.split_first() else {
+                        return Ok(None);
+                    };
+                    if header.is_empty() && byte != MessageType::Label.code() {
+                        label::admit(rules.label, rules.skip_inbound_label_check, None)?;
+                        self.state = State::Type;
+                        continue;
+                    }
+                    header.push(byte);
+                    data = rest;
+                    if let Peek::Present(received) = label::peek(header)? {
+                        let skip = rules.skip_inbound_label_check;
+                        let admitted = label::admit(rules.label, skip, Some(received));
+                        self.layers.label = Label::new(received).ok();
+                        admitted?;
+                        self.state = State::Type;
+                    }
+                }
+                State::Type => {
+                    let Some((&byte, rest)) = data.split_first() else {
+                        return Ok(None);
+                    };
+                    if byte == MessageType::Encrypt.code() {
+                        keys(rules).ok_or(FrameError::NotConfigured)?;
+                        self.state = State::Encrypted(Vec::new());
+                        data = rest;
+                    } else if rules.verify_incoming && keys(rules).is_some() {
+                        return Err(FrameError::NotEncrypted);
+                    } else {
+                        self.state = State::Plain(Body::new());
+                    }
+                }
+                State::Encrypted(buffer) => {
+                    if !collect(buffer, data, rules.limits.max_encrypted)? {
+                        return Ok(None);
+                    }
+                    let plaintext = self.decrypt(rules)?;
+                    return self.parse(plaintext, rules).map(Some);
+                }
+                State::Plain(body) => {
+                    if !body.feed(data, &rules.limits)? {
+                        return Ok(None);
+                    }
+                    return self.finish(rules).map(Some);
+                }
+            }
+        }
+    }
+
+    /// The plaintext of the encrypted payload that has arrived.
+    fn decrypt(&mut self, rules: &FrameRules<'_>) -> Result<Vec<u8>, FrameError> {
+        let State::Encrypted(buffer) = mem::replace(&mut self.state, State::Done) else {
+            return Err(FrameError::Truncated);
+        };
+        let keyring = keys(rules).ok_or(FrameError::NotConfigured)?;
+        let (length, payload) = buffer
+            .split_first_chunk::<LENGTH>()
+            .ok_or(FrameError::Truncated)?;
+        let aad = authenticated(*length, rules.label);
+        let mut plaintext = Vec::with_capacity(payload.len());
+        let aead::Decrypted { version, key_index } =
+            aead::decrypt(&mut plaintext, keyring.keys(), payload, &aad)?;
+        self.layers.encrypted = Some((version, key_index, plaintext.len()));
+        if plaintext.is_empty() {
+            Err(FrameError::EmptyPlaintext)
+        } else {
+            Ok(plaintext)
+        }
+    }
+
+    /// Parses a message of which all bytes are there.
+    fn parse(&mut self, message: Vec<u8>, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
+        let mut body = Body::of(message);
+        if !body.advance(&rules.limits)? {
+            return Err(FrameError::Truncated);
+        }
+        self.state = State::Plain(body);
+        self.finish(rules)
+    }
+
+    /// The complete message that has arrived, decompressed if need be. As in Go, a compressed
+    /// message within a compressed message is not taken off.
+    fn finish(&mut self, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
+        let State::Plain(body) = mem::replace(&mut self.state, State::Done) else {
+            return Err(FrameError::Truncated);
+        };
+        if body.code() != Some(MessageType::Compress.code()) {
+            return Ok(body.into_frame());
+        }
+        let mut message = Vec::new();
+        Lzw::default().decode(body.bytes(), rules.limits.max_decompressed, &mut message)?;
+        self.layers.compressed = Some((body.bytes().len().saturating_add(1), message.len()));
+        if message.first() == Some(&MessageType::Compress.code()) {
+            return Ok(Frame::other(MessageType::Compress.code()));
+        }
+        let mut body = Body::of(message);
+        if body.advance(&rules.limits)? {
+            Ok(body.into_frame())
+        } else {
+            Err(FrameError::Truncated)
+        }
+    }
+}
+
+/// What encryption on streams authenticates: type, length and label.
+pub(super) fn authenticated(length: [u8; LENGTH], label: &[u8]) -> SmallVec<[u8; 64]> {
+    let mut aad = SmallVec::new();
+    aad.push(MessageType::Encrypt.code());
+    aad.extend_from_slice(&length);
+    aad.extend_from_slice(label);
+    aad
+}
+
+/// Collects the length and as many bytes as it says; whether all are there.
+fn collect(buffer: &mut Vec<u8>, data: &[u8], max: usize) -> Result<bool, FrameError> {
+    let mut data = data;
+    loop {
+        let wanted = match buffer.first_chunk::<LENGTH>() {
+            None => LENGTH,
+            Some(length) => {
+                let length = u32::from_be_bytes(*length);
+                if length as usize > max {
+                    return Err(FrameError::EncryptedTooLong(length));
+                }
+                LENGTH.saturating_add(length as usize)
+            }
+        };
+        let missing = wanted.saturating_sub(buffer.len());
+        if missing == 0 {
+            return Ok(true);
+        }
+        if data.is_empty() {
+            return Ok(false);
+        }
+        let (taken, rest) = data.split_at(missing.min(data.len()));
+        buffer.extend_from_slice(taken);
+        data = rest;
+    }
+}
+
+fn keys<'a>(rules: &FrameRules<'a>) -> Option<&'a Keyring> {
+    rules.keyring.filter(|keyring| !keyring.is_empty())
+}

@@ -1,0 +1,468 @@
+//! Messages that travel in packets, and the few that also travel on streams.
+//!
+//! Decoded messages borrow from the packet. Nil and empty bytes stay apart, because an alive
+//! message is encoded again for further gossip.
+
+use alloc::vec::Vec;
+
+use super::msgpack::{
+    DecodeError, Reader, write_bool, write_bytes, write_map, write_raw, write_uint,
+};
+
+/// The first byte of a message (Go: `messageType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum MessageType {
+    /// Direct probe, or the stream fallback of one.
+    Ping = 0,
+    /// Request to probe somebody else.
+    IndirectPing = 1,
+    /// Answer to a ping.
+    Ack = 2,
+    /// Somebody is suspected.
+    Suspect = 3,
+    /// Somebody is alive.
+    Alive = 4,
+    /// Somebody is dead or has left.
+    Dead = 5,
+    /// Full state, on streams.
+    PushPull = 6,
+    /// Several messages in one packet.
+    Compound = 7,
+    /// The application's bytes.
+    User = 8,
+    /// A compressed message.
+    Compress = 9,
+    /// An encrypted stream frame.
+    Encrypt = 10,
+    /// A helper got no answer from the indirectly pinged node.
+    Nack = 11,
+    /// A packet with a checksum.
+    Checksum = 12,
+    /// A stream could not be read; text follows.
+    Error = 13,
+    /// A label header.
+    Label = 244,
+}
+
+impl MessageType {
+    /// The type of this code, if there is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Ping,
+            1 => Self::IndirectPing,
+            2 => Self::Ack,
+            3 => Self::Suspect,
+            4 => Self::Alive,
+            5 => Self::Dead,
+            6 => Self::PushPull,
+            7 => Self::Compound,
+            8 => Self::User,
+            9 => Self::Compress,
+            10 => Self::Encrypt,
+            11 => Self::Nack,
+            12 => Self::Checksum,
+            13 => Self::Error,
+            244 => Self::Label,
+            _ => return None,
+        })
+    }
+
+    /// The byte on the wire.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A message that a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Direct probe.
+    Ping(Ping<'a>),
+    /// Request to probe somebody else.
+    IndirectPing(IndirectPing<'a>),
+    /// Answer to a ping.
+    Ack(Ack<'a>),
+    /// No answer from the indirectly pinged node.
+    Nack(Nack),
+    /// Somebody is suspected.
+    Suspect(Suspect<'a>),
+    /// Somebody is dead or has left.
+    Dead(Dead<'a>),
+    /// Somebody is alive.
+    Alive(Alive<'a>),
+    /// The application's bytes, possibly none.
+    User(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    /// Decodes a message that starts with its type byte; bytes after it are ignored, as in Go.
+    ///
+    /// # Errors
+    /// There is no message, it is of a type that packets do not carry (compound and compressed
+    /// messages are layers, see [`packet`](super::packet)), or its body is malformed.
+    pub fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let (&code, body) = message.split_first().ok_or(DecodeError::Empty)?;
+        Ok(match MessageType::from_code(code) {
+            Some(MessageType::Ping) => Self::Ping(Ping::decode(body)?),
+            Some(MessageType::IndirectPing) => Self::IndirectPing(IndirectPing::decode(body)?),
+            Some(MessageType::Ack) => Self::Ack(Ack::decode(body)?),
+            Some(MessageType::Nack) => Self::Nack(Nack::decode(body)?),
+            Some(MessageType::Suspect) => Self::Suspect(Suspect::decode(body)?),
+            Some(MessageType::Dead) => Self::Dead(Dead::decode(body)?),
+            Some(MessageType::Alive) => Self::Alive(Alive::decode(body)?),
+            Some(MessageType::User) => Self::User(body),
+            _ => return Err(DecodeError::UnexpectedType(code)),
+        })
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Ping(message) => message.encode(out),
+            Self::IndirectPing(message) => message.encode(out),
+            Self::Ack(message) => message.encode(out),
+            Self::Nack(message) => message.encode(out),
+            Self::Suspect(message) => message.encode(out),
+            Self::Dead(message) => message.encode(out),
+            Self::Alive(message) => message.encode(out),
+            Self::User(payload) => {
+                out.push(MessageType::User.code());
+                out.extend_from_slice(payload);
+            }
+        }
+    }
+
+    /// The type byte it is sent with.
+    pub fn message_type(&self) -> MessageType {
+        match self {
+            Self::Ping(_) => MessageType::Ping,
+            Self::IndirectPing(_) => MessageType::IndirectPing,
+            Self::Ack(_) => MessageType::Ack,
+            Self::Nack(_) => MessageType::Nack,
+            Self::Suspect(_) => MessageType::Suspect,
+            Self::Dead(_) => MessageType::Dead,
+            Self::Alive(_) => MessageType::Alive,
+            Self::User(_) => MessageType::User,
+        }
+    }
+}
+
+/// Direct probe (Go: `ping`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ping<'a> {
+    /// Echoed in the ack.
+    pub seq_no: u32,
+    /// The intended receiver; empty means anyone.
+    pub node: &'a [u8],
+    /// Where to send the ack; left out when nil or empty.
+    pub source_addr: Option<&'a [u8]>,
+    /// The sender's advertised port; left out when 0.
+    pub source_port: u16,
+    /// The sender's name; left out when empty.
+    pub source_node: &'a [u8],
+}
+
+impl<'a> Ping<'a> {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut ping = Self::default();
+        let declared = ["SeqNo", "Node", "SourceAddr", "SourcePort", "SourceNode"];
+        Reader::new(body).structure(&declared, |reader, field| {
+            match field {
+                0 => ping.seq_no = reader.u32()?,
+                1 => ping.node = reader.string()?,
+                2 => ping.source_addr = reader.bytes()?,
+                3 => ping.source_port = reader.u16()?,
+                _ => ping.source_node = reader.string()?,
+            }
+            Ok(())
+        })?;
+        Ok(ping)
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let source = Source::new(self.source_addr, self.source_port, self.source_node);
+        out.push(MessageType::Ping.code());
+        write_map(out, 2_u8.saturating_add(source.fields()));
+        write_raw(out, b"Node");
+        write_raw(out, self.node);
+        write_raw(out, b"SeqNo");
+        write_uint(out, self.seq_no);
+        source.encode(out);
+    }
+}
+
+/// Request to probe somebody else (Go: `indirectPingReq`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndirectPing<'a> {
+    /// The requester's number, echoed in the relayed ack or the nack.
+    pub seq_no: u32,
+    /// The target's address, 4 or 16 bytes.
+    pub target: Option<&'a [u8]>,
+    /// The target's port; 0 means the receiver's own.
+    pub port: u16,
+    /// The target's name.
+    pub node: &'a [u8],
+    /// Whether the requester wants a nack.
+    pub nack: bool,
+    /// The requester's address; left out when nil or empty.
+    pub source_addr: Option<&'a [u8]>,
+    /// The requester's port; left out when 0.
+    pub source_port: u16,
+    /// The requester's name; left out when empty.
+    pub source_node: &'a [u8],
+}
+
+impl<'a> IndirectPing<'a> {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut ping = Self::default();
+        let declared = [
+            "SeqNo",
+            "Target",
+            "Port",
+            "Node",
+            "Nack",
+            "SourceAddr",
+            "SourcePort",
+            "SourceNode",
+        ];
+        Reader::new(body).structure(&declared, |reader, field| {
+            match field {
+                0 => ping.seq_no = reader.u32()?,
+                1 => ping.target = reader.bytes()?,
+                2 => ping.port = reader.u16()?,
+                3 => ping.node = reader.string()?,
+                4 => ping.nack = reader.boolean()?,
+                5 => ping.source_addr = reader.bytes()?,
+                6 => ping.source_port = reader.u16()?,
+                _ => ping.source_node = reader.string()?,
+            }
+            Ok(())
+        })?;
+        Ok(ping)
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let source = Source::new(self.source_addr, self.source_port, self.source_node);
+        out.push(MessageType::IndirectPing.code());
+        write_map(out, 5_u8.saturating_add(source.fields()));
+        write_raw(out, b"Nack");
+        write_bool(out, self.nack);
+        write_raw(out, b"Node");
+        write_raw(out, self.node);
+        write_raw(out, b"Port");
+        write_uint(out, self.port.into());
+        write_raw(out, b"SeqNo");
+        write_uint(out, self.seq_no);
+        source.encode(out);
+        write_raw(out, b"Target");
+        write_bytes(out, self.target);
+    }
+}
+
+/// Answer to a ping (Go: `ackResp`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ack<'a> {
+    /// The ping's number.
+    pub seq_no: u32,
+    /// What the ping delegate adds; nil without one, in relayed acks and on streams.
+    pub payload: Option<&'a [u8]>,
+}
+
+impl<'a> Ack<'a> {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut ack = Self::default();
+        Reader::new(body).structure(&["SeqNo", "Payload"], |reader, field| {
+            match field {
+                0 => ack.seq_no = reader.u32()?,
+                _ => ack.payload = reader.bytes()?,
+            }
+            Ok(())
+        })?;
+        Ok(ack)
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(MessageType::Ack.code());
+        write_map(out, 2);
+        write_raw(out, b"Payload");
+        write_bytes(out, self.payload);
+        write_raw(out, b"SeqNo");
+        write_uint(out, self.seq_no);
+    }
+}
+
+/// No answer from the indirectly pinged node (Go: `nackResp`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nack {
+    /// The requester's number.
+    pub seq_no: u32,
+}
+
+impl Nack {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut nack = Self::default();
+        Reader::new(body).structure(&["SeqNo"], |reader, _| {
+            nack.seq_no = reader.u32()?;
+            Ok(())
+        })?;
+        Ok(nack)
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(MessageType::Nack.code());
+        write_map(out, 1);
+        write_raw(out, b"SeqNo");
+        write_uint(out, self.seq_no);
+    }
+}
+
+/// Somebody is suspected (Go: `suspect`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Suspect<'a> {
+    /// The incarnation that is suspected.
+    pub incarnation: u32,
+    /// The subject.
+    pub node: &'a [u8],
+    /// The accuser.
+    pub from: &'a [u8],
+}
+
+impl<'a> Suspect<'a> {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let (incarnation, node, from) = decode_accusation(body)?;
+        Ok(Self {
+            incarnation,
+            node,
+            from,
+        })
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(MessageType::Suspect.code());
+        encode_accusation(out, self.incarnation, self.node, self.from);
+    }
+}
+
+/// Somebody is dead, or has left when `from` is `node` (Go: `dead`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dead<'a> {
+    /// The incarnation that is declared dead.
+    pub incarnation: u32,
+    /// The subject.
+    pub node: &'a [u8],
+    /// The accuser.
+    pub from: &'a [u8],
+}
+
+impl<'a> Dead<'a> {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let (incarnation, node, from) = decode_accusation(body)?;
+        Ok(Self {
+            incarnation,
+            node,
+            from,
+        })
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(MessageType::Dead.code());
+        encode_accusation(out, self.incarnation, self.node, self.from);
+    }
+}
+
+/// Somebody is alive (Go: `alive`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alive<'a> {
+    /// The subject's own counter.
+    pub incarnation: u32,
+    /// The subject.
+    pub node: &'a [u8],
+    /// Its address, 4 or 16 bytes; the form matters, see `Differences`.
+    pub addr: Option<&'a [u8]>,
+    /// Its port; 0 means the receiver's own.
+    pub port: u16,
+    /// The application's metadata; nil when it supplies none.
+    pub meta: Option<&'a [u8]>,
+    /// Six bytes: protocol minimum, maximum, current, then the same of the delegate.
+    pub vsn: Option<&'a [u8]>,
+}
+
+impl<'a> Alive<'a> {
+    /// Decodes a body, without the type byte.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut alive = Self::default();
+        let declared = ["Incarnation", "Node", "Addr", "Port", "Meta", "Vsn"];
+        Reader::new(body).structure(&declared, |reader, field| {
+            match field {
+                0 => alive.incarnation = reader.u32()?,
+                1 => alive.node = reader.string()?,
+                2 => alive.addr = reader.bytes()?,
+                3 => alive.port = reader.u16()?,
+                4 => alive.meta = reader.bytes()?,
+                _ => alive.vsn = reader.bytes()?,
+            }
+            Ok(())
+        })?;
+        Ok(alive)
+    }
+
+    /// Appends the message, type byte first.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(MessageType::Alive.code());
+        write_map(out, 6);
+        write_raw(out, b"Addr");
+        write_bytes(out, self.addr);
+        write_raw(out, b"Incarnation");
+        write_uint(out, self.incarnation);
+        write_raw(out, b"Meta");
+        write_bytes(out, self.meta);
+        write_raw(out, b"Node");
+        write_raw(out, self.node);
+        write_raw(out, b"Port");
+        write_uint(out, self.port.into());
+        write_raw(out, b"Vsn");
+        write_bytes(out, self.vsn);
+    }
+}
+
+mod parts;
+
+pub use parts::ErrorReply;
+use parts::{Source, decode_accusation, encode_accusation};
+
+#[cfg(test)]
+mod tests;

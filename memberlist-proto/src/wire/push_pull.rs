@@ -1,0 +1,186 @@
+//! What full-state streams and reliable user messages are made of.
+//!
+//! A push/pull is a type byte, a [`Header`], as many [`NodeState`]s as it says, then the
+//! application's state as raw bytes. A reliable user message is a type byte, a [`UserHeader`],
+//! then the payload. Nothing in between: only parsing finds the end.
+
+use alloc::vec::Vec;
+
+use super::message::MessageType;
+use super::msgpack::{
+    DecodeError, Reader, write_bool, write_bytes, write_int, write_map, write_raw, write_uint,
+};
+
+/// The start of a push/pull (Go: `pushPullHeader`). The numbers are a peer's claims.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// How many node states follow.
+    pub nodes: i64,
+    /// How many bytes of application state follow them.
+    pub user_state_len: i64,
+    /// Whether the initiator is joining.
+    pub join: bool,
+}
+
+impl Header {
+    /// Reads a header, and nothing after it.
+    ///
+    /// # Errors
+    /// The header is malformed.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut header = Self::default();
+        reader.structure(&["Nodes", "UserStateLen", "Join"], |reader, field| {
+            match field {
+                0 => header.nodes = reader.int()?,
+                1 => header.user_state_len = reader.int()?,
+                _ => header.join = reader.boolean()?,
+            }
+            Ok(())
+        })?;
+        Ok(header)
+    }
+
+    /// Appends the bare header, without the type byte.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_map(out, 3);
+        write_raw(out, b"Join");
+        write_bool(out, self.join);
+        write_raw(out, b"Nodes");
+        write_int(out, self.nodes);
+        write_raw(out, b"UserStateLen");
+        write_int(out, self.user_state_len);
+    }
+}
+
+/// One node record (Go: `pushNodeState`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeState<'a> {
+    /// The node.
+    pub name: &'a [u8],
+    /// Its address, 4 or 16 bytes.
+    pub addr: Option<&'a [u8]>,
+    /// Its port; 0 means the receiver's own.
+    pub port: u16,
+    /// Its metadata.
+    pub meta: Option<&'a [u8]>,
+    /// Its counter.
+    pub incarnation: u32,
+    /// 0 alive, 1 suspect, 2 dead, 3 left; a peer may send any number.
+    pub state: i64,
+    /// Six version bytes, see [`Alive`](super::message::Alive::vsn).
+    pub vsn: Option<&'a [u8]>,
+}
+
+impl<'a> NodeState<'a> {
+    /// Reads a node state, and nothing after it.
+    ///
+    /// # Errors
+    /// The state is malformed.
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let mut state = Self::default();
+        let declared = [
+            "Name",
+            "Addr",
+            "Port",
+            "Meta",
+            "Incarnation",
+            "State",
+            "Vsn",
+        ];
+        reader.structure(&declared, |reader, field| {
+            match field {
+                0 => state.name = reader.string()?,
+                1 => state.addr = reader.bytes()?,
+                2 => state.port = reader.u16()?,
+                3 => state.meta = reader.bytes()?,
+                4 => state.incarnation = reader.u32()?,
+                5 => state.state = reader.int()?,
+                _ => state.vsn = reader.bytes()?,
+            }
+            Ok(())
+        })?;
+        Ok(state)
+    }
+
+    /// Appends the state.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_map(out, 7);
+        write_raw(out, b"Addr");
+        write_bytes(out, self.addr);
+        write_raw(out, b"Incarnation");
+        write_uint(out, self.incarnation);
+        write_raw(out, b"Meta");
+        write_bytes(out, self.meta);
+        write_raw(out, b"Name");
+        write_raw(out, self.name);
+        write_raw(out, b"Port");
+        write_uint(out, self.port.into());
+        write_raw(out, b"State");
+        write_int(out, self.state);
+        write_raw(out, b"Vsn");
+        write_bytes(out, self.vsn);
+    }
+}
+
+/// The start of a reliable user message (Go: `userMsgHeader`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserHeader {
+    /// How many bytes follow.
+    pub len: i64,
+}
+
+impl UserHeader {
+    /// Reads a header, and nothing after it.
+    ///
+    /// # Errors
+    /// The header is malformed.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut header = Self::default();
+        reader.structure(&["UserMsgLen"], |reader, _| {
+            header.len = reader.int()?;
+            Ok(())
+        })?;
+        Ok(header)
+    }
+
+    /// Appends the bare header, without the type byte.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_map(out, 1);
+        write_raw(out, b"UserMsgLen");
+        write_int(out, self.len);
+    }
+}
+
+/// Begins a push/pull: the type byte and the header. Node states follow with [`encode_state`],
+/// then the raw application state; their number and length must be what the arguments said.
+pub fn encode_header(out: &mut Vec<u8>, join: bool, nodes: usize, user_state_len: usize) {
+    out.push(MessageType::PushPull.code());
+    let header = Header {
+        nodes: signed(nodes),
+        user_state_len: signed(user_state_len),
+        join,
+    };
+    header.write(out);
+}
+
+/// Appends one node state to a push/pull.
+pub fn encode_state(out: &mut Vec<u8>, state: &NodeState<'_>) {
+    state.write(out);
+}
+
+/// Appends a whole reliable user message: type byte, header, payload.
+pub fn encode_user(out: &mut Vec<u8>, payload: &[u8]) {
+    out.push(MessageType::User.code());
+    UserHeader {
+        len: signed(payload.len()),
+    }
+    .write(out);
+    out.extend_from_slice(payload);
+}
+
+fn signed(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

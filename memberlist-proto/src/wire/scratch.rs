@@ -1,0 +1,56 @@
+//! Buffers that are kept from one packet to the next.
+
+use alloc::vec::Vec;
+
+use super::compress::Lzw;
+
+/// A buffer that has grown beyond this many bytes is not kept.
+const KEEP: usize = 256 << 10;
+
+/// Working memory for opening and sealing, so that a packet costs no allocation but its own.
+/// It carries nothing from one call to the next; a clone is simply empty.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) decrypted: Vec<u8>,
+    /// One buffer for each depth of compressed messages.
+    pub(super) layers: Vec<Vec<u8>>,
+    pub(super) compressed: Vec<u8>,
+    pub(super) lzw_output: Vec<u8>,
+    pub(super) lzw: Lzw,
+}
+
+impl Scratch {
+    /// Empty working memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes currently kept, without the tables of the compressor.
+    pub fn capacity(&self) -> usize {
+        self.layers
+            .iter()
+            .chain([&self.decrypted, &self.compressed, &self.lzw_output])
+            .fold(0, |sum, buffer| sum.saturating_add(buffer.capacity()))
+    }
+
+    /// Empties the buffers; what an unusual packet made large is given back.
+    pub(super) fn clear(&mut self) {
+        let single = [
+            &mut self.decrypted,
+            &mut self.compressed,
+            &mut self.lzw_output,
+        ];
+        for buffer in self.layers.iter_mut().chain(single) {
+            buffer.clear();
+            if buffer.capacity() > KEEP {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}

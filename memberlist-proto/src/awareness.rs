@@ -34,12 +34,12 @@ impl Awareness {
     }
 
     /// The score: 0 is healthy.
-    pub const fn score(&self) -> u32 {
+    pub const fn score(self) -> u32 {
         self.score
     }
 
     /// `timeout` for a node in this health: multiplied by one more than the score.
-    pub const fn scale(&self, timeout: Duration) -> Duration {
+    pub const fn scale(self, timeout: Duration) -> Duration {
         timeout.saturating_mul(self.score.saturating_add(1))
     }
 }

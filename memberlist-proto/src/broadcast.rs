@@ -46,6 +46,33 @@ pub trait Broadcast {
 /// takes O(log n) for each message taken and for each distinct number of transmits, however many
 /// messages do not fit.
 ///
+/// ```
+/// use memberlist_proto::{Broadcast, TransmitLimitedQueue};
+///
+/// struct Score(Vec<u8>);
+///
+/// impl Broadcast for Score {
+///     fn invalidates(&self, other: &Self) -> bool {
+///         self.0[0] == other.0[0] // the same player
+///     }
+///
+///     fn message(&self) -> &[u8] {
+///         &self.0
+///     }
+/// }
+///
+/// let mut queue = TransmitLimitedQueue::new(2);
+/// queue.queue(Score(b"a1".to_vec()));
+/// queue.queue(Score(b"b1".to_vec()));
+/// queue.queue(Score(b"a2".to_vec()));
+/// assert_eq!(queue.len(), 2);
+///
+/// // A packet with room for 5 bytes, of which each message costs 3 besides its own.
+/// let mut packet = Vec::new();
+/// queue.get_broadcasts(3, 5, 4, |score| packet.extend_from_slice(score.message()));
+/// assert_eq!(packet, b"a2");
+/// ```
+///
 /// Source: `TransmitLimitedQueue`.
 #[derive(Clone)]
 pub struct TransmitLimitedQueue<B> {

@@ -25,6 +25,24 @@ use crate::security::Key;
 /// Start from [`Config::lan`], [`Config::wan`] or [`Config::local`], which hold the values of the
 /// Go library's presets of the same names, and change what you need. A duration of zero switches
 /// the activity off where its description says so.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use memberlist_proto::{Config, Key};
+///
+/// let mut config = Config::lan("web-1");
+/// config.advertise_addr = [10, 0, 0, 1].into();
+/// config.label = "blue".into();
+/// config.secret_keys = vec![Key::new(&[7; 32])?];
+/// config.gossip_interval = Duration::from_millis(100);
+/// config.validate()?;
+///
+/// config.probe_timeout = config.probe_interval;
+/// let error = config.validate().unwrap_err().to_string();
+/// assert!(error.starts_with("`probe_timeout` is 1s, but"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

@@ -102,7 +102,7 @@ impl Exchanges {
     }
 
     /// Streams accepted from one address.
-    pub(crate) fn from_source(&self, ip: IpAddr) -> usize {
+    pub(crate) fn accepted_from(&self, ip: IpAddr) -> usize {
         self.sources.get(&ip).copied().unwrap_or(0)
     }
 

@@ -48,5 +48,51 @@
 
 extern crate alloc;
 
+mod awareness;
+pub mod broadcast;
+mod config;
+mod delegate;
+mod event;
+mod exchange;
+mod memberlist;
+mod members;
+mod node;
+mod operations;
+mod outbox;
+mod peer;
+mod probes;
+mod queues;
+mod rng;
 pub mod security;
+mod stats;
+mod suspects;
+mod suspicion;
+mod time;
+mod timers;
+mod transmit;
 pub mod wire;
+
+pub use crate::broadcast::{Broadcast, TransmitLimitedQueue};
+pub use crate::config::{
+    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Timing,
+};
+pub use crate::delegate::{Candidate, Delegate, View};
+pub use crate::event::{
+    BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
+    JoinError, JoinFailure, JoinRefused, JoinReport, OpId, Outcome, PingError, Pong, Refusal,
+    SendError, TooLong, VersionMismatch, WaitError,
+};
+pub use crate::memberlist::Memberlist;
+pub use crate::node::{
+    Identity, IdentityError, IdentityParts, IdentityPool, Name, Node, NodeName, State, Versions,
+};
+pub use crate::peer::{Host, Peer, PeerError, Target};
+pub use crate::queues::{BroadcastKind, Priority};
+pub use crate::security::{InvalidKey, Key, Keyring, KeyringError};
+pub use crate::stats::{Counters, Gauges, Stats};
+pub use crate::time::Instant;
+pub use crate::transmit::{
+    Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,
+    StreamId, StreamOp, Transmit,
+};
+pub use crate::wire::packet::PacketError;

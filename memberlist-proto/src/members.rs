@@ -27,12 +27,7 @@ use slab::Slab;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(u32);
 
-impl MemberId {
-    /// The id as a number.
-    pub const fn as_u32(self) -> u32 {
-        self.0
-    }
-}
+impl MemberId {}
 
 /// Every known node: a record for each, found by name, in the order in which they are probed.
 ///
@@ -67,11 +62,6 @@ impl Members {
     /// How many records there are, dead and left ones included: the `n` of every scaling rule.
     pub fn len(&self) -> usize {
         self.order.len()
-    }
-
-    /// Whether there is no record.
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
     }
 
     /// How many records are in this state.
@@ -247,15 +237,6 @@ impl Members {
             return Err(format!("counted {counts:?}, recorded {:?}", self.counts));
         }
         Ok(())
-    }
-
-    /// About how many bytes of heap it holds, each identity counted as if it were not shared.
-    pub fn heap_bytes(&self) -> usize {
-        let identities: usize = self.iter().map(|(_, record)| record.identity().heap_bytes()).sum();
-        self.records.heap_bytes()
-            + self.index.allocation_size()
-            + self.order.capacity() * size_of::<MemberId>()
-            + identities
     }
 
     fn hash(&self, name: &[u8]) -> u64 {

@@ -95,16 +95,6 @@ impl Suspicion {
     pub const fn params(&self) -> SuspicionParams {
         self.params
     }
-
-    /// When it began.
-    pub const fn start(&self) -> Instant {
-        self.start
-    }
-
-    /// Bytes of heap in its list, the names not counted.
-    pub fn heap_bytes(&self) -> usize {
-        if self.accusers.spilled() { self.accusers.capacity() * size_of::<NodeName>() } else { 0 }
-    }
 }
 
 /// The least time a suspect gets in a cluster of `n` nodes: `mult` probe intervals, times the
@@ -133,6 +123,7 @@ pub fn confirmations_needed(mult: u32, n: usize) -> u32 {
 /// the time is over.
 ///
 /// Source: `remainingSuspicionTime`.
+#[cfg(test)]
 pub fn remaining(confirmations: u32, elapsed: Duration, params: SuspicionParams) -> Duration {
     total(confirmations, params).saturating_sub(elapsed)
 }

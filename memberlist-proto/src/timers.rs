@@ -28,12 +28,7 @@ pub struct TimerId {
     generation: u32,
 }
 
-impl TimerId {
-    /// The slot, unique among the timers that are set.
-    pub const fn slot(self) -> u32 {
-        self.slot
-    }
-}
+impl TimerId {}
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -96,6 +91,7 @@ impl<K: Copy> Timers<K> {
     }
 
     /// When a timer is due, or `None` if it is no longer set.
+    #[cfg(test)]
     pub fn due(&self, id: TimerId) -> Option<Instant> {
         self.place(id).map(|place| self.heap[place].at)
     }
@@ -116,13 +112,9 @@ impl<K: Copy> Timers<K> {
     }
 
     /// Whether no timer is set.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
-    }
-
-    /// Bytes of heap that it holds.
-    pub fn heap_bytes(&self) -> usize {
-        self.heap.capacity() * size_of::<Entry>() + self.slots.capacity() * size_of::<Slot<K>>()
     }
 
     fn place(&self, id: TimerId) -> Option<usize> {

@@ -155,6 +155,15 @@ fn nothing_is_lost_when_a_pull_empties_the_queue() {
 }
 
 #[test]
+fn places_of_finished_messages_are_used_again() {
+    let mut queue = four(1);
+    for _ in 0..1_000 {
+        queue.queue(about("test", b"another"));
+    }
+    assert!(queue.entries.len() <= 5, "{} places", queue.entries.len());
+}
+
+#[test]
 fn what_does_not_fit_is_passed_over_and_stays() {
     let long: &'static [u8] = &[b'x'; 500];
     let mut queue = TransmitLimitedQueue::new(4);

@@ -148,7 +148,7 @@ impl Config {
             "meta_max_size",
             self.meta_max_size,
             "it must be at most 65535 bytes",
-            self.meta_max_size <= usize::from(u16::MAX),
+            u16::try_from(self.meta_max_size).is_ok(),
         )?;
         rule(
             "differences.nack_after_percent",

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::state::{Accusation, own_identity};
+use super::myself::own_identity;
+use super::state::Accusation;
 use super::{Memberlist, Timer};
 use crate::event::{
     Change, Departure, Event, JoinError, OpId, Outcome, PingError, TooLong, WaitError,

@@ -3,10 +3,12 @@
 //! This file holds the object, its inputs' common manners and its outputs; each protocol activity
 //! is one more `impl` block in a file of its own.
 
+mod admission;
 mod gossip;
 mod join;
 mod keys;
 mod leave;
+mod myself;
 mod packet;
 mod probe;
 mod push_pull;
@@ -130,13 +132,13 @@ impl Memberlist {
         let mut rng = Randomness::new(seed);
         let hash_key = Randomness::hash_key(seed);
         let now = now.max(Instant::from_nanos(1));
-        let identity = state::own_identity(&config, &config.meta);
+        let identity = myself::own_identity(&config, &config.meta);
         let mut members = Members::new(hash_key);
         let id = members.insert(identity, 1, State::Alive, now, &mut rng.probe_order);
         let me = Me {
             name: config.name.clone(),
             id,
-            versions: state::own_versions(&config),
+            versions: myself::own_versions(&config),
             incarnation: 1,
             left: false,
             sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },

@@ -4,7 +4,8 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use super::Memberlist;
-use super::state::{Accusation, ip_of};
+use super::admission::ip_of;
+use super::state::Accusation;
 use crate::event::{Channel, Event, Refusal};
 use crate::node::NodeName;
 use crate::time::Instant;

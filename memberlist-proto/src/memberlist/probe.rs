@@ -304,7 +304,8 @@ impl Memberlist {
         };
         self.counters.probes_failed += 1;
         if probe.expected_nacks > 0 {
-            self.add_health(probe.expected_nacks.saturating_sub(probe.nacks) as i32);
+            let missing = probe.expected_nacks.saturating_sub(probe.nacks);
+            self.add_health(missing.cast_signed());
         } else {
             self.add_health(1);
         }

@@ -5,7 +5,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::state::{Accusation, versions_of};
+use super::admission::versions_of;
+use super::state::Accusation;
 use super::{Memberlist, Timer};
 use crate::event::{Event, ExchangeError, OpId, VersionMismatch};
 use crate::exchange::{Phase, Purpose};
@@ -13,7 +14,7 @@ use crate::node::{Identity, IdentityParts, Node, NodeName, State};
 use crate::time::{Instant, push_pull_scale};
 use crate::transmit::{Answer, Request, RequestId, RequestKind, StreamId};
 use crate::wire::frame::{Frame, StreamMessage};
-use crate::wire::message::{Alive, MessageType};
+use crate::wire::message::Alive;
 use crate::wire::push_pull::{self, NodeState};
 
 impl Memberlist {
@@ -261,7 +262,6 @@ impl Memberlist {
     /// Everything this node knows, as a message.
     fn local_state(&self, join: bool, user: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.members.len() * 96 + user.len());
-        out.push(MessageType::PushPull as u8);
         push_pull::encode_header(&mut out, join, self.members.len(), user.len());
         for (_, record) in self.members.iter() {
             let identity = record.identity();
@@ -309,45 +309,38 @@ impl Memberlist {
     }
 
     /// Whether everybody could understand everybody (Go: `verifyProtocol`).
+    ///
+    /// Differs from Go: there nodes whose versions nobody knows, which travel as zeros, and those
+    /// that are not alive take part, and one of them can block every exchange.
     fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
-        let StreamMessage::PushPull(body) = frame.message() else {
-            return Ok(());
-        };
+        let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
         let lenient = self.config.differences.lenient_version_check;
-        let mut protocol = Range::default();
-        let mut delegate = Range::default();
-        for remote in body.states() {
-            if let (0, Some(vsn)) = (remote.state, remote.vsn) {
-                if let [pmin, pmax, _, dmin, dmax, ..] = *vsn
-                    && !(lenient && vsn.len() < 6)
-                {
-                    protocol.narrow(pmin, pmax);
-                    delegate.narrow(dmin, dmax);
-                }
+        let skips = |vsn: &[u8]| lenient && (vsn.len() < 6 || vsn[1] == 0);
+        let mut ranges = Ranges::default();
+        for remote in body.states().filter(|remote| remote.state == 0) {
+            let vsn = remote.vsn.unwrap_or_default();
+            if !skips(vsn) {
+                ranges.narrow(vsn);
             }
         }
-        for (_, record) in self.members.iter() {
-            let known = record.identity().vsn_bytes();
-            if record.state() == State::Alive && (known.is_some() || !lenient) {
-                let [pmin, pmax, _, dmin, dmax, _] = known.unwrap_or_default();
-                protocol.narrow(pmin, pmax);
-                delegate.narrow(dmin, dmax);
+        let local = || self.members.iter().map(|(_, record)| record);
+        for record in local().filter(|record| record.state() == State::Alive) {
+            let vsn = record.identity().vsn_bytes().unwrap_or_default();
+            if !skips(&vsn) {
+                ranges.narrow(&vsn);
             }
         }
-        for remote in body.states() {
-            let vsn = remote.vsn.and_then(|vsn| vsn.first_chunk::<6>().copied());
-            if lenient && (vsn.is_none() || remote.state != 0) {
-                continue;
+        for remote in body.states().filter(|remote| remote.state == 0 || !lenient) {
+            let vsn = remote.vsn.unwrap_or_default();
+            if !skips(vsn) {
+                ranges.check(remote.name, vsn)?;
             }
-            check(remote.name, vsn.unwrap_or_default(), protocol, delegate)?;
         }
-        for (_, record) in self.members.iter() {
-            let vsn = record.identity().vsn_bytes();
-            if lenient && (vsn.is_none() || record.state() != State::Alive) {
-                continue;
+        for record in local().filter(|record| record.state() == State::Alive || !lenient) {
+            let vsn = record.identity().vsn_bytes().unwrap_or_default();
+            if !skips(&vsn) {
+                ranges.check(record.name().as_bytes(), &vsn)?;
             }
-            let name = record.identity().name();
-            check(name.as_bytes(), vsn.unwrap_or_default(), protocol, delegate)?;
         }
         Ok(())
     }
@@ -358,42 +351,45 @@ impl Memberlist {
     }
 }
 
-/// The versions that everybody understands.
+/// The versions that everybody understands: of memberlist itself and of the application.
 #[derive(Clone, Copy, Debug)]
-struct Range {
-    min: u8,
-    max: u8,
+struct Ranges {
+    protocol: (u8, u8),
+    delegate: (u8, u8),
 }
 
-impl Default for Range {
+impl Default for Ranges {
     fn default() -> Self {
-        Self { min: 0, max: u8::MAX }
+        Self { protocol: (0, u8::MAX), delegate: (0, u8::MAX) }
     }
 }
 
-impl Range {
-    fn narrow(&mut self, min: u8, max: u8) {
-        self.min = self.min.max(min);
-        self.max = self.max.min(max);
+impl Ranges {
+    fn narrow(&mut self, vsn: &[u8]) {
+        let [pmin, pmax, _, dmin, dmax, ..] = *vsn else { return };
+        let within = |(min, max): (u8, u8), low: u8, high: u8| (min.max(low), max.min(high));
+        self.protocol = within(self.protocol, pmin, pmax);
+        self.delegate = within(self.delegate, dmin, dmax);
     }
 
-    fn contains(self, version: u8) -> bool {
-        self.min <= version && version <= self.max
-    }
-}
-
-fn check(
-    name: &[u8],
-    vsn: [u8; 6],
-    protocol: Range,
-    delegate: Range,
-) -> Result<(), VersionMismatch> {
-    let [_, _, pcur, _, _, dcur] = vsn;
-    for (what, current, range) in [("memberlist", pcur, protocol), ("delegate", dcur, delegate)] {
-        if !range.contains(current) {
-            let node = NodeName::from(name);
-            return Err(VersionMismatch { what, node, current, min: range.min, max: range.max });
+    fn check(self, name: &[u8], vsn: &[u8]) -> Result<(), VersionMismatch> {
+        let (pcur, dcur) = match *vsn {
+            [_, _, pcur, _, _, dcur, ..] => (pcur, dcur),
+            _ => (0, 0),
+        };
+        for (what, current, (min, max)) in
+            [("memberlist", pcur, self.protocol), ("delegate", dcur, self.delegate)]
+        {
+            if !(min..=max).contains(&current) {
+                return Err(VersionMismatch {
+                    what,
+                    node: NodeName::from(name),
+                    current,
+                    min,
+                    max,
+                });
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

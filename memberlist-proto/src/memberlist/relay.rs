@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::state::ip_of;
+use super::admission::ip_of;
 use super::{Memberlist, Timer, send};
 use crate::node::{Name, NodeName};
 use crate::probes::{Awaiting, Requester};
@@ -36,8 +36,9 @@ impl Memberlist {
             let wait = nack_delay(self.config.probe_timeout, self.nack_percent());
             self.timers.insert(now + wait, Timer::Nack(sequence))
         });
-        let old = self.probes.wait(sequence, Awaiting::Relay { requester, expiry, nack });
-        self.forget_awaiting(old);
+        if let Some(old) = self.probes.wait(sequence, Awaiting::Relay { requester, expiry, nack }) {
+            self.forget_awaiting(&old);
+        }
         let Some(to) = target else { return };
         let me = self.local();
         let ping = Message::Ping(Ping {
@@ -79,19 +80,18 @@ impl Memberlist {
     }
 
     /// Takes the timers of an entry that the sequence number, having wrapped around, displaced.
-    pub(super) fn forget_awaiting(&mut self, old: Option<Awaiting>) {
-        match old {
-            Some(Awaiting::Relay { expiry, nack, .. }) => {
+    pub(super) fn forget_awaiting(&mut self, old: &Awaiting) {
+        match *old {
+            Awaiting::Relay { expiry, nack, .. } => {
                 self.timers.cancel(expiry);
                 if let Some(nack) = nack {
                     self.timers.cancel(nack);
                 }
             }
-            Some(Awaiting::Ping { op, timer, .. }) => {
+            Awaiting::Ping { op, timer, .. } => {
                 self.timers.cancel(timer);
                 self.ping_failed(op, crate::event::PingError::NoResponse);
             }
-            None => {}
         }
     }
 

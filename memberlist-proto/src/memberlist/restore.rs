@@ -7,7 +7,7 @@ use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use super::Memberlist;
-use super::state::versions_of;
+use super::admission::versions_of;
 use crate::node::{IdentityPool, Node, State};
 use crate::time::Instant;
 

@@ -99,9 +99,10 @@ impl Memberlist {
         message: &Message<'_>,
         probe: Option<u32>,
     ) -> bool {
-        let Some(node) = self.destination_name(name) else {
+        let node = self.destination_name(name);
+        if node.is_none() && self.config.require_node_names {
             return false;
-        };
+        }
         let mut space = core::mem::take(&mut self.sealing);
         space.clear();
         let len = space.push(message);
@@ -172,7 +173,7 @@ impl Memberlist {
         if member || !self.config.differences.piggyback_to_members_only {
             self.send_piggybacked(to, Name::new(name), message, None);
         } else {
-            let node = self.destination_name(Name::new(name)).flatten();
+            let node = self.destination_name(Name::new(name));
             self.send_bare(to, node, message, false);
         }
     }
@@ -290,15 +291,15 @@ impl Memberlist {
         self.out.transmits.push_back(Transmit { to, node: node.clone(), payload, probe });
     }
 
-    /// The name to give to the transport; the outer `None`: it may not be sent without one.
-    fn destination_name(&self, name: Name<'_>) -> Option<Option<NodeName>> {
+    /// The name to give to the transport, if it is known.
+    fn destination_name(&self, name: Name<'_>) -> Option<NodeName> {
         if name.as_bytes().is_empty() {
-            return (!self.config.require_node_names).then_some(None);
+            return None;
         }
-        Some(Some(match self.members.get(name.as_bytes()) {
+        Some(match self.members.get(name.as_bytes()) {
             Some(id) => self.members.record(id).identity().node_name(),
             None => name.to_owned_name(),
-        }))
+        })
     }
 
     /// The encryption version that this node writes.
@@ -322,7 +323,7 @@ pub(super) fn wants_checksum(node: &Node) -> bool {
 
 /// Where an answer goes: to the address that the message names, else to where it came from.
 pub(super) fn reply_address(from: SocketAddr, addr: Option<&[u8]>, port: u16) -> SocketAddr {
-    match addr.and_then(super::state::ip_of) {
+    match addr.and_then(super::admission::ip_of) {
         Some(ip) if port != 0 => SocketAddr::new(ip, port),
         _ => SocketAddr::new(from.ip().to_canonical(), from.port()),
     }

@@ -1,15 +1,12 @@
 //! The membership decisions: alive, suspect, dead, refute.
 
-use alloc::string::ToString;
-use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
+use super::admission::identity_of;
 use super::{Memberlist, Timer};
-use crate::config::{AdvertiseForm, Config, ConfigError};
-use crate::delegate::Candidate;
 use crate::event::{Change, Departure, Event, OpId, Refusal};
 use crate::members::MemberId;
-use crate::node::{Identity, IdentityParts, Name, Node, NodeName, State, Versions};
+use crate::node::{Name, Node, NodeName, State};
 use crate::suspects::Suspect;
 use crate::suspicion::{Confirmation, Suspicion, SuspicionParams};
 use crate::time::Instant;
@@ -145,23 +142,6 @@ impl Memberlist {
         self.out.event(Event::Departed { node: self.members.node(id), reason });
     }
 
-    /// Contradicts an accusation of this node by a higher incarnation (Go: `refute`).
-    pub(super) fn refute(&mut self, now: Instant, accused: u32, by: Option<&[u8]>) {
-        let _ = now;
-        let by = by.map(NodeName::from);
-        self.counters.refuted += 1;
-        self.add_health(1);
-        if accused == u32::MAX {
-            // Differs from Go: there the incarnation wraps to zero, which nobody believes.
-            self.out.event(Event::NamePoisoned { by: by.clone() });
-        }
-        let incarnation = self.me.incarnation.saturating_add(1).max(accused.saturating_add(1));
-        self.me.incarnation = incarnation;
-        self.raise_incarnation(self.me.id, incarnation);
-        self.broadcast_myself(None, true);
-        self.out.event(Event::Refuted { node: self.local(), by });
-    }
-
     /// The suspicion of a member has run out.
     pub(super) fn suspicion_expired(&mut self, now: Instant, id: MemberId) {
         let Some(suspect) = self.take_suspicion(id) else {
@@ -179,57 +159,6 @@ impl Memberlist {
         self.dead(now, accusation, Some(&suspicion));
     }
 
-    /// Announces this node itself for the first time.
-    pub(super) fn announce_first(&mut self) -> Result<(), ConfigError> {
-        let node = self.local();
-        if let Err(reason) = self.admits_me(node.identity()) {
-            return Err(ConfigError::SelfRefused { reason: reason.to_string() });
-        }
-        self.counters.alive_accepted += 1;
-        self.broadcast_myself(None, false);
-        self.out.event(Event::Joined { node });
-        Ok(())
-    }
-
-    /// Whether this node's own delegate and networks let `identity` announce itself.
-    pub(super) fn admits_me(&self, identity: &Identity) -> Result<(), Refusal> {
-        let vsn = self.me.versions.to_bytes();
-        let alive = Alive {
-            incarnation: self.me.incarnation,
-            node: self.me.name.as_bytes(),
-            addr: identity.addr_bytes(),
-            port: identity.port(),
-            meta: identity.meta(),
-            vsn: Some(&vsn),
-        };
-        if !self.network_allows(self.config.advertise_addr) {
-            return Err(Refusal::Network);
-        }
-        self.ask_admit(&alive)
-    }
-
-    /// Queues this node's announcement, with its newest metadata.
-    pub(super) fn broadcast_myself(&mut self, waiter: Option<OpId>, refutation: bool) {
-        let record = self.members.record(self.me.id);
-        let identity = record.identity().clone();
-        let vsn = self.me.versions.to_bytes();
-        let alive = Alive {
-            incarnation: record.incarnation(),
-            node: identity.name().as_bytes(),
-            addr: identity.addr_bytes(),
-            port: identity.port(),
-            meta: identity.meta(),
-            vsn: Some(&vsn),
-        };
-        if refutation && !self.config.differences.refute_under_name {
-            let key = NodeName::from(self.config.advertise_addr.to_string().as_str());
-            self.queue_membership(key, &message::Message::Alive(alive), waiter);
-        } else {
-            let key = self.me.name.clone();
-            self.queue_membership(key, &message::Message::Alive(alive), waiter);
-        }
-    }
-
     pub(super) fn broadcast_dead(&mut self, accusation: Accusation<'_>, waiter: Option<OpId>) {
         let Accusation { incarnation, node, from } = accusation;
         let dead = message::Message::Dead(Dead { incarnation, node, from });
@@ -241,89 +170,6 @@ impl Memberlist {
         if let Some(score) = self.awareness.apply(delta) {
             self.out.event(Event::Health { score });
         }
-    }
-
-    /// Whether an address lies within the allowed networks.
-    pub(super) fn network_allows(&self, ip: IpAddr) -> bool {
-        let Some(networks) = &self.config.cidrs_allowed else {
-            return true;
-        };
-        let ip = ip.to_canonical();
-        networks.iter().any(|network| network.contains(&ip))
-    }
-
-    fn addr_allowed(&self, addr: Option<&[u8]>) -> bool {
-        if self.config.cidrs_allowed.is_none() {
-            return true;
-        }
-        addr.and_then(ip_of).is_some_and(|ip| self.network_allows(ip))
-    }
-
-    /// Everything that makes an alive message unacceptable whatever its incarnation.
-    fn judge(&self, alive: &Alive<'_>, known: Option<MemberId>) -> Result<(), Refusal> {
-        let vsn = alive.vsn.unwrap_or_default();
-        if let [min, max, _, ..] = *vsn
-            && (min == 0 || max == 0 || min > max)
-        {
-            return Err(Refusal::Versions);
-        }
-        let differences = &self.config.differences;
-        if vsn.len() < 6
-            && (self.delegate.is_some() || (known.is_none() && differences.require_versions))
-        {
-            return Err(Refusal::Versions);
-        }
-        let name = alive.node.len();
-        if name == 0 || name > differences.received_name_max.min(usize::from(u16::MAX)) {
-            return Err(Refusal::Name(name));
-        }
-        let meta = alive.meta.map_or(0, <[u8]>::len);
-        if meta > differences.received_meta_max {
-            return Err(Refusal::Meta(meta));
-        }
-        self.ask_admit(alive)?;
-        self.judge_address(alive, known)
-    }
-
-    fn judge_address(&self, alive: &Alive<'_>, known: Option<MemberId>) -> Result<(), Refusal> {
-        let changes = known.is_none_or(|id| {
-            let identity = self.members.record(id).identity();
-            identity.addr_bytes().unwrap_or_default() != alive.addr.unwrap_or_default()
-                || identity.port() != alive.port
-        });
-        if !changes {
-            return Ok(());
-        }
-        if !self.addr_allowed(alive.addr) {
-            return Err(Refusal::Network);
-        }
-        let addr = alive.addr.unwrap_or_default();
-        let usable = alive.port != 0 && ip_of(addr).is_some_and(|ip| !ip.is_unspecified());
-        if !usable && (self.config.differences.require_usable_address || addr.len() > 255) {
-            return Err(Refusal::Address);
-        }
-        if known.is_none() && self.members.len() >= self.config.limits.members {
-            return Err(Refusal::TooMany);
-        }
-        Ok(())
-    }
-
-    fn ask_admit(&self, alive: &Alive<'_>) -> Result<(), Refusal> {
-        let Some(delegate) = &self.delegate else {
-            return Ok(());
-        };
-        let addr = alive.addr.unwrap_or_default();
-        let candidate = Candidate {
-            name: Name::new(alive.node),
-            address: ip_of(addr).map(|ip| SocketAddr::new(ip, alive.port)),
-            addr_bytes: addr,
-            port: alive.port,
-            meta: alive.meta.unwrap_or_default(),
-            versions: alive.vsn.and_then(versions_of),
-            incarnation: alive.incarnation,
-            view: self.view(),
-        };
-        delegate.admit(&candidate).map_err(Refusal::Vetoed)
     }
 
     /// A name that nobody here has heard of, or that was forgotten.
@@ -384,23 +230,6 @@ impl Memberlist {
         }
     }
 
-    fn alive_about_me(&mut self, now: Instant, alive: &Alive<'_>) {
-        let record = self.members.record(self.me.id);
-        if alive.incarnation < record.incarnation() {
-            self.counters.alive_old += 1;
-            return;
-        }
-        let echo = alive.incarnation == record.incarnation()
-            && alive.meta.unwrap_or_default() == record.identity().meta().unwrap_or_default()
-            && alive.vsn == Some(&self.me.versions.to_bytes()[..]);
-        if echo {
-            self.counters.alive_old += 1;
-            return;
-        }
-        self.counters.alive_accepted += 1;
-        self.refute(now, alive.incarnation, None);
-    }
-
     /// Whether another address may take over the name of a known node.
     fn may_take_over(&self, now: Instant, id: MemberId) -> bool {
         let record = self.members.record(id);
@@ -432,8 +261,7 @@ impl Memberlist {
             self.counters.accusations_old += 1;
             return;
         };
-        self.timers.cancel(suspect.timer);
-        suspect.timer = self.timers.insert(deadline.max(now), Timer::Suspicion(id));
+        self.timers.reschedule(suspect.timer, deadline);
         self.broadcast_suspect(accusation);
     }
 
@@ -514,59 +342,4 @@ pub(super) fn age(now: Instant, since: Instant) -> core::time::Duration {
         return core::time::Duration::MAX;
     }
     now.saturating_duration_since(since)
-}
-
-/// The six version bytes that this node announces.
-pub(super) fn own_versions(config: &Config) -> Versions {
-    Versions {
-        pmin: 1,
-        pmax: 5,
-        pcur: config.protocol_version,
-        dmin: config.delegate_protocol_min,
-        dmax: config.delegate_protocol_max,
-        dcur: config.delegate_protocol_version,
-    }
-}
-
-/// This node's own identity with the given metadata. Without metadata it announces nil, as a Go
-/// node without a delegate does.
-pub(super) fn own_identity(config: &Config, meta: &[u8]) -> Identity {
-    let bytes: Vec<u8> =
-        match (config.advertise_addr.to_canonical(), config.differences.advertise_form) {
-            (IpAddr::V4(ip), AdvertiseForm::Compact) => ip.octets().to_vec(),
-            (IpAddr::V4(ip), AdvertiseForm::Mapped) => ip.to_ipv6_mapped().octets().to_vec(),
-            (IpAddr::V6(ip), _) => ip.octets().to_vec(),
-        };
-    Identity::new(IdentityParts {
-        name: config.name.as_bytes(),
-        addr: Some(&bytes),
-        port: config.advertise_port,
-        meta: (!meta.is_empty()).then_some(meta),
-        versions: Some(own_versions(config)),
-    })
-    .expect("a validated configuration fits into a record")
-}
-
-/// The IP address in 4 or 16 bytes; one mapped into IPv6 is an IPv4 address.
-pub(super) fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Some(IpAddr::from(v4));
-    }
-    <[u8; 16]>::try_from(bytes).ok().map(|v6| IpAddr::from(v6).to_canonical())
-}
-
-pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
-    vsn.first_chunk::<6>().map(|bytes| Versions::from_bytes(*bytes))
-}
-
-/// The identity that an alive message tells; versions it does not tell stay as they were.
-fn identity_of(alive: &Alive<'_>, old: Option<Versions>) -> Option<Identity> {
-    Identity::new(IdentityParts {
-        name: alive.node,
-        addr: alive.addr,
-        port: alive.port,
-        meta: alive.meta,
-        versions: alive.vsn.and_then(versions_of).or(old),
-    })
-    .ok()
 }

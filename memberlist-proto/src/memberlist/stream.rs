@@ -24,7 +24,7 @@ impl Memberlist {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let limits = &self.config.limits;
         if self.exchanges.len() >= limits.streams
-            || self.exchanges.from_source(from.ip()) >= limits.streams_per_source
+            || self.exchanges.accepted_from(from.ip()) >= limits.streams_per_source
         {
             self.counters.streams_refused += 1;
             return None;
@@ -324,12 +324,10 @@ impl Memberlist {
     }
 
     pub(super) fn set_stream_timer(&mut self, id: StreamId, at: Instant) {
-        let timer = self.timers.insert(at, Timer::Stream(id));
-        let Some(exchange) = self.exchanges.get_mut(id) else {
-            return;
-        };
-        if let Some(old) = exchange.timer.replace(timer) {
-            self.timers.cancel(old);
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        match exchange.timer {
+            Some(timer) if self.timers.reschedule(timer, at) => {}
+            _ => exchange.timer = Some(self.timers.insert(at, Timer::Stream(id))),
         }
     }
 

@@ -44,7 +44,7 @@ impl Memberlist {
         &mut self,
         now: Instant,
         to: Target,
-        message: Bytes,
+        message: &[u8],
     ) -> Result<OpId, SendError> {
         let now = self.advance(now);
         let limit = self.config.limits.stream_bytes;
@@ -58,7 +58,7 @@ impl Memberlist {
         let (address, name, _) = self.locate(to)?;
         let op = self.operations.next_id();
         let stream =
-            self.open_message(now, address, name, op, &message).map_err(|_| SendError::TooMany)?;
+            self.open_message(now, address, name, op, message).map_err(|_| SendError::TooMany)?;
         self.operations.insert(op, Operation::SendReliable { stream });
         Ok(op)
     }
@@ -104,8 +104,9 @@ impl Memberlist {
         };
         let sequence = self.next_sequence();
         let timer = self.timers.insert(now + self.config.probe_timeout, Timer::Ping(sequence));
-        let old = self.probes.wait(sequence, Awaiting::Ping { op, sent: now, timer });
-        self.forget_awaiting(old);
+        if let Some(old) = self.probes.wait(sequence, Awaiting::Ping { op, sent: now, timer }) {
+            self.forget_awaiting(&old);
+        }
         self.operations.insert(op, Operation::Ping { sequence });
         let me = self.local();
         let name = name.unwrap_or_default();

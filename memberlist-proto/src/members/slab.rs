@@ -50,12 +50,6 @@ impl Slab {
     pub(super) fn get(&self, id: MemberId) -> Option<&Record> {
         self.chunks.get(id.chunk())?[id.place()].as_ref()
     }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.chunks.len() * CHUNK * size_of::<Option<Record>>()
-            + self.chunks.capacity() * size_of::<Box<[Option<Record>]>>()
-            + self.free.capacity() * size_of::<MemberId>()
-    }
 }
 
 impl Index<MemberId> for Slab {

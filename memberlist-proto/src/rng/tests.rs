@@ -54,10 +54,10 @@ fn bounded_draws_are_in_range_and_even() {
         // Ten standard deviations.
         assert!(seen.iter().all(|count| count.abs_diff(10_000) < 1_000), "{seen:?}");
     }
-    // A bound at which a plain product would favour the lower half two to one.
+    // A bound at which a plain product gives every third number twice as often.
     let bound = 3 << 62;
-    let low = (0..10_000).filter(|_| rng.below(bound) < bound / 2).count();
-    assert!(low.abs_diff(5_000) < 500, "{low}");
+    let thirds = (0..9_000).filter(|_| rng.below(bound).is_multiple_of(3)).count();
+    assert!(thirds.abs_diff(3_000) < 450, "{thirds}");
     assert!((0..1_000).all(|_| rng.below(bound) < bound));
 }
 

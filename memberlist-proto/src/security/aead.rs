@@ -37,11 +37,7 @@ pub enum Version {
 impl Version {
     /// What a node of this protocol version sends. Both are understood by all.
     pub fn for_protocol(version: u8) -> Self {
-        if version <= 1 {
-            Self::Padded
-        } else {
-            Self::Plain
-        }
+        if version <= 1 { Self::Padded } else { Self::Plain }
     }
 
     /// The byte on the wire.
@@ -59,8 +55,7 @@ impl Version {
 
     /// Bytes that `len` bytes take when encrypted (Go: `encryptedLength`).
     pub fn encrypted_len(self, len: usize) -> usize {
-        len.saturating_add(self.padding(len))
-            .saturating_add(SMALLEST)
+        len.saturating_add(self.padding(len)).saturating_add(SMALLEST)
     }
 
     fn padding(self, len: usize) -> usize {
@@ -161,18 +156,14 @@ pub fn decrypt(
     if payload.len() < version.overhead() {
         return Err(too_short);
     }
-    let (&nonce, rest) = payload
-        .get(1..)
-        .and_then(|rest| rest.split_first_chunk::<NONCE>())
-        .ok_or(too_short)?;
+    let (&nonce, rest) =
+        payload.get(1..).and_then(|rest| rest.split_first_chunk::<NONCE>()).ok_or(too_short)?;
     let (text, &tag) = rest.split_last_chunk::<TAG>().ok_or(too_short)?;
     let start = out.len();
     out.extend_from_slice(text);
     let buffer = out.get_mut(start..).unwrap_or_default();
     // The tag is verified before the buffer is touched, so the next key finds it unchanged.
-    let found = keys
-        .iter()
-        .position(|key| key.cipher().decrypt(nonce, aad, buffer, tag));
+    let found = keys.iter().position(|key| key.cipher().decrypt(nonce, aad, buffer, tag));
     let kept = match found {
         None => Err(DecryptError::NoKey),
         Some(_) if version == Version::Plain => Ok(text.len()),
@@ -180,20 +171,13 @@ pub fn decrypt(
     };
     out.truncate(start.saturating_add(*kept.as_ref().unwrap_or(&0)));
     kept?;
-    Ok(Decrypted {
-        version,
-        key_index: found.unwrap_or_default(),
-    })
+    Ok(Decrypted { version, key_index: found.unwrap_or_default() })
 }
 
 /// The length without padding. As in Go only the last byte is looked at: it counts the padding.
 fn unpadded_len(text: &[u8]) -> Option<usize> {
     let padding = usize::from(*text.last()?);
-    if (1..=BLOCK).contains(&padding) {
-        text.len().checked_sub(padding)
-    } else {
-        None
-    }
+    if (1..=BLOCK).contains(&padding) { text.len().checked_sub(padding) } else { None }
 }
 
 /// A key made ready for use.

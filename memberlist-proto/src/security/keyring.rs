@@ -26,10 +26,7 @@ impl Key {
     /// Not 16, 24 or 32 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, InvalidKey> {
         let cipher = Cipher::new(bytes).ok_or(InvalidKey { len: bytes.len() })?;
-        Ok(Self(Arc::new(Inner {
-            bytes: Zeroizing::new(bytes.to_vec()),
-            cipher,
-        })))
+        Ok(Self(Arc::new(Inner { bytes: Zeroizing::new(bytes.to_vec()), cipher })))
     }
 
     /// The secret bytes.
@@ -105,11 +102,7 @@ impl Keyring {
     /// # Errors
     /// The key is not in the ring.
     pub fn use_key(&mut self, key: &Key) -> Result<(), KeyringError> {
-        let at = self
-            .0
-            .iter()
-            .position(|k| k == key)
-            .ok_or(KeyringError::NotFound)?;
+        let at = self.0.iter().position(|k| k == key).ok_or(KeyringError::NotFound)?;
         if let Some(keys) = self.0.get_mut(..=at) {
             keys.rotate_right(1);
         }

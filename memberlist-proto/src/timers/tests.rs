@@ -29,7 +29,7 @@ fn ids_of_timers_that_are_gone_do_nothing() {
     let fired = timers.insert(at(1), 'a');
     assert_eq!(timers.pop_due(at(1)), Some((at(1), 'a')));
     let reused = timers.insert(at(2), 'b');
-    assert_eq!(fired.slot(), reused.slot());
+    assert_eq!(fired.slot, reused.slot);
     assert_eq!(timers.cancel(fired), None);
     assert!(!timers.reschedule(fired, at(9)));
     assert_eq!(timers.due(fired), None);

@@ -39,11 +39,7 @@ pub fn strip(packet: &[u8]) -> Result<Option<&[u8]>, ChecksumError> {
     }
     let stated = u32::from_be_bytes([a, b, c, d]);
     let computed = crc32fast::hash(message);
-    if stated == computed {
-        Ok(Some(message))
-    } else {
-        Err(ChecksumError { stated, computed })
-    }
+    if stated == computed { Ok(Some(message)) } else { Err(ChecksumError { stated, computed }) }
 }
 
 #[cfg(test)]

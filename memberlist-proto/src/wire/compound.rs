@@ -90,9 +90,7 @@ impl<'a> Iterator for Parts<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let (length, lengths) = self.lengths.split_first_chunk::<PER_PART>()?;
-        let (part, data) = self
-            .data
-            .split_at_checked(u16::from_be_bytes(*length).into())?;
+        let (part, data) = self.data.split_at_checked(u16::from_be_bytes(*length).into())?;
         self.lengths = lengths;
         self.data = data;
         Some(part)

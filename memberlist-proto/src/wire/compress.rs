@@ -163,11 +163,7 @@ impl Lzw {
             return false;
         }
         let start = out.len();
-        Compressed {
-            algo: 0,
-            buf: Some(buffer),
-        }
-        .encode(out);
+        Compressed { algo: 0, buf: Some(buffer) }.encode(out);
         let fits = out.len().saturating_sub(start) <= limit;
         if !fits {
             out.truncate(start);
@@ -192,11 +188,7 @@ impl Lzw {
         }
         let start = out.len();
         self.decompress(message.buf.unwrap_or_default(), max, out)?;
-        if out.len() == start {
-            Err(CompressError::Empty)
-        } else {
-            Ok(())
-        }
+        if out.len() == start { Err(CompressError::Empty) } else { Ok(()) }
     }
 }
 

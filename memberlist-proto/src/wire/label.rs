@@ -99,9 +99,9 @@ pub fn peek(data: &[u8]) -> Result<Peek<'_>, LabelError> {
         [code, rest @ ..] if *code == MessageType::Label.code() => match rest {
             [] => Ok(Peek::Incomplete),
             [0, ..] => Err(LabelError::Empty),
-            [size, rest @ ..] => Ok(rest
-                .get(..usize::from(*size))
-                .map_or(Peek::Incomplete, Peek::Present)),
+            [size, rest @ ..] => {
+                Ok(rest.get(..usize::from(*size)).map_or(Peek::Incomplete, Peek::Present))
+            }
         },
         _ => Ok(Peek::Absent),
     }
@@ -115,10 +115,9 @@ pub fn strip(packet: &[u8]) -> Result<(Option<&[u8]>, &[u8]), LabelError> {
     match peek(packet)? {
         Peek::Absent => Ok((None, packet)),
         Peek::Incomplete => Err(LabelError::Truncated),
-        Peek::Present(label) => Ok((
-            Some(label),
-            packet.get(overhead(label)..).unwrap_or_default(),
-        )),
+        Peek::Present(label) => {
+            Ok((Some(label), packet.get(overhead(label)..).unwrap_or_default()))
+        }
     }
 }
 
@@ -149,11 +148,7 @@ pub fn write_header(out: &mut Vec<u8>, label: &[u8]) {
 
 /// Bytes the header of `label` takes (Go: `labelOverhead`).
 pub fn overhead(label: &[u8]) -> usize {
-    if label.is_empty() {
-        0
-    } else {
-        label.len().min(MAX_LABEL).saturating_add(2)
-    }
+    if label.is_empty() { 0 } else { label.len().min(MAX_LABEL).saturating_add(2) }
 }
 
 #[cfg(test)]

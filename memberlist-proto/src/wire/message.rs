@@ -225,16 +225,8 @@ impl<'a> IndirectPing<'a> {
     /// The body is malformed.
     pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut ping = Self::default();
-        let declared = [
-            "SeqNo",
-            "Target",
-            "Port",
-            "Node",
-            "Nack",
-            "SourceAddr",
-            "SourcePort",
-            "SourceNode",
-        ];
+        let declared =
+            ["SeqNo", "Target", "Port", "Node", "Nack", "SourceAddr", "SourcePort", "SourceNode"];
         Reader::new(body).structure(&declared, |reader, field| {
             match field {
                 0 => ping.seq_no = reader.u32()?,
@@ -355,11 +347,7 @@ impl<'a> Suspect<'a> {
     /// The body is malformed.
     pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let (incarnation, node, from) = decode_accusation(body)?;
-        Ok(Self {
-            incarnation,
-            node,
-            from,
-        })
+        Ok(Self { incarnation, node, from })
     }
 
     /// Appends the message, type byte first.
@@ -387,11 +375,7 @@ impl<'a> Dead<'a> {
     /// The body is malformed.
     pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let (incarnation, node, from) = decode_accusation(body)?;
-        Ok(Self {
-            incarnation,
-            node,
-            from,
-        })
+        Ok(Self { incarnation, node, from })
     }
 
     /// Appends the message, type byte first.

@@ -201,11 +201,7 @@ impl<'a> Reader<'a> {
                 let count = self.number(4)? as u32;
                 self.map(count, declared, &mut read)
             }
-            found => Err(DecodeError::Kind {
-                at: start,
-                expected: "a map or an array",
-                found,
-            }),
+            found => Err(DecodeError::Kind { at: start, expected: "a map or an array", found }),
         }
     }
 
@@ -230,11 +226,7 @@ impl<'a> Reader<'a> {
             0xc5 | 0xda => self.number(2)? as usize,
             0xc6 | 0xdb => self.number(4)? as usize,
             found => {
-                return Err(DecodeError::Kind {
-                    at: start,
-                    expected: "a string or bytes",
-                    found,
-                });
+                return Err(DecodeError::Kind { at: start, expected: "a string or bytes", found });
             }
         };
         self.take(len).map(Some)
@@ -290,11 +282,7 @@ impl<'a> Reader<'a> {
         match self.byte()? {
             0xc0 | 0xc2 | 0x00 => Ok(false),
             0xc3 | 0x01 => Ok(true),
-            found => Err(DecodeError::Kind {
-                at: start,
-                expected: "a boolean",
-                found,
-            }),
+            found => Err(DecodeError::Kind { at: start, expected: "a boolean", found }),
         }
     }
 
@@ -306,9 +294,7 @@ impl<'a> Reader<'a> {
         let mut scanner = Scanner::new(MAX_NESTING).starting_at(self.at);
         match scanner.feed(self.rest())? {
             ControlFlow::Break(used) => self.take(used).map(drop),
-            ControlFlow::Continue(()) => Err(DecodeError::Truncated {
-                at: self.input.len(),
-            }),
+            ControlFlow::Continue(()) => Err(DecodeError::Truncated { at: self.input.len() }),
         }
     }
 
@@ -363,20 +349,14 @@ impl<'a> Reader<'a> {
             0xd2 => Integer::Signed((self.number(4)? as u32).cast_signed().into()),
             0xd3 => Integer::Signed(self.number(8)?.cast_signed()),
             found => {
-                return Err(DecodeError::Kind {
-                    at: start,
-                    expected: "an integer",
-                    found,
-                });
+                return Err(DecodeError::Kind { at: start, expected: "an integer", found });
             }
         })
     }
 
     fn number(&mut self, width: usize) -> Result<u64, DecodeError> {
         let bytes = self.take(width)?;
-        Ok(bytes
-            .iter()
-            .fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
     }
 
     fn byte(&mut self) -> Result<u8, DecodeError> {
@@ -389,9 +369,7 @@ impl<'a> Reader<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let end = self.at.saturating_add(len);
         let Some(bytes) = self.input.get(self.at..end) else {
-            return Err(DecodeError::Truncated {
-                at: self.input.len(),
-            });
+            return Err(DecodeError::Truncated { at: self.input.len() });
         };
         self.at = end;
         Ok(bytes)

@@ -51,11 +51,7 @@ pub struct PacketLimits {
 
 impl Default for PacketLimits {
     fn default() -> Self {
-        Self {
-            max_decompressed: 1 << 20,
-            max_depth: 4,
-            max_messages: 4096,
-        }
+        Self { max_decompressed: 1 << 20, max_depth: 4, max_messages: 4096 }
     }
 }
 
@@ -201,12 +197,7 @@ pub fn open(
     scratch: &mut Scratch,
     visit: &mut impl Visit,
 ) -> Result<(), PacketError> {
-    let Scratch {
-        decrypted,
-        layers,
-        lzw,
-        ..
-    } = scratch;
+    let Scratch { decrypted, layers, lzw, .. } = scratch;
     if layers.len() < rules.limits.max_depth {
         layers.resize_with(rules.limits.max_depth, Vec::new);
     }
@@ -226,21 +217,11 @@ pub fn open(
         }
         Err((layer, cause)) => opening.fail(layer, cause, 1),
     }
-    let Opening {
-        fault,
-        handled,
-        dropped,
-        ..
-    } = opening;
+    let Opening { fault, handled, dropped, .. } = opening;
     scratch.clear();
     match fault {
         None => Ok(()),
-        Some((layer, cause)) => Err(PacketError {
-            layer,
-            cause,
-            handled,
-            dropped,
-        }),
+        Some((layer, cause)) => Err(PacketError { layer, cause, handled, dropped }),
     }
 }
 
@@ -279,11 +260,7 @@ impl<V: Visit> Opening<'_, V> {
                 Ok(aead::Decrypted { version, key_index }) => {
                     packet = decrypted;
                     let len = packet.len();
-                    self.visit.layer(Layer::Encrypted {
-                        version,
-                        key_index,
-                        len,
-                    });
+                    self.visit.layer(Layer::Encrypted { version, key_index, len });
                 }
                 Err(error) if rules.verify_incoming => {
                     return Err((LayerKind::Encryption, error.into()));
@@ -321,14 +298,10 @@ impl<V: Visit> Opening<'_, V> {
             Ok(parts) => parts,
             Err(error) => return self.fail(LayerKind::Compound, error.into(), 1),
         };
-        self.visit.layer(Layer::Compound {
-            parts: parts.remaining(),
-        });
+        self.visit.layer(Layer::Compound { parts: parts.remaining() });
         while let Some(part) = parts.next() {
             if self.is_full() {
-                let cause = PacketCause::TooManyMessages {
-                    limit: self.limits.max_messages,
-                };
+                let cause = PacketCause::TooManyMessages { limit: self.limits.max_messages };
                 let missing = parts.remaining().saturating_add(1);
                 return self.fail(LayerKind::Compound, cause, missing);
             }
@@ -346,19 +319,13 @@ impl<V: Visit> Opening<'_, V> {
             return self.too_deep(LayerKind::Compression);
         };
         buffer.clear();
-        let left = self
-            .limits
-            .max_decompressed
-            .saturating_sub(self.decompressed);
+        let left = self.limits.max_decompressed.saturating_sub(self.decompressed);
         let body = message.get(1..).unwrap_or_default();
         if let Err(error) = self.lzw.decode(body, left, buffer) {
             return self.fail(LayerKind::Compression, error.into(), 1);
         }
         self.decompressed = self.decompressed.saturating_add(buffer.len());
-        self.visit.layer(Layer::Compressed {
-            from: message.len(),
-            to: buffer.len(),
-        });
+        self.visit.layer(Layer::Compressed { from: message.len(), to: buffer.len() });
         self.dispatch(buffer, buffers);
     }
 
@@ -377,13 +344,7 @@ impl<V: Visit> Opening<'_, V> {
     }
 
     fn too_deep(&mut self, layer: LayerKind) {
-        self.fail(
-            layer,
-            PacketCause::TooDeep {
-                limit: self.limits.max_depth,
-            },
-            1,
-        );
+        self.fail(layer, PacketCause::TooDeep { limit: self.limits.max_depth }, 1);
     }
 
     fn fail(&mut self, layer: LayerKind, cause: PacketCause, dropped: usize) {

@@ -78,15 +78,7 @@ impl<'a> NodeState<'a> {
     /// The state is malformed.
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut state = Self::default();
-        let declared = [
-            "Name",
-            "Addr",
-            "Port",
-            "Meta",
-            "Incarnation",
-            "State",
-            "Vsn",
-        ];
+        let declared = ["Name", "Addr", "Port", "Meta", "Incarnation", "State", "Vsn"];
         reader.structure(&declared, |reader, field| {
             match field {
                 0 => state.name = reader.string()?,
@@ -155,11 +147,7 @@ impl UserHeader {
 /// then the raw application state; their number and length must be what the arguments said.
 pub fn encode_header(out: &mut Vec<u8>, join: bool, nodes: usize, user_state_len: usize) {
     out.push(MessageType::PushPull.code());
-    let header = Header {
-        nodes: signed(nodes),
-        user_state_len: signed(user_state_len),
-        join,
-    };
+    let header = Header { nodes: signed(nodes), user_state_len: signed(user_state_len), join };
     header.write(out);
 }
 
@@ -171,10 +159,7 @@ pub fn encode_state(out: &mut Vec<u8>, state: &NodeState<'_>) {
 /// Appends a whole reliable user message: type byte, header, payload.
 pub fn encode_user(out: &mut Vec<u8>, payload: &[u8]) {
     out.push(MessageType::User.code());
-    UserHeader {
-        len: signed(payload.len()),
-    }
-    .write(out);
+    UserHeader { len: signed(payload.len()) }.write(out);
     out.extend_from_slice(payload);
 }
 

@@ -35,11 +35,7 @@ impl Scratch {
 
     /// Empties the buffers; what an unusual packet made large is given back.
     pub(super) fn clear(&mut self) {
-        let single = [
-            &mut self.decrypted,
-            &mut self.compressed,
-            &mut self.lzw_output,
-        ];
+        let single = [&mut self.decrypted, &mut self.compressed, &mut self.lzw_output];
         for buffer in self.layers.iter_mut().chain(single) {
             buffer.clear();
             if buffer.capacity() > KEEP {

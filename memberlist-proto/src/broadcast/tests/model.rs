@@ -197,6 +197,8 @@ proptest! {
             let expected: Vec<_> = model.entries.iter().map(|(_, message)| message).collect();
             prop_assert_eq!(queued, expected);
             prop_assert_eq!(queue.len(), model.entries.len());
+            let plain = queue.iter().filter(|message| message.form == Form::Plain).count();
+            prop_assert_eq!(queue.plain, plain);
             for entry in queue.iter() {
                 if let Some(name @ [_, ..]) = entry.name() {
                     prop_assert_eq!(queue.get(name), Some(entry));

@@ -115,11 +115,7 @@ impl Body {
                 Stage::States { left: 0 } => self.stage = self.tail(self.header.user_state_len),
                 _ => {
                     let new = self.buffer.get(self.scanned..).unwrap_or_default();
-                    match self
-                        .scanner
-                        .feed(new)
-                        .map_err(|error| self.malformed(error))?
-                    {
+                    match self.scanner.feed(new).map_err(|error| self.malformed(error))? {
                         ControlFlow::Continue(()) => {
                             self.scanned = self.buffer.len();
                             return Ok(false);
@@ -154,26 +150,18 @@ impl Body {
                 states_at: self.states_at,
                 user_state_at: self.value_at,
             },
-            Some(MessageType::User) => Kind::User {
-                payload_at: self.value_at,
-            },
+            Some(MessageType::User) => Kind::User { payload_at: self.value_at },
             Some(MessageType::Ping | MessageType::Ack | MessageType::Error) => Kind::Single,
             _ => Kind::Other,
         };
         // The bytes live as long as the frame: what growing took too much is given back.
-        Frame {
-            code,
-            kind,
-            data: self.buffer.into_boxed_slice().into(),
-        }
+        Frame { code, kind, data: self.buffer.into_boxed_slice().into() }
     }
 
     /// A value is complete: what comes after it?
     fn value(&mut self, limits: &FrameLimits) -> Result<Stage, FrameError> {
-        let mut reader = Reader::new_at(
-            self.buffer.get(..self.scanned).unwrap_or_default(),
-            self.value_at,
-        );
+        let mut reader =
+            Reader::new_at(self.buffer.get(..self.scanned).unwrap_or_default(), self.value_at);
         let body = reader.rest();
         match self.stage {
             Stage::Single(kind) => {
@@ -203,9 +191,7 @@ impl Body {
             }
             Stage::States { left } => {
                 NodeState::read(&mut reader)?;
-                Ok(Stage::States {
-                    left: left.saturating_sub(1),
-                })
+                Ok(Stage::States { left: left.saturating_sub(1) })
             }
             stage => Ok(stage),
         }
@@ -219,9 +205,7 @@ impl Body {
 
     fn tail(&self, len: i64) -> Stage {
         let len = usize::try_from(len).unwrap_or_default();
-        Stage::Tail {
-            end: self.scanned.saturating_add(len),
-        }
+        Stage::Tail { end: self.scanned.saturating_add(len) }
     }
 
     /// How many bytes the message may take, if it is plaintext.
@@ -252,7 +236,5 @@ fn scanner(at: usize) -> Scanner {
 }
 
 fn within(value: i64, limit: usize) -> Option<u64> {
-    u64::try_from(value)
-        .ok()
-        .filter(|&value| value <= limit as u64)
+    u64::try_from(value).ok().filter(|&value| value <= limit as u64)
 }

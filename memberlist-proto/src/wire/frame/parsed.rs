@@ -17,14 +17,8 @@ pub struct Frame {
 /// Where its parts begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    PushPull {
-        header: Header,
-        states_at: usize,
-        user_state_at: usize,
-    },
-    User {
-        payload_at: usize,
-    },
+    PushPull { header: Header, states_at: usize, user_state_at: usize },
+    User { payload_at: usize },
     Single,
     Other,
 }
@@ -32,26 +26,20 @@ pub(super) enum Kind {
 impl Frame {
     /// A message that is not read beyond its type.
     pub(super) fn other(code: u8) -> Self {
-        Self {
-            code,
-            kind: Kind::Other,
-            data: Bytes::copy_from_slice(&[code]),
-        }
+        Self { code, kind: Kind::Other, data: Bytes::copy_from_slice(&[code]) }
     }
 
     /// What it says.
     pub fn message(&self) -> StreamMessage<'_> {
         let other = StreamMessage::Other(self.code);
         match self.kind {
-            Kind::PushPull {
-                header,
-                states_at,
-                user_state_at,
-            } => StreamMessage::PushPull(PushPull {
-                header,
-                states: self.data.get(states_at..user_state_at).unwrap_or_default(),
-                user_state: self.data.get(user_state_at..).unwrap_or_default(),
-            }),
+            Kind::PushPull { header, states_at, user_state_at } => {
+                StreamMessage::PushPull(PushPull {
+                    header,
+                    states: self.data.get(states_at..user_state_at).unwrap_or_default(),
+                    user_state: self.data.get(user_state_at..).unwrap_or_default(),
+                })
+            }
             Kind::User { payload_at } => {
                 StreamMessage::User(self.data.get(payload_at..).unwrap_or_default())
             }
@@ -73,10 +61,9 @@ impl Frame {
     /// it keeps the whole message's memory.
     pub fn payload(&self) -> Option<Bytes> {
         match self.kind {
-            Kind::PushPull {
-                user_state_at: at, ..
+            Kind::PushPull { user_state_at: at, .. } | Kind::User { payload_at: at } => {
+                Some(self.data.slice(at.min(self.data.len())..))
             }
-            | Kind::User { payload_at: at } => Some(self.data.slice(at.min(self.data.len())..)),
             Kind::Single | Kind::Other => None,
         }
     }
@@ -127,10 +114,7 @@ impl<'a> PushPull<'a> {
     /// The node states in their order.
     pub fn states(&self) -> NodeStates<'a> {
         let left = usize::try_from(self.header.nodes).unwrap_or_default();
-        NodeStates {
-            reader: Reader::new(self.states),
-            left,
-        }
+        NodeStates { reader: Reader::new(self.states), left }
     }
 
     /// The application's state; empty means none.

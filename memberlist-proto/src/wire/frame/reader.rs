@@ -72,10 +72,7 @@ impl FrameReader {
             Role::Acceptor => State::Label(SmallVec::new()),
             Role::Initiator => State::Type,
         };
-        Self {
-            state,
-            layers: Layers::default(),
-        }
+        Self { state, layers: Layers::default() }
     }
 
     /// Takes what has arrived. Returns the message once, as soon as it is complete; what follows
@@ -174,19 +171,14 @@ impl FrameReader {
             return Err(FrameError::Truncated);
         };
         let keyring = keys(rules).ok_or(FrameError::NotConfigured)?;
-        let (length, payload) = buffer
-            .split_first_chunk::<LENGTH>()
-            .ok_or(FrameError::Truncated)?;
+        let (length, payload) =
+            buffer.split_first_chunk::<LENGTH>().ok_or(FrameError::Truncated)?;
         let aad = authenticated(*length, rules.label);
         let mut plaintext = Vec::with_capacity(payload.len());
         let aead::Decrypted { version, key_index } =
             aead::decrypt(&mut plaintext, keyring.keys(), payload, &aad)?;
         self.layers.encrypted = Some((version, key_index, plaintext.len()));
-        if plaintext.is_empty() {
-            Err(FrameError::EmptyPlaintext)
-        } else {
-            Ok(plaintext)
-        }
+        if plaintext.is_empty() { Err(FrameError::EmptyPlaintext) } else { Ok(plaintext) }
     }
 
     /// Parses a message of which all bytes are there.

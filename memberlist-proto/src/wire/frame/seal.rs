@@ -49,18 +49,9 @@ pub fn seal_frame(
     sealing: &FrameSealing<'_>,
     scratch: &mut Scratch,
 ) -> Result<Bytes, FrameTooLong> {
-    let Scratch {
-        lzw,
-        lzw_output,
-        compressed,
-        ..
-    } = scratch;
+    let Scratch { lzw, lzw_output, compressed, .. } = scratch;
     compressed.clear();
-    let limit = if sealing.only_if_smaller {
-        message.len().saturating_sub(1)
-    } else {
-        usize::MAX
-    };
+    let limit = if sealing.only_if_smaller { message.len().saturating_sub(1) } else { usize::MAX };
     let smaller = sealing.compress && lzw.encode(message, limit, lzw_output, compressed);
     let body = if smaller { &compressed[..] } else { message };
     let frame = match sealing.key {
@@ -78,10 +69,7 @@ fn encrypt(
     version: Version,
 ) -> Result<Bytes, FrameTooLong> {
     let len = version.encrypted_len(body.len());
-    let too_long = FrameTooLong {
-        len,
-        limit: MAX_ENCRYPTED,
-    };
+    let too_long = FrameTooLong { len, limit: MAX_ENCRYPTED };
     if len > MAX_ENCRYPTED {
         return Err(too_long);
     }

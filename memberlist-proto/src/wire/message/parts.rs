@@ -44,11 +44,7 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(addr: Option<&'a [u8]>, port: u16, node: &'a [u8]) -> Self {
-        Self {
-            addr: addr.unwrap_or_default(),
-            port,
-            node,
-        }
+        Self { addr: addr.unwrap_or_default(), port, node }
     }
 
     pub(super) fn fields(&self) -> u8 {

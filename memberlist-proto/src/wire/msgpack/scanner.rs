@@ -23,12 +23,7 @@ impl Scanner {
     /// A scanner that refuses more than `max_nesting` arrays and maps inside each other,
     /// counting the value itself.
     pub fn new(max_nesting: usize) -> Self {
-        Self {
-            open: SmallVec::new(),
-            state: State::Value,
-            max_nesting,
-            at: 0,
-        }
+        Self { open: SmallVec::new(), state: State::Value, max_nesting, at: 0 }
     }
 
     /// Counts positions in errors from `at` instead of zero.
@@ -71,12 +66,7 @@ impl Scanner {
                         return Ok(ControlFlow::Continue(()));
                     };
                     rest = tail;
-                    if let State::Length {
-                        kind,
-                        missing,
-                        value,
-                    } = self.state
-                    {
+                    if let State::Length { kind, missing, value } = self.state {
                         self.length(kind, missing, value << 8 | u64::from(byte))?;
                     } else {
                         self.begin(byte)?;
@@ -117,21 +107,13 @@ impl Scanner {
     }
 
     fn expect_length(&mut self, kind: Kind, width: u8) {
-        self.state = State::Length {
-            kind,
-            missing: width,
-            value: 0,
-        };
+        self.state = State::Length { kind, missing: width, value: 0 };
     }
 
     fn length(&mut self, kind: Kind, missing: u8, value: u64) -> Result<(), DecodeError> {
         let missing = missing.saturating_sub(1);
         if missing > 0 {
-            self.state = State::Length {
-                kind,
-                missing,
-                value,
-            };
+            self.state = State::Length { kind, missing, value };
             return Ok(());
         }
         match kind {

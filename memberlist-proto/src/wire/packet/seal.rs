@@ -24,18 +24,14 @@ impl Sealing<'_> {
     pub fn overhead(&self) -> usize {
         let encryption = self.key.map_or(0, |(_, version)| version.overhead());
         let checksum = if self.checksum { checksum::OVERHEAD } else { 0 };
-        label::overhead(self.label)
-            .saturating_add(encryption)
-            .saturating_add(checksum)
+        label::overhead(self.label).saturating_add(encryption).saturating_add(checksum)
     }
 
     /// Bytes that a message of `len` bytes takes when sealed without compression.
     pub fn sealed_len(&self, len: usize) -> usize {
         let checksum = if self.checksum { checksum::OVERHEAD } else { 0 };
         let inner = len.saturating_add(checksum);
-        let inner = self
-            .key
-            .map_or(inner, |(_, version)| version.encrypted_len(inner));
+        let inner = self.key.map_or(inner, |(_, version)| version.encrypted_len(inner));
         label::overhead(self.label).saturating_add(inner)
     }
 }
@@ -45,22 +41,12 @@ impl Sealing<'_> {
 ///
 /// A message beyond AES-GCM's 64 GiB gives an empty packet, which nobody accepts.
 pub fn seal(message: &[u8], sealing: &Sealing<'_>, scratch: &mut Scratch) -> Bytes {
-    let Scratch {
-        lzw,
-        lzw_output,
-        compressed,
-        ..
-    } = scratch;
+    let Scratch { lzw, lzw_output, compressed, .. } = scratch;
     let mut body = message;
     if sealing.compress && message.len() >= sealing.compress_min_size.max(1) {
         compressed.clear();
         // Only strictly smaller is worth the receiver's work (Go: `rawSendMsgPacket`).
-        if lzw.encode(
-            message,
-            message.len().saturating_sub(1),
-            lzw_output,
-            compressed,
-        ) {
+        if lzw.encode(message, message.len().saturating_sub(1), lzw_output, compressed) {
             body = compressed;
         }
     }
@@ -73,14 +59,8 @@ pub fn seal(message: &[u8], sealing: &Sealing<'_>, scratch: &mut Scratch) -> Byt
         out.extend_from_slice(body);
     };
     if let Some((key, version)) = sealing.key {
-        let encrypted = aead::encrypt(
-            &mut out,
-            key,
-            version,
-            sealing.nonce,
-            sealing.label,
-            write_body,
-        );
+        let encrypted =
+            aead::encrypt(&mut out, key, version, sealing.nonce, sealing.label, write_body);
         if encrypted.is_err() {
             out.clear();
         }

@@ -1,0 +1,123 @@
+//! Whether news that a node is alive is acceptable at all, whatever its incarnation.
+
+use core::net::{IpAddr, SocketAddr};
+
+use super::Memberlist;
+use crate::delegate::Candidate;
+use crate::event::Refusal;
+use crate::members::MemberId;
+use crate::node::{Identity, IdentityParts, Name, Versions};
+use crate::wire::message::Alive;
+
+impl Memberlist {
+    /// Whether an address lies within the allowed networks.
+    pub(super) fn network_allows(&self, ip: IpAddr) -> bool {
+        let Some(networks) = &self.config.cidrs_allowed else {
+            return true;
+        };
+        let ip = ip.to_canonical();
+        networks.iter().any(|network| network.contains(&ip))
+    }
+
+    /// Everything that makes an alive message unacceptable whatever its incarnation.
+    pub(super) fn judge(&self, alive: &Alive<'_>, known: Option<MemberId>) -> Result<(), Refusal> {
+        let vsn = alive.vsn.unwrap_or_default();
+        if let [min, max, _, ..] = *vsn
+            && (min == 0 || max == 0 || min > max)
+        {
+            return Err(Refusal::Versions);
+        }
+        let differences = &self.config.differences;
+        if vsn.len() < 6
+            && (self.delegate.is_some() || (known.is_none() && differences.require_versions))
+        {
+            return Err(Refusal::Versions);
+        }
+        let name = alive.node.len();
+        if name == 0 || name > differences.received_name_max.min(usize::from(u16::MAX)) {
+            return Err(Refusal::Name(name));
+        }
+        let meta = alive.meta.map_or(0, <[u8]>::len);
+        if meta > differences.received_meta_max {
+            return Err(Refusal::Meta(meta));
+        }
+        self.ask_admit(alive)?;
+        self.judge_address(alive, known)
+    }
+
+    pub(super) fn judge_address(
+        &self,
+        alive: &Alive<'_>,
+        known: Option<MemberId>,
+    ) -> Result<(), Refusal> {
+        let changes = known.is_none_or(|id| {
+            let identity = self.members.record(id).identity();
+            identity.addr_bytes().unwrap_or_default() != alive.addr.unwrap_or_default()
+                || identity.port() != alive.port
+        });
+        if !changes {
+            return Ok(());
+        }
+        if !self.addr_allowed(alive.addr) {
+            return Err(Refusal::Network);
+        }
+        let addr = alive.addr.unwrap_or_default();
+        let usable = alive.port != 0 && ip_of(addr).is_some_and(|ip| !ip.is_unspecified());
+        if !usable && (self.config.differences.require_usable_address || addr.len() > 255) {
+            return Err(Refusal::Address);
+        }
+        if known.is_none() && self.members.len() >= self.config.limits.members {
+            return Err(Refusal::TooMany);
+        }
+        Ok(())
+    }
+
+    pub(super) fn ask_admit(&self, alive: &Alive<'_>) -> Result<(), Refusal> {
+        let Some(delegate) = &self.delegate else {
+            return Ok(());
+        };
+        let addr = alive.addr.unwrap_or_default();
+        let candidate = Candidate {
+            name: Name::new(alive.node),
+            address: ip_of(addr).map(|ip| SocketAddr::new(ip, alive.port)),
+            addr_bytes: addr,
+            port: alive.port,
+            meta: alive.meta.unwrap_or_default(),
+            versions: alive.vsn.and_then(versions_of),
+            incarnation: alive.incarnation,
+            view: self.view(),
+        };
+        delegate.admit(&candidate).map_err(Refusal::Vetoed)
+    }
+
+    pub(super) fn addr_allowed(&self, addr: Option<&[u8]>) -> bool {
+        if self.config.cidrs_allowed.is_none() {
+            return true;
+        }
+        addr.and_then(ip_of).is_some_and(|ip| self.network_allows(ip))
+    }
+}
+
+/// The IP address in 4 or 16 bytes; one mapped into IPv6 is an IPv4 address.
+pub(super) fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(IpAddr::from(v4));
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(|v6| IpAddr::from(v6).to_canonical())
+}
+
+pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
+    vsn.first_chunk::<6>().map(|bytes| Versions::from_bytes(*bytes))
+}
+
+/// The identity that an alive message tells; versions it does not tell stay as they were.
+pub(super) fn identity_of(alive: &Alive<'_>, old: Option<Versions>) -> Option<Identity> {
+    Identity::new(IdentityParts {
+        name: alive.node,
+        addr: alive.addr,
+        port: alive.port,
+        meta: alive.meta,
+        versions: alive.vsn.and_then(versions_of).or(old),
+    })
+    .ok()
+}

@@ -28,8 +28,8 @@ use self::execute::Execution;
 use self::input::Input;
 use self::output::{Output, Written};
 use self::report::Report;
-use self::signals::Signals;
 pub(crate) use self::settings::{Settings, value::key};
+use self::signals::Signals;
 use crate::failure::Failure;
 use crate::node::{self, Carried};
 
@@ -49,13 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let carried = Arc::new(Carried::default());
         let (node, events) = node::start(settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);
-        let agent = Agent {
-            node,
-            carried,
-            output,
-            written,
-            replies: JoinSet::new(),
-        };
+        let agent = Agent { node, carried, output, written, replies: JoinSet::new() };
         agent.run(args, events, signals).await
     });
     // A look-up or a question to the application may still be under way.

@@ -2,9 +2,10 @@
 
 mod fields;
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Read, Write};
 
-use memberlist_proto::security::{Key, Keyring, Version};
+use memberlist_proto::security::{Keyring, Version};
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::frame::{Eof, FrameError, FrameLimits, FrameReader, FrameRules, Role};
 use memberlist_proto::wire::label::{self, Peek};
@@ -100,7 +101,7 @@ struct Fault {
 }
 
 impl Decoded {
-    fn fail(&mut self, layer: &'static str, message: impl ToString) {
+    fn fail(&mut self, layer: &'static str, message: impl Display) {
         self.fault = Some(Fault { layer, message: message.to_string() });
     }
 

@@ -76,9 +76,8 @@ fn one_line(text: &str) -> String {
 
 /// Logs go to standard error, `warn` and above unless `RUST_LOG` says otherwise.
 fn log_to_stderr() {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .from_env_lossy();
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

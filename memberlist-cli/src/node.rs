@@ -46,7 +46,7 @@ pub(crate) async fn start(
     carried: Option<Arc<Carried>>,
 ) -> Result<(Memberlist, Events), Failure> {
     let _ = carried;
-    let options = Options { bind: settings.bind, ..Options::default() };
+    let options = Options { bind: Some(settings.bind), ..Options::default() };
     Memberlist::start(settings.config, options).await.map_err(|error| match error {
         StartError::Config(error) => Failure::usage(error),
         error => Failure::failed(error),

@@ -165,8 +165,12 @@ impl Args {
     fn security(&self, config: &mut Config) -> Result<(), Failure> {
         if !self.key.is_empty() {
             let told = |error| Failure::usage(format_args!("--key: {error}"));
-            config.secret_keys =
-                self.key.iter().map(|text| value::key(text)).collect::<Result<_, _>>().map_err(told)?;
+            config.secret_keys = self
+                .key
+                .iter()
+                .map(|text| value::key(text))
+                .collect::<Result<_, _>>()
+                .map_err(told)?;
         }
         if let Some(label) = &self.label {
             config.label = Bytes::from(label.clone());
@@ -200,8 +204,10 @@ fn parse_place(text: &str) -> Result<Place, String> {
 
 fn parse_versions(text: &str) -> Result<Versions, String> {
     let wrong = || "it must be three numbers from 0 to 255, as in `2,5,5`".to_owned();
-    let numbers: Vec<u8> =
-        text.split(',').map(|part| part.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    let numbers: Vec<u8> = text
+        .split(',')
+        .map(|part| part.trim().parse().map_err(|_| wrong()))
+        .collect::<Result<_, _>>()?;
     <[u8; 3]>::try_from(numbers).map(Versions).map_err(|_| wrong())
 }
 

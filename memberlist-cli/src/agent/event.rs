@@ -13,14 +13,11 @@ pub(super) fn report(event: &Event) -> Option<Report> {
     let report = match event {
         Event::Joined { node: who } => Report::new("joined").with("node", node(who)),
         Event::Updated { node: who, change } => {
-            let changed: Vec<_> = [
-                (change.meta, "meta"),
-                (change.address, "address"),
-                (change.versions, "versions"),
-            ]
-            .into_iter()
-            .filter_map(|(changed, what)| changed.then_some(what))
-            .collect();
+            let changed: Vec<_> =
+                [(change.meta, "meta"), (change.address, "address"), (change.versions, "versions")]
+                    .into_iter()
+                    .filter_map(|(changed, what)| changed.then_some(what))
+                    .collect();
             Report::new("updated").with("node", node(who)).with("changed", changed)
         }
         Event::Departed { node: who, reason } => {

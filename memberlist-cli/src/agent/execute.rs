@@ -1,5 +1,6 @@
 //! Carrying out commands.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ impl Execution {
     fn broadcast(&self, message: Bytes) -> Result<Report, String> {
         let id = self
             .node
-            .broadcast(message, BroadcastKind::Plain, Priority::default())
+            .broadcast(message, BroadcastKind::Unique, Priority::default())
             .map_err(told)?;
         Ok(Report::new("broadcast").with("broadcast_id", id.as_u64()))
     }
@@ -128,8 +129,7 @@ impl Execution {
             KeyCommand::Use(key) => node.use_key(&key).map_err(told)?,
             KeyCommand::Remove(key) => node.remove_key(&key).map_err(told)?,
         }
-        let keys: Vec<_> =
-            node.keys().iter().map(|key| STANDARD.encode(key.as_bytes())).collect();
+        let keys: Vec<_> = node.keys().iter().map(|key| STANDARD.encode(key.as_bytes())).collect();
         Ok(Report::new("keys").with("keys", keys))
     }
 
@@ -170,7 +170,7 @@ fn help() -> Report {
     Report::new("help").with("commands", commands)
 }
 
-fn told(error: impl ToString) -> String {
+fn told(error: impl Display) -> String {
     error.to_string()
 }
 
@@ -183,7 +183,9 @@ mod tests {
         let config = Config::lan("n");
         let after = changed(&config, "probe_interval", "2s").unwrap();
         assert_eq!(after.probe_interval, Duration::from_secs(2));
-        assert!(!changed(&config, "gossip_verify_incoming", "false").unwrap().gossip_verify_incoming);
+        assert!(
+            !changed(&config, "gossip_verify_incoming", "false").unwrap().gossip_verify_incoming
+        );
         for field in ["udp_buffer_size", "limits.streams", "protocol_version"] {
             let error = changed(&config, field, "4").unwrap_err();
             assert!(error.contains(field) && error.contains("while the node runs"), "{error}");

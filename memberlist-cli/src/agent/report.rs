@@ -1,5 +1,6 @@
 //! One line of the agent's output: an object, as JSON or as text for people.
 
+use std::fmt::{Display, Write as _};
 use std::time::SystemTime;
 
 use memberlist_proto::{Name, Node};
@@ -22,7 +23,7 @@ impl Report {
     }
 
     /// The reply to a command that failed.
-    pub(super) fn error(command: &str, message: impl ToString) -> Self {
+    pub(super) fn error(command: &str, message: impl Display) -> Self {
         Self::new("error").with("command", command).with("message", message.to_string())
     }
 
@@ -55,10 +56,13 @@ impl Report {
                 _ if key == "event" || key == "time" => {}
                 Value::Null => {}
                 Value::Array(items) if items.iter().all(Value::is_object) => {
-                    line += &format!(" {key}={}", items.len());
+                    let _ = write!(line, " {key}={}", items.len());
                     below.extend(items.iter().map(|item| format!("\n    {}", plain(item))));
                 }
-                value => line += &format!(" {key}={}", plain(value)),
+                value => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(line, " {key}={}", plain(value));
+                }
             }
         }
         line + &below
@@ -130,4 +134,4 @@ fn plain_object(object: &Map<String, Value>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

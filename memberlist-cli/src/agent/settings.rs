@@ -76,8 +76,8 @@ impl Settings {
         let file = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
         let table: toml::Table = toml::from_str(&text).map_err(|error| {
-            let end = error.span().map_or(0, |span| span.start).min(text.len());
-            let line = text.as_bytes()[..end].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let end = error.span().map_or(0, |span| span.start);
+            let line = text.get(..end).map_or(1, |before| before.split('\n').count());
             format!("{file}, line {line}: {}", error.message().replace('\n', " "))
         })?;
         for (field, value) in &table {
@@ -118,11 +118,9 @@ fn scalar(value: &toml::Value) -> String {
 fn parse<T: Setting>(field: &str, text: &str) -> Result<T, SettingError> {
     T::parse(text).map_err(|reason| match reason {
         Some(reason) => SettingError::Key { field: field.to_owned(), reason },
-        None => SettingError::Value {
-            field: field.to_owned(),
-            what: T::WHAT,
-            text: text.to_owned(),
-        },
+        None => {
+            SettingError::Value { field: field.to_owned(), what: T::WHAT, text: text.to_owned() }
+        }
     })
 }
 

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use memberlist_proto::wire::frame::{PushPull, StreamMessage};
-use memberlist_proto::wire::message::{
-    Ack, Alive, IndirectPing, Message, MessageType, Ping,
-};
+use memberlist_proto::wire::message::{Ack, Alive, IndirectPing, Message, MessageType, Ping};
 use memberlist_proto::wire::push_pull::NodeState;
 use serde_json::{Map, Value, json};
 

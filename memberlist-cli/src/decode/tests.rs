@@ -1,3 +1,4 @@
+use memberlist_proto::security::Key;
 use memberlist_proto::wire::message::{Ack, Suspect};
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{compound, label};
@@ -21,7 +22,7 @@ fn every_layer_of_a_packet_is_told_from_the_outside_to_the_inside() {
     let long = [&[8][..], &[b'x'; 400]].concat();
     let parts = [suspect(), long];
     let mut message = Vec::new();
-    compound::encode(&parts.each_ref().map(|part| &part[..]), &mut message);
+    compound::encode(&mut message, &parts).unwrap();
     let key = Key::new(&KEY).unwrap();
     let sealing = Sealing {
         label: b"blue",

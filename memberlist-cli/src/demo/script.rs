@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use memberlist_proto::{
-    BroadcastKind, Config, Departure, Event, Name, NodeName, Peer, Priority,
-};
+use memberlist_proto::{BroadcastKind, Config, Departure, Event, Name, NodeName, Peer, Priority};
 
 use super::cluster::{Cluster, Meaning, Times, show, timings};
 use super::screen::Tone;
@@ -118,7 +116,7 @@ async fn broadcast(cluster: &mut Cluster) -> Result<Column, Failure> {
     let message = Bytes::from_static(HELLO);
     cluster
         .node(0)?
-        .broadcast(message, BroadcastKind::Plain, Priority::default())
+        .broadcast(message, BroadcastKind::Unique, Priority::default())
         .map_err(Failure::failed)?;
     let others: Vec<_> = (1..cluster.seats.len()).collect();
     let waiting = "waiting until the message has reached everybody";
@@ -144,18 +142,18 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
     let survivors = cluster.running();
     let mut suspected: Times = vec![None; cluster.seats.len()];
     let dead = cluster
-        .each("waiting until every node knows", &survivors, since, DEATH_LIMIT, |told| {
-            match &told.event {
-                Event::Suspected { node, by } if node.name() == name => {
-                    let first = suspected.iter().all(Option::is_none);
-                    suspected[told.to].get_or_insert(told.at.saturating_duration_since(since));
-                    Meaning::Note(Tone::Doubt, suspicion(&name, by, first))
-                }
-                Event::Departed { node, reason } if node.name() == name => {
-                    Meaning::Done(Tone::Bad, format!("holds {name} for dead: {}", death(reason)))
-                }
-                _ => Meaning::Nothing,
+        .each("waiting until every node knows", &survivors, since, DEATH_LIMIT, |told| match &told
+            .event
+        {
+            Event::Suspected { node, by } if node.name() == name => {
+                let first = suspected.iter().all(Option::is_none);
+                suspected[told.to].get_or_insert(told.at.saturating_duration_since(since));
+                Meaning::Note(Tone::Doubt, suspicion(&name, by, first))
             }
+            Event::Departed { node, reason } if node.name() == name => {
+                Meaning::Done(Tone::Bad, format!("holds {name} for dead: {}", death(reason)))
+            }
+            _ => Meaning::Nothing,
         })
         .await?;
     if suspected.iter().all(Option::is_none) {
@@ -219,7 +217,9 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
 
 fn suspicion(suspect: &NodeName, by: &NodeName, first: bool) -> String {
     if first {
-        format!("is the first to hear that {by} suspects {suspect}: no ack, not even through others")
+        format!(
+            "is the first to hear that {by} suspects {suspect}: no ack, not even through others"
+        )
     } else {
         format!("hears that {by} suspects {suspect}")
     }

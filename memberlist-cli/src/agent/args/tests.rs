@@ -38,8 +38,16 @@ fn the_file_goes_over_the_preset_and_set_over_the_file_and_flags_over_all() {
     std::fs::write(&path, text).unwrap();
     let path_text = path.display().to_string();
     let settings = settings(&[
-        "--profile", "local", "--config", &path_text, "--set", "gossip_nodes=1", "--set",
-        "gossip_nodes=2", "--label", "flag",
+        "--profile",
+        "local",
+        "--config",
+        &path_text,
+        "--set",
+        "gossip_nodes=1",
+        "--set",
+        "gossip_nodes=2",
+        "--label",
+        "flag",
     ])
     .unwrap();
     std::fs::remove_file(path).unwrap();
@@ -53,9 +61,21 @@ fn the_file_goes_over_the_preset_and_set_over_the_file_and_flags_over_all() {
 #[test]
 fn every_flag_reaches_its_field() {
     let settings = settings(&[
-        "--name", "n", "--bind", "127.0.0.1:0", "--advertise", "::1", "--key",
-        "EBESExQVFhcYGRobHB0eHw==", "--no-compression", "--meta-hex", "ff 01",
-        "--protocol-version", "5", "--delegate-version", "2,5,4",
+        "--name",
+        "n",
+        "--bind",
+        "127.0.0.1:0",
+        "--advertise",
+        "::1",
+        "--key",
+        "EBESExQVFhcYGRobHB0eHw==",
+        "--no-compression",
+        "--meta-hex",
+        "ff 01",
+        "--protocol-version",
+        "5",
+        "--delegate-version",
+        "2,5,4",
     ])
     .unwrap();
     let config = &settings.config;
@@ -68,7 +88,11 @@ fn every_flag_reaches_its_field() {
     assert_eq!(&config.meta[..], [0xff, 1]);
     assert_eq!(config.protocol_version, 5);
     assert_eq!(
-        (config.delegate_protocol_min, config.delegate_protocol_max, config.delegate_protocol_version),
+        (
+            config.delegate_protocol_min,
+            config.delegate_protocol_max,
+            config.delegate_protocol_version
+        ),
         (2, 5, 4)
     );
 }

@@ -15,10 +15,7 @@ fn text_is_everything_after_one_space_untouched() {
     assert_eq!(parse("broadcast "), Ok(Command::Broadcast(Bytes::new())));
     assert_eq!(parse("meta a\tb\r"), Ok(Command::Meta(bytes("a\tb\r"))));
     let to = NodeName::from("n1");
-    assert_eq!(
-        parse("send n1  x"),
-        Ok(Command::Send { to: to.clone(), message: bytes(" x") })
-    );
+    assert_eq!(parse("send n1  x"), Ok(Command::Send { to: to.clone(), message: bytes(" x") }));
     assert_eq!(parse("send n1"), Ok(Command::Send { to, message: Bytes::new() }));
     assert_eq!(parse("send"), Err(CommandError::Usage("send NAME TEXT")));
     assert_eq!(parse("ping node one"), Ok(Command::Ping(NodeName::from("node one"))));
@@ -55,10 +52,7 @@ fn bytes_that_are_no_text_are_taken_as_they_are() {
 fn a_line_may_carry_an_id() {
     let line = Line::parse(b"#7 send n  x").unwrap();
     assert_eq!((line.id.as_deref(), line.name.as_str()), (Some("7"), "send"));
-    assert_eq!(
-        line.command,
-        Ok(Command::Send { to: NodeName::from("n"), message: bytes(" x") })
-    );
+    assert_eq!(line.command, Ok(Command::Send { to: NodeName::from("n"), message: bytes(" x") }));
     let line = Line::parse(b"#7").unwrap();
     assert_eq!((line.id.as_deref(), line.command), (Some("7"), Err(CommandError::Unknown)));
     assert!(Line::parse(b"").is_none() && Line::parse(b"\r").is_none());
@@ -70,18 +64,9 @@ fn keys_are_read_and_never_repeated() {
     let key = value::key(text).unwrap();
     assert_eq!(parse("keys list"), Ok(Command::Keys(KeyCommand::List)));
     assert_eq!(parse("keys"), Ok(Command::Keys(KeyCommand::List)));
-    assert_eq!(
-        parse(&format!("keys add {text}")),
-        Ok(Command::Keys(KeyCommand::Add(key.clone())))
-    );
-    assert_eq!(
-        parse(&format!("keys use {text}")),
-        Ok(Command::Keys(KeyCommand::Use(key.clone())))
-    );
-    assert_eq!(
-        parse(&format!("keys remove {text}")),
-        Ok(Command::Keys(KeyCommand::Remove(key)))
-    );
+    assert_eq!(parse(&format!("keys add {text}")), Ok(Command::Keys(KeyCommand::Add(key.clone()))));
+    assert_eq!(parse(&format!("keys use {text}")), Ok(Command::Keys(KeyCommand::Use(key.clone()))));
+    assert_eq!(parse(&format!("keys remove {text}")), Ok(Command::Keys(KeyCommand::Remove(key))));
     let told = parse("keys add c2VjcmV0").unwrap_err().to_string();
     assert!(!told.contains("c2VjcmV0"), "{told}");
     assert!(matches!(parse("keys forget"), Err(CommandError::Usage(_))));

@@ -63,7 +63,10 @@ fn errors_name_the_field_the_value_and_what_it_should_be() {
         told("probe_interval=5"),
         "`probe_interval` is a duration such as `200ms`, `5s`, `1h` or `0`, not `5`"
     );
-    assert_eq!(told("ProbeInterval=1s"), "there is no field `ProbeInterval` (is it `probe_interval`?)");
+    assert_eq!(
+        told("ProbeInterval=1s"),
+        "there is no field `ProbeInterval` (is it `probe_interval`?)"
+    );
     assert_eq!(told("xyzzy=1"), "there is no field `xyzzy`");
     assert_eq!(told("probe_interval"), "`probe_interval` is no `field=value`");
     assert_eq!(told("limits.streams=-1"), "`limits.streams` is a number from 0 up, not `-1`");
@@ -80,9 +83,8 @@ fn a_bad_key_is_never_repeated() {
 #[test]
 fn every_field_of_the_configuration_can_be_set() {
     // What adapters and sockets decide is not for the user to set.
-    let elsewhere = [
-        "advertise_addr", "advertise_port", "bind_port", "ask_local_state", "ask_admit_merge",
-    ];
+    let elsewhere =
+        ["advertise_addr", "advertise_port", "bind_port", "ask_local_state", "ask_admit_merge"];
     let shown = format!("{:#?}", Config::lan("n"));
     let mut group = String::new();
     let mut seen = 0;
@@ -107,11 +109,14 @@ fn every_field_of_the_configuration_can_be_set() {
 
 #[test]
 fn a_toml_file_sets_nested_fields_and_lists() {
-    let path = file("nested", concat!(
-        "label = \"blue\"\nprobe_interval = \"2s\"\npush_pull_interval = 0\n",
-        "cidrs_allowed = [\"10.0.0.0/8\", \"127.0.0.0/8\"]\nbind_port = 7000\n",
-        "[limits]\nstreams = 10\n[differences]\ntell_the_dead = false\n",
-    ));
+    let path = file(
+        "nested",
+        concat!(
+            "label = \"blue\"\nprobe_interval = \"2s\"\npush_pull_interval = 0\n",
+            "cidrs_allowed = [\"10.0.0.0/8\", \"127.0.0.0/8\"]\nbind_port = 7000\n",
+            "[limits]\nstreams = 10\n[differences]\ntell_the_dead = false\n",
+        ),
+    );
     let mut settings = settings();
     settings.load(&path).unwrap();
     assert_eq!(&settings.config.label[..], b"blue");

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// One field of the configuration; goes before the file and the preset
+    /// One field of the configuration, over the file and the preset
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
 

@@ -127,9 +127,10 @@ fn parse<T: Setting>(field: &str, text: &str) -> Result<T, SettingError> {
 fn unknown(field: &str) -> SettingError {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().replace('_', "");
     let wanted = last(&field.to_ascii_lowercase());
-    let near = FIELDS.iter().copied().find(|path| {
-        let path = last(path);
-        !wanted.is_empty() && (path == wanted || path.contains(&wanted) || wanted.contains(&path))
+    let near = FIELDS.iter().copied().find(|path| last(path) == wanted).or_else(|| {
+        // A short text is part of many names.
+        let mut parts = FIELDS.iter().copied().filter(|path| last(path).contains(&wanted));
+        parts.next().filter(|_| wanted.len() > 3)
     });
     SettingError::Unknown(field.to_owned(), Hint(near))
 }

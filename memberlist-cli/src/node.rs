@@ -1,6 +1,7 @@
 //! Starting a node and reading its events: all that the program knows of the adapter beyond the
 //! methods of its handle.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Waker};
@@ -45,9 +46,15 @@ pub(crate) async fn start(
     settings: Settings,
     carried: Option<Arc<Carried>>,
 ) -> Result<(Memberlist, Events), Failure> {
-    let _ = carried;
-    let options = Options { bind: Some(settings.bind), ..Options::default() };
-    Memberlist::start(settings.config, options).await.map_err(|error| match error {
+    let Settings { config, bind, advertise_ip, advertise_port } = settings;
+    let advertise = match (advertise_ip, advertise_port) {
+        (None, None) => None,
+        // Port 0 stands for the one bound, and the address bound stands for itself.
+        (ip, port) => Some(SocketAddr::new(ip.unwrap_or(bind.ip()), port.unwrap_or(0))),
+    };
+    let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
+    let options = Options { bind: Some(bind), advertise, delegate };
+    Memberlist::start(config, options).await.map_err(|error| match error {
         StartError::Config(error) => Failure::usage(error),
         error => Failure::failed(error),
     })

@@ -16,6 +16,9 @@ use crate::node;
 /// Between two turns of the wheel.
 const TICK: Duration = Duration::from_millis(100);
 
+/// The pause between two steps.
+const PAUSE_TICKS: u32 = 12;
+
 /// Lines printed for one thing that happens to every node; the rest is counted.
 const LINES: usize = 8;
 
@@ -64,6 +67,20 @@ impl Cluster {
             })
             .collect();
         Self { seats, screen: Screen::new(), told, teller }
+    }
+
+    /// The names of all nodes, running or not.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.seats.iter().map(|seat| seat.name.clone()).collect()
+    }
+
+    /// Begins another step, after a pause in which people can read what happened in the last.
+    pub(super) async fn next_step(&mut self, text: &str) {
+        for _ in 0..PAUSE_TICKS {
+            self.screen.turn("");
+            tokio::time::sleep(TICK).await;
+        }
+        self.screen.heading(text);
     }
 
     /// Starts the node of a seat: at a free port the first time, at its old one afterwards.
@@ -131,6 +148,7 @@ impl Cluster {
             let after = told.at.saturating_duration_since(since);
             let (tone, text) = match meaning(&told) {
                 Meaning::Nothing => continue,
+                _ if !who.contains(&told.to) => continue,
                 Meaning::Note(tone, text) => (tone, text),
                 Meaning::Done(..) if times[told.to].is_some() => continue,
                 Meaning::Done(tone, text) => {
@@ -155,9 +173,9 @@ impl Cluster {
 /// machine that is busy with something else.
 pub(super) fn timings(name: &str) -> Config {
     Config {
-        probe_interval: Duration::from_millis(200),
-        probe_timeout: Duration::from_millis(100),
-        gossip_interval: Duration::from_millis(50),
+        probe_interval: Duration::from_millis(500),
+        probe_timeout: Duration::from_millis(200),
+        gossip_interval: Duration::from_millis(100),
         push_pull_interval: Duration::from_secs(5),
         indirect_checks: 3,
         // Enough that gossip misses nobody in clusters of this size.

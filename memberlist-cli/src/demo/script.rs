@@ -30,9 +30,9 @@ pub(super) async fn play(size: usize) -> Result<(), Failure> {
     let [suspected, dead] = kill(&mut cluster, victim).await?;
     let left = leave(&mut cluster, leaver).await?;
     let back = come_back(&mut cluster, victim).await?;
-    cluster.screen.heading("What each node saw, and how long after it began");
+    cluster.next_step("What each node saw, and how long after it began").await;
     let columns = [sees_all, broadcast, suspected, dead, left, back];
-    let names: Vec<_> = cluster.seats.iter().map(|seat| seat.name.clone()).collect();
+    let names = cluster.names();
     let remark = |index: usize| match index {
         0 => "sent the broadcast",
         index if index == leaver => "left gracefully",
@@ -111,7 +111,7 @@ async fn join_through_first(cluster: &Cluster, index: usize) -> Result<Duration,
 }
 
 async fn broadcast(cluster: &mut Cluster) -> Result<Column, Failure> {
-    cluster.screen.heading("2. node1 broadcasts a message, which spreads by gossip");
+    cluster.next_step("2. node1 broadcasts a message, which spreads by gossip").await;
     let since = Instant::now();
     let message = Bytes::from_static(HELLO);
     cluster
@@ -136,19 +136,19 @@ async fn broadcast(cluster: &mut Cluster) -> Result<Column, Failure> {
 
 async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failure> {
     let name = NodeName::from(cluster.seats[victim].name.as_str());
-    cluster.screen.heading(&format!("3. {name} is killed without warning"));
+    cluster.next_step(&format!("3. {name} is killed without warning")).await;
     let since = Instant::now();
     cluster.stop(victim).await;
     let survivors = cluster.running();
+    let names = cluster.names();
     let mut suspected: Times = vec![None; cluster.seats.len()];
     let dead = cluster
         .each("waiting until every node knows", &survivors, since, DEATH_LIMIT, |told| match &told
             .event
         {
             Event::Suspected { node, by } if node.name() == name => {
-                let first = suspected.iter().all(Option::is_none);
                 suspected[told.to].get_or_insert(told.at.saturating_duration_since(since));
-                Meaning::Note(Tone::Doubt, suspicion(&name, by, first))
+                Meaning::Note(Tone::Doubt, suspicion(&names[told.to], &name, by))
             }
             Event::Departed { node, reason } if node.name() == name => {
                 Meaning::Done(Tone::Bad, format!("holds {name} for dead: {}", death(reason)))
@@ -164,7 +164,7 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
 
 async fn leave(cluster: &mut Cluster, leaver: usize) -> Result<Column, Failure> {
     let name = NodeName::from(cluster.seats[leaver].name.as_str());
-    cluster.screen.heading(&format!("4. {name} leaves gracefully"));
+    cluster.next_step(&format!("4. {name} leaves gracefully")).await;
     let since = Instant::now();
     let node = cluster.node(leaver)?;
     let told = tokio::spawn(async move { node.leave(LEAVE_LIMIT).await });
@@ -189,8 +189,7 @@ async fn leave(cluster: &mut Cluster, leaver: usize) -> Result<Column, Failure> 
 
 async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failure> {
     let name = NodeName::from(cluster.seats[victim].name.as_str());
-    let heading = format!("5. {name} comes back with the metadata `{REBORN}`");
-    cluster.screen.heading(&heading);
+    cluster.next_step(&format!("5. {name} comes back with the metadata `{REBORN}`")).await;
     let others = cluster.running();
     let since = Instant::now();
     cluster.start(victim, REBORN).await?;
@@ -215,11 +214,10 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
     Ok(Column::new("back", times))
 }
 
-fn suspicion(suspect: &NodeName, by: &NodeName, first: bool) -> String {
-    if first {
-        format!(
-            "is the first to hear that {by} suspects {suspect}: no ack, not even through others"
-        )
+/// What the node called `teller` says of a suspicion.
+fn suspicion(teller: &str, suspect: &NodeName, by: &NodeName) -> String {
+    if *by == *teller {
+        format!("suspects {suspect}, which acks neither to it nor to others asked to try")
     } else {
         format!("hears that {by} suspects {suspect}")
     }

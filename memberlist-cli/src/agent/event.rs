@@ -44,7 +44,7 @@ pub(super) fn report(event: &Event) -> Option<Report> {
 pub(super) fn pinged(node: Value, rtt: std::time::Duration, payload: &[u8]) -> Report {
     Report::new("pinged")
         .with("node", node)
-        .with("rtt_ms", rtt.as_secs_f64() * 1000.0)
+        .with("rtt_ms", rtt.as_micros() as f64 / 1000.0)
         .with("payload_hex", hex::encode(payload))
 }
 

@@ -95,10 +95,11 @@ impl Execution {
     }
 
     async fn meta(&self, meta: Bytes) -> Result<Report, String> {
-        let reply = Report::new("meta").with("bytes", meta.len());
+        let len = meta.len();
+        let reply = |finished| Report::new("meta").with("bytes", len).with("finished", finished);
         match self.node.set_meta(meta, META_TIMEOUT).await {
-            Ok(()) => Ok(reply.with("finished", true)),
-            Err(error) if error.is_timeout() => Ok(reply.with("finished", false)),
+            Ok(()) => Ok(reply(true)),
+            Err(error) if error.is_timeout() => Ok(reply(false)),
             Err(error) => Err(told(error)),
         }
     }

@@ -1,0 +1,224 @@
+//! The flags of `memberlist agent`, and the settings that they amount to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use memberlist_proto::{Config, NodeName, Peer};
+
+use super::settings::{FIELDS, Settings, value};
+use crate::failure::Failure;
+use crate::hex;
+
+/// Run one node in the foreground, driven by lines on standard input.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_long_help = fields_help())]
+pub(crate) struct Args {
+    /// The node's name, unique in the cluster [default: the host name]
+    #[arg(long)]
+    name: Option<String>,
+
+    /// Where to listen, for packets and streams; port 0 picks a free one [default: 0.0.0.0:7946]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = parse_place)]
+    bind: Option<Place>,
+
+    /// What to tell the cluster instead of the address bound
+    #[arg(long, value_name = "IP[:PORT]", value_parser = parse_place)]
+    advertise: Option<Place>,
+
+    /// A node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`; tried until one answers
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) join: Vec<Peer>,
+
+    /// Try `--join` once, and fail if none answers
+    #[arg(long, requires = "join")]
+    pub(super) join_once: bool,
+
+    /// The preset to start from
+    #[arg(long, value_enum, default_value_t)]
+    profile: Profile,
+
+    /// A TOML file of any fields
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// One field of the configuration, over the file and the preset
+    #[arg(long, value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+
+    /// A key in base64, 16, 24 or 32 bytes; the first is the primary, which encrypts
+    #[arg(long, value_name = "BASE64")]
+    key: Vec<String>,
+
+    /// The label of the cluster
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+
+    /// Send packets and streams uncompressed
+    #[arg(long)]
+    no_compression: bool,
+
+    /// Metadata to announce
+    #[arg(long, value_name = "TEXT", conflicts_with = "meta_hex")]
+    meta: Option<String>,
+
+    /// Metadata to announce, in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    meta_hex: Option<String>,
+
+    /// The protocol version to speak, 1 to 5
+    #[arg(long, value_name = "N")]
+    protocol_version: Option<u8>,
+
+    /// The versions of the application's own protocol
+    #[arg(long, value_name = "MIN,MAX,CUR", value_parser = parse_versions)]
+    delegate_version: Option<Versions>,
+
+    /// Write one JSON object a line on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// One local network.
+    #[default]
+    Lan,
+    /// Distant sites.
+    Wan,
+    /// One machine.
+    Local,
+}
+
+/// An address whose port may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    ip: IpAddr,
+    port: Option<u16>,
+}
+
+/// The lowest, the highest and the spoken version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Versions([u8; 3]);
+
+impl Args {
+    /// Preset, file, `--set`, then the flags of their own: the last wins. The outcome is checked.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = Settings::new(match self.profile {
+            Profile::Lan => Config::lan(""),
+            Profile::Wan => Config::wan(""),
+            Profile::Local => Config::local(""),
+        });
+        if let Some(path) = &self.config {
+            let told = |error| Failure::usage(format_args!("--config: {error}"));
+            settings.load(path).map_err(told)?;
+        }
+        for assignment in &self.set {
+            let told = |error| Failure::usage(format_args!("--set: {error}"));
+            settings.assign(assignment).map_err(told)?;
+        }
+        self.place(&mut settings);
+        self.identity(&mut settings.config)?;
+        self.security(&mut settings.config)?;
+        check(&settings)?;
+        Ok(settings)
+    }
+
+    fn place(&self, settings: &mut Settings) {
+        if let Some(Place { ip, port }) = self.bind {
+            settings.bind.set_ip(ip);
+            if let Some(port) = port {
+                settings.bind.set_port(port);
+            }
+        }
+        if let Some(Place { ip, port }) = self.advertise {
+            settings.advertise_ip = Some(ip);
+            settings.advertise_port = port.or(settings.advertise_port);
+        }
+    }
+
+    fn identity(&self, config: &mut Config) -> Result<(), Failure> {
+        if let Some(name) = &self.name {
+            config.name = NodeName::from(name.as_str());
+        } else if config.name.is_empty() {
+            config.name = NodeName::from(&*gethostname::gethostname().to_string_lossy());
+        }
+        if let Some(meta) = &self.meta {
+            config.meta = Bytes::from(meta.clone());
+        }
+        if let Some(text) = &self.meta_hex {
+            let told = |error| Failure::usage(format_args!("--meta-hex: {error}"));
+            config.meta = hex::decode(text.as_bytes()).map_err(told)?.into();
+        }
+        if let Some(version) = self.protocol_version {
+            config.protocol_version = version;
+        }
+        if let Some(Versions([min, max, current])) = self.delegate_version {
+            config.delegate_protocol_min = min;
+            config.delegate_protocol_max = max;
+            config.delegate_protocol_version = current;
+        }
+        Ok(())
+    }
+
+    fn security(&self, config: &mut Config) -> Result<(), Failure> {
+        if !self.key.is_empty() {
+            let told = |error| Failure::usage(format_args!("--key: {error}"));
+            config.secret_keys = self
+                .key
+                .iter()
+                .map(|text| value::key(text))
+                .collect::<Result<_, _>>()
+                .map_err(told)?;
+        }
+        if let Some(label) = &self.label {
+            config.label = Bytes::from(label.clone());
+        }
+        if self.no_compression {
+            config.enable_compression = false;
+        }
+        Ok(())
+    }
+}
+
+/// Checks the rules of the configuration with stand-ins for what only binding can tell.
+fn check(settings: &Settings) -> Result<(), Failure> {
+    let mut config = settings.config.clone();
+    if let Some(ip) = settings.advertise_ip {
+        config.advertise_addr = ip;
+    }
+    config.validate().map_err(Failure::usage)
+}
+
+fn parse_place(text: &str) -> Result<Place, String> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(Place { ip: address.ip(), port: Some(address.port()) });
+    }
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    match bare.parse() {
+        Ok(ip) => Ok(Place { ip, port: None }),
+        Err(_) => Err("it must be an IP address, or one with a port".to_owned()),
+    }
+}
+
+fn parse_versions(text: &str) -> Result<Versions, String> {
+    let wrong = || "it must be three numbers from 0 to 255, as in `2,5,5`".to_owned();
+    let numbers: Vec<u8> = text
+        .split(',')
+        .map(|part| part.trim().parse().map_err(|_| wrong()))
+        .collect::<Result<_, _>>()?;
+    <[u8; 3]>::try_from(numbers).map(Versions).map_err(|_| wrong())
+}
+
+fn fields_help() -> String {
+    format!(
+        "Fields for --set and --config (durations as `200ms`, `1s`, `0` for off; lists with commas):\n  \
+         bind_addr, bind_port, advertise_addr, advertise_port, {}\n\n\
+         Commands on standard input are listed by the command `help`.",
+        FIELDS.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests;

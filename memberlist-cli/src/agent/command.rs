@@ -1,0 +1,229 @@
+//! One line of standard input.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use memberlist_proto::{Key, NodeName, Peer};
+
+use super::settings::{self, value};
+use crate::hex;
+
+/// What `help` prints.
+pub(super) const HELP: &[(&str, &str)] = &[
+    ("members", "the members that are alive or suspect, this node included"),
+    ("nodes", "every node known, also dead and left"),
+    ("broadcast TEXT", "spread a message by gossip"),
+    ("send NAME TEXT", "send a message in a packet, best effort"),
+    ("send-reliable NAME TEXT", "send a message over a stream"),
+    ("ping NAME", "measure one round trip"),
+    ("meta TEXT", "announce other metadata"),
+    ("state TEXT", "set the local state that full state exchanges carry"),
+    ("ack-payload TEXT", "set what acks carry"),
+    ("health", "the local health score: 0 is healthy"),
+    ("stats", "every counter and gauge"),
+    ("keys list|add KEY|use KEY|remove KEY", "the keyring, the primary key first"),
+    ("set FIELD=VALUE", "change a field of the configuration that can change at run time"),
+    ("join HOST[:PORT]...", "join through other nodes"),
+    ("leave [SECONDS]", "leave the cluster, waiting at most so long (default 5)"),
+    ("quit", "stop without leaving"),
+    ("help", "this list; each command with TEXT has a twin ending in `-hex`"),
+];
+
+/// How long `leave` waits unless told otherwise, also after a signal.
+pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest wait that `leave` can be told: a day.
+const LEAVE_TIMEOUT_MAX: f64 = 86_400.0;
+
+/// One line: what to do, and the id that the reply shall carry.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) id: Option<String>,
+    /// The command's own word, for error replies.
+    pub(super) name: String,
+    pub(super) command: Result<Command, CommandError>,
+}
+
+/// What an agent can be told to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Command {
+    Members,
+    Nodes,
+    Broadcast(Bytes),
+    Send { to: NodeName, message: Bytes },
+    SendReliable { to: NodeName, message: Bytes },
+    Ping(NodeName),
+    Meta(Bytes),
+    State(Bytes),
+    AckPayload(Bytes),
+    Health,
+    Stats,
+    Keys(KeyCommand),
+    Set { field: String, text: String },
+    Join(Vec<Peer>),
+    Leave(Duration),
+    Quit,
+    Help,
+}
+
+/// What can be done with the keyring.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum KeyCommand {
+    List,
+    Add(Key),
+    Use(Key),
+    Remove(Key),
+}
+
+/// Why a line is no command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error("there is no such command; `help` lists them")]
+    Unknown,
+    #[error("`{0}` takes nothing after it")]
+    Surplus(&'static str),
+    #[error("usage: {0}")]
+    Usage(&'static str),
+    #[error("that is not UTF-8")]
+    NotText,
+    #[error("{0}")]
+    Argument(String),
+}
+
+impl Line {
+    /// Reads a line without its end; `None` if there is nothing on it.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let (id, rest) = match line.strip_prefix(b"#") {
+            Some(rest) => {
+                let (id, rest) = cut(rest);
+                (Some(String::from_utf8_lossy(id).into_owned()), rest.unwrap_or_default())
+            }
+            None => (None, line),
+        };
+        let (word, rest) = cut(rest);
+        if word.trim_ascii().is_empty() && rest.is_none() && id.is_none() {
+            return None;
+        }
+        let name = String::from_utf8_lossy(word.trim_ascii()).into_owned();
+        let command = Command::parse(&name, rest.unwrap_or_default());
+        Some(Self { id, name, command })
+    }
+}
+
+impl Command {
+    fn parse(name: &str, rest: &[u8]) -> Result<Self, CommandError> {
+        let (name, hexadecimal) = match name.strip_suffix("-hex") {
+            Some(base) if takes_text(base) => (base, true),
+            _ => (name, false),
+        };
+        let payload = |text: &[u8]| payload(text, hexadecimal);
+        match name {
+            "members" => bare("members", rest, Self::Members),
+            "nodes" => bare("nodes", rest, Self::Nodes),
+            "health" => bare("health", rest, Self::Health),
+            "stats" => bare("stats", rest, Self::Stats),
+            "quit" => bare("quit", rest, Self::Quit),
+            "help" => bare("help", rest, Self::Help),
+            "broadcast" => payload(rest).map(Self::Broadcast),
+            "meta" => payload(rest).map(Self::Meta),
+            "state" => payload(rest).map(Self::State),
+            "ack-payload" => payload(rest).map(Self::AckPayload),
+            "send" => {
+                let (to, message) = addressee(rest, "send NAME TEXT")?;
+                Ok(Self::Send { to, message: payload(message)? })
+            }
+            "send-reliable" => {
+                let (to, message) = addressee(rest, "send-reliable NAME TEXT")?;
+                Ok(Self::SendReliable { to, message: payload(message)? })
+            }
+            "ping" if rest.is_empty() => Err(CommandError::Usage("ping NAME")),
+            "ping" => Ok(Self::Ping(NodeName::from(rest))),
+            "keys" => keys(text(rest)?).map(Self::Keys),
+            "set" => set(text(rest)?),
+            "join" => join(text(rest)?),
+            "leave" => leave(text(rest)?),
+            _ => Err(CommandError::Unknown),
+        }
+    }
+}
+
+fn takes_text(name: &str) -> bool {
+    matches!(name, "broadcast" | "send" | "send-reliable" | "meta" | "state" | "ack-payload")
+}
+
+/// The first word, and what comes after exactly one space: `None` without one.
+fn cut(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match line.iter().position(|&byte| byte == b' ') {
+        Some(at) => (&line[..at], Some(&line[at + 1..])),
+        None => (line, None),
+    }
+}
+
+fn bare(name: &'static str, rest: &[u8], command: Command) -> Result<Command, CommandError> {
+    if rest.trim_ascii().is_empty() { Ok(command) } else { Err(CommandError::Surplus(name)) }
+}
+
+fn payload(rest: &[u8], hexadecimal: bool) -> Result<Bytes, CommandError> {
+    if !hexadecimal {
+        return Ok(Bytes::copy_from_slice(rest));
+    }
+    hex::decode(rest).map(Bytes::from).map_err(|error| CommandError::Argument(error.to_string()))
+}
+
+fn addressee<'a>(
+    rest: &'a [u8],
+    usage: &'static str,
+) -> Result<(NodeName, &'a [u8]), CommandError> {
+    match cut(rest) {
+        ([], _) => Err(CommandError::Usage(usage)),
+        (name, message) => Ok((NodeName::from(name), message.unwrap_or_default())),
+    }
+}
+
+fn text(rest: &[u8]) -> Result<&str, CommandError> {
+    std::str::from_utf8(rest).map(str::trim).map_err(|_| CommandError::NotText)
+}
+
+fn keys(rest: &str) -> Result<KeyCommand, CommandError> {
+    let (verb, key) = rest.split_once(' ').unwrap_or((rest, ""));
+    let key = || value::key(key).map_err(CommandError::Argument);
+    match verb {
+        "" => Ok(KeyCommand::List),
+        "list" if rest == "list" => Ok(KeyCommand::List),
+        "add" => key().map(KeyCommand::Add),
+        "use" => key().map(KeyCommand::Use),
+        "remove" => key().map(KeyCommand::Remove),
+        _ => Err(CommandError::Usage("keys list|add KEY|use KEY|remove KEY")),
+    }
+}
+
+fn set(rest: &str) -> Result<Command, CommandError> {
+    let (field, text) =
+        settings::split(rest).map_err(|error| CommandError::Argument(error.to_string()))?;
+    Ok(Command::Set { field: field.to_owned(), text: text.to_owned() })
+}
+
+fn join(rest: &str) -> Result<Command, CommandError> {
+    if rest.is_empty() {
+        return Err(CommandError::Usage("join HOST[:PORT]..."));
+    }
+    let peer = |word: &str| {
+        word.parse().map_err(|error| CommandError::Argument(format!("`{word}`: {error}")))
+    };
+    rest.split_whitespace().map(peer).collect::<Result<_, _>>().map(Command::Join)
+}
+
+fn leave(rest: &str) -> Result<Command, CommandError> {
+    if rest.is_empty() {
+        return Ok(Command::Leave(LEAVE_TIMEOUT));
+    }
+    match rest.parse::<f64>() {
+        Ok(seconds) if (0.0..=LEAVE_TIMEOUT_MAX).contains(&seconds) => {
+            Ok(Command::Leave(Duration::from_secs_f64(seconds)))
+        }
+        _ => Err(CommandError::Usage("leave [SECONDS], from 0 to 86400")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! What the node tells, as reports.
+
+use memberlist_proto::{
+    BroadcastEnd, Channel, Departure, Event, ExchangeKind, JoinReport, NodeName,
+};
+use serde_json::{Value, json};
+
+use super::report::{Report, node, text};
+use crate::hex;
+
+/// The report of an event; `None` for what replies to a command anyway.
+pub(super) fn report(event: &Event) -> Option<Report> {
+    let report = match event {
+        Event::Joined { node: who } => Report::new("joined").with("node", node(who)),
+        Event::Updated { node: who, change } => {
+            let changed: Vec<_> =
+                [(change.meta, "meta"), (change.address, "address"), (change.versions, "versions")]
+                    .into_iter()
+                    .filter_map(|(changed, what)| changed.then_some(what))
+                    .collect();
+            Report::new("updated").with("node", node(who)).with("changed", changed)
+        }
+        Event::Departed { node: who, reason } => {
+            Report::new("departed").with("node", node(who)).with("reason", departure(reason))
+        }
+        Event::Suspected { node: who, by } => {
+            Report::new("suspected").with("node", node(who)).with("by", by.to_string())
+        }
+        Event::Refuted { node: who, by } => {
+            let by = by.as_ref().map(NodeName::to_string);
+            Report::new("refuted").with("node", node(who)).with("by", by)
+        }
+        Event::Conflict { existing, claimant } => {
+            Report::new("conflict").with("node", node(existing)).with("other", node(claimant))
+        }
+        Event::Pinged { node: who, rtt, payload } => pinged(node(who), *rtt, payload),
+        Event::Finished { .. } => return None,
+        other => return about_bytes(other).or_else(|| trouble(other)),
+    };
+    Some(report)
+}
+
+/// A round trip, by itself or as the reply to `ping`.
+pub(super) fn pinged(node: Value, rtt: std::time::Duration, payload: &[u8]) -> Report {
+    Report::new("pinged")
+        .with("node", node)
+        .with("rtt_ms", rtt.as_micros() as f64 / 1000.0)
+        .with("payload_hex", hex::encode(payload))
+}
+
+/// How each peer of a join answered, by itself or as the reply to `join`.
+pub(super) fn join(report: &JoinReport) -> Report {
+    let failed: Vec<_> = report
+        .failed
+        .iter()
+        .map(|failure| {
+            let address = failure.address.map(|address| address.to_string());
+            json!({
+                "peer": failure.peer.to_string(),
+                "addr": address,
+                "error": failure.error.to_string(),
+            })
+        })
+        .collect();
+    Report::new("join").with("joined", report.joined.len()).with("failed", failed)
+}
+
+/// The application's bytes that came in or went out.
+fn about_bytes(event: &Event) -> Option<Report> {
+    Some(match event {
+        Event::Message { from, channel, payload } => {
+            let channel = match channel {
+                Channel::Packet => "packet",
+                Channel::Stream => "stream",
+            };
+            Report::new("message")
+                .with("from", from.to_string())
+                .with("channel", channel)
+                .with("text", text(payload))
+                .with("hex", hex::encode(payload))
+        }
+        Event::RemoteState { from, join, state } => Report::new("remote_state")
+            .with("from", from.to_string())
+            .with("join", *join)
+            .with("text", text(state))
+            .with("hex", hex::encode(state)),
+        Event::BroadcastFinished { id, end } => {
+            let end = match end {
+                BroadcastEnd::Sent => "sent",
+                BroadcastEnd::Replaced => "replaced",
+                BroadcastEnd::Dropped => "dropped",
+            };
+            Report::new("broadcast_finished").with("broadcast_id", id.as_u64()).with("end", end)
+        }
+        _ => return None,
+    })
+}
+
+/// What went wrong, and the health that follows from it.
+fn trouble(event: &Event) -> Option<Report> {
+    Some(match event {
+        Event::Refused { node, from, reason } => Report::new("refused")
+            .with("name", node.to_string())
+            .with("from", from.map(|from| from.to_string()))
+            .with("message", reason.to_string()),
+        // Not `health`, which is the reply to the command of that name.
+        Event::Health { score } => Report::new("health_changed").with("score", *score),
+        Event::NamePoisoned { by } => {
+            Report::new("name_poisoned").with("by", by.as_ref().map(NodeName::to_string))
+        }
+        Event::OnlyByStream { node: who } => Report::new("only_by_stream").with("node", node(who)),
+        Event::ExchangeFailed { peer, exchange, error } => Report::new("exchange_failed")
+            .with("peer", peer.to_string())
+            .with("exchange", exchange_name(*exchange))
+            .with("message", error.to_string()),
+        _ => return None,
+    })
+}
+
+fn departure(reason: &Departure) -> Value {
+    match reason {
+        Departure::Left => json!({ "kind": "left" }),
+        Departure::Failed { by, confirmations } => json!({
+            "kind": "failed",
+            "by": by.first().map(NodeName::to_string),
+            "confirmations": confirmations,
+            "accusers": by.iter().map(NodeName::to_string).collect::<Vec<_>>(),
+        }),
+        // Its suspicion ran out elsewhere first: how many confirmed it there is not told.
+        Departure::Declared { by } => {
+            json!({ "kind": "failed", "by": by.to_string(), "declared": true })
+        }
+        other => json!({ "kind": format!("{other:?}").to_lowercase() }),
+    }
+}
+
+fn exchange_name(kind: ExchangeKind) -> &'static str {
+    match kind {
+        ExchangeKind::PushPull => "push_pull",
+        ExchangeKind::Join => "join",
+        ExchangeKind::SendReliable => "send_reliable",
+        ExchangeKind::StreamPing => "stream_ping",
+        ExchangeKind::Accepted => "accepted",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use memberlist_proto::{Change, JoinError, JoinFailure, Refusal};
+
+use super::super::report::tests::some_node;
+use super::*;
+
+fn value(event: &Event) -> Value {
+    serde_json::from_str(&report(event).expect("a report").to_json()).unwrap()
+}
+
+#[test]
+fn membership_is_told_with_the_node_and_the_reason() {
+    let who = some_node(b"n1", &[127, 0, 0, 1], b"");
+    let by = || vec![NodeName::from("n2"), NodeName::from("n3")];
+
+    let joined = value(&Event::Joined { node: who.clone() });
+    assert_eq!((&joined["event"], &joined["node"]["name"]), (&json!("joined"), &json!("n1")));
+
+    let change = Change { meta: true, address: false, versions: true };
+    let updated = value(&Event::Updated { node: who.clone(), change });
+    assert_eq!(updated["changed"], json!(["meta", "versions"]));
+
+    let reason = Departure::Failed { by: by(), confirmations: 1 };
+    let departed = value(&Event::Departed { node: who.clone(), reason });
+    assert_eq!(departed["reason"]["kind"], "failed");
+    assert_eq!(departed["reason"]["by"], "n2");
+    assert_eq!(departed["reason"]["accusers"], json!(["n2", "n3"]));
+    assert_eq!(departed["reason"]["confirmations"], 1);
+
+    let reason = Departure::Declared { by: NodeName::from("n2") };
+    let departed = value(&Event::Departed { node: who.clone(), reason });
+    assert_eq!(departed["reason"], json!({ "kind": "failed", "by": "n2", "declared": true }));
+
+    let departed = value(&Event::Departed { node: who.clone(), reason: Departure::Left });
+    assert_eq!(departed["reason"], json!({ "kind": "left" }));
+
+    let suspected = value(&Event::Suspected { node: who.clone(), by: NodeName::from("n2") });
+    assert_eq!((&suspected["event"], &suspected["by"]), (&json!("suspected"), &json!("n2")));
+
+    let refuted = value(&Event::Refuted { node: who.clone(), by: None });
+    assert_eq!((&refuted["event"], &refuted["by"]), (&json!("refuted"), &Value::Null));
+
+    let other = some_node(b"n1", &[127, 0, 0, 2], b"thief");
+    let conflict = value(&Event::Conflict { existing: who, claimant: other });
+    assert_eq!(conflict["node"]["addr"], "127.0.0.1:7946");
+    assert_eq!(conflict["other"]["addr"], "127.0.0.2:7946");
+    assert_eq!(conflict["other"]["meta"], "thief");
+}
+
+#[test]
+fn payloads_are_told_as_text_and_hexadecimal() {
+    let from = "127.0.0.1:1".parse().unwrap();
+    let message = |payload: &'static [u8]| Event::Message {
+        from,
+        channel: Channel::Packet,
+        payload: payload.into(),
+    };
+    let told = value(&message(b"hi"));
+    assert_eq!((&told["text"], &told["hex"]), (&json!("hi"), &json!("6869")));
+    assert_eq!((&told["from"], &told["channel"]), (&json!("127.0.0.1:1"), &json!("packet")));
+    let told = value(&message(b"\xff"));
+    assert_eq!((&told["text"], &told["hex"]), (&Value::Null, &json!("ff")));
+
+    let state = value(&Event::RemoteState { from, join: true, state: b"s".as_slice().into() });
+    assert_eq!((&state["event"], &state["join"]), (&json!("remote_state"), &json!(true)));
+    assert_eq!(state["hex"], "73");
+}
+
+#[test]
+fn round_trips_are_told_in_milliseconds() {
+    let told = value(&Event::Pinged {
+        node: some_node(b"n1", &[127, 0, 0, 1], b""),
+        rtt: Duration::from_micros(1500),
+        payload: b"\x01".as_slice().into(),
+    });
+    assert_eq!(told["event"], "pinged");
+    assert!((told["rtt_ms"].as_f64().unwrap() - 1.5).abs() < 1e-9, "{told}");
+    assert_eq!(told["payload_hex"], "01");
+}
+
+#[test]
+fn what_went_wrong_says_why() {
+    let told =
+        value(&Event::Refused { node: NodeName::from("n9"), from: None, reason: Refusal::Network });
+    assert_eq!((&told["event"], &told["name"]), (&json!("refused"), &json!("n9")));
+    assert!(told["message"].as_str().unwrap().contains("networks"), "{told}");
+    // An event of that name would be taken for the reply to the command.
+    assert_ne!(value(&Event::Health { score: 2 })["event"], "health");
+}
+
+#[test]
+fn a_join_counts_who_answered_and_tells_why_others_did_not() {
+    let failure =
+        JoinFailure { peer: "db:7".parse().unwrap(), address: None, error: JoinError::TimedOut };
+    let joined = vec!["127.0.0.1:1".parse().unwrap()];
+    let report = join(&JoinReport { joined, failed: vec![failure] }).to_json();
+    let told: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&told["event"], &told["joined"]), (&json!("join"), &json!(1)));
+    assert_eq!(told["failed"][0]["peer"], "db:7");
+    assert_eq!(told["failed"][0]["error"], "the join ran out of time");
+}

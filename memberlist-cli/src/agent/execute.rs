@@ -1,0 +1,196 @@
+//! Carrying out commands.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target, WaitError};
+use memberlist_tokio::Memberlist;
+use serde_json::{Map, Value, json};
+
+use super::command::{Command, HELP, KeyCommand};
+use super::report::{self, Report};
+use super::{event, settings};
+use crate::node::Carried;
+
+/// How long `meta` waits for the announcement to be sent.
+const META_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a command works on.
+pub(super) struct Execution {
+    pub(super) node: Memberlist,
+    pub(super) carried: Arc<Carried>,
+}
+
+/// The first report of all.
+pub(super) fn started(node: &Memberlist) -> Report {
+    Report::new("started")
+        .with("node", report::node(&node.local()))
+        .with("bind", node.bound_address().to_string())
+}
+
+/// Leaves, waiting for `timeout` at most.
+pub(super) async fn leave(node: &Memberlist, timeout: Duration) -> Result<(), WaitError> {
+    // To the core, zero would be no limit.
+    node.leave(timeout.max(Duration::from_millis(1))).await
+}
+
+impl Execution {
+    /// The reply to a command, or why it failed.
+    pub(super) async fn run(self, command: Command) -> Result<Report, String> {
+        let node = &self.node;
+        match command {
+            Command::Members => Ok(list("members", &node.members())),
+            Command::Nodes => Ok(list("nodes", &node.nodes())),
+            Command::Broadcast(message) => self.broadcast(message),
+            Command::Send { to, message } => {
+                node.send(Target::Member(to), &message).map_err(told)?;
+                Ok(Report::new("sent").with("bytes", message.len()))
+            }
+            Command::SendReliable { to, message } => {
+                let len = message.len();
+                node.send_reliable(Target::Member(to), message).await.map_err(told)?;
+                Ok(Report::new("sent").with("bytes", len))
+            }
+            Command::Ping(name) => self.ping(name).await,
+            Command::Meta(meta) => self.meta(meta).await,
+            Command::State(state) => {
+                let len = state.len();
+                self.carried.set_state(state);
+                Ok(Report::new("state").with("bytes", len))
+            }
+            Command::AckPayload(payload) => {
+                let len = payload.len();
+                self.carried.set_ack_payload(payload);
+                Ok(Report::new("ack_payload").with("bytes", len))
+            }
+            Command::Health => Ok(Report::new("health").with("score", node.health_score())),
+            Command::Stats => Ok(self.stats()),
+            Command::Keys(command) => self.keys(command),
+            Command::Set { field, text } => self.set(&field, &text),
+            Command::Join(peers) => {
+                node.join(&peers).await.map(|report| event::join(&report)).map_err(told)
+            }
+            Command::Leave(timeout) => self.leave(timeout).await,
+            Command::Quit => Ok(Report::new("quit")),
+            Command::Help => Ok(help()),
+        }
+    }
+
+    fn broadcast(&self, message: Bytes) -> Result<Report, String> {
+        let id = self
+            .node
+            .broadcast(message, BroadcastKind::Unique, Priority::default())
+            .map_err(told)?;
+        Ok(Report::new("broadcast").with("broadcast_id", id.as_u64()))
+    }
+
+    async fn ping(&self, name: NodeName) -> Result<Report, String> {
+        let node = self.node.member(&name).ok_or("no member of that name")?;
+        let pong = self.node.ping(Target::Member(name)).await.map_err(told)?;
+        Ok(event::pinged(report::node(&node), pong.rtt, &pong.payload))
+    }
+
+    async fn meta(&self, meta: Bytes) -> Result<Report, String> {
+        let len = meta.len();
+        let reply = |finished| Report::new("meta").with("bytes", len).with("finished", finished);
+        match self.node.set_meta(meta, META_TIMEOUT).await {
+            Ok(()) => Ok(reply(true)),
+            Err(error) if error.is_timeout() => Ok(reply(false)),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    async fn leave(&self, timeout: Duration) -> Result<Report, String> {
+        match leave(&self.node, timeout).await {
+            Ok(()) => Ok(Report::new("left").with("finished", true)),
+            Err(WaitError::TimedOut) => Ok(Report::new("left").with("finished", false)),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    fn stats(&self) -> Report {
+        let stats = self.node.stats();
+        let figures = |figures: &mut dyn Iterator<Item = (&'static str, u64)>| {
+            figures.map(|(name, figure)| (name.to_owned(), figure.into())).collect::<Map<_, _>>()
+        };
+        Report::new("stats")
+            .with("counters", figures(&mut stats.counters.iter()))
+            .with("gauges", figures(&mut stats.gauges.iter()))
+    }
+
+    fn keys(&self, command: KeyCommand) -> Result<Report, String> {
+        let node = &self.node;
+        match command {
+            KeyCommand::List => {}
+            KeyCommand::Add(key) => node.add_key(key).map_err(told)?,
+            KeyCommand::Use(key) => node.use_key(&key).map_err(told)?,
+            KeyCommand::Remove(key) => node.remove_key(&key).map_err(told)?,
+        }
+        let keys: Vec<_> = node.keys().iter().map(|key| STANDARD.encode(key.as_bytes())).collect();
+        Ok(Report::new("keys").with("keys", keys))
+    }
+
+    fn set(&self, field: &str, text: &str) -> Result<Report, String> {
+        let before = self.node.config();
+        let after = changed(&before, field, text)?;
+        self.node.reconfigure(after.timing()).map_err(told)?;
+        let (incoming, outgoing) = (after.gossip_verify_incoming, after.gossip_verify_outgoing);
+        self.node.set_verify(incoming, outgoing).map_err(told)?;
+        Ok(Report::new("set").with("field", field).with("value", text))
+    }
+}
+
+/// The configuration with one field changed, if that field can change while the node runs.
+fn changed(before: &Config, field: &str, text: &str) -> Result<Config, String> {
+    let mut after = before.clone();
+    settings::set(&mut after, field, text).map_err(told)?;
+    let mut possible = before.clone();
+    possible.set_timing(after.timing());
+    possible.gossip_verify_incoming = after.gossip_verify_incoming;
+    possible.gossip_verify_outgoing = after.gossip_verify_outgoing;
+    if possible == after {
+        Ok(after)
+    } else {
+        Err(format!("`{field}` cannot change while the node runs"))
+    }
+}
+
+fn list(event: &str, nodes: &[Node]) -> Report {
+    Report::new(event).with("nodes", nodes.iter().map(report::node).collect::<Vec<_>>())
+}
+
+fn help() -> Report {
+    let commands: Vec<Value> = HELP
+        .iter()
+        .map(|(command, meaning)| json!({ "command": command, "meaning": meaning }))
+        .collect();
+    Report::new("help").with("commands", commands)
+}
+
+fn told(error: impl Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_change_at_run_time_can_be_set() {
+        let config = Config::lan("n");
+        let after = changed(&config, "probe_interval", "2s").unwrap();
+        assert_eq!(after.probe_interval, Duration::from_secs(2));
+        assert!(
+            !changed(&config, "gossip_verify_incoming", "false").unwrap().gossip_verify_incoming
+        );
+        for field in ["udp_buffer_size", "limits.streams", "protocol_version"] {
+            let error = changed(&config, field, "4").unwrap_err();
+            assert!(error.contains(field) && error.contains("while the node runs"), "{error}");
+        }
+        assert!(changed(&config, "nonsense", "4").unwrap_err().contains("nonsense"));
+    }
+}

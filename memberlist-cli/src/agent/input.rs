@@ -1,0 +1,89 @@
+//! Standard input, read by a thread of its own, which a process may end without.
+
+use std::io::{self, BufRead, Read};
+
+use tokio::sync::mpsc;
+
+/// The longest line, in bytes: the longest reliable message in hexadecimal, with room.
+const LINE_MAX: usize = 64 << 20;
+
+/// Lines read ahead, at most.
+const QUEUE: usize = 4;
+
+/// One line without its end, or the news that it was too long and has been passed over.
+pub(super) type Input = Result<Vec<u8>, LineTooLong>;
+
+/// A line was longer than any command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the line is longer than {LINE_MAX} bytes")]
+pub(super) struct LineTooLong;
+
+/// Starts reading standard input.
+pub(super) fn start() -> mpsc::Receiver<Input> {
+    let (lines, queue) = mpsc::channel(QUEUE);
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        loop {
+            match read_line(&mut input, LINE_MAX) {
+                Ok(Some(line)) => {
+                    if lines.blocking_send(line).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!("standard input: {error}");
+                    return;
+                }
+            }
+        }
+    });
+    queue
+}
+
+fn read_line(input: &mut impl BufRead, limit: usize) -> io::Result<Option<Input>> {
+    let mut line = Vec::new();
+    if input.by_ref().take(limit as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        // Where lines end in two characters, both are the end.
+        if cfg!(windows) && line.last() == Some(&b'\r') {
+            line.pop();
+        }
+    } else if line.len() > limit {
+        drop(line);
+        input.skip_until(b'\n')?;
+        return Ok(Some(Err(LineTooLong)));
+    }
+    Ok(Some(Ok(line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_the_line_feed_or_with_the_input() {
+        let mut input = &b"one\n\ntwo \r\nlast"[..];
+        let mut next = || read_line(&mut input, 100).unwrap();
+        assert_eq!(next(), Some(Ok(b"one".to_vec())));
+        assert_eq!(next(), Some(Ok(b"".to_vec())));
+        if !cfg!(windows) {
+            assert_eq!(next(), Some(Ok(b"two \r".to_vec())));
+            assert_eq!(next(), Some(Ok(b"last".to_vec())));
+            assert_eq!(next(), None);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over_whole() {
+        let mut input = &b"12345\n123456\n1\n"[..];
+        let mut next = || read_line(&mut input, 5).unwrap();
+        assert_eq!(next(), Some(Ok(b"12345".to_vec())));
+        assert_eq!(next(), Some(Err(LineTooLong)));
+        assert_eq!(next(), Some(Ok(b"1".to_vec())));
+        assert_eq!(next(), None);
+    }
+}

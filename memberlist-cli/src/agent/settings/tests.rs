@@ -1,0 +1,150 @@
+use std::time::Duration;
+
+use super::*;
+
+fn settings() -> Settings {
+    Settings::new(Config::lan("n"))
+}
+
+#[test]
+fn durations_numbers_switches_and_lists_are_read() {
+    let mut settings = settings();
+    for assignment in [
+        "probe_interval=200ms",
+        "probe_timeout = 50ms",
+        "push_pull_interval=0",
+        "tcp_timeout=1h",
+        "indirect_checks=7",
+        "enable_compression=false",
+        "cidrs_allowed=10.0.0.0/8, ::1/128",
+        "limits.streams=10",
+        "differences.tell_the_dead=false",
+        "differences.advertise_form=mapped",
+        "secret_keys=AAAAAAAAAAAAAAAAAAAAAA==,EBESExQVFhcYGRobHB0eHw==",
+        "meta=a=b",
+        "bind_port=0",
+        "bind_addr=::1",
+        "advertise_addr=10.0.0.1",
+        "advertise_port=9",
+    ] {
+        settings.assign(assignment).unwrap();
+    }
+    let config = &settings.config;
+    assert_eq!(config.probe_interval, Duration::from_millis(200));
+    assert_eq!(config.probe_timeout, Duration::from_millis(50));
+    assert_eq!(config.push_pull_interval, Duration::ZERO);
+    assert_eq!(config.tcp_timeout, Duration::from_secs(3600));
+    assert_eq!(config.indirect_checks, 7);
+    assert!(!config.enable_compression);
+    assert_eq!(config.cidrs_allowed.as_ref().unwrap().len(), 2);
+    assert_eq!(config.limits.streams, 10);
+    assert!(!config.differences.tell_the_dead);
+    assert_eq!(config.differences.advertise_form, memberlist_proto::AdvertiseForm::Mapped);
+    assert_eq!(config.secret_keys.len(), 2);
+    assert_eq!(&config.meta[..], b"a=b");
+    assert_eq!(settings.bind, "[::1]:0".parse().unwrap());
+    assert_eq!(settings.advertise_ip, Some("10.0.0.1".parse().unwrap()));
+    assert_eq!(settings.advertise_port, Some(9));
+}
+
+#[test]
+fn no_network_and_any_network_are_different() {
+    let mut settings = settings();
+    settings.assign("cidrs_allowed=").unwrap();
+    assert_eq!(settings.config.cidrs_allowed, Some(vec![]));
+    settings.assign("cidrs_allowed=any").unwrap();
+    assert_eq!(settings.config.cidrs_allowed, None);
+}
+
+#[test]
+fn errors_name_the_field_the_value_and_what_it_should_be() {
+    let told = |assignment: &str| settings().assign(assignment).unwrap_err().to_string();
+    assert_eq!(
+        told("probe_interval=5"),
+        "`probe_interval` is a duration such as `200ms`, `5s`, `1h` or `0`, not `5`"
+    );
+    assert_eq!(
+        told("ProbeInterval=1s"),
+        "there is no field `ProbeInterval` (is it `probe_interval`?)"
+    );
+    assert_eq!(told("xyzzy=1"), "there is no field `xyzzy`");
+    assert_eq!(told("probe_interval"), "`probe_interval` is no `field=value`");
+    assert_eq!(told("limits.streams=-1"), "`limits.streams` is a number from 0 up, not `-1`");
+}
+
+#[test]
+fn a_bad_key_is_never_repeated() {
+    for bad in ["secretsecret", "c2VjcmV0", "%%%"] {
+        let told = settings().assign(&format!("secret_keys={bad}")).unwrap_err().to_string();
+        assert!(told.starts_with("`secret_keys`") && !told.contains(bad), "{told}");
+    }
+}
+
+#[test]
+fn every_field_of_the_configuration_can_be_set() {
+    // What adapters and sockets decide is not for the user to set.
+    let elsewhere =
+        ["advertise_addr", "advertise_port", "bind_port", "ask_local_state", "ask_admit_merge"];
+    let shown = format!("{:#?}", Config::lan("n"));
+    let mut group = String::new();
+    let mut seen = 0;
+    for line in shown.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let Some((field, value)) = line.trim_start().split_once(": ") else { continue };
+        if indent == 4 && value.ends_with('{') && matches!(field, "limits" | "differences") {
+            group = format!("{field}.");
+            continue;
+        }
+        let path = match indent {
+            4 => field.to_owned(),
+            8 if !group.is_empty() => format!("{group}{field}"),
+            _ => continue,
+        };
+        seen += 1;
+        let known = FIELDS.contains(&path.as_str()) || elsewhere.contains(&path.as_str());
+        assert!(known, "`{path}` cannot be set");
+    }
+    assert_eq!(seen, FIELDS.len() + elsewhere.len(), "in\n{shown}");
+}
+
+#[test]
+fn a_toml_file_sets_nested_fields_and_lists() {
+    let path = file(
+        "nested",
+        concat!(
+            "label = \"blue\"\nprobe_interval = \"2s\"\npush_pull_interval = 0\n",
+            "cidrs_allowed = [\"10.0.0.0/8\", \"127.0.0.0/8\"]\nbind_port = 7000\n",
+            "[limits]\nstreams = 10\n[differences]\ntell_the_dead = false\n",
+        ),
+    );
+    let mut settings = settings();
+    settings.load(&path).unwrap();
+    assert_eq!(&settings.config.label[..], b"blue");
+    assert_eq!(settings.config.probe_interval, Duration::from_secs(2));
+    assert_eq!(settings.config.push_pull_interval, Duration::ZERO);
+    assert_eq!(settings.config.cidrs_allowed.as_ref().unwrap().len(), 2);
+    assert_eq!(settings.bind.port(), 7000);
+    assert_eq!(settings.config.limits.streams, 10);
+    assert!(!settings.config.differences.tell_the_dead);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn an_unreadable_file_is_told_in_one_line_with_the_place() {
+    let path = file("broken", "label = \"blue\"\nprobe_interval = = 3\n");
+    let told = settings().load(&path).unwrap_err();
+    assert!(told.contains(", line 2: ") && !told.contains('\n'), "{told}");
+    std::fs::remove_file(&path).unwrap();
+    let told = settings().load(&path).unwrap_err();
+    assert!(told.starts_with(&path.display().to_string()), "{told}");
+    let path = file("unknown", "[limits]\nstream = 3\n");
+    let told = settings().load(&path).unwrap_err();
+    assert!(told.contains("no field `limits.stream` (is it `limits.streams`?)"), "{told}");
+    std::fs::remove_file(path).unwrap();
+}
+
+fn file(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("memberlist-{}-{name}.toml", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    path
+}

@@ -1,0 +1,250 @@
+//! `memberlist decode`: every layer and message of a packet or a stream as JSON.
+
+mod fields;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Read, Write};
+
+use memberlist_proto::security::{Keyring, Version};
+use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::frame::{Eof, FrameError, FrameLimits, FrameReader, FrameRules, Role};
+use memberlist_proto::wire::label::{self, Peek};
+use memberlist_proto::wire::message::{Message, MessageType};
+use memberlist_proto::wire::packet::{self, Layer, LayerKind, PacketLimits, Rules, Visit};
+use serde_json::{Value, json};
+
+use crate::agent::key;
+use crate::failure::Failure;
+use crate::hex;
+
+/// The longest text read from standard input, in bytes.
+const INPUT_MAX: u64 = 256 << 20;
+
+/// What a packet may hold here: as much as the Go library allows.
+const LIMITS: PacketLimits =
+    PacketLimits { max_decompressed: 40 << 20, max_depth: 64, max_messages: 1 << 16 };
+
+/// The flags of `memberlist decode`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A key in base64 to decrypt with; without one, encrypted data is not understood
+    #[arg(long, value_name = "BASE64")]
+    key: Vec<String>,
+
+    /// The label to insist on; without it, any label is taken
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+
+    /// It is one direction of a stream, not a packet
+    #[arg(long)]
+    stream: bool,
+
+    /// The bytes in hexadecimal, white space allowed; `-` reads them from standard input
+    #[arg(value_name = "HEX|-", allow_hyphen_values = true)]
+    hex: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let bytes = args.bytes()?;
+    let keyring = args.keyring()?;
+    let decoded = if args.stream {
+        decode_stream(&bytes, &keyring, args.label.as_deref())
+    } else {
+        decode_packet(&bytes, &keyring, args.label.as_deref())
+    };
+    let document = decoded.document(args.stream, bytes.len());
+    let text = if io::stdout().is_terminal() {
+        format!("{document:#}\n")
+    } else {
+        format!("{document}\n")
+    };
+    let told = |error| Failure::failed(format_args!("standard output: {error}"));
+    io::stdout().write_all(text.as_bytes()).map_err(told)?;
+    match decoded.fault {
+        None => Ok(()),
+        Some(fault) => {
+            let Fault { layer, message } = fault;
+            Err(Failure::failed(format_args!("not decoded at layer {layer}: {message}")))
+        }
+    }
+}
+
+impl Args {
+    fn bytes(&self) -> Result<Vec<u8>, Failure> {
+        let mut text = Vec::new();
+        if self.hex == "-" {
+            let told = |error| Failure::failed(format_args!("standard input: {error}"));
+            io::stdin().take(INPUT_MAX).read_to_end(&mut text).map_err(told)?;
+        } else {
+            text.extend_from_slice(self.hex.as_bytes());
+        }
+        hex::decode(&text).map_err(Failure::usage)
+    }
+
+    fn keyring(&self) -> Result<Keyring, Failure> {
+        let told = |error| Failure::usage(format_args!("--key: {error}"));
+        self.key.iter().map(|text| key(text)).collect::<Result<Keyring, _>>().map_err(told)
+    }
+}
+
+/// What was found, from the outside to the inside, and the first thing that was wrong.
+#[derive(Debug, Default)]
+struct Decoded {
+    contents: Vec<Value>,
+    fault: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    layer: &'static str,
+    message: String,
+}
+
+impl Decoded {
+    fn fail(&mut self, layer: &'static str, message: impl Display) {
+        self.fault = Some(Fault { layer, message: message.to_string() });
+    }
+
+    fn document(&self, stream: bool, len: usize) -> Value {
+        let kind = if stream { "stream" } else { "packet" };
+        let error = self
+            .fault
+            .as_ref()
+            .map(|Fault { layer, message }| json!({ "layer": layer, "message": message }));
+        json!({ "kind": kind, "bytes": len, "contents": self.contents, "error": error })
+    }
+}
+
+impl Visit for Decoded {
+    fn layer(&mut self, layer: Layer<'_>) {
+        self.contents.push(match layer {
+            Layer::Label(label) => label_layer(label),
+            Layer::Encrypted { version, key_index, len } => encrypted(version, key_index, len),
+            Layer::Plaintext { error } => {
+                json!({ "layer": "plaintext", "message": error.to_string() })
+            }
+            Layer::Checksum => json!({ "layer": "checksum" }),
+            Layer::Compressed { from, to } => compressed(from, to),
+            Layer::Compound { parts } => json!({ "layer": "compound", "parts": parts }),
+        });
+    }
+
+    fn message(&mut self, message: Message<'_>, bytes: &[u8]) {
+        self.contents.push(fields::message(&message, bytes.len()));
+    }
+}
+
+fn decode_packet(packet: &[u8], keyring: &Keyring, label: Option<&str>) -> Decoded {
+    let rules = Rules {
+        label: own_label(packet, label),
+        skip_inbound_label_check: false,
+        keyring: Some(keyring),
+        verify_incoming: true,
+        limits: LIMITS,
+    };
+    let mut decoded = Decoded::default();
+    if let Err(error) = packet::open(packet, &rules, &mut Scratch::new(), &mut decoded) {
+        let layer = match error.layer {
+            LayerKind::Datagram => "datagram",
+            LayerKind::Label => "label",
+            LayerKind::Encryption => "encryption",
+            LayerKind::Checksum => "checksum",
+            LayerKind::Compression => "compression",
+            LayerKind::Compound => "compound",
+            LayerKind::Message => "message",
+        };
+        let hint = match error.layer {
+            LayerKind::Message if keyring.is_empty() && looks_encrypted(packet, &rules) => {
+                " (it may be encrypted: give a --key)"
+            }
+            _ => "",
+        };
+        decoded.fail(layer, format_args!("{}{hint}", error.cause));
+    }
+    decoded
+}
+
+fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decoded {
+    let limits = FrameLimits::default();
+    let rules = FrameRules {
+        label: own_label(stream, label),
+        skip_inbound_label_check: false,
+        keyring: Some(keyring),
+        verify_incoming: true,
+        limits,
+    };
+    // The answering side sends no label header: without one, this may be that side.
+    let role = match stream.first() {
+        Some(&code) if code == MessageType::Label.code() => Role::Acceptor,
+        _ => Role::Initiator,
+    };
+    let mut decoded = Decoded::default();
+    let mut reader = FrameReader::new(role);
+    let result = reader.feed(stream, &rules);
+    let layers = reader.layers();
+    if let Some(label) = &layers.label {
+        decoded.contents.push(label_layer(label.as_bytes()));
+    }
+    if let Some((version, key_index, len)) = layers.encrypted {
+        decoded.contents.push(encrypted(version, key_index, len));
+    }
+    if let Some((from, to)) = layers.compressed {
+        decoded.contents.push(compressed(from, to));
+    }
+    match result {
+        Ok(Some(frame)) => {
+            decoded.contents.push(fields::stream_message(&frame.message(), frame.as_bytes().len()));
+        }
+        Ok(None) if reader.eof() == Eof::Empty => decoded.fail("stream", "the stream is empty"),
+        Ok(None) => decoded.fail("stream", "the stream ends before its message does"),
+        Err(error) => decoded.fail(layer_of(&error), error),
+    }
+    decoded
+}
+
+/// The label to decode with: the one insisted on, else whatever is there.
+fn own_label<'a>(bytes: &'a [u8], label: Option<&'a str>) -> &'a [u8] {
+    match (label, label::peek(bytes)) {
+        (Some(label), _) => label.as_bytes(),
+        (None, Ok(Peek::Present(label))) => label,
+        (None, _) => b"",
+    }
+}
+
+/// Whether the first byte after the label is one of an encryption version.
+fn looks_encrypted(packet: &[u8], rules: &Rules<'_>) -> bool {
+    matches!(packet.get(label::overhead(rules.label)), Some(0 | 1))
+}
+
+fn layer_of(error: &FrameError) -> &'static str {
+    match error {
+        FrameError::Label(_) => "label",
+        FrameError::NotConfigured
+        | FrameError::NotEncrypted
+        | FrameError::EncryptedTooLong(_)
+        | FrameError::Decrypt(_)
+        | FrameError::EmptyPlaintext => "encryption",
+        FrameError::Compress(_) => "compression",
+        FrameError::Decode(_)
+        | FrameError::Truncated
+        | FrameError::Nodes(_)
+        | FrameError::UserState(_)
+        | FrameError::UserMessage(_)
+        | FrameError::TooLong { .. } => "message",
+    }
+}
+
+fn label_layer(label: &[u8]) -> Value {
+    json!({ "layer": "label", "label": fields::text(label), "hex": hex::encode(label) })
+}
+
+fn encrypted(version: Version, key_index: usize, len: usize) -> Value {
+    json!({ "layer": "encryption", "version": version.code(), "key": key_index, "bytes": len })
+}
+
+fn compressed(from: usize, to: usize) -> Value {
+    json!({ "layer": "compression", "compressed_bytes": from, "bytes": to })
+}
+
+#[cfg(test)]
+mod tests;

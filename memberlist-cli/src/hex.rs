@@ -1,0 +1,58 @@
+//! Bytes as hexadecimal text.
+
+use std::fmt::Write as _;
+
+/// Why a text is no hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HexError {
+    #[error("`{}` at position {at} is no hexadecimal digit", char::from(*.byte).escape_default())]
+    Digit { byte: u8, at: usize },
+    #[error("the number of hexadecimal digits is odd")]
+    Odd,
+}
+
+/// Reads digits in either case; white space between them is passed over.
+pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, HexError> {
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let mut high = None;
+    for (at, &byte) in text.iter().enumerate() {
+        if byte.is_ascii_whitespace() {
+            continue;
+        }
+        let digit = char::from(byte).to_digit(16).ok_or(HexError::Digit { byte, at })? as u8;
+        match high.take() {
+            None => high = Some(digit << 4),
+            Some(high) => bytes.push(high | digit),
+        }
+    }
+    if high.is_some() { Err(HexError::Odd) } else { Ok(bytes) }
+}
+
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(decode(encode(&bytes).as_bytes()), Ok(bytes));
+        assert_eq!(decode(b" 0A\n ff "), Ok(vec![10, 255]));
+        assert_eq!(decode(b""), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        assert_eq!(decode(b"0"), Err(HexError::Odd));
+        assert_eq!(decode(b"00 0g"), Err(HexError::Digit { byte: b'g', at: 4 }));
+        assert!(decode(b"\xff").unwrap_err().to_string().contains("position 0"));
+    }
+}

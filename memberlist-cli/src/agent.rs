@@ -17,8 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use memberlist_proto::WaitError;
-use memberlist_tokio::{Events, Memberlist};
+use memberlist_tokio::{Error, Events, Memberlist};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -79,7 +78,7 @@ impl Agent {
     ) -> Result<(), Failure> {
         self.output.tell(execute::started(&self.node)).await;
         let mut lines: Option<mpsc::Receiver<Input>> = Some(input::start());
-        let mut leaving: Pending<Result<(), WaitError>> = None;
+        let mut leaving: Pending<Result<(), Error>> = None;
         let mut joining: Pending<Result<(), Failure>> = (!args.join.is_empty()).then(|| {
             let join = seeds::join(
                 self.node.clone(),
@@ -183,7 +182,7 @@ impl Agent {
     }
 }
 
-fn leave(node: &Memberlist) -> Pin<Box<dyn Future<Output = Result<(), WaitError>> + Send>> {
+fn leave(node: &Memberlist) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
     let node = node.clone();
     Box::pin(async move { execute::leave(&node, LEAVE_TIMEOUT).await })
 }

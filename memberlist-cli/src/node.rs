@@ -53,7 +53,7 @@ pub(crate) async fn start(
         (ip, port) => Some(SocketAddr::new(ip.unwrap_or(bind.ip()), port.unwrap_or(0))),
     };
     let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
-    let options = Options { bind: Some(bind), advertise, delegate };
+    let options = Options { bind, advertise, delegate, ..Options::default() };
     Memberlist::start(config, options).await.map_err(|error| match error {
         StartError::Config(error) => Failure::usage(error),
         error => Failure::failed(error),

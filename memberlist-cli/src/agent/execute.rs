@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target, WaitError};
-use memberlist_tokio::Memberlist;
+use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target};
+use memberlist_tokio::{Error, Memberlist};
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, HELP, KeyCommand};
@@ -33,7 +33,7 @@ pub(super) fn started(node: &Memberlist) -> Report {
 }
 
 /// Leaves, waiting for `timeout` at most.
-pub(super) async fn leave(node: &Memberlist, timeout: Duration) -> Result<(), WaitError> {
+pub(super) async fn leave(node: &Memberlist, timeout: Duration) -> Result<(), Error> {
     // To the core, zero would be no limit.
     node.leave(timeout.max(Duration::from_millis(1))).await
 }
@@ -52,7 +52,7 @@ impl Execution {
             }
             Command::SendReliable { to, message } => {
                 let len = message.len();
-                node.send_reliable(Target::Member(to), message).await.map_err(told)?;
+                node.send_reliable(Target::Member(to), &message).await.map_err(told)?;
                 Ok(Report::new("sent").with("bytes", len))
             }
             Command::Ping(name) => self.ping(name).await,
@@ -83,7 +83,7 @@ impl Execution {
     fn broadcast(&self, message: Bytes) -> Result<Report, String> {
         let id = self
             .node
-            .broadcast(message, BroadcastKind::Unique, Priority::default())
+            .broadcast(&message, BroadcastKind::Unique, Priority::default())
             .map_err(told)?;
         Ok(Report::new("broadcast").with("broadcast_id", id.as_u64()))
     }
@@ -107,7 +107,7 @@ impl Execution {
     async fn leave(&self, timeout: Duration) -> Result<Report, String> {
         match leave(&self.node, timeout).await {
             Ok(()) => Ok(Report::new("left").with("finished", true)),
-            Err(WaitError::TimedOut) => Ok(Report::new("left").with("finished", false)),
+            Err(error) if error.is_timeout() => Ok(Report::new("left").with("finished", false)),
             Err(error) => Err(told(error)),
         }
     }
@@ -135,7 +135,7 @@ impl Execution {
     }
 
     fn set(&self, field: &str, text: &str) -> Result<Report, String> {
-        let before = self.node.config();
+        let before = self.node.config().map_err(told)?;
         let after = changed(&before, field, text)?;
         self.node.reconfigure(after.timing()).map_err(told)?;
         let (incoming, outgoing) = (after.gossip_verify_incoming, after.gossip_verify_outgoing);

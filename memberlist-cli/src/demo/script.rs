@@ -116,7 +116,7 @@ async fn broadcast(cluster: &mut Cluster) -> Result<Column, Failure> {
     let message = Bytes::from_static(HELLO);
     cluster
         .node(0)?
-        .broadcast(message, BroadcastKind::Unique, Priority::default())
+        .broadcast(&message, BroadcastKind::Unique, Priority::default())
         .map_err(Failure::failed)?;
     let others: Vec<_> = (1..cluster.seats.len()).collect();
     let waiting = "waiting until the message has reached everybody";

@@ -154,12 +154,8 @@ impl Handle {
     }
 
     /// This node's own record.
-    ///
-    /// # Errors
-    ///
-    /// A delegate asks for it from inside the node.
-    pub fn local(&self) -> Result<Node, Error> {
-        self.read(|state| state.core.local())
+    pub fn local(&self) -> Node {
+        self.shared().local()
     }
 
     /// The configuration in force.

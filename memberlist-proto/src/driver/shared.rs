@@ -16,13 +16,15 @@ use super::{Clock, Delegate, Error, LogSink, Setup, log};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, OpId, Outcome};
 use crate::memberlist::Memberlist;
-use crate::node::NodeName;
+use crate::node::{Node, NodeName};
 use crate::time::Instant;
 use crate::transmit::{StreamId, StreamOp};
 
 /// Shared by the handles, the reader of the events and the tasks.
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// A copy of this node's own record, which even a delegate may ask for.
+    local: Mutex<Node>,
     pub(super) clock: Clock,
     pub(super) name: NodeName,
     pub(super) bound: SocketAddr,
@@ -33,6 +35,8 @@ pub(super) struct Shared {
 /// What is behind the lock.
 pub(super) struct State {
     pub(super) core: Memberlist,
+    /// Incarnation and state of this node's own record when last copied.
+    local: (u32, crate::node::State),
     /// Stream operations that the tasks have not fetched, `Connect`s apart from the others.
     pub(super) connects: VecDeque<StreamOp>,
     pub(super) streams: BTreeMap<StreamId, StreamQueue>,
@@ -94,6 +98,7 @@ impl Shared {
             .map(|delegate| Arc::new(AskedNow(delegate)) as Arc<dyn crate::delegate::Delegate>);
         let core = Memberlist::new(clock.at(StdInstant::now()), config, now_asked, seed)?;
         let state = State {
+            local: (core.local().incarnation(), core.local().state()),
             core,
             connects: VecDeque::new(),
             streams: BTreeMap::new(),
@@ -106,8 +111,9 @@ impl Shared {
             ended: false,
             ends: Vec::new(),
         };
+        let local = Mutex::new(state.core.local());
         let state = Mutex::new(state);
-        let shared = Self { state, clock, name, bound, delegate, log: setup.log };
+        let shared = Self { state, local, clock, name, bound, delegate, log: setup.log };
         // The node's own join is the first event.
         let _ = shared.with(|_, _| ());
         Ok(shared)
@@ -142,6 +148,9 @@ impl Shared {
         let mut state = self.lock();
         let result = f(&mut state, self.clock.at(at));
         let aftermath = state.settle(self.log.is_some());
+        if let Some(local) = state.changed_local() {
+            *self.local.lock().unwrap_or_else(PoisonError::into_inner) = local;
+        }
         drop(state);
         drop(held);
         for waker in aftermath.wakers {
@@ -153,6 +162,10 @@ impl Shared {
             }
         }
         Ok(result)
+    }
+
+    pub(super) fn local(&self) -> Node {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn log(&self, severity: log::Severity, line: &str) {
@@ -258,6 +271,13 @@ impl State {
             after.wakers.extend(self.driver.take());
         }
         after
+    }
+
+    /// This node's own record, if it has changed since the last call.
+    fn changed_local(&mut self) -> Option<Node> {
+        let local = self.core.local();
+        let seen = (local.incarnation(), local.state());
+        (core::mem::replace(&mut self.local, seen) != seen).then_some(local)
     }
 
     fn route(&mut self, op: StreamOp, after: &mut Aftermath) {

@@ -1,5 +1,6 @@
 //! The rules that a configuration must keep, each told by field, value and rule.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt::Display;
@@ -20,7 +21,7 @@ pub enum ConfigError {
         /// The value it has.
         value: String,
         /// What it must keep to.
-        rule: &'static str,
+        rule: Cow<'static, str>,
     },
     /// The node's own announcement is refused by its own delegate or `cidrs_allowed`.
     #[error("this node's own announcement is refused: {reason}")]
@@ -77,7 +78,7 @@ impl Config {
         rule(
             "meta",
             format!("{meta} bytes long"),
-            "it must be at most `meta_max_size` bytes",
+            format!("it must be at most {} bytes (`meta_max_size`)", self.meta_max_size),
             meta <= self.meta_max_size,
         )
     }
@@ -181,10 +182,14 @@ impl Config {
 fn rule(
     field: &'static str,
     value: impl Display,
-    rule: &'static str,
+    rule: impl Into<Cow<'static, str>>,
     kept: bool,
 ) -> Result<(), ConfigError> {
-    if kept { Ok(()) } else { Err(ConfigError::Invalid { field, value: value.to_string(), rule }) }
+    if kept {
+        Ok(())
+    } else {
+        Err(ConfigError::Invalid { field, value: value.to_string(), rule: rule.into() })
+    }
 }
 
 fn show(duration: Duration) -> String {

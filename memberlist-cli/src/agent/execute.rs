@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target, WaitError};
-use memberlist_tokio::Memberlist;
+use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target};
+use memberlist_tokio::{Error, Memberlist};
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, HELP, KeyCommand};
@@ -33,7 +33,7 @@ pub(super) fn started(node: &Memberlist) -> Report {
 }
 
 /// Leaves, waiting for `timeout` at most.
-pub(super) async fn leave(node: &Memberlist, timeout: Duration) -> Result<(), WaitError> {
+pub(super) async fn leave(node: &Memberlist, timeout: Duration) -> Result<(), Error> {
     // To the core, zero would be no limit.
     node.leave(timeout.max(Duration::from_millis(1))).await
 }
@@ -107,7 +107,7 @@ impl Execution {
     async fn leave(&self, timeout: Duration) -> Result<Report, String> {
         match leave(&self.node, timeout).await {
             Ok(()) => Ok(Report::new("left").with("finished", true)),
-            Err(WaitError::TimedOut) => Ok(Report::new("left").with("finished", false)),
+            Err(error) if error.is_timeout() => Ok(Report::new("left").with("finished", false)),
             Err(error) => Err(told(error)),
         }
     }

@@ -32,8 +32,11 @@ impl Output {
         let (lines, queue) = mpsc::channel(QUEUE);
         let (ended, end) = watch::channel(false);
         std::thread::spawn(move || {
-            if let Err(error) = write_all(queue, to) {
-                tracing::error!("standard output: {error}");
+            match write_all(queue, to) {
+                // Told by whoever notices that nobody reads any more.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                Err(error) => tracing::error!("standard output: {error}"),
+                Ok(()) => {}
             }
             // The agent may have ended without waiting.
             let _ = ended.send(true);

@@ -11,8 +11,10 @@ mod seeds;
 mod settings;
 mod signals;
 
+use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -25,7 +27,7 @@ pub(crate) use self::args::Args;
 use self::command::{Command, LEAVE_TIMEOUT, Line};
 use self::execute::Execution;
 use self::input::Input;
-use self::output::{Output, Written};
+use self::output::Output;
 use self::report::Report;
 pub(crate) use self::settings::{Settings, value::key};
 use self::signals::Signals;
@@ -48,8 +50,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let carried = Arc::new(Carried::default());
         let (node, events) = node::start(settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);
-        let agent = Agent { node, carried, output, written, replies: JoinSet::new() };
-        agent.run(args, events, signals).await
+        let agent = Agent { node, carried, output };
+        let result = agent.run(args, events, signals).await;
+        written.wait(LAST_WORDS).await;
+        result
     });
     // A look-up or a question to the application may still be under way.
     runtime.shutdown_background();
@@ -61,87 +65,125 @@ struct Agent {
     node: Memberlist,
     carried: Arc<Carried>,
     output: Output,
-    written: Written,
-    /// Commands that wait for something.
-    replies: JoinSet<()>,
 }
 
 /// What the agent waits for besides lines and events.
-type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+type Pending<T> = Option<Running<T>>;
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Agent {
+    /// Runs until `quit`, a signal or a failure, then stops the node.
     async fn run(
-        mut self,
+        self,
         args: &Args,
         mut events: Events,
         mut signals: Signals,
     ) -> Result<(), Failure> {
         self.output.tell(execute::started(&self.node)).await;
-        let mut lines: Option<mpsc::Receiver<Input>> = Some(input::start());
+        // Commands that wait for something.
+        let mut replies = JoinSet::new();
+        let result = {
+            // Signals are heard even while nobody reads what these two have to say.
+            let mut telling = pin!(self.tell(&mut events));
+            let mut obeying = pin!(self.obey_all(input::start(), &mut replies));
+            self.wait_for_end(args, &mut signals, telling.as_mut(), obeying.as_mut()).await
+        };
+        let farewell = async {
+            self.node.shutdown().await;
+            // What happened before, and what the end means for commands under way.
+            self.tell_rest(&mut events).await;
+            while replies.join_next().await.is_some() {}
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(LAST_WORDS, farewell) => {}
+            () = signals.next() => {}
+        }
+        result
+    }
+
+    async fn wait_for_end(
+        &self,
+        args: &Args,
+        signals: &mut Signals,
+        mut telling: Pin<&mut impl Future<Output = Infallible>>,
+        mut obeying: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), Failure> {
+        let mut joining = self.join(args);
         let mut leaving: Pending<Result<(), Error>> = None;
-        let mut joining: Pending<Result<(), Failure>> = (!args.join.is_empty()).then(|| {
-            let join = seeds::join(
-                self.node.clone(),
-                self.output.clone(),
-                args.join.clone(),
-                args.join_once,
-            );
-            Box::pin(join) as Pin<Box<_>>
-        });
-        let result = loop {
+        loop {
             tokio::select! {
-                Some(event) = node::next(&mut events) => {
-                    if let Some(report) = event::report(&event) {
-                        self.output.tell(report).await;
-                    }
-                }
-                line = next_line(&mut lines) => match line {
-                    None => lines = None,
-                    Some(line) => if self.obey(line).await.is_break() { break Ok(()) },
-                },
+                never = &mut telling => match never {},
+                () = &mut obeying => return Ok(()),
                 joined = wait(&mut joining) => match joined {
                     Ok(()) => joining = None,
-                    Err(failure) => break Err(failure),
+                    Err(failure) => return Err(failure),
                 },
                 left = wait(&mut leaving) => {
                     if let Err(error) = left {
                         eprintln!("memberlist: left, but not everybody may know: {error}");
                     }
-                    break Ok(());
+                    return Ok(());
                 }
                 () = signals.next() => {
                     if leaving.is_some() {
-                        // At once means without the farewell below.
+                        // At once means without the farewell.
                         eprintln!("memberlist: stopped by a second signal");
                         std::process::exit(1);
                     }
                     joining = None;
-                    leaving = Some(leave(&self.node));
+                    leaving = Some(self.leave());
                 }
                 () = self.output.closed(), if leaving.is_none() => {
                     eprintln!("memberlist: standard output is closed, leaving");
                     joining = None;
-                    leaving = Some(leave(&self.node));
+                    leaving = Some(self.leave());
                 }
-                Some(_) = self.replies.join_next() => {}
             }
-        };
-        self.end(events, signals).await;
-        result
+        }
+    }
+
+    /// Tells every event, for ever.
+    async fn tell(&self, events: &mut Events) -> Infallible {
+        self.tell_rest(events).await;
+        // The node has ended, and with it what there is to tell.
+        std::future::pending().await
+    }
+
+    /// Tells every event until the node has ended.
+    async fn tell_rest(&self, events: &mut Events) {
+        while let Some(event) = node::next(events).await {
+            if let Some(report) = event::report(&event) {
+                self.output.tell(report).await;
+            }
+        }
+    }
+
+    /// Carries out lines until `quit`; the end of the input is not the end of the agent.
+    async fn obey_all(&self, mut lines: mpsc::Receiver<Input>, replies: &mut JoinSet<()>) {
+        loop {
+            tokio::select! {
+                line = lines.recv() => match line {
+                    Some(line) => if self.obey(line, replies).await.is_break() { return },
+                    None => break,
+                },
+                Some(_) = replies.join_next() => {}
+            }
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Carries out one line of input. What is done at once is answered at once, in order; what
     /// must wait goes on beside the commands that follow.
-    async fn obey(&mut self, input: Input) -> std::ops::ControlFlow<()> {
+    async fn obey(&self, input: Input, replies: &mut JoinSet<()>) -> ControlFlow<()> {
         let line = match input {
             Ok(bytes) => Line::parse(&bytes),
             Err(error) => {
                 self.output.tell(Report::error("", error)).await;
-                return std::ops::ControlFlow::Continue(());
+                return ControlFlow::Continue(());
             }
         };
         let Some(Line { id, name, command }) = line else {
-            return std::ops::ControlFlow::Continue(());
+            return ControlFlow::Continue(());
         };
         let stop = matches!(command, Ok(Command::Quit));
         let execution = Execution { node: self.node.clone(), carried: Arc::clone(&self.carried) };
@@ -156,42 +198,25 @@ impl Agent {
             Poll::Ready(report) => self.output.tell(report).await,
             Poll::Pending => {
                 let output = self.output.clone();
-                self.replies.spawn(async move { output.tell(reply.await).await });
+                replies.spawn(async move { output.tell(reply.await).await });
             }
         }
-        if stop { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Stops the node, then says what is left to say: commands under way end with the node.
-    async fn end(mut self, mut events: Events, mut signals: Signals) {
-        let farewell = async {
-            while let Some(event) = node::ready(&mut events) {
-                if let Some(report) = event::report(&event) {
-                    self.output.tell(report).await;
-                }
-            }
-            self.node.shutdown().await;
-            while self.replies.join_next().await.is_some() {}
-        };
-        tokio::select! {
-            _ = tokio::time::timeout(LAST_WORDS, farewell) => {}
-            () = signals.next() => {}
+    /// Joins through the seeds, if there are any.
+    fn join(&self, args: &Args) -> Pending<Result<(), Failure>> {
+        if args.join.is_empty() {
+            return None;
         }
-        drop((self.replies, self.output));
-        self.written.wait(LAST_WORDS).await;
+        let (node, output) = (self.node.clone(), self.output.clone());
+        Some(Box::pin(seeds::join(node, output, args.join.clone(), args.join_once)))
     }
-}
 
-fn leave(node: &Memberlist) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
-    let node = node.clone();
-    Box::pin(async move { execute::leave(&node, LEAVE_TIMEOUT).await })
-}
-
-/// The next line; never, once the input has ended.
-async fn next_line(lines: &mut Option<mpsc::Receiver<Input>>) -> Option<Input> {
-    match lines {
-        Some(lines) => lines.recv().await,
-        None => std::future::pending().await,
+    /// Leaves gracefully.
+    fn leave(&self) -> Running<Result<(), Error>> {
+        let node = self.node.clone();
+        Box::pin(async move { execute::leave(&node, LEAVE_TIMEOUT).await })
     }
 }
 

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -63,13 +62,4 @@ pub(crate) async fn start(
 /// The next event; `None` once the node has ended.
 pub(crate) async fn next(events: &mut Events) -> Option<Event> {
     std::future::poll_fn(|context| Pin::new(&mut *events).poll_next(context)).await
-}
-
-/// An event that has happened already.
-pub(crate) fn ready(events: &mut Events) -> Option<Event> {
-    let mut context = Context::from_waker(Waker::noop());
-    match Pin::new(events).poll_next(&mut context) {
-        std::task::Poll::Ready(event) => event,
-        std::task::Poll::Pending => None,
-    }
 }

@@ -45,7 +45,7 @@ impl Execution {
         match command {
             Command::Members => Ok(list("members", &node.members())),
             Command::Nodes => Ok(list("nodes", &node.nodes())),
-            Command::Broadcast(message) => self.broadcast(message),
+            Command::Broadcast(message) => self.broadcast(&message),
             Command::Send { to, message } => {
                 node.send(Target::Member(to), &message).map_err(told)?;
                 Ok(Report::new("sent").with("bytes", message.len()))
@@ -80,10 +80,10 @@ impl Execution {
         }
     }
 
-    fn broadcast(&self, message: Bytes) -> Result<Report, String> {
+    fn broadcast(&self, message: &[u8]) -> Result<Report, String> {
         let id = self
             .node
-            .broadcast(&message, BroadcastKind::Unique, Priority::default())
+            .broadcast(message, BroadcastKind::Unique, Priority::default())
             .map_err(told)?;
         Ok(Report::new("broadcast").with("broadcast_id", id.as_u64()))
     }
@@ -176,21 +176,4 @@ fn told(error: impl Display) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_can_change_at_run_time_can_be_set() {
-        let config = Config::lan("n");
-        let after = changed(&config, "probe_interval", "2s").unwrap();
-        assert_eq!(after.probe_interval, Duration::from_secs(2));
-        assert!(
-            !changed(&config, "gossip_verify_incoming", "false").unwrap().gossip_verify_incoming
-        );
-        for field in ["udp_buffer_size", "limits.streams", "protocol_version"] {
-            let error = changed(&config, field, "4").unwrap_err();
-            assert!(error.contains(field) && error.contains("while the node runs"), "{error}");
-        }
-        assert!(changed(&config, "nonsense", "4").unwrap_err().contains("nonsense"));
-    }
-}
+mod tests;

@@ -128,6 +128,11 @@ fn plain_object(object: &Map<String, Value>) -> String {
         };
         return format!("{}({addr} {}{meta})", plain(name), plain(state));
     }
+    if let (Some(Value::String(command)), Some(Value::String(meaning))) =
+        (object.get("command"), object.get("meaning"))
+    {
+        return format!("{command:39} {meaning}");
+    }
     let pairs = object.iter().filter(|(_, value)| !value.is_null());
     let pairs: Vec<_> = pairs.map(|(key, value)| format!("{key}={}", plain(value))).collect();
     format!("{{{}}}", pairs.join(" "))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use memberlist_proto::Peer;
+use memberlist_proto::{JoinFailure, Peer};
 use memberlist_tokio::Memberlist;
 
 use super::event;
@@ -16,6 +16,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Between two attempts, at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Reasons told in one line, at most.
+const REASONS: usize = 5;
+
 /// Joins through any of `seeds`, telling every attempt. With `once` the first failure is final.
 pub(super) async fn join(
     node: Memberlist,
@@ -25,26 +28,36 @@ pub(super) async fn join(
 ) -> Result<(), Failure> {
     let mut wait = FIRST_WAIT;
     loop {
-        let (joined, report) = match node.join(&seeds).await {
-            Ok(report) => (!report.joined.is_empty(), event::join(&report)),
+        let report = match node.join(&seeds).await {
+            Ok(report) => report,
+            Err(error) if once => return Err(Failure::failed(error)),
             // The node has left or ended: there is nothing to join any more.
             Err(error) => {
                 output.tell(Report::error("join", error)).await;
                 return Ok(());
             }
         };
-        output.tell(report).await;
-        if joined {
+        output.tell(event::join(&report)).await;
+        if !report.joined.is_empty() {
             return Ok(());
         }
         if once {
-            let seeds: Vec<_> = seeds.iter().map(ToString::to_string).collect();
-            let seeds = seeds.join(", ");
-            return Err(Failure::failed(format_args!("no node could be joined at {seeds}")));
+            return Err(Failure::failed(reasons(&report.failed)));
         }
         tokio::time::sleep(jittered(wait, random())).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
+}
+
+/// Why nobody could be joined, in one line.
+fn reasons(failed: &[JoinFailure]) -> String {
+    let told = |failure: &JoinFailure| format!("{}: {}", failure.peer, failure.error);
+    let reasons: Vec<_> = failed.iter().take(REASONS).map(told).collect();
+    let more = match failed.len().saturating_sub(REASONS) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("no node could be joined: {}{more}", reasons.join("; "))
 }
 
 /// Half to all of `wait`, so that nodes started together do not try together.
@@ -59,15 +72,4 @@ fn random() -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn jitter_stays_between_half_and_all() {
-        let wait = Duration::from_secs(8);
-        assert_eq!(jittered(wait, 0), wait / 2);
-        assert_eq!(jittered(wait, u32::MAX), wait);
-        let middle = jittered(wait, u32::MAX / 2);
-        assert!(middle > wait * 7 / 10 && middle < wait * 8 / 10, "{middle:?}");
-    }
-}
+mod tests;

@@ -203,7 +203,7 @@ async fn pass_on(to: usize, node: Memberlist, mut events: Events, teller: mpsc::
         {
             passed_on = true;
             // The node may just have been stopped.
-            let _ = node.broadcast(&payload, BroadcastKind::Unique, Priority::default());
+            let _ = node.broadcast(payload, BroadcastKind::Unique, Priority::default());
         }
         if teller.send(Told { to, at, event }).await.is_err() {
             return;

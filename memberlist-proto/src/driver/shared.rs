@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant as StdInstant;
@@ -23,6 +24,8 @@ use crate::transmit::{StreamId, StreamOp};
 /// Shared by the handles, the reader of the events and the tasks.
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// The node is to end: noted apart from the state, which a delegate cannot reach.
+    stopping: AtomicBool,
     /// A copy of this node's own record, which even a delegate may ask for.
     local: Mutex<Node>,
     pub(super) clock: Clock,
@@ -113,7 +116,8 @@ impl Shared {
         };
         let local = Mutex::new(state.core.local());
         let state = Mutex::new(state);
-        let shared = Self { state, local, clock, name, bound, delegate, log: setup.log };
+        let stopping = AtomicBool::new(false);
+        let shared = Self { state, stopping, local, clock, name, bound, delegate, log: setup.log };
         // The node's own join is the first event.
         let _ = shared.with(|_, _| ());
         Ok(shared)
@@ -147,6 +151,9 @@ impl Shared {
         let held = Held::take(self)?;
         let mut state = self.lock();
         let result = f(&mut state, self.clock.at(at));
+        if self.stopping.load(Ordering::Relaxed) {
+            state.stop();
+        }
         let aftermath = state.settle(self.log.is_some());
         if let Some(local) = state.changed_local() {
             *self.local.lock().unwrap_or_else(PoisonError::into_inner) = local;
@@ -176,16 +183,9 @@ impl Shared {
 
     /// Ends the node: everything that waits fails, and the driver is told to let go.
     pub(super) fn stop(&self) {
-        // From inside a delegate there is no way to reach the state; the last handle is then
-        // dropped by the node itself, and its driver with it.
-        let _ = self.with(|state, _| {
-            if !core::mem::replace(&mut state.stopped, true) {
-                state.dirty = true;
-                for queue in state.streams.values_mut() {
-                    queue.commands.push_back(Command::Abort);
-                }
-            }
-        });
+        self.stopping.store(true, Ordering::Relaxed);
+        // From inside a delegate this does nothing, and whoever asked it takes note.
+        let _ = self.with(|_, _| ());
     }
 
     /// The driver's tasks have let go of everything.
@@ -243,6 +243,15 @@ impl Shared {
 }
 
 impl State {
+    fn stop(&mut self) {
+        if !core::mem::replace(&mut self.stopped, true) {
+            self.dirty = true;
+            for queue in self.streams.values_mut() {
+                queue.commands.push_back(Command::Abort);
+            }
+        }
+    }
+
     /// Hands on what the core has put out, except for what the driver fetches by itself.
     fn settle(&mut self, logs: bool) -> Aftermath {
         let mut after = Aftermath::default();

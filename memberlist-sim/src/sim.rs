@@ -461,7 +461,7 @@ impl Sim {
         let seat = &mut self.seats[id.0];
         let Some(node) = &seat.node else { return };
         // Looking through all of a large table at every step would take all the time there is.
-        let thorough = node.num_members() <= 16 || self.trace.steps() % 64 == 0;
+        let thorough = node.num_members() <= 16 || self.trace.steps().is_multiple_of(64);
         let invariants = if thorough { node.check_invariants() } else { Ok(()) };
         if let Err(broken) = seat.laws.rest(node).and(invariants) {
             self.broken(id, &broken);

@@ -91,7 +91,7 @@ fn a_broadcast_reaches_everybody_through_loss() {
     let heard =
         |event: &Event| matches!(event, Event::Message { payload, .. } if payload == "hello");
     let reached = nodes.iter().filter(|node| count(&sim, **node, heard) > 0).count();
-    assert_eq!(reached, 49);
+    assert!(reached >= 49, "{reached}");
 }
 
 #[test]

@@ -31,6 +31,7 @@
 mod app;
 mod check;
 mod network;
+mod run;
 mod sim;
 mod stream;
 mod trace;

@@ -4,7 +4,9 @@ mod alternation;
 mod completion;
 mod incarnations;
 
-use memberlist_proto::{Event, Memberlist, OpId};
+use std::time::Duration;
+
+use memberlist_proto::{Event, Instant, Memberlist, OpId};
 
 use self::alternation::Alternation;
 use self::completion::Completion;
@@ -16,7 +18,7 @@ pub(crate) trait Law {
     fn name(&self) -> &'static str;
 
     /// The node told something.
-    fn event(&mut self, event: &Event) -> Result<(), String>;
+    fn event(&mut self, now: Instant, event: &Event) -> Result<(), String>;
 
     /// Something that must hold whenever the node's events have been drained.
     fn rest(&mut self, node: &Memberlist) -> Result<(), String> {
@@ -34,10 +36,11 @@ pub(crate) trait Law {
 pub(crate) struct Laws(Vec<Box<dyn Law>>);
 
 impl Laws {
-    pub(crate) fn new() -> Self {
+    /// For a node that remembers the departed for `memory` at least.
+    pub(crate) fn new(memory: Duration) -> Self {
         Self(vec![
             Box::new(Alternation::default()),
-            Box::new(Incarnations::default()),
+            Box::new(Incarnations::new(memory)),
             Box::new(Completion::default()),
         ])
     }
@@ -48,9 +51,9 @@ impl Laws {
         }
     }
 
-    pub(crate) fn event(&mut self, event: &Event) -> Result<(), String> {
+    pub(crate) fn event(&mut self, now: Instant, event: &Event) -> Result<(), String> {
         self.0.iter_mut().try_for_each(|law| {
-            law.event(event).map_err(|broken| format!("{}: {broken}", law.name()))
+            law.event(now, event).map_err(|broken| format!("{}: {broken}", law.name()))
         })
     }
 

@@ -117,7 +117,7 @@ impl Sim {
         let now = self.now;
         self.trace.step(now, id.0, "event", format!("{event:?}").as_bytes());
         let seat = &mut self.seats[id.0];
-        let broken = seat.laws.event(&event).err();
+        let broken = seat.laws.event(now, &event).err();
         if let Some(node) = seat.node.as_mut() {
             seat.app.event(now, node, &event);
         }
@@ -130,10 +130,9 @@ impl Sim {
     pub(crate) fn rest(&mut self, id: NodeId) {
         let seat = &mut self.seats[id.0];
         let Some(node) = &seat.node else { return };
-        // Looking through all of a large table at every step would take all the time there is.
-        let thorough = node.num_members() <= 16 || self.trace.steps().is_multiple_of(64);
-        let invariants = if thorough { node.check_invariants() } else { Ok(()) };
-        if let Err(broken) = seat.laws.rest(node).and(invariants) {
+        let thorough = self.trace.steps().is_multiple_of(self.check_every);
+        if thorough && let Err(broken) = seat.laws.rest(node).and_then(|()| node.check_invariants())
+        {
             self.broken(id, &broken);
         }
         self.wake(id);

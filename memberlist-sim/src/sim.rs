@@ -53,6 +53,7 @@ pub struct Sim {
     pub(crate) network: Network,
     pub(crate) trace: Trace,
     pub(crate) tolerant: bool,
+    pub(crate) check_every: u64,
 }
 
 /// One node and what surrounds it.
@@ -103,6 +104,7 @@ impl Sim {
             network: Network::default(),
             trace: Trace::new(seed),
             tolerant: false,
+            check_every: 1,
         }
     }
 
@@ -110,6 +112,13 @@ impl Sim {
     /// mixed on purpose. Otherwise that is a broken law.
     pub fn tolerate_errors(&mut self) {
         self.tolerant = true;
+    }
+
+    /// Looks through a node's whole state at every so many steps only, by default at each: for
+    /// large clusters, where that would take all the time there is. What nodes tell is checked
+    /// always.
+    pub fn check_every(&mut self, steps: u64) {
+        self.check_every = steps.max(1);
     }
 
     /// The time.
@@ -137,8 +146,8 @@ impl Sim {
         self.seats.push(Seat {
             node: None,
             app: Box::new(app),
+            laws: Laws::new(config.gossip_to_the_dead_time),
             config,
-            laws: Laws::new(),
             log: Vec::new(),
             wake: None,
             fault: None,
@@ -330,7 +339,7 @@ impl Sim {
         seat.config.advertise_addr = ip;
         seat.config.bind_port = seat.config.advertise_port;
         seat.life += 1;
-        seat.laws = Laws::new();
+        seat.laws = Laws::new(seat.config.gossip_to_the_dead_time);
         let node = Memberlist::new(self.now, seat.config.clone(), None, seed);
         seat.node = Some(node.expect("a valid configuration"));
         let address = self.address(id);

@@ -26,6 +26,7 @@ pub(crate) fn cluster(
     change: impl Fn(usize, &mut Config),
 ) -> (Sim, Vec<NodeId>) {
     let mut sim = Sim::new(seed);
+    sim.check_every(size as u64);
     let nodes = grow(&mut sim, size, change);
     settle(&mut sim);
     (sim, nodes)

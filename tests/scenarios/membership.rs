@@ -18,6 +18,7 @@ fn the_same_seed_gives_the_same_run() {
 fn a_hundred_nodes_that_join_at_once_agree_within_seconds() {
     for change in [plain, as_go] {
         let mut sim = Sim::new(3);
+        sim.check_every(100);
         grow(&mut sim, 100, change);
         let took = sim.run_until(secs(30), |sim| sim.steps() % 500 == 0 && sim.agreement().is_ok());
         assert!(took.is_some(), "{:?}", sim.agreement());

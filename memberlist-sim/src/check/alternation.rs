@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use memberlist_proto::{Event, Memberlist, NodeName};
+use memberlist_proto::{Event, Instant, Memberlist, NodeName};
 
 use super::Law;
 
@@ -15,7 +15,7 @@ impl Law for Alternation {
         "joined and departed alternate"
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), String> {
+    fn event(&mut self, _: Instant, event: &Event) -> Result<(), String> {
         match event {
             Event::Joined { node } if !self.0.insert(node.name().into()) => {
                 Err(format!("{} joined twice", node.name()))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use memberlist_proto::{Event, Memberlist, OpId};
+use memberlist_proto::{Event, Instant, Memberlist, OpId};
 
 use super::Law;
 
@@ -19,7 +19,7 @@ impl Law for Completion {
         "every operation ends once"
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), String> {
+    fn event(&mut self, _: Instant, event: &Event) -> Result<(), String> {
         match event {
             Event::Finished { op, .. } => {
                 self.running.remove(op);

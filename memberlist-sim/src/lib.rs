@@ -28,6 +28,11 @@
 //! The code of an application takes part as an [`App`]: it sees its node's events, answers its
 //! questions and calls its operations.
 
+/// The tutorial, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/simulation.md")]
+pub struct Tutorial;
+
 mod app;
 mod check;
 mod network;

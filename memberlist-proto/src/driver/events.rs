@@ -36,7 +36,8 @@ pub(super) struct EventBuffer {
     newest: BTreeMap<NodeName, u64>,
     conflicts: BTreeMap<NodeName, u64>,
     health: Option<u64>,
-    dropped: u64,
+    /// The notice of what has been dropped, until it is read.
+    overflow: Option<u64>,
 }
 
 impl EventBuffer {
@@ -49,7 +50,7 @@ impl EventBuffer {
             newest: BTreeMap::new(),
             conflicts: BTreeMap::new(),
             health: None,
-            dropped: 0,
+            overflow: None,
         }
     }
 
@@ -74,7 +75,7 @@ impl EventBuffer {
             }
             Kind::Droppable(bytes) => {
                 if full || self.bytes.saturating_add(bytes) > self.bounds.bytes {
-                    self.dropped += 1;
+                    self.count_dropped();
                 } else {
                     self.bytes += bytes;
                     self.put(None, event);
@@ -84,18 +85,30 @@ impl EventBuffer {
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let Some((number, event)) = self.entries.pop_front() else {
-            let dropped = core::mem::take(&mut self.dropped);
-            return (dropped > 0).then_some(Event::Overflow { dropped });
-        };
+        let (number, event) = self.entries.pop_front()?;
         match kind(&event) {
             Kind::Membership(node, _) => forget(&mut self.newest, &node.name().into(), number),
             Kind::Conflict(name) => forget(&mut self.conflicts, &name, number),
             Kind::Health => self.health = self.health.filter(|newest| *newest != number),
             Kind::Droppable(bytes) => self.bytes -= bytes,
-            Kind::Kept => {}
+            Kind::Kept => self.overflow = self.overflow.filter(|notice| *notice != number),
         }
         Some(event)
+    }
+
+    /// Drops everything that waits.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.bounds);
+    }
+
+    /// One more is missing, at the place where its notice stands.
+    fn count_dropped(&mut self) {
+        let notice = self.overflow.and_then(|number| self.entry(number));
+        if let Some(Event::Overflow { dropped }) = notice {
+            *dropped += 1;
+        } else {
+            self.overflow = Some(self.put(None, Event::Overflow { dropped: 1 }));
+        }
     }
 
     /// Beyond the bound, joins what waits about the node with what is new into how it stands.

@@ -28,6 +28,8 @@ impl Default for EventBounds {
 #[derive(Debug)]
 pub(super) struct EventBuffer {
     bounds: EventBounds,
+    /// Nobody reads any more.
+    closed: bool,
     /// Entries by number; a number is never used again.
     entries: VecDeque<(u64, Event)>,
     next: u64,
@@ -44,6 +46,7 @@ impl EventBuffer {
     pub(super) fn new(bounds: EventBounds) -> Self {
         Self {
             bounds,
+            closed: false,
             entries: VecDeque::new(),
             next: 0,
             bytes: 0,
@@ -55,6 +58,9 @@ impl EventBuffer {
     }
 
     pub(super) fn push(&mut self, event: Event) {
+        if self.closed {
+            return;
+        }
         let full = self.entries.len() >= self.bounds.count.max(1);
         match kind(&event) {
             Kind::Membership(node, departure) => {
@@ -96,9 +102,9 @@ impl EventBuffer {
         Some(event)
     }
 
-    /// Drops everything that waits.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.bounds);
+    /// Drops everything that waits, and whatever is still to come.
+    pub(super) fn close(&mut self) {
+        *self = Self { closed: true, ..Self::new(self.bounds) };
     }
 
     /// One more is missing, at the place where its notice stands.

@@ -18,7 +18,7 @@ use crate::event::{Event, OpId, Outcome};
 use crate::memberlist::Memberlist;
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
-use crate::transmit::{StreamId, StreamOp, Transmit};
+use crate::transmit::{StreamFailure, StreamId, StreamOp, Transmit};
 
 /// Datagrams that may wait for the socket; more are dropped, as a full socket drops them.
 const TRANSMITS: usize = 8192;
@@ -48,8 +48,6 @@ pub(super) struct State {
     pub(super) waiters: BTreeMap<OpId, Waiter>,
     events: EventBuffer,
     reader: Option<Waker>,
-    /// Nobody reads the events any more.
-    unread: bool,
     driver: Option<Waker>,
     /// Something happened that the driver has not looked at.
     pub(super) dirty: bool,
@@ -119,7 +117,6 @@ impl Shared {
             waiters: BTreeMap::new(),
             events: EventBuffer::new(setup.events),
             reader: None,
-            unread: false,
             driver: None,
             dirty: true,
             stopped: false,
@@ -205,8 +202,8 @@ impl Shared {
 
     /// The driver's tasks have let go of everything.
     pub(super) fn end(&self) {
-        let _ = self.with(|state, _| {
-            state.stop();
+        let _ = self.with(|state, now| {
+            state.stop(now);
             state.ended = true;
         });
     }
@@ -266,15 +263,12 @@ impl State {
                 self.core.cancel(now, op);
                 self.dirty = true;
             }
-            Last::Unread => {
-                self.unread = true;
-                self.events.clear();
-            }
-            Last::Stop => self.stop(),
+            Last::Unread => self.events.close(),
+            Last::Stop => self.stop(now),
         }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, now: Instant) {
         if core::mem::replace(&mut self.stopped, true) {
             return;
         }
@@ -282,6 +276,7 @@ impl State {
         self.transmits.clear();
         for op in self.connects.drain(..) {
             self.streams.remove(&op.id());
+            self.core.handle_stream_closed(now, op.id(), Some(StreamFailure::Shutdown));
         }
         for queue in self.streams.values_mut() {
             queue.commands.push_back(Command::Abort);
@@ -299,7 +294,7 @@ impl State {
             }
         }
         while let Some(op) = self.core.poll_stream() {
-            self.route(op, &mut after);
+            self.route(now, op, &mut after);
         }
         while let Some(event) = self.core.poll_event() {
             self.tell(event, logs, &mut after);
@@ -322,8 +317,9 @@ impl State {
 
     fn tell(&mut self, event: Event, logs: bool, after: &mut Aftermath) {
         if let Event::Finished { op, outcome } = event {
-            // Without a waiter nobody wants to know any more.
-            if let Some(waiter) = self.waiters.get_mut(&op) {
+            // Without a waiter nobody wants to know any more. What ends because the node does is
+            // told as that.
+            if let Some(waiter) = self.waiters.get_mut(&op).filter(|_| !self.stopped) {
                 waiter.outcome = Some(outcome);
                 after.wakers.extend(waiter.waker.take());
             }
@@ -332,10 +328,8 @@ impl State {
         if logs {
             after.lines.push(event.clone());
         }
-        if !self.unread {
-            self.events.push(event);
-            after.wakers.extend(self.reader.take());
-        }
+        self.events.push(event);
+        after.wakers.extend(self.reader.take());
     }
 
     /// This node's own record, if it has changed since the last call.
@@ -345,10 +339,13 @@ impl State {
         (core::mem::replace(&mut self.local, seen) != seen).then_some(local)
     }
 
-    fn route(&mut self, op: StreamOp, after: &mut Aftermath) {
+    fn route(&mut self, now: Instant, op: StreamOp, after: &mut Aftermath) {
         let id = op.id();
         let command = match op {
-            StreamOp::Connect { .. } if self.stopped => return,
+            StreamOp::Connect { .. } if self.stopped => {
+                self.core.handle_stream_closed(now, id, Some(StreamFailure::Shutdown));
+                return;
+            }
             StreamOp::Connect { .. } => {
                 self.streams.insert(id, StreamQueue::default());
                 self.connects.push_back(op);

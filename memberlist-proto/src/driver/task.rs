@@ -189,13 +189,13 @@ impl Driver {
         let mut state = self.0.lock();
         let stopped = state.stopped;
         let polled = match state.streams.get_mut(&id) {
-            Some(queue) if !stopped => match look(queue) {
-                Some(found) => Poll::Ready(found),
-                None => {
+            Some(queue) if !stopped => {
+                let found = look(queue);
+                if found.is_none() {
                     replaced = keep(&mut queue.waker, cx);
-                    Poll::Pending
                 }
-            },
+                found.map_or(Poll::Pending, Poll::Ready)
+            }
             _ => Poll::Ready(gone),
         };
         drop(state);

@@ -229,7 +229,7 @@ fn whatever_a_delegate_calls_fails_and_nothing_hangs() {
     let error = caller.asked(|node| node.broadcast(b"x", BroadcastKind::Unique, Priority::Low));
     assert_eq!(error.err(), Some(Error::Reentrant));
     assert_eq!(caller.asked(|node| node.config().err()), Some(Error::Reentrant));
-    assert_eq!(caller.asked(|node| node.local().name() == "n"), true, "of itself it may ask");
+    assert!(caller.asked(|node| node.local().name() == "n"), "of itself it may ask");
 
     let mut held = Some(events);
     let (polled, events) = caller.asked(move |_| {

@@ -277,6 +277,19 @@ fn a_reliable_message_arrives_whole() {
 }
 
 #[test]
+fn a_message_is_closed_once_whatever_the_peer_says() {
+    let mut rig = Rig::new();
+    let target = Target::Addr { addr: address(2), node: None };
+    rig.node.send_reliable(rig.now, target, b"news").expect("short enough");
+    let id = rig.node.poll_stream().expect("a connection").id();
+    rig.node.handle_stream_connected(rig.now, id);
+    rig.node.handle_stream_data(rig.now, id, &[0, 0xc1]).expect_err("garbage");
+    let closes = core::iter::from_fn(|| rig.node.poll_stream())
+        .filter(|op| matches!(op, StreamOp::Close { .. }));
+    assert_eq!(closes.count(), 1);
+}
+
+#[test]
 fn a_member_reached_by_stream_alone_stays_alive() {
     let differences = Differences { random_phase: false, ..config().differences };
     let mut pair = Pair::new(|index, config| {

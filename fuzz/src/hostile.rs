@@ -139,7 +139,7 @@ fn push_pull(input: &mut Input<'_>, known: &Known, out: &mut Vec<u8>) {
     for _ in 0..nodes {
         let (name, addr, meta, vsn) = (name(input), addr(input), meta(input), vsn(input));
         let state = match input.below(8) {
-            known @ 0..=3 => known as i64,
+            known @ 0..=3 => i64::try_from(known).unwrap_or_default(),
             4 => -1,
             5 => i64::MAX,
             6 => 4,

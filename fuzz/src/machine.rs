@@ -172,7 +172,7 @@ impl World {
             self.watch.event(&event);
         }
         while let Some(transmit) = self.node.poll_transmit() {
-            for message in self.watch.transmit(&self.node, &transmit) {
+            for message in Watch::transmit(&self.node, &transmit) {
                 self.known.note(&message);
             }
         }

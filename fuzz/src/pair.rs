@@ -58,7 +58,7 @@ impl Pair {
             if flags & 4 != 0 {
                 config.protocol_version = 5;
             }
-            config.dead_node_reclaim_time = Duration::from_secs(if flags & 8 == 0 { 0 } else { 1 });
+            config.dead_node_reclaim_time = Duration::from_secs(u64::from(flags & 8 != 0));
             Memberlist::new(now, config, None, [port as u8; 32]).expect("a valid node")
         };
         let mut nodes = [node("one", 1), node("two", 2)];

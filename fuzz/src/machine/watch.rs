@@ -100,7 +100,7 @@ impl Watch {
     }
 
     /// A packet that the node sends must be one that it would take; its messages.
-    pub(super) fn transmit(&self, node: &Memberlist, transmit: &Transmit) -> Vec<Vec<u8>> {
+    pub(super) fn transmit(node: &Memberlist, transmit: &Transmit) -> Vec<Vec<u8>> {
         let config = node.config();
         let ring: Keyring = node.keys().into_iter().collect();
         let rules = Rules {

@@ -115,7 +115,8 @@ impl Handle {
         Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
     }
 
-    /// Spreads a message to every member by gossip.
+    /// Gossips a message to some random members. To reach everybody, whoever receives it for the
+    /// first time broadcasts it again ([`Memberlist::broadcast`](crate::Memberlist::broadcast)).
     ///
     /// # Errors
     ///

@@ -202,12 +202,9 @@ impl Memberlist {
             Phase::Reading => "reading",
             Phase::AskingState { .. } => "waiting for the application's state",
             Phase::AskingMerge { .. } => "waiting for the application to admit a merge",
-            Phase::Closing => {
-                self.abort_stream(id);
-                return;
-            }
+            Phase::Closing => return self.abort_stream(id),
         };
-        let _ = self.fail(now, id, ExchangeError::TimedOut(doing));
+        self.report(now, id, &ExchangeError::TimedOut(doing));
         self.abort_stream(id);
     }
 

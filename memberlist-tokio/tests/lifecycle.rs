@@ -103,7 +103,7 @@ impl Bedroom {
         let (tell_delivered, delivered) = mpsc::channel();
         std::thread::spawn(move || {
             let sleeper = sleeper.recv_timeout(PATIENCE).expect("it started");
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             while let Ok((len, _)) = letterbox.recv_from(&mut buffer) {
                 // Once nobody sleeps here any more it only passes on.
                 let held = tell_ack.send(()).is_ok() && hear_asleep.recv().is_ok();

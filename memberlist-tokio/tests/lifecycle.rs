@@ -88,36 +88,84 @@ fn a_node_ends_with_its_runtime() {
     });
 }
 
+/// The way to a sleeper's door: every ack is held back until the sleeper sleeps.
+struct Bedroom {
+    ack: mpsc::Receiver<()>,
+    asleep: mpsc::Sender<()>,
+    delivered: mpsc::Receiver<()>,
+}
+
+impl Bedroom {
+    /// Passes on what arrives at `letterbox` to the sleeper, whose address is told later.
+    fn new(letterbox: std::net::UdpSocket, sleeper: mpsc::Receiver<SocketAddr>) -> Self {
+        let (tell_ack, ack) = mpsc::channel();
+        let (asleep, hear_asleep) = mpsc::channel();
+        let (tell_delivered, delivered) = mpsc::channel();
+        std::thread::spawn(move || {
+            let sleeper = sleeper.recv_timeout(PATIENCE).expect("it started");
+            let mut buffer = vec![0; 65_536];
+            while let Ok((len, _)) = letterbox.recv_from(&mut buffer) {
+                // Once nobody sleeps here any more it only passes on.
+                let held = tell_ack.send(()).is_ok() && hear_asleep.recv().is_ok();
+                let _ = letterbox.send_to(&buffer[..len], sleeper);
+                if held {
+                    let _ = tell_delivered.send(());
+                }
+            }
+        });
+        Self { ack, asleep, delivered }
+    }
+
+    /// Blocks the thread, and so the runtime, from when an ack is on its way until long after it
+    /// should have come.
+    async fn sleep(&self) {
+        in_time(async {
+            while self.ack.try_recv().is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+        self.asleep.send(()).expect("the relay runs");
+        self.delivered.recv_timeout(PATIENCE).expect("the relay runs");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 /// Whoever was asleep finds the acks in the socket before it notices that they are late.
 #[test]
 fn a_process_that_slept_suspects_nobody() {
-    let (sender, address) = mpsc::channel();
+    let still = |name: &str| Config { gossip_interval: Duration::ZERO, ..quick(name) };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (tell_seed, seed) = mpsc::channel();
     let awake = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            // It does not look for the sleeper itself, whom it would have to suspect.
-            let config = Config { probe_interval: Duration::ZERO, ..quick("awake") };
+            // It sends nothing but acks.
+            let config = Config { probe_interval: Duration::ZERO, ..still("awake") };
             let (node, _events) = Memberlist::start(config, loopback()).await.expect("a free port");
-            sender.send(node.bound_address()).unwrap();
+            tell_seed.send(node.bound_address()).expect("the test runs");
             let _ = stopped.await;
         });
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut config = quick("sleeper");
-        config.probe_interval = Duration::from_millis(20);
-        config.probe_timeout = Duration::from_millis(10);
-        config.disable_tcp_pings = true;
-        let (node, mut events) = Memberlist::start(config, loopback()).await.expect("a free port");
-        let peer: Peer = address.recv_timeout(PATIENCE).expect("it started").into();
-        in_time(node.join(&[peer])).await.expect("both run");
-        for _ in 0..20 {
-            // A probe is under way at any time, or nearly so.
-            let probes = node.stats().counters.probes;
-            eventually(|| node.stats().counters.probes > probes).await;
-            std::thread::sleep(Duration::from_millis(300));
+        let letterbox = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let advertise = Some(letterbox.local_addr().expect("bound"));
+        let (tell_sleeper, sleeper) = mpsc::channel();
+        let bedroom = Bedroom::new(letterbox, sleeper);
+        let config = Config { disable_tcp_pings: true, ..still("sleeper") };
+        let options = Options { advertise, ..loopback() };
+        let (node, mut events) = Memberlist::start(config, options).await.expect("a free port");
+        tell_sleeper.send(node.bound_address()).expect("it waits for that");
+        let seed: Peer = seed.recv_timeout(PATIENCE).expect("it started").into();
+        in_time(node.join(&[seed])).await.expect("both run");
+        for _ in 0..5 {
+            bedroom.sleep().await;
         }
+        drop(bedroom);
+        // One more probe, so that the last sleep is over and done with.
+        let probes = node.stats().counters.probes;
+        eventually(|| node.stats().counters.probes > probes).await;
         node.shutdown().await;
         while let Some(event) = events.next().await {
             assert!(!matches!(event, Event::Suspected { .. }), "{event:?}");

@@ -36,15 +36,14 @@ pub(crate) fn advertised(
     wanted: Option<SocketAddr>,
     bound: SocketAddr,
 ) -> Result<SocketAddr, StartError> {
-    if let Some(wanted) = wanted {
-        let port = if wanted.port() == 0 { bound.port() } else { wanted.port() };
-        return Ok(SocketAddr::new(wanted.ip(), port));
-    }
-    if !bound.ip().is_unspecified() {
-        return Ok(bound);
-    }
-    let own = private_address(bound.is_ipv6()).ok_or(StartError::NoAddress(bound.ip()))?;
-    Ok(SocketAddr::new(own, bound.port()))
+    let port = wanted.map(|wanted| wanted.port()).filter(|port| *port != 0);
+    let port = port.unwrap_or(bound.port());
+    let known = [wanted.map(|wanted| wanted.ip()), Some(bound.ip())];
+    let ip = match known.into_iter().flatten().find(|ip| !ip.is_unspecified()) {
+        Some(ip) => ip,
+        None => private_address(bound.is_ipv6()).ok_or(StartError::NoAddress(bound.ip()))?,
+    };
+    Ok(SocketAddr::new(ip, port))
 }
 
 /// Announcing a public address in clear text is rarely meant.

@@ -58,7 +58,7 @@ pub struct Options {
     /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
     pub bind: SocketAddr,
     /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
-    /// port. Needed where `bind` is unspecified and this machine has no private address.
+    /// port, and an unspecified address for the bound or a private one. Needed where `bind` is unspecified and this machine has no private address.
     pub advertise: Option<SocketAddr>,
     /// Answers the node's questions.
     pub delegate: Option<Arc<dyn Delegate>>,

@@ -216,9 +216,10 @@ impl World {
         assert_eq!(self.watch.waiting(), []);
         assert_eq!(self.streams.open(), 0, "streams stay open for ever");
         let gauges = self.node.stats().gauges;
-        assert_eq!((gauges.suspect, gauges.acks_awaited, gauges.requests), (0, 0, 0));
-
-        assert!(gauges.timers <= 1, "timers are left over");
+        assert_eq!((gauges.acks_awaited, gauges.requests), (0, 0));
+        // Configured high enough, a suspicion takes days.
+        let left = gauges.timers.checked_sub(gauges.suspicions);
+        assert!(left.is_some_and(|left| left <= 1), "{gauges:?}");
     }
 }
 

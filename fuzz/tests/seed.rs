@@ -8,7 +8,7 @@ use serde_json::Value;
 #[test]
 #[ignore = "writes into the repository"]
 fn seed() {
-    for (file, every) in [("frames.jsonl", 18), ("messages.jsonl", 25), ("tolerance.jsonl", 60)] {
+    for (file, every) in [("frames.jsonl", 27), ("messages.jsonl", 38), ("tolerance.jsonl", 90)] {
         for (number, hex) in hex(file).iter().enumerate().step_by(every) {
             let name = format!("{}-{number}", file.trim_end_matches(".jsonl"));
             keep("packet", &name, hex);

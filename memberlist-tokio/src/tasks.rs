@@ -5,13 +5,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use memberlist_proto::driver::bind::{self, StartError};
 use memberlist_proto::driver::log::Severity;
 use memberlist_proto::driver::{Driver, Work, stream_failure};
 use memberlist_proto::{Lookup, LookupFailure, Transmit};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-use crate::memberlist::StartError;
-use crate::{bind, stream};
+use crate::stream;
 
 /// Packets read before the timers get their turn: all that a process finds after it slept.
 const PACKETS_AT_ONCE: usize = 4096;

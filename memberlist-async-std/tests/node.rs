@@ -1,4 +1,4 @@
-//! The suite of adapters over memberlist_async_std.
+//! The suite of adapters over `memberlist-async-std`.
 
 #[path = "../../tests/adapters/node.rs"]
 mod suite;

@@ -38,7 +38,9 @@ fn main() -> ExitCode {
         Ok(program) => program,
         Err(error) => return refuse(&error),
     };
-    log_to_stderr();
+    // The demonstration tells everything itself; on one terminal, logs would be in its way.
+    let quiet = matches!(program, Program::Demo(_));
+    log_to_stderr(if quiet { LevelFilter::OFF } else { LevelFilter::WARN });
     let result = match program {
         Program::Demo(args) => demo::run(&args),
         Program::Agent(args) => agent::run(&args),
@@ -74,10 +76,9 @@ fn one_line(text: &str) -> String {
     line.strip_prefix("error: ").map_or(line.clone(), str::to_owned)
 }
 
-/// Logs go to standard error, `warn` and above unless `RUST_LOG` says otherwise.
-fn log_to_stderr() {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+/// Logs go to standard error, from `level` up unless `RUST_LOG` says otherwise.
+fn log_to_stderr(level: LevelFilter) {
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

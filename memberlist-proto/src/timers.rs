@@ -96,9 +96,10 @@ impl<K: Copy> Timers<K> {
         self.place(id).map(|place| self.heap[place].at)
     }
 
-    /// When the earliest timer is due.
+    /// When the earliest timer is due. Those set to [`Instant::FAR_FUTURE`] never are: what comes
+    /// back would come back at the same instant for ever.
     pub fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|entry| entry.at)
+        self.heap.first().map(|entry| entry.at).filter(|at| *at < Instant::FAR_FUTURE)
     }
 
     /// Takes the earliest timer, if it is due by `now`.

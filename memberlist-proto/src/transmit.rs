@@ -26,6 +26,11 @@ pub struct Transmit {
 pub struct StreamId(pub(crate) u64);
 
 impl StreamId {
+    /// Before every other.
+    pub const MIN: Self = Self(0);
+    /// After every other.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// A number that is unique among the streams of one node.
     pub fn as_u64(self) -> u64 {
         self.0

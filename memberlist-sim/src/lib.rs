@@ -1,1 +1,51 @@
-//! .
+//! A deterministic network of memberlist nodes in virtual time.
+//!
+//! A [`Sim`] holds nodes (the real state machine of `memberlist-proto`), the network between
+//! them and the time. One seed decides everything: the same seed gives the same run, which
+//! [`Sim::trace_hash`] tells. The laws of the protocol are checked at every step; a broken one
+//! panics with the seed.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use memberlist_sim::{Config, Sim};
+//!
+//! let mut sim = Sim::new(42);
+//! let nodes: Vec<_> = (0..5).map(|index| sim.start(Config::lan(format!("n{index}").as_str()))).collect();
+//! for node in &nodes[1..] {
+//!     sim.join(*node, nodes[0]);
+//! }
+//! sim.run_for(Duration::from_secs(5));
+//! assert!(sim.agreement().is_ok());
+//!
+//! sim.crash(nodes[4]);
+//! let noticed = sim.run_until(Duration::from_secs(60), |sim| {
+//!     nodes[..4].iter().all(|node| sim.node(*node).num_members() == 4)
+//! });
+//! assert!(noticed.is_some());
+//! ```
+//!
+//! The code of an application takes part as an [`App`]: it sees its node's events, answers its
+//! questions and calls its operations.
+
+/// The tutorial, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/simulation.md")]
+pub struct Tutorial;
+
+mod app;
+mod check;
+mod network;
+mod run;
+mod sim;
+mod stream;
+mod trace;
+
+pub use memberlist_proto::{
+    Answer, BroadcastKind, Channel, Config, Departure, Differences, Event, Instant, Memberlist,
+    Node, NodeName, Outcome, Peer, Priority, RequestKind, State, Target,
+};
+
+pub use crate::app::{App, Silent};
+pub use crate::network::{Link, Network};
+pub use crate::sim::{Fault, NodeId, Sim};

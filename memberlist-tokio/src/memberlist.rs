@@ -14,6 +14,39 @@ use crate::tasks::Sockets;
 
 /// A running node: a [`Handle`] that was started on tokio. Cheap to clone; the node ends when the
 /// last clone is dropped. Its methods are those of [`Handle`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use memberlist_tokio::{
+///     BroadcastKind, Config, Event, Memberlist, Options, Peer, Priority, Target,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let loopback = || Options::bind(([127, 0, 0, 1], 0).into());
+/// let (one, mut events) = Memberlist::start(Config::local("one"), loopback()).await?;
+/// let (two, _) = Memberlist::start(Config::local("two"), loopback()).await?;
+/// two.join(&[Peer::from(one.bound_address())]).await?;
+///
+/// let to_one = || Target::Member("one".into());
+/// two.send(to_one(), b"by datagram, if it arrives")?;
+/// two.send_reliable(to_one(), b"by stream").await?;
+/// two.broadcast(b"by gossip, to all", BroadcastKind::Unique, Priority::Normal)?;
+/// println!("round trip: {:?}", two.ping(to_one()).await?.rtt);
+/// two.set_meta("version=2", Duration::from_secs(5)).await?;
+///
+/// let mut messages = Vec::new();
+/// while messages.len() < 2 {
+///     match events.next().await.expect("ends only with the node") {
+///         Event::Joined { node } => println!("{node} is here"),
+///         Event::Message { payload, .. } => messages.push(payload),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Memberlist(Handle);
 

@@ -1,14 +1,14 @@
 //! The task of one stream.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Buf as _, Bytes};
 use memberlist_proto::driver::{Command, Driver, stream_failure};
 use memberlist_proto::{StreamFailure, StreamId};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::tasks::dial;
 
@@ -18,112 +18,161 @@ const READ: usize = 64 << 10;
 /// what it has yet to read.
 const LAST_WORDS: usize = 1 << 20;
 
-/// Opens a connection and runs it.
-pub(crate) async fn connect(driver: Driver, id: StreamId, to: SocketAddr) {
-    let dialled = tokio::select! {
-        dialled = dial(to) => dialled,
-        () = poll_fn(|cx| driver.poll_abort(cx, id)) => Err(StreamFailure::Other),
-    };
-    match dialled {
-        Ok(stream) => {
-            driver.connected(id);
-            run(driver, id, stream).await;
-        }
-        Err(failure) => driver.closed(id, Some(failure)),
+/// Tells the end of a stream, once: when it is dropped, which is after the connection.
+pub(crate) struct End {
+    driver: Driver,
+    id: StreamId,
+    cause: Option<StreamFailure>,
+}
+
+impl End {
+    pub(crate) fn new(driver: Driver, id: StreamId) -> Self {
+        // A task that does not come to its own end is dropped by its runtime.
+        Self { driver, id, cause: Some(StreamFailure::Shutdown) }
     }
 }
 
-/// Carries a connection until it ends, and tells so once.
-pub(crate) async fn run(driver: Driver, id: StreamId, stream: TcpStream) {
+impl Drop for End {
+    fn drop(&mut self) {
+        self.driver.closed(self.id, self.cause);
+    }
+}
+
+/// Opens a connection and runs it.
+pub(crate) async fn connect(mut end: End, to: SocketAddr) {
+    let dialled = tokio::select! {
+        dialled = dial(to) => dialled,
+        () = poll_fn(|cx| end.driver.poll_abort(cx, end.id)) => Err(StreamFailure::Other),
+    };
+    match dialled {
+        Ok(stream) => {
+            end.driver.connected(end.id);
+            run(stream, end).await;
+        }
+        Err(failure) => end.cause = Some(failure),
+    }
+}
+
+/// Carries a connection until it ends.
+pub(crate) async fn run(stream: TcpStream, end: End) {
     // A delay would only make an answer late.
     let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
-    let mut carrier = Carrier { driver, id, reader, writer, pending: Bytes::new(), broken: None };
-    let cause = carrier.run().await;
-    carrier.driver.closed(id, cause);
+    let mut carrier = Carrier { stream, pending: Bytes::new(), broken: None, end };
+    carrier.end.cause = carrier.run().await;
 }
 
 struct Carrier {
-    driver: Driver,
-    id: StreamId,
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    stream: TcpStream,
     pending: Bytes,
     /// Why writing ended; the peer's answer may still be there to read.
     broken: Option<StreamFailure>,
+    /// Behind the stream, so that it is dropped after it.
+    end: End,
 }
 
 /// What happened first.
 enum Step {
-    Read(std::io::Result<usize>),
-    Wrote(std::io::Result<usize>),
+    Readable,
+    Writable,
     Command(Command),
     Abort,
 }
 
 impl Carrier {
     async fn run(&mut self) -> Option<StreamFailure> {
-        let mut buffer = vec![0; READ];
         let mut reading = true;
         loop {
-            match self.step(&mut buffer, reading).await {
-                Step::Read(Ok(0)) => {
-                    reading = false;
-                    self.driver.eof(self.id);
-                    if self.broken.is_some() {
-                        return self.broken;
+            match self.step(reading).await {
+                Ok(Step::Readable) => match self.read(true) {
+                    Ok(Some(0)) => {
+                        reading = false;
+                        self.end.driver.eof(self.end.id);
+                        if self.broken.is_some() {
+                            return self.broken;
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Some(stream_failure(&error)),
+                },
+                Ok(Step::Writable) => {
+                    if let Err(error) = self.write() {
+                        self.pending.clear();
+                        self.broken = Some(stream_failure(&error));
+                        if !reading {
+                            return self.broken;
+                        }
                     }
                 }
-                Step::Read(Ok(len)) => self.driver.data(self.id, &buffer[..len]),
-                Step::Read(Err(error)) => return Some(stream_failure(&error)),
-                Step::Wrote(Ok(len)) => {
-                    self.pending.advance(len);
-                    self.driver.written(self.id, len);
-                }
-                Step::Wrote(Err(error)) => {
-                    self.pending.clear();
-                    self.broken = Some(stream_failure(&error));
-                    if !reading {
-                        return self.broken;
-                    }
-                }
-                Step::Command(Command::Write(data)) => {
+                Ok(Step::Command(Command::Write(data))) => {
                     if self.broken.is_none() {
                         self.pending = data;
                     }
                 }
-                Step::Command(Command::Close) => return self.close(&mut buffer, reading).await,
-                Step::Command(Command::Abort) | Step::Abort => return Some(StreamFailure::Other),
+                Ok(Step::Command(Command::Close)) => return self.close(reading).await,
+                Ok(Step::Command(Command::Abort) | Step::Abort) => {
+                    return Some(StreamFailure::Other);
+                }
+                Err(error) => return Some(stream_failure(&error)),
             }
         }
     }
 
-    async fn step(&mut self, buffer: &mut [u8], reading: bool) -> Step {
-        let (driver, id, writing) = (&self.driver, self.id, !self.pending.is_empty());
+    async fn step(&self, reading: bool) -> io::Result<Step> {
+        let (driver, id, writing) = (&self.end.driver, self.end.id, !self.pending.is_empty());
         tokio::select! {
-            read = self.reader.read(buffer), if reading => Step::Read(read),
-            wrote = self.writer.write(&self.pending), if writing => Step::Wrote(wrote),
+            ready = self.stream.readable(), if reading => ready.map(|()| Step::Readable),
+            ready = self.stream.writable(), if writing => ready.map(|()| Step::Writable),
             command = poll_fn(|cx| driver.poll_command(cx, id)), if !writing => {
-                Step::Command(command)
+                Ok(Step::Command(command))
             }
-            () = poll_fn(|cx| driver.poll_abort(cx, id)), if writing => Step::Abort,
+            () = poll_fn(|cx| driver.poll_abort(cx, id)), if writing => Ok(Step::Abort),
         }
     }
 
-    /// Everything is written: ends this side and waits for the other's end.
-    async fn close(&mut self, buffer: &mut [u8], reading: bool) -> Option<StreamFailure> {
+    /// Reads what there is, 0 bytes at the peer's end, and hands it in if anybody is to `hear` it.
+    /// The buffer lives no longer than that: a stream on which nobody says anything has none.
+    fn read(&self, hear: bool) -> io::Result<Option<usize>> {
+        let mut buffer = Vec::with_capacity(READ);
+        match self.stream.try_read_buf(&mut buffer) {
+            Ok(len) => {
+                if hear && len > 0 {
+                    self.end.driver.data(self.end.id, &buffer);
+                }
+                Ok(Some(len))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        match self.stream.try_write(&self.pending) {
+            Ok(len) => {
+                self.pending.advance(len);
+                self.end.driver.written(self.end.id, len);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything is written: ends this side and waits for the other's end; the core's deadline
+    /// aborts the wait.
+    async fn close(&mut self, reading: bool) -> Option<StreamFailure> {
         if self.broken.is_some() {
             return self.broken;
         }
-        if let Err(error) = self.writer.shutdown().await {
+        if let Err(error) = self.stream.shutdown().await {
             return Some(stream_failure(&error));
         }
         let mut heard = 0;
         while reading && heard < LAST_WORDS {
-            let (driver, id) = (&self.driver, self.id);
+            let (driver, id) = (&self.end.driver, self.end.id);
             tokio::select! {
-                read = self.reader.read(buffer) => match read {
-                    Ok(len) if len > 0 => heard += len,
+                ready = self.stream.readable() => match ready.and_then(|()| self.read(false)) {
+                    Ok(Some(len)) if len > 0 => heard += len,
+                    Ok(None) => {}
                     _ => break,
                 },
                 () = poll_fn(|cx| driver.poll_abort(cx, id)) => break,

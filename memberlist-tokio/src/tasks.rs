@@ -7,20 +7,21 @@ use std::time::{Duration, Instant};
 
 use memberlist_proto::driver::bind::{self, StartError};
 use memberlist_proto::driver::log::Severity;
-use memberlist_proto::driver::{Driver, Work, stream_failure};
-use memberlist_proto::{Lookup, LookupFailure, Transmit};
+use memberlist_proto::driver::{Backoff, Driver, Turns, Work, stream_failure};
+use memberlist_proto::{Lookup, LookupFailure, StreamFailure, Transmit};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::task::JoinSet;
 
 use crate::stream;
 
-/// Packets read before the timers get their turn: all that a process finds after it slept.
-const PACKETS_AT_ONCE: usize = 4096;
 /// The longest datagram.
 const PACKET_MAX: usize = 65_536;
-/// How long to pause after accepting failed (as in Go).
-const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 /// When nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
+/// Who notices a deadline this late was asleep, with the whole process or machine.
+const ASLEEP: Duration = Duration::from_millis(100);
+/// How long a packet socket that fails is left alone.
+const RESPITE: Duration = Duration::from_millis(10);
 
 /// The sockets of a node that does not run yet.
 pub(crate) struct Sockets {
@@ -46,14 +47,25 @@ impl Sockets {
     /// Spawns the tasks; they end with the node.
     pub(crate) fn run(self, driver: Driver) {
         let Self { listener, packets, .. } = self;
+        // A task may also end by a panic, or with its runtime before it has begun.
+        let end = End(driver.clone());
         tokio::spawn(async move {
-            let accepting = tokio::spawn(accept(listener, driver.clone()));
-            Loop { driver: driver.clone(), packets, buffer: vec![0; PACKET_MAX] }.run().await;
-            accepting.abort();
-            // The listener is closed when its task is gone; cancelled is what it should be.
-            let _ = accepting.await;
-            driver.ended();
+            // Dropped after the sockets.
+            let _end = end;
+            let mut accepting = JoinSet::new();
+            accepting.spawn(accept(listener, driver.clone()));
+            Loop { driver, packets, buffer: vec![0; PACKET_MAX] }.run().await;
+            accepting.shutdown().await;
         });
+    }
+}
+
+/// Tells the end of a node's tasks.
+struct End(Driver);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.ended();
     }
 }
 
@@ -64,20 +76,44 @@ struct Loop {
     buffer: Vec<u8>,
 }
 
+/// How a batch of packets was read.
+#[derive(Default)]
+struct Batch {
+    packets: usize,
+    more: bool,
+    failed: bool,
+}
+
 impl Loop {
     async fn run(mut self) {
+        let mut turns = Turns::default();
+        let mut due = None;
         loop {
-            self.read_packets();
-            self.driver.handle_timeout();
+            if due.is_some_and(|due: Instant| due.elapsed() > ASLEEP) {
+                // The runtime has first to find out what arrived meanwhile.
+                tokio::task::yield_now().await;
+            }
+            // Packets before time: what looks late may be waiting here.
+            let batch = self.read_packets();
+            if turns.timeouts(batch.packets, batch.more) {
+                self.driver.handle_timeout();
+            }
             let work = self.driver.work();
             if work.stopped {
                 return;
             }
-            let timeout = work.timeout;
+            due = work.timeout;
             self.carry_out(work).await;
-            let due = timeout.unwrap_or_else(|| Instant::now() + IDLE);
+            if batch.failed {
+                tokio::time::sleep(RESPITE).await;
+            }
+            if batch.more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let until = due.unwrap_or_else(|| Instant::now() + IDLE);
             tokio::select! {
-                () = tokio::time::sleep_until(due.into()) => {}
+                () = tokio::time::sleep_until(until.into()) => {}
                 () = poll_fn(|cx| self.driver.poll_work(cx)) => {}
                 // Errors that reading meets are met again, and told, when it is tried.
                 _ = self.packets.readable() => {}
@@ -85,24 +121,27 @@ impl Loop {
         }
     }
 
-    /// Everything that has arrived comes before anything that is due: what looks late may be
-    /// waiting here.
-    fn read_packets(&mut self) {
-        for _ in 0..PACKETS_AT_ONCE {
+    fn read_packets(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        while batch.packets < Turns::BATCH {
             match self.packets.try_recv_from(&mut self.buffer) {
                 Ok((len, from)) => {
-                    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-                    self.driver.handle_packet(Instant::now(), from, &self.buffer[..len]);
+                    let packet = &self.buffer[..len];
+                    self.driver.handle_packet(Instant::now(), canonical(from), packet);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return batch,
                 // An earlier send was refused by its receiver; that says nothing about reading.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
                     self.driver.log(Severity::Error, &format!("reading packets: {error}"));
-                    return;
+                    batch.failed = true;
+                    return batch;
                 }
             }
+            batch.packets += 1;
         }
+        batch.more = true;
+        batch
     }
 
     async fn carry_out(&self, work: Work) {
@@ -110,7 +149,7 @@ impl Loop {
             self.send(&transmit).await;
         }
         for (id, to) in work.connects {
-            tokio::spawn(stream::connect(self.driver.clone(), id, to));
+            tokio::spawn(stream::connect(stream::End::new(self.driver.clone(), id), to));
         }
         for lookup in work.lookups {
             tokio::spawn(resolve(self.driver.clone(), lookup));
@@ -141,20 +180,20 @@ impl Loop {
 }
 
 async fn accept(listener: TcpListener, driver: Driver) {
-    let mut pause = ACCEPT_PAUSE.0;
+    let mut backoff = Backoff::default();
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
-                pause = ACCEPT_PAUSE.0;
+                backoff.reset();
                 // One that is refused is closed by dropping it.
                 if let Some(id) = driver.accept(from) {
-                    tokio::spawn(stream::run(driver.clone(), id, stream));
+                    let end = stream::End::new(driver.clone(), id);
+                    tokio::spawn(stream::run(stream, end));
                 }
             }
             Err(error) => {
                 driver.log(Severity::Error, &format!("accepting a stream: {error}"));
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(ACCEPT_PAUSE.1);
+                tokio::time::sleep(backoff.wait()).await;
             }
         }
     }
@@ -178,6 +217,14 @@ async fn resolve(driver: Driver, lookup: Lookup) {
 }
 
 /// Opens a connection, or tells why not.
-pub(crate) async fn dial(to: SocketAddr) -> Result<TcpStream, memberlist_proto::StreamFailure> {
+pub(crate) async fn dial(to: SocketAddr) -> Result<TcpStream, StreamFailure> {
     TcpStream::connect(to).await.map_err(|error| stream_failure(&error))
+}
+
+/// A socket for both families writes IPv4 addresses as IPv6. Those that are IPv6 keep their scope.
+fn canonical(from: SocketAddr) -> SocketAddr {
+    match from.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, from.port()),
+        IpAddr::V6(_) => from,
+    }
 }

@@ -1,4 +1,4 @@
-//! The suite of adapters over memberlist_tokio.
+//! The suite of adapters over `memberlist-tokio`.
 
 #[path = "../../tests/adapters/node.rs"]
 mod suite;

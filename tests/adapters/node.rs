@@ -325,6 +325,9 @@ fn bound_to_everything_it_announces_what_it_is_told() {
         let (one, _told) = Memberlist::start(quick("one"), options).await.expect("a free port");
         let expected = SocketAddr::from(([127, 0, 0, 1], one.bound_address().port()));
         assert_eq!(one.local().address(), Some(expected));
+        let only_port = Options { advertise: Some(([0, 0, 0, 0], 4000).into()), ..loopback() };
+        let (node, _told) = Memberlist::start(quick("n"), only_port).await.expect("a free port");
+        assert_eq!(node.local().address(), Some(([127, 0, 0, 1], 4000).into()));
         let (two, _heard) = start("two").await;
         two.join(&[expected.into()]).await.expect("both run");
         assert_eq!(one.num_members(), 2);

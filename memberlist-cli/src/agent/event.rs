@@ -1,7 +1,7 @@
 //! What the node tells, as reports.
 
 use memberlist_proto::{
-    BroadcastEnd, Channel, Departure, Event, ExchangeKind, JoinReport, NodeName,
+    BroadcastEnd, Channel, Departure, Event, ExchangeKind, JoinReport, Node, NodeName,
 };
 use serde_json::{Value, json};
 
@@ -33,11 +33,24 @@ pub(super) fn report(event: &Event) -> Option<Report> {
         Event::Conflict { existing, claimant } => {
             Report::new("conflict").with("node", node(existing)).with("other", node(claimant))
         }
+        Event::Coalesced { node: who, events, departure: reason } => {
+            coalesced(who, *events, reason.as_ref())
+        }
         Event::Pinged { node: who, rtt, payload } => pinged(node(who), *rtt, payload),
         Event::Finished { .. } => return None,
         other => return about_bytes(other).or_else(|| trouble(other)),
     };
     Some(report)
+}
+
+/// Where a node stands after several events that the reader was too slow for: told as what a
+/// reader that knew nothing of it would have to hear.
+fn coalesced(who: &Node, events: u64, reason: Option<&Departure>) -> Report {
+    let name = if who.state().is_live() { "joined" } else { "departed" };
+    Report::new(name)
+        .with("node", node(who))
+        .with("reason", reason.map(departure))
+        .with("coalesced", events)
 }
 
 /// A round trip, by itself or as the reply to `ping`.
@@ -103,6 +116,7 @@ fn trouble(event: &Event) -> Option<Report> {
             .with("name", node.to_string())
             .with("from", from.map(|from| from.to_string()))
             .with("message", reason.to_string()),
+        Event::Overflow { dropped } => Report::new("overflow").with("dropped", *dropped),
         // Not `health`, which is the reply to the command of that name.
         Event::Health { score } => Report::new("health_changed").with("score", *score),
         Event::NamePoisoned { by } => {

@@ -23,7 +23,7 @@ pub struct Options {
     /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
     pub bind: SocketAddr,
     /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
-    /// port. Needed where `bind` is unspecified and this machine has no private address.
+    /// port, and an unspecified address for the bound or a private one. Needed where `bind` is unspecified and this machine has no private address.
     pub advertise: Option<SocketAddr>,
     /// Answers the node's questions.
     pub delegate: Option<Arc<dyn Delegate>>,
@@ -106,15 +106,14 @@ pub fn sockets(address: SocketAddr) -> Result<(std::net::TcpListener, UdpSocket)
 ///
 /// Bound to every address, and none of them is private.
 pub fn advertised(wanted: Option<SocketAddr>, bound: SocketAddr) -> Result<SocketAddr, StartError> {
-    if let Some(wanted) = wanted {
-        let port = if wanted.port() == 0 { bound.port() } else { wanted.port() };
-        return Ok(SocketAddr::new(wanted.ip(), port));
-    }
-    if !bound.ip().is_unspecified() {
-        return Ok(bound);
-    }
-    let own = private_address(bound.is_ipv6()).ok_or(StartError::NoAddress(bound.ip()))?;
-    Ok(SocketAddr::new(own, bound.port()))
+    let port = wanted.map(|wanted| wanted.port()).filter(|port| *port != 0);
+    let port = port.unwrap_or(bound.port());
+    let known = [wanted.map(|wanted| wanted.ip()), Some(bound.ip())];
+    let ip = match known.into_iter().flatten().find(|ip| !ip.is_unspecified()) {
+        Some(ip) => ip,
+        None => private_address(bound.is_ipv6()).ok_or(StartError::NoAddress(bound.ip()))?,
+    };
+    Ok(SocketAddr::new(ip, port))
 }
 
 /// A seed for [`start`](super::start), from the operating system.

@@ -3,16 +3,21 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
 use crate::delegate::{Candidate, View};
 use crate::node::{Name, Node};
 
-/// Everything an application can be asked. The first four methods are asked inside the node, must
-/// be quick and must not call the node's handle ([`Error::Reentrant`](super::Error::Reentrant)).
-/// The last two may take their time: they are asked on a thread of their own and delay only the
-/// exchange they belong to.
+/// Everything an application can be asked; every method has a default, which is what happens
+/// without a delegate.
+///
+/// The first four methods are asked inside the node: they must be quick, and what they call on the
+/// handle of any node fails with [`Error::Reentrant`](super::Error::Reentrant). The last two may
+/// take their time: they are asked on a thread of their own and delay only the exchange they
+/// belong to.
 pub trait Delegate: Send + Sync + 'static {
     /// See [`Delegate::admit`](crate::Delegate::admit).
     ///
@@ -58,23 +63,43 @@ pub trait Delegate: Send + Sync + 'static {
     }
 }
 
-/// The half that the core asks at once.
+/// The half that the core asks at once, while the node is locked.
 pub(super) struct AskedNow(pub(super) Arc<dyn Delegate>);
 
 impl crate::delegate::Delegate for AskedNow {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
-        self.0.admit(candidate)
+        ask(|| self.0.admit(candidate)).unwrap_or_else(|| Err("the delegate panicked".into()))
     }
 
     fn ack_payload(&self) -> Option<Bytes> {
-        self.0.ack_payload()
+        ask(|| self.0.ack_payload()).flatten()
     }
 
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
-        self.0.broadcasts(view, overhead, limit)
+        ask(|| self.0.broadcasts(view, overhead, limit)).unwrap_or_default()
     }
 
     fn stream_ping(&self, node: Name<'_>) -> bool {
-        self.0.stream_ping(node)
+        ask(|| self.0.stream_ping(node)).unwrap_or(true)
     }
+}
+
+std::thread_local! {
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is answering a question that cannot wait. It then holds the lock of the
+/// node that asks; waiting for another node's lock could be waiting for each other. So it must
+/// not wait for any.
+pub(super) fn is_asked() -> bool {
+    ASKED.get()
+}
+
+/// Asks the application. A panic of its delegate is an answer like the default, except that nobody
+/// is admitted by it: the core is in the middle of something and must end it.
+fn ask<T>(question: impl FnOnce() -> T) -> Option<T> {
+    ASKED.set(true);
+    let answer = catch_unwind(AssertUnwindSafe(question));
+    ASKED.set(false);
+    answer.ok()
 }

@@ -28,6 +28,8 @@ impl Default for EventBounds {
 #[derive(Debug)]
 pub(super) struct EventBuffer {
     bounds: EventBounds,
+    /// Nobody reads any more.
+    closed: bool,
     /// Entries by number; a number is never used again.
     entries: VecDeque<(u64, Event)>,
     next: u64,
@@ -36,24 +38,29 @@ pub(super) struct EventBuffer {
     newest: BTreeMap<NodeName, u64>,
     conflicts: BTreeMap<NodeName, u64>,
     health: Option<u64>,
-    dropped: u64,
+    /// The notice of what has been dropped, until it is read.
+    overflow: Option<u64>,
 }
 
 impl EventBuffer {
     pub(super) fn new(bounds: EventBounds) -> Self {
         Self {
             bounds,
+            closed: false,
             entries: VecDeque::new(),
             next: 0,
             bytes: 0,
             newest: BTreeMap::new(),
             conflicts: BTreeMap::new(),
             health: None,
-            dropped: 0,
+            overflow: None,
         }
     }
 
     pub(super) fn push(&mut self, event: Event) {
+        if self.closed {
+            return;
+        }
         let full = self.entries.len() >= self.bounds.count.max(1);
         match kind(&event) {
             Kind::Membership(node, departure) => {
@@ -74,7 +81,7 @@ impl EventBuffer {
             }
             Kind::Droppable(bytes) => {
                 if full || self.bytes.saturating_add(bytes) > self.bounds.bytes {
-                    self.dropped += 1;
+                    self.count_dropped();
                 } else {
                     self.bytes += bytes;
                     self.put(None, event);
@@ -84,18 +91,30 @@ impl EventBuffer {
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let Some((number, event)) = self.entries.pop_front() else {
-            let dropped = core::mem::take(&mut self.dropped);
-            return (dropped > 0).then_some(Event::Overflow { dropped });
-        };
+        let (number, event) = self.entries.pop_front()?;
         match kind(&event) {
             Kind::Membership(node, _) => forget(&mut self.newest, &node.name().into(), number),
             Kind::Conflict(name) => forget(&mut self.conflicts, &name, number),
             Kind::Health => self.health = self.health.filter(|newest| *newest != number),
             Kind::Droppable(bytes) => self.bytes -= bytes,
-            Kind::Kept => {}
+            Kind::Kept => self.overflow = self.overflow.filter(|notice| *notice != number),
         }
         Some(event)
+    }
+
+    /// Drops everything that waits, and whatever is still to come.
+    pub(super) fn close(&mut self) {
+        *self = Self { closed: true, ..Self::new(self.bounds) };
+    }
+
+    /// One more is missing, at the place where its notice stands.
+    fn count_dropped(&mut self) {
+        let notice = self.overflow.and_then(|number| self.entry(number));
+        if let Some(Event::Overflow { dropped }) = notice {
+            *dropped += 1;
+        } else {
+            self.overflow = Some(self.put(None, Event::Overflow { dropped: 1 }));
+        }
     }
 
     /// Beyond the bound, joins what waits about the node with what is new into how it stands.

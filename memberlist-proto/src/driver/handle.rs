@@ -4,14 +4,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::Future;
 use core::net::SocketAddr;
-use core::task::Poll;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::Error;
 use super::operation::{Operation, expect};
-use super::shared::{Shared, State};
+use super::shared::{Last, Shared, State};
 use crate::config::{Config, Timing};
 use crate::event::{BroadcastId, JoinReport, OpId, Outcome, Pong};
 use crate::node::{Node, NodeName};
@@ -24,20 +23,20 @@ use crate::time::Instant;
 /// A running node: cheap to clone, usable from every thread. The node ends when the last clone is
 /// dropped. Methods that return a future begin at once; the future waits for the end.
 #[derive(Clone)]
-pub struct Handle(Arc<Last>);
+pub struct Handle(Arc<Stopper>);
 
 /// Dropped with the last handle.
-struct Last(Arc<Shared>);
+struct Stopper(Arc<Shared>);
 
-impl Drop for Last {
+impl Drop for Stopper {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.surely(Last::Stop);
     }
 }
 
 impl Handle {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Arc::new(Last(Arc::clone(shared))))
+        Self(Arc::new(Stopper(Arc::clone(shared))))
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -116,7 +115,8 @@ impl Handle {
         Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
     }
 
-    /// Spreads a message to every member by gossip.
+    /// Gossips a message to some random members. To reach everybody, whoever receives it for the
+    /// first time broadcasts it again ([`Memberlist::broadcast`](crate::Memberlist::broadcast)).
     ///
     /// # Errors
     ///
@@ -236,11 +236,8 @@ impl Handle {
     /// before for a graceful end.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         let shared = Arc::clone(self.shared());
-        shared.stop();
-        core::future::poll_fn(move |cx| match shared.poll_ended(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        })
+        shared.surely(Last::Stop);
+        core::future::poll_fn(move |cx| shared.poll_ended(cx))
     }
 
     fn begin<T>(

@@ -2,8 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt::Display;
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
+use super::LogSink;
 use crate::event::{Departure, Event, ExchangeKind};
+use crate::node::NodeName;
+use crate::time::Instant;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,8 +24,101 @@ pub enum Severity {
     Debug,
 }
 
+/// Where lines come from that strangers, or a failing machine, can cause any number of times.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    /// Packets that cannot be understood.
+    Packets,
+    /// Exchanges over streams that fail.
+    Streams,
+    /// News about members that is refused.
+    Refusals,
+    /// Sockets that fail.
+    Adapter,
+}
+
+/// Where lines go.
+pub(super) struct Log {
+    name: NodeName,
+    sink: Option<LogSink>,
+    /// One for each source.
+    throttles: Mutex<[Throttle; 4]>,
+}
+
+impl Log {
+    pub(super) fn new(name: NodeName, sink: Option<LogSink>) -> Self {
+        Self { name, sink, throttles: Mutex::default() }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    /// The line for an event, if it deserves one.
+    pub(super) fn event(&self, now: Instant, event: &Event) {
+        let Some(sink) = self.sink else { return };
+        let Some((severity, line)) = line(event) else { return };
+        let source = match event {
+            Event::ExchangeFailed { .. } => Source::Streams,
+            Event::Refused { .. } | Event::Conflict { .. } | Event::NamePoisoned { .. } => {
+                Source::Refusals
+            }
+            _ => return sink(&self.name, severity, &line),
+        };
+        self.repeated(now, source, severity, &line);
+    }
+
+    /// A line of which only the first of each second are written, and how many were not.
+    pub(super) fn repeated(
+        &self,
+        now: Instant,
+        source: Source,
+        severity: Severity,
+        line: &dyn Display,
+    ) {
+        let Some(sink) = self.sink else { return };
+        let passed = {
+            let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
+            throttles[source as usize].pass(now)
+        };
+        let line = match passed {
+            None => return,
+            Some(0) => format!("{line}"),
+            Some(missing) => format!("{line} (and {missing} such lines before)"),
+        };
+        sink(&self.name, severity, &line);
+    }
+}
+
+/// Lets through so many lines in a second, and counts the others.
+#[derive(Clone, Copy, Debug, Default)]
+struct Throttle {
+    since: Instant,
+    passed: u32,
+    missing: u64,
+}
+
+impl Throttle {
+    const LINES: u32 = 10;
+    const WINDOW: Duration = Duration::from_secs(1);
+
+    /// Whether to let a line through, and then how many were held back before it.
+    fn pass(&mut self, now: Instant) -> Option<u64> {
+        if now.saturating_duration_since(self.since) >= Self::WINDOW {
+            self.since = now;
+            self.passed = 0;
+        }
+        if self.passed >= Self::LINES {
+            self.missing += 1;
+            return None;
+        }
+        self.passed += 1;
+        Some(core::mem::take(&mut self.missing))
+    }
+}
+
 /// The line for an event, if it deserves one.
-pub fn line(event: &Event) -> Option<(Severity, String)> {
+fn line(event: &Event) -> Option<(Severity, String)> {
     Some(match event {
         Event::Suspected { node, by } => {
             (Severity::Info, format!("suspect {} has failed, says {by}", node.name()))
@@ -54,9 +153,9 @@ pub fn line(event: &Event) -> Option<(Severity, String)> {
         Event::ExchangeFailed { peer, error, .. } => {
             (Severity::Error, format!("push/pull with {peer}: {error}"))
         }
-        Event::Overflow { dropped } => {
-            (Severity::Warning, format!("{dropped} events were dropped: the reader is too slow"))
-        }
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub mod log;
 mod operation;
 mod shared;
 mod task;
+mod turns;
 
 use alloc::sync::Arc;
 use core::net::SocketAddr;
@@ -30,6 +31,7 @@ pub use self::handle::Handle;
 pub use self::operation::Operation;
 use self::shared::Shared;
 pub use self::task::{Command, Driver, Work, stream_failure};
+pub use self::turns::{Backoff, Turns};
 use crate::config::{Config, ConfigError};
 use crate::event::Event;
 
@@ -65,13 +67,19 @@ pub fn start(
     Ok((Handle::new(&shared), Events(Arc::clone(&shared)), Driver::new(shared)))
 }
 
-/// The events of a node, to be read by one reader.
+/// The events of a node, to be read by one reader. Without a reader nothing is kept.
 pub struct Events(Arc<Shared>);
 
 impl Events {
     /// The next event; `None` when the node has ended and everything was told.
     pub fn poll_next(&mut self, cx: &core::task::Context<'_>) -> core::task::Poll<Option<Event>> {
         self.0.poll_event(cx)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.0.surely(self::shared::Last::Unread);
     }
 }
 
@@ -86,3 +94,6 @@ impl core::fmt::Debug for Setup {
         f.debug_struct("Setup").field("events", &self.events).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

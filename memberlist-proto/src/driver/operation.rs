@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::Error;
-use super::shared::{Shared, Waiter};
+use super::shared::{Last, Shared, Waiter, keep};
 use crate::event::{OpId, Outcome};
 
 /// An operation under way. Dropped before its end, it is cancelled: a join stops trying, a ping
@@ -56,22 +56,22 @@ impl<T> Future for Operation<T> {
             Running::Ended => return Poll::Ready(Err(Error::Shutdown)),
             Running::Waiting(op, take) => (*op, *take),
         };
-        let result = {
-            let mut state = this.shared.lock();
+        let mut replaced = None;
+        let looked = this.shared.look(|state| {
             let stopped = state.stopped;
-            let Some(waiter) = state.waiters.get_mut(&op) else {
-                return Poll::Ready(Err(Error::Shutdown));
-            };
-            match waiter.outcome.take() {
-                Some(outcome) => take(outcome),
-                None if stopped => Err(Error::Shutdown),
-                None => {
-                    waiter.waker = Some(cx.waker().clone());
-                    return Poll::Pending;
+            match state.waiters.get_mut(&op) {
+                Some(Waiter { outcome: None, waker }) if !stopped => {
+                    replaced = keep(waker, cx);
+                    None
                 }
+                _ => Some(state.waiters.remove(&op).and_then(|waiter| waiter.outcome)),
             }
+        });
+        let result = match looked {
+            Err(error) => return Poll::Ready(Err(error)),
+            Ok(None) => return Poll::Pending,
+            Ok(Some(outcome)) => outcome.map_or(Err(Error::Shutdown), take),
         };
-        this.shared.lock().waiters.remove(&op);
         this.state = Running::Ended;
         Poll::Ready(result)
     }
@@ -80,12 +80,7 @@ impl<T> Future for Operation<T> {
 impl<T> Drop for Operation<T> {
     fn drop(&mut self) {
         if let Running::Waiting(op, _) = self.state {
-            // After the end there is nothing to cancel; from inside a delegate the operation
-            // simply goes on to its end, which nobody hears of.
-            let _ = self.shared.operate(|state, now| {
-                state.waiters.remove(&op);
-                state.core.cancel(now, op);
-            });
+            self.shared.surely(Last::GiveUp(op));
         }
     }
 }

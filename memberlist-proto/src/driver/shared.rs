@@ -3,36 +3,36 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant as StdInstant;
 
-use super::delegate::AskedNow;
+use super::delegate::{AskedNow, is_asked};
 use super::events::EventBuffer;
+use super::log::Log;
 use super::task::Command;
-use super::{Clock, Delegate, Error, LogSink, Setup, log};
+use super::{Clock, Delegate, Error, Setup};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, OpId, Outcome};
 use crate::memberlist::Memberlist;
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
-use crate::transmit::{StreamId, StreamOp};
+use crate::transmit::{StreamFailure, StreamId, StreamOp, Transmit};
+
+/// Datagrams that may wait for the socket; more are dropped, as a full socket drops them.
+const TRANSMITS: usize = 8192;
 
 /// Shared by the handles, the reader of the events and the tasks.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// The node is to end: noted apart from the state, which a delegate cannot reach.
-    stopping: AtomicBool,
     /// A copy of this node's own record, which even a delegate may ask for.
     local: Mutex<Node>,
     pub(super) clock: Clock,
     pub(super) name: NodeName,
     pub(super) bound: SocketAddr,
     pub(super) delegate: Option<Arc<dyn Delegate>>,
-    log: Option<LogSink>,
+    pub(super) log: Log,
 }
 
 /// What is behind the lock.
@@ -40,6 +40,8 @@ pub(super) struct State {
     pub(super) core: Memberlist,
     /// Incarnation and state of this node's own record when last copied.
     local: (u32, crate::node::State),
+    /// Datagrams that the driver has not fetched.
+    pub(super) transmits: VecDeque<Transmit>,
     /// Stream operations that the tasks have not fetched, `Connect`s apart from the others.
     pub(super) connects: VecDeque<StreamOp>,
     pub(super) streams: BTreeMap<StreamId, StreamQueue>,
@@ -48,7 +50,7 @@ pub(super) struct State {
     reader: Option<Waker>,
     driver: Option<Waker>,
     /// Something happened that the driver has not looked at.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// No handle is left, or `shutdown` was called.
     pub(super) stopped: bool,
     /// The driver's tasks have let go of their sockets.
@@ -70,9 +72,15 @@ pub(super) struct Waiter {
     pub(super) waker: Option<Waker>,
 }
 
-std::thread_local! {
-    /// The nodes whose locks this thread holds: a delegate asked in between must not lock them.
-    static HELD: RefCell<Vec<*const Shared>> = const { RefCell::new(Vec::new()) };
+/// What follows when something is dropped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Last {
+    /// Nobody waits for the operation any more.
+    GiveUp(OpId),
+    /// Nobody reads the events any more.
+    Unread,
+    /// The last handle is gone, or the node is shut down.
+    Stop,
 }
 
 /// What is left to do when the lock has been given back.
@@ -103,6 +111,7 @@ impl Shared {
         let state = State {
             local: (core.local().incarnation(), core.local().state()),
             core,
+            transmits: VecDeque::new(),
             connects: VecDeque::new(),
             streams: BTreeMap::new(),
             waiters: BTreeMap::new(),
@@ -116,8 +125,8 @@ impl Shared {
         };
         let local = Mutex::new(state.core.local());
         let state = Mutex::new(state);
-        let stopping = AtomicBool::new(false);
-        let shared = Self { state, stopping, local, clock, name, bound, delegate, log: setup.log };
+        let log = Log::new(name.clone(), setup.log);
+        let shared = Self { state, local, clock, name, bound, delegate, log };
         // The node's own join is the first event.
         let _ = shared.with(|_, _| ());
         Ok(shared)
@@ -148,138 +157,179 @@ impl Shared {
         at: StdInstant,
         f: impl FnOnce(&mut State, Instant) -> R,
     ) -> Result<R, Error> {
-        let held = Held::take(self)?;
-        let mut state = self.lock();
-        let result = f(&mut state, self.clock.at(at));
-        if self.stopping.load(Ordering::Relaxed) {
-            state.stop();
+        if is_asked() {
+            return Err(Error::Reentrant);
         }
-        let aftermath = state.settle(self.log.is_some());
+        let now = self.clock.at(at);
+        let mut state = self.lock();
+        let result = f(&mut state, now);
+        let aftermath = state.settle(now, self.log.is_on());
         if let Some(local) = state.changed_local() {
             *self.local.lock().unwrap_or_else(PoisonError::into_inner) = local;
         }
         drop(state);
-        drop(held);
         for waker in aftermath.wakers {
             waker.wake();
         }
-        if let Some(sink) = self.log {
-            for (severity, line) in aftermath.lines.iter().filter_map(log::line) {
-                sink(&self.name, severity, &line);
-            }
+        for event in &aftermath.lines {
+            self.log.event(now, event);
         }
         Ok(result)
+    }
+
+    /// Runs `f` on what waits for the core, which it leaves alone.
+    pub(super) fn look<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
+        if is_asked() { Err(Error::Reentrant) } else { Ok(f(&mut self.lock())) }
+    }
+
+    /// Does what must not fail; if a delegate causes it, on a thread that may wait for the lock.
+    pub(super) fn surely(self: &Arc<Self>, last: Last) {
+        let shared = Arc::clone(self);
+        let act = move || {
+            let _ = shared.with(|state, now| state.last(now, last));
+        };
+        if is_asked() {
+            // A process that can start no thread has greater worries.
+            let _ = std::thread::Builder::new().spawn(act);
+        } else {
+            act();
+        }
     }
 
     pub(super) fn local(&self) -> Node {
         self.local.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn log(&self, severity: log::Severity, line: &str) {
-        if let Some(sink) = self.log {
-            sink(&self.name, severity, line);
-        }
-    }
-
-    /// Ends the node: everything that waits fails, and the driver is told to let go.
-    pub(super) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        // From inside a delegate this does nothing, and whoever asked it takes note.
-        let _ = self.with(|_, _| ());
-    }
-
     /// The driver's tasks have let go of everything.
     pub(super) fn end(&self) {
-        let wakers = self.with(|state, _| {
-            state.stopped = true;
+        let _ = self.with(|state, now| {
+            state.stop(now);
             state.ended = true;
-            let mut wakers = core::mem::take(&mut state.ends);
-            wakers.extend(state.reader.take());
-            wakers
         });
-        for waker in wakers.into_iter().flatten() {
-            waker.wake();
-        }
     }
 
+    /// Ready when no task holds a socket any more.
     pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if state.ended {
-            return Poll::Ready(());
-        }
-        if !state.ends.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.ends.push(cx.waker().clone());
-        }
-        Poll::Pending
+        let polled = self.look(|state| {
+            if state.ended && state.streams.is_empty() {
+                return Poll::Ready(());
+            }
+            if !state.ends.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.ends.push(cx.waker().clone());
+            }
+            Poll::Pending
+        });
+        polled.unwrap_or_else(|_| later(cx))
     }
 
     pub(super) fn poll_event(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
-        let mut state = self.lock();
-        if let Some(event) = state.events.pop() {
-            return Poll::Ready(Some(event));
-        }
-        if state.ended {
-            return Poll::Ready(None);
-        }
-        state.reader = Some(cx.waker().clone());
-        Poll::Pending
+        let mut replaced = None;
+        let polled = self.look(|state| match state.events.pop() {
+            Some(event) => Poll::Ready(Some(event)),
+            None if state.ended => Poll::Ready(None),
+            None => {
+                replaced = keep(&mut state.reader, cx);
+                Poll::Pending
+            }
+        });
+        polled.unwrap_or_else(|_| later(cx))
     }
 
     /// Ready when something happened since the last time.
     pub(super) fn poll_dirty(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if core::mem::take(&mut state.dirty) {
-            return Poll::Ready(());
-        }
-        state.driver = Some(cx.waker().clone());
-        Poll::Pending
+        let mut replaced = None;
+        let polled = self.look(|state| {
+            if core::mem::take(&mut state.dirty) {
+                return Poll::Ready(());
+            }
+            replaced = keep(&mut state.driver, cx);
+            Poll::Pending
+        });
+        polled.unwrap_or_else(|_| later(cx))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic in a delegate leaves the core between two steps, but never inside one of its
-        // structures: going on is better than failing every later call.
+        // Panics of delegates are contained; one of the core's own ends the task that met it, and
+        // with the driver's task the node. Until then its handles may still look at it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn stop(&mut self) {
-        if !core::mem::replace(&mut self.stopped, true) {
-            self.dirty = true;
-            for queue in self.streams.values_mut() {
-                queue.commands.push_back(Command::Abort);
+    fn last(&mut self, now: Instant, last: Last) {
+        match last {
+            Last::GiveUp(op) => {
+                self.waiters.remove(&op);
+                self.core.cancel(now, op);
+                self.dirty = true;
             }
+            Last::Unread => self.events.close(),
+            Last::Stop => self.stop(now),
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if core::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        self.dirty = true;
+        self.transmits.clear();
+        for op in self.connects.drain(..) {
+            self.streams.remove(&op.id());
+            self.core.handle_stream_closed(now, op.id(), Some(StreamFailure::Shutdown));
+        }
+        for queue in self.streams.values_mut() {
+            queue.commands.push_back(Command::Abort);
         }
     }
 
     /// Hands on what the core has put out, except for what the driver fetches by itself.
-    fn settle(&mut self, logs: bool) -> Aftermath {
+    fn settle(&mut self, now: Instant, logs: bool) -> Aftermath {
         let mut after = Aftermath::default();
+        while let Some(transmit) = self.core.poll_transmit() {
+            if self.stopped || self.transmits.len() >= TRANSMITS {
+                self.core.handle_transmit_failed(now, &transmit);
+            } else {
+                self.transmits.push_back(transmit);
+            }
+        }
         while let Some(op) = self.core.poll_stream() {
-            self.route(op, &mut after);
+            self.route(now, op, &mut after);
         }
         while let Some(event) = self.core.poll_event() {
-            if let Event::Finished { op, outcome } = event {
-                if let Some(waiter) = self.waiters.get_mut(&op) {
-                    waiter.outcome = Some(outcome);
-                    after.wakers.extend(waiter.waker.take());
-                }
-                continue;
-            }
-            if logs {
-                after.lines.push(event.clone());
-            }
-            self.events.push(event);
-            after.wakers.extend(self.reader.take());
+            self.tell(event, logs, &mut after);
         }
         if self.stopped {
             after.wakers.extend(self.waiters.values_mut().filter_map(|it| it.waker.take()));
             after.wakers.extend(self.streams.values_mut().filter_map(|it| it.waker.take()));
         }
+        if self.ended {
+            after.wakers.extend(self.reader.take());
+            if self.streams.is_empty() {
+                after.wakers.append(&mut self.ends);
+            }
+        }
         if self.dirty {
             after.wakers.extend(self.driver.take());
         }
         after
+    }
+
+    fn tell(&mut self, event: Event, logs: bool, after: &mut Aftermath) {
+        if let Event::Finished { op, outcome } = event {
+            // Without a waiter nobody wants to know any more. What ends because the node does is
+            // told as that.
+            if let Some(waiter) = self.waiters.get_mut(&op).filter(|_| !self.stopped) {
+                waiter.outcome = Some(outcome);
+                after.wakers.extend(waiter.waker.take());
+            }
+            return;
+        }
+        if logs {
+            after.lines.push(event.clone());
+        }
+        self.events.push(event);
+        after.wakers.extend(self.reader.take());
     }
 
     /// This node's own record, if it has changed since the last call.
@@ -289,9 +339,13 @@ impl State {
         (core::mem::replace(&mut self.local, seen) != seen).then_some(local)
     }
 
-    fn route(&mut self, op: StreamOp, after: &mut Aftermath) {
+    fn route(&mut self, now: Instant, op: StreamOp, after: &mut Aftermath) {
         let id = op.id();
         let command = match op {
+            StreamOp::Connect { .. } if self.stopped => {
+                self.core.handle_stream_closed(now, id, Some(StreamFailure::Shutdown));
+                return;
+            }
             StreamOp::Connect { .. } => {
                 self.streams.insert(id, StreamQueue::default());
                 self.connects.push_back(op);
@@ -309,24 +363,18 @@ impl State {
     }
 }
 
-/// The mark that this thread holds a node's lock.
-struct Held(*const Shared);
-
-impl Held {
-    fn take(shared: &Shared) -> Result<Self, Error> {
-        let shared: *const Shared = shared;
-        HELD.with_borrow_mut(|held| {
-            if held.contains(&shared) {
-                return Err(Error::Reentrant);
-            }
-            held.push(shared);
-            Ok(Self(shared))
-        })
+/// Keeps the waker of a task that waits. The one it replaces is to be dropped after the lock is
+/// given back: that may run anybody's code.
+#[must_use = "to be dropped later"]
+pub(super) fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
     }
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        HELD.with_borrow_mut(|held| held.retain(|shared| *shared != self.0));
-    }
+/// A delegate must not wait for a lock, and there is no word for an error here: asks again.
+fn later<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }

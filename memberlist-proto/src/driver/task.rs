@@ -9,8 +9,8 @@ use std::time::Instant as StdInstant;
 
 use bytes::Bytes;
 
-use super::log::Severity;
-use super::shared::{Shared, StreamQueue};
+use super::log::{Severity, Source};
+use super::shared::{Shared, StreamQueue, keep};
 use crate::transmit::{
     Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,
     StreamId, StreamOp, Transmit,
@@ -69,7 +69,8 @@ impl Driver {
 
     /// A datagram could not be sent.
     pub fn transmit_failed(&self, transmit: &Transmit) {
-        let _ = self.0.with(|state, now| state.core.handle_transmit_failed(now, transmit));
+        // What follows from it is fetched by the driver's task, which may be past that.
+        let _ = self.0.operate(|state, now| state.core.handle_transmit_failed(now, transmit));
     }
 
     /// Ready when [`work`](Self::work) may return something new.
@@ -81,9 +82,7 @@ impl Driver {
     pub fn work(&self) -> Work {
         let mut state = self.0.lock();
         let mut work = Work { stopped: state.stopped, ..Work::default() };
-        while let Some(transmit) = state.core.poll_transmit() {
-            work.transmits.push(transmit);
-        }
+        work.transmits.extend(state.transmits.drain(..));
         while let Some(lookup) = state.core.poll_lookup() {
             work.lookups.push(lookup);
         }
@@ -135,36 +134,20 @@ impl Driver {
         let _ = self.0.with(|state, now| {
             state.streams.remove(&id);
             state.core.handle_stream_closed(now, id, cause);
+            // Whatever the end of the stream led to is fetched by the driver's task.
+            state.dirty = true;
         });
-        // Whatever the end of the stream led to is fetched by the driver's task.
-        let _ = self.0.operate(|_, _| ());
     }
 
     /// The next thing to do with a stream.
     pub fn poll_command(&self, cx: &Context<'_>, id: StreamId) -> Poll<Command> {
-        let mut state = self.0.lock();
-        let stopped = state.stopped;
-        let Some(queue) = state.streams.get_mut(&id) else { return Poll::Ready(Command::Abort) };
-        if stopped {
-            return Poll::Ready(Command::Abort);
-        }
-        if let Some(command) = queue.commands.pop_front() {
-            return Poll::Ready(command);
-        }
-        queue.waker = Some(cx.waker().clone());
-        Poll::Pending
+        self.poll_queue(cx, id, Command::Abort, |queue| queue.commands.pop_front())
     }
 
     /// Ready when a stream is to be dropped at once, whatever else waits.
     pub fn poll_abort(&self, cx: &Context<'_>, id: StreamId) -> Poll<()> {
-        let mut state = self.0.lock();
-        let stopped = state.stopped;
-        let Some(queue) = state.streams.get_mut(&id) else { return Poll::Ready(()) };
-        if stopped || queue.commands.iter().any(|it| matches!(it, Command::Abort)) {
-            return Poll::Ready(());
-        }
-        queue.waker = Some(cx.waker().clone());
-        Poll::Pending
+        let aborted = |command: &Command| matches!(command, Command::Abort);
+        self.poll_queue(cx, id, (), |queue| queue.commands.iter().any(aborted).then_some(()))
     }
 
     /// A name has been resolved.
@@ -187,9 +170,37 @@ impl Driver {
         self.0.end();
     }
 
-    /// Writes a line to the node's log.
+    /// Writes a line to the node's log, unless there have been many within a second: what fails
+    /// once may fail at every packet.
     pub fn log(&self, severity: Severity, line: &str) {
-        self.0.log(severity, line);
+        let now = self.0.clock.at(StdInstant::now());
+        self.0.log.repeated(now, Source::Adapter, severity, &line);
+    }
+
+    /// What `look` finds in the queue of a stream; `gone`, if the stream is to end.
+    fn poll_queue<T>(
+        &self,
+        cx: &Context<'_>,
+        id: StreamId,
+        gone: T,
+        look: impl FnOnce(&mut StreamQueue) -> Option<T>,
+    ) -> Poll<T> {
+        let mut replaced = None;
+        let mut state = self.0.lock();
+        let stopped = state.stopped;
+        let polled = match state.streams.get_mut(&id) {
+            Some(queue) if !stopped => {
+                let found = look(queue);
+                if found.is_none() {
+                    replaced = keep(&mut queue.waker, cx);
+                }
+                found.map_or(Poll::Pending, Poll::Ready)
+            }
+            _ => Poll::Ready(gone),
+        };
+        drop(state);
+        drop(replaced);
+        polled
     }
 
     fn answer(&self, id: RequestId, answer: Answer) {
@@ -197,7 +208,9 @@ impl Driver {
     }
 
     fn refused(&self, from: SocketAddr, error: &PacketError) {
-        self.0.log(Severity::Debug, &alloc::format!("packet from {from}: {error}"));
+        let now = self.0.clock.at(StdInstant::now());
+        let line = format_args!("packet from {from}: {error}");
+        self.0.log.repeated(now, Source::Packets, Severity::Error, &line);
     }
 }
 

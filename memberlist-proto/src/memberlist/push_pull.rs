@@ -96,8 +96,13 @@ impl Memberlist {
         id: StreamId,
         frame: Frame,
     ) -> Result<(), ExchangeError> {
+        // Whoever answers before it has our state does not know us: that is no exchange.
+        let asking = self
+            .exchanges
+            .get_mut(id)
+            .is_some_and(|it| matches!(it.phase, Phase::AskingState { .. }));
         let error = match frame.message() {
-            StreamMessage::PushPull(_) => return self.ask_merge(now, id, frame),
+            StreamMessage::PushPull(_) if !asking => return self.ask_merge(now, id, frame),
             StreamMessage::Error(text) => ExchangeError::Remote(
                 alloc::string::String::from_utf8_lossy(text.error).into_owned(),
             ),

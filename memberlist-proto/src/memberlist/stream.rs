@@ -202,12 +202,9 @@ impl Memberlist {
             Phase::Reading => "reading",
             Phase::AskingState { .. } => "waiting for the application's state",
             Phase::AskingMerge { .. } => "waiting for the application to admit a merge",
-            Phase::Closing => {
-                self.abort_stream(id);
-                return;
-            }
+            Phase::Closing => return self.abort_stream(id),
         };
-        let _ = self.fail(now, id, ExchangeError::TimedOut(doing));
+        self.report(now, id, &ExchangeError::TimedOut(doing));
         self.abort_stream(id);
     }
 
@@ -304,11 +301,17 @@ impl Memberlist {
         if let Some(request) = exchange.request() {
             self.exchanges.answered(request);
         }
+        let mut told = false;
         if let Some(exchange) = self.exchanges.get_mut(id) {
+            // A message was followed by its close when the connection stood.
+            told = matches!(exchange.purpose, Purpose::Message { .. })
+                && !matches!(exchange.phase, Phase::Connecting);
             exchange.phase = Phase::Closing;
         }
         self.set_stream_timer(id, now + self.config.tcp_timeout);
-        self.out.streams.push_back(StreamOp::Close { id });
+        if !told {
+            self.out.streams.push_back(StreamOp::Close { id });
+        }
     }
 
     /// An exchange has failed: whoever waits for it is told, and the stream is closed.

@@ -63,7 +63,10 @@ impl Memberlist {
         Ok(op)
     }
 
-    /// Spreads a message to every member by gossip. It ends as [`Event::BroadcastFinished`].
+    /// Gossips a message (Go: `QueueBroadcast` on a queue of the application). It goes to
+    /// `retransmit_mult` × (decimal digits of the cluster's size) random members, and ends as
+    /// [`Event::BroadcastFinished`]. To reach everybody, whoever receives it for the first time
+    /// must broadcast it again, as Serf does: the protocol does not know which are new.
     ///
     /// # Errors
     ///

@@ -9,6 +9,17 @@ fn at(nanos: u64) -> Instant {
 }
 
 #[test]
+fn what_is_set_to_the_far_future_never_fires() {
+    let mut timers = Timers::new();
+    timers.insert(Instant::FAR_FUTURE, 'n');
+    assert_eq!(timers.next(), None);
+    assert_eq!(timers.pop_due(Instant::FAR_FUTURE), None);
+    timers.insert(Instant::from_nanos(u64::MAX - 1), 'l');
+    assert_eq!(timers.pop_due(Instant::FAR_FUTURE).map(|(_, key)| key), Some('l'));
+    assert_eq!((timers.next(), timers.len()), (None, 1));
+}
+
+#[test]
 fn timers_due_together_fire_in_the_order_they_were_set() {
     let mut timers = Timers::new();
     for key in 0..20 {

@@ -49,6 +49,23 @@ fn membership_is_told_with_the_node_and_the_reason() {
 }
 
 #[test]
+fn what_was_coalesced_is_told_as_where_the_node_stands() {
+    use memberlist_proto::State;
+
+    let who = some_node(b"n1", &[127, 0, 0, 1], b"");
+    let reason = Departure::Left;
+    let told = value(&Event::Coalesced { node: who.clone(), events: 3, departure: None });
+    assert_eq!((&told["event"], &told["coalesced"]), (&json!("joined"), &json!(3)));
+    assert_eq!(told["reason"], Value::Null);
+    let gone = Node::new(who.identity().clone(), 4, State::Left, who.since());
+    let told = value(&Event::Coalesced { node: gone, events: 2, departure: Some(reason) });
+    assert_eq!((&told["event"], &told["node"]["state"]), (&json!("departed"), &json!("left")));
+    assert_eq!(told["reason"], json!({ "kind": "left" }));
+    let told = value(&Event::Overflow { dropped: 7 });
+    assert_eq!((&told["event"], &told["dropped"]), (&json!("overflow"), &json!(7)));
+}
+
+#[test]
 fn payloads_are_told_as_text_and_hexadecimal() {
     let from = "127.0.0.1:1".parse().unwrap();
     let message = |payload: &'static [u8]| Event::Message {

@@ -139,3 +139,13 @@ fn what_a_delegate_returns_beyond_its_limit_waits() {
     rig.wait(Duration::from_millis(200));
     assert!(texts(&mut rig).iter().any(|text| text.starts_with("user yyy")));
 }
+
+#[test]
+fn time_may_run_to_its_end() {
+    let mut config = config();
+    config.gossip_interval = Duration::from_millis(200);
+    let mut rig = Rig::with(config);
+    rig.node.handle_timeout(Instant::FAR_FUTURE);
+    assert_eq!(rig.node.poll_timeout(), None);
+    rig.node.check_invariants().expect("invariants");
+}

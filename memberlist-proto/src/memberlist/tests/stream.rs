@@ -277,6 +277,41 @@ fn a_reliable_message_arrives_whole() {
 }
 
 #[test]
+fn an_answer_before_the_own_state_is_sent_fails_the_exchange() {
+    let mut config = config();
+    config.ask_local_state = true;
+    config.ask_admit_merge = true;
+    let mut rig = Rig::with(config);
+    rig.node.join(rig.now, &[address(2).into()]);
+    let id = rig.node.poll_stream().expect("a connection").id();
+    rig.node.handle_stream_connected(rig.now, id);
+    assert_eq!(rig.node.stats().gauges.requests, 1);
+    let mut early = Vec::new();
+    crate::wire::push_pull::encode_header(&mut early, false, 0, 0);
+    let error = rig.node.handle_stream_data(rig.now, id, &early).expect_err("too early");
+    assert_eq!(error, ExchangeError::Unexpected(6));
+    assert_eq!(rig.node.stats().gauges.requests, 0);
+    let Some(Event::Finished { outcome: Outcome::Join(Ok(report)), .. }) = rig.node.poll_event()
+    else {
+        panic!("the join has not ended");
+    };
+    assert!(report.joined.is_empty() && report.failed.len() == 1, "{report:?}");
+}
+
+#[test]
+fn a_message_is_closed_once_whatever_the_peer_says() {
+    let mut rig = Rig::new();
+    let target = Target::Addr { addr: address(2), node: None };
+    rig.node.send_reliable(rig.now, target, b"news").expect("short enough");
+    let id = rig.node.poll_stream().expect("a connection").id();
+    rig.node.handle_stream_connected(rig.now, id);
+    rig.node.handle_stream_data(rig.now, id, &[0, 0xc1]).expect_err("garbage");
+    let closes = core::iter::from_fn(|| rig.node.poll_stream())
+        .filter(|op| matches!(op, StreamOp::Close { .. }));
+    assert_eq!(closes.count(), 1);
+}
+
+#[test]
 fn a_member_reached_by_stream_alone_stays_alive() {
     let differences = Differences { random_phase: false, ..config().differences };
     let mut pair = Pair::new(|index, config| {

@@ -1,0 +1,92 @@
+//! A node with small limits and any switches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use memberlist_proto::{
+    Candidate, Config, Delegate, Differences, Instant, Limits, Memberlist, Name, View,
+};
+
+use crate::input::Input;
+use crate::wire::key;
+
+/// `None` if no node can run with what was chosen.
+pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
+    let [flags, more, numbers] = [input.byte(), input.byte(), input.byte()];
+    let mut config = Config::local("me");
+    config.advertise_addr = [10, 0, 0, 1].into();
+    config.advertise_port = 1;
+    config.bind_port = 2;
+    config.limits = Limits {
+        members: 12,
+        streams: 5,
+        streams_per_source: 3,
+        push_pulls: 2,
+        relays: 3,
+        operations: 6,
+        user_broadcasts: 3,
+        stream_bytes: 1 << 12,
+        stream_decompressed_bytes: 1 << 14,
+        push_pull_nodes: 16,
+        told_dead: 2,
+        ..Limits::default()
+    };
+    if flags & 1 != 0 {
+        config.label = "blue".into();
+    }
+    if flags & 2 != 0 {
+        config.secret_keys = vec![key(16)];
+    }
+    if flags & 4 != 0 {
+        config.differences = Differences::none();
+    }
+    config.ask_local_state = flags & 8 != 0;
+    config.ask_admit_merge = flags & 16 != 0;
+    config.gossip_verify_incoming = flags & 32 == 0;
+    config.gossip_verify_outgoing = flags & 64 == 0;
+    config.enable_compression = flags & 128 == 0;
+    config.protocol_version = 1 + numbers % 5;
+    config.udp_buffer_size = [512, 1400, 65_507][usize::from(numbers / 5 % 3)];
+    config.suspicion = more & 1 == 0;
+    config.buddy_ping = more & 2 == 0;
+    config.nacks = more & 4 == 0;
+    config.skip_inbound_label_check = more & 8 != 0 && flags & 1 == 0;
+    if more & 16 != 0 {
+        config.dead_node_reclaim_time = Duration::from_secs(5);
+    }
+    if more & 32 != 0 {
+        config.push_pull_interval = Duration::from_secs(2);
+    }
+    if more & 64 != 0 {
+        config.cidrs_allowed = Some(vec!["10.0.0.0/30".parse().ok()?]);
+    }
+    let delegate: Option<Arc<dyn Delegate>> =
+        if more & 128 == 0 { None } else { Some(Arc::new(Picky)) };
+    Memberlist::new(now, config, delegate, [numbers; 32]).ok()
+}
+
+/// An application that uses every hook.
+struct Picky;
+
+impl Delegate for Picky {
+    fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+        let known = candidate.view.members().count();
+        assert_eq!(known, candidate.view.num_members());
+        if candidate.meta.first() == Some(&b'!') { Err("no".into()) } else { Ok(()) }
+    }
+
+    fn ack_payload(&self) -> Option<Bytes> {
+        Some(Bytes::from_static(b"payload"))
+    }
+
+    fn broadcasts(&self, _: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
+        // One that fits exactly, if anything does.
+        let len = limit.saturating_sub(overhead).min(40);
+        if len == 0 { Vec::new() } else { vec![vec![8; len].into()] }
+    }
+
+    fn stream_ping(&self, node: Name<'_>) -> bool {
+        node.as_bytes() != b"b"
+    }
+}

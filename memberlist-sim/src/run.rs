@@ -1,0 +1,225 @@
+//! What happens: the agenda is worked off, and nodes get and do what they want.
+
+use std::cmp::Reverse;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use memberlist_proto::{Event, Instant, LookupFailure, Memberlist, Request};
+use rand_chacha::rand_core::Rng as _;
+
+use crate::sim::{Due, Fault, NodeId, Sim, What};
+
+impl Sim {
+    pub(crate) fn step(&mut self) {
+        let Some(Reverse(Due { at, what, .. })) = self.agenda.pop() else { return };
+        self.now = self.now.max(at);
+        self.happen(what);
+    }
+
+    pub(crate) fn happen(&mut self, what: What) {
+        let (id, life) = match &what {
+            What::Packet { to, .. } => (*to, None),
+            What::Wake { node, life }
+            | What::Lookup { node, life, .. }
+            | What::Stream { node, life, .. } => (*node, Some(*life)),
+        };
+        let seat = &mut self.seats[id.0];
+        if life.is_some_and(|life| life != seat.life) {
+            return;
+        }
+        let is_wake = matches!(what, What::Wake { .. });
+        if is_wake {
+            seat.wake = None;
+        }
+        match seat.fault {
+            Some(Fault::Frozen) if is_wake => return,
+            Some(Fault::Frozen | Fault::Held) if !is_wake => return seat.keep(what),
+            _ => {}
+        }
+        self.give(id, what);
+        self.drain(id);
+    }
+
+    pub(crate) fn give(&mut self, id: NodeId, what: What) {
+        let now = self.now;
+        let Some(node) = self.seats[id.0].node.as_mut() else { return };
+        match what {
+            What::Packet { from, payload, honest, .. } => {
+                self.trace.step(now, id.0, "packet", &payload);
+                let result = node.handle_packet(now, from, &payload);
+                if let Err(error) = result
+                    && honest
+                    && !self.tolerant
+                {
+                    self.broken(id, &format!("an honest packet cannot be read: {error}"));
+                }
+            }
+            What::Wake { .. } => {
+                if node.poll_timeout().is_some_and(|due| due <= now) {
+                    self.trace.step(now, id.0, "wake", b"");
+                    node.handle_timeout(now);
+                    if node.poll_timeout().is_some_and(|due| due <= now) {
+                        self.broken(id, "a timeout is due after all were handled");
+                    }
+                }
+            }
+            What::Lookup { id: lookup, found, .. } => {
+                self.trace.step(now, id.0, "lookup", b"");
+                let found =
+                    if found.is_empty() { Err(LookupFailure::NotFound) } else { Ok(&found[..]) };
+                node.handle_lookup(now, lookup, found);
+            }
+            What::Stream { arrival, .. } => self.arrive(id, arrival),
+        }
+    }
+
+    /// Carries out what a node wants, until it wants nothing more.
+    pub(crate) fn drain(&mut self, id: NodeId) {
+        while let Some(node) = self.seats[id.0].node.as_mut() {
+            if let Some(transmit) = node.poll_transmit() {
+                let limit = self.seats[id.0].config.udp_buffer_size;
+                if transmit.payload.len() > limit
+                    && self.seats[id.0].config.differences.exact_packet_budget
+                {
+                    self.broken(id, &format!("a packet of {} bytes", transmit.payload.len()));
+                }
+                self.send(id, transmit.to, transmit.payload);
+            } else if let Some(op) = node.poll_stream() {
+                self.carry_out(id, op);
+            } else if let Some(lookup) = node.poll_lookup() {
+                let found = self.network.names.get(&lookup.host).cloned().unwrap_or_default();
+                let (life, lookup) = (self.seats[id.0].life, lookup.id);
+                let what = What::Lookup { node: id, life, id: lookup, found };
+                self.schedule(Duration::from_millis(1), what);
+            } else if let Some(request) = node.poll_request() {
+                self.ask(id, &request);
+            } else if let Some(event) = node.poll_event() {
+                self.tell(id, event);
+            } else {
+                break;
+            }
+        }
+        self.rest(id);
+    }
+
+    pub(crate) fn ask(&mut self, id: NodeId, request: &Request) {
+        let now = self.now;
+        let seat = &mut self.seats[id.0];
+        if let (Some(answer), Some(node)) =
+            (seat.app.request(now, &request.kind), seat.node.as_mut())
+        {
+            node.answer(now, request.id, answer);
+        }
+    }
+
+    pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
+        let now = self.now;
+        self.trace.step(now, id.0, "event", format!("{event:?}").as_bytes());
+        let seat = &mut self.seats[id.0];
+        let broken = seat.laws.event(now, &event).err();
+        if let Some(node) = seat.node.as_mut() {
+            seat.app.event(now, node, &event);
+        }
+        seat.log.push((now, event));
+        if let Some(broken) = broken {
+            self.broken(id, &broken);
+        }
+    }
+
+    pub(crate) fn rest(&mut self, id: NodeId) {
+        let seat = &mut self.seats[id.0];
+        let Some(node) = &seat.node else { return };
+        let thorough = self.trace.steps().is_multiple_of(self.check_every);
+        if thorough && let Err(broken) = seat.laws.rest(node).and_then(|()| node.check_invariants())
+        {
+            self.broken(id, &broken);
+        }
+        self.wake(id);
+    }
+
+    pub(crate) fn wake(&mut self, id: NodeId) {
+        let seat = &mut self.seats[id.0];
+        let Some(due) = seat.node.as_ref().and_then(Memberlist::poll_timeout) else { return };
+        if seat.wake.is_none_or(|wake| due < wake) {
+            seat.wake = Some(due);
+            let life = seat.life;
+            self.schedule_at(due, What::Wake { node: id, life });
+        }
+    }
+
+    pub(crate) fn send(&mut self, from: NodeId, to: SocketAddr, payload: Bytes) {
+        if self.seats[from.0].fault == Some(Fault::Held) {
+            self.seats[from.0].outbox.push((to, payload));
+            return;
+        }
+        let Some(id) = self.addresses.get(&to).copied() else { return };
+        let link = self.network.link(from, id);
+        let source = self.address(from);
+        let copies = 1 + usize::from(self.chance(link.duplication));
+        for _ in 0..copies {
+            let latency = self.latency(from, id);
+            if !link.packets || self.network.is_cut(from, id) || self.chance(link.loss) {
+                continue;
+            }
+            let corrupt = !payload.is_empty() && self.chance(link.corruption);
+            let payload = if corrupt { self.corrupted(&payload) } else { payload.clone() };
+            let what = What::Packet { to: id, from: source, payload, honest: !corrupt };
+            self.schedule(latency, what);
+        }
+    }
+
+    pub(crate) fn corrupted(&mut self, payload: &Bytes) -> Bytes {
+        let mut bytes = payload.to_vec();
+        let index = self.below(bytes.len() as u64) as usize;
+        bytes[index] ^= 1 << self.below(8);
+        bytes.into()
+    }
+
+    pub(crate) fn broken(&self, id: NodeId, law: &str) -> ! {
+        let version = env!("CARGO_PKG_VERSION");
+        let recent: Vec<String> = self.seats[id.0]
+            .log
+            .iter()
+            .rev()
+            .take(12)
+            .map(|(at, event)| format!("  {at:?} {event:?}"))
+            .collect();
+        panic!(
+            "seed {}, version {version}, {:?}, node {}: {law}\nits last events, newest first:\n{}",
+            self.seed,
+            self.now,
+            id.0,
+            recent.join("\n")
+        )
+    }
+
+    pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        self.network.is_cut(from, to) || !self.network.link(from, to).streams
+    }
+
+    pub(crate) fn latency(&mut self, from: NodeId, to: NodeId) -> Duration {
+        let link = self.network.link(from, to);
+        let range = link.latency_max.saturating_sub(link.latency_min).as_nanos() as u64;
+        link.latency_min + Duration::from_nanos(self.below(range.max(1)))
+    }
+
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+        // Certainty needs no draw, so that a perfect network draws little.
+        probability > 0.0
+            && ((self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < probability
+    }
+
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.rng.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+
+    pub(crate) fn schedule(&mut self, after: Duration, what: What) {
+        self.schedule_at(self.now + after, what);
+    }
+
+    pub(crate) fn schedule_at(&mut self, at: Instant, what: What) {
+        self.sequence += 1;
+        self.agenda.push(Reverse(Due { at, sequence: self.sequence, what }));
+    }
+}

@@ -1,0 +1,274 @@
+//! How nodes end, wait, sleep and are pestered.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use memberlist_tokio::{
+    Config, Event, EventBounds, Events, Memberlist, Options, Peer, State, Target,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Long enough for a busy machine; nothing waits this long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn quick(name: &str) -> Config {
+    Config {
+        probe_interval: Duration::from_millis(200),
+        probe_timeout: Duration::from_millis(100),
+        gossip_interval: Duration::from_millis(20),
+        tcp_timeout: Duration::from_secs(5),
+        ..Config::local(name)
+    }
+}
+
+fn loopback() -> Options {
+    Options::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+async fn start(name: &str) -> (Memberlist, Events) {
+    Memberlist::start(quick(name), loopback()).await.expect("a free port")
+}
+
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("in time")
+}
+
+/// Waits until something is so.
+async fn eventually(so: impl Fn() -> bool) {
+    in_time(async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+fn at(address: SocketAddr) -> Target {
+    Target::Addr { addr: address, node: None }
+}
+
+#[tokio::test]
+async fn shutdown_waits_until_every_socket_is_closed() {
+    let (node, _events) = start("n").await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(node.bound_address()).await.expect("it listens");
+        // Half a message, so that the node has to wait for the rest.
+        stream.write_all(&[6, 0x83]).await.expect("it reads");
+        streams.push(stream);
+    }
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let join = node.join(&[silent.local_addr().expect("bound").into()]);
+    eventually(|| node.stats().gauges.streams == 21).await;
+    in_time(node.shutdown()).await;
+    assert_eq!(node.stats().gauges.streams, 0);
+    assert!(in_time(join).await.is_err());
+    for mut stream in streams {
+        // The end, or a reset: whatever comes first.
+        let _ = in_time(stream.read_to_end(&mut Vec::new())).await;
+    }
+    Memberlist::start(quick("n"), Options::bind(node.bound_address())).await.expect("free again");
+}
+
+#[test]
+fn a_node_ends_with_its_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (node, mut events) = runtime.block_on(start("n"));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let join = node.join(&[silent.local_addr().expect("bound").into()]);
+    runtime.block_on(eventually(|| node.stats().gauges.streams == 1));
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    other.block_on(async {
+        assert!(in_time(join).await.is_err(), "nobody is left to carry it");
+        in_time(node.shutdown()).await;
+        in_time(async { while events.next().await.is_some() {} }).await;
+    });
+}
+
+/// The way to a sleeper's door: every ack is held back until the sleeper sleeps.
+struct Bedroom {
+    ack: mpsc::Receiver<()>,
+    asleep: mpsc::Sender<()>,
+    delivered: mpsc::Receiver<()>,
+}
+
+impl Bedroom {
+    /// Passes on what arrives at `letterbox` to the sleeper, whose address is told later.
+    fn new(letterbox: std::net::UdpSocket, sleeper: mpsc::Receiver<SocketAddr>) -> Self {
+        let (tell_ack, ack) = mpsc::channel();
+        let (asleep, hear_asleep) = mpsc::channel();
+        let (tell_delivered, delivered) = mpsc::channel();
+        std::thread::spawn(move || {
+            let sleeper = sleeper.recv_timeout(PATIENCE).expect("it started");
+            let mut buffer = vec![0; 65_536];
+            while let Ok((len, _)) = letterbox.recv_from(&mut buffer) {
+                // Once nobody sleeps here any more it only passes on.
+                let held = tell_ack.send(()).is_ok() && hear_asleep.recv().is_ok();
+                let _ = letterbox.send_to(&buffer[..len], sleeper);
+                if held {
+                    let _ = tell_delivered.send(());
+                }
+            }
+        });
+        Self { ack, asleep, delivered }
+    }
+
+    /// Blocks the thread, and so the runtime, from when an ack is on its way until long after it
+    /// should have come.
+    async fn sleep(&self) {
+        in_time(async {
+            while self.ack.try_recv().is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+        self.asleep.send(()).expect("the relay runs");
+        self.delivered.recv_timeout(PATIENCE).expect("the relay runs");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Whoever was asleep finds the acks in the socket before it notices that they are late.
+#[test]
+fn a_process_that_slept_suspects_nobody() {
+    let still = |name: &str| Config { gossip_interval: Duration::ZERO, ..quick(name) };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (tell_seed, seed) = mpsc::channel();
+    let awake = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            // It sends nothing but acks.
+            let config = Config { probe_interval: Duration::ZERO, ..still("awake") };
+            let (node, _events) = Memberlist::start(config, loopback()).await.expect("a free port");
+            tell_seed.send(node.bound_address()).expect("the test runs");
+            let _ = stopped.await;
+        });
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let letterbox = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let advertise = Some(letterbox.local_addr().expect("bound"));
+        let (tell_sleeper, sleeper) = mpsc::channel();
+        let bedroom = Bedroom::new(letterbox, sleeper);
+        let config = Config { disable_tcp_pings: true, ..still("sleeper") };
+        let options = Options { advertise, ..loopback() };
+        let (node, mut events) = Memberlist::start(config, options).await.expect("a free port");
+        tell_sleeper.send(node.bound_address()).expect("it waits for that");
+        let seed: Peer = seed.recv_timeout(PATIENCE).expect("it started").into();
+        in_time(node.join(&[seed])).await.expect("both run");
+        for _ in 0..5 {
+            bedroom.sleep().await;
+        }
+        drop(bedroom);
+        // One more probe, so that the last sleep is over and done with.
+        let probes = node.stats().counters.probes;
+        eventually(|| node.stats().counters.probes > probes).await;
+        node.shutdown().await;
+        while let Some(event) = events.next().await {
+            assert!(!matches!(event, Event::Suspected { .. }), "{event:?}");
+        }
+    });
+    drop(stop);
+    awake.join().unwrap();
+}
+
+#[tokio::test]
+async fn silent_and_trickling_peers_harm_nobody() {
+    let (one, mut told) = start("one").await;
+    let (two, _heard) = start("two").await;
+    in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    let mut streams = Vec::new();
+    for number in 0..500_u32 {
+        let mut stream = TcpStream::connect(one.bound_address()).await.expect("it listens");
+        if number % 2 == 0 {
+            stream.write_all(&[6]).await.ok();
+        }
+        streams.push(stream);
+    }
+    let limit = u64::try_from(one.config().expect("it runs").limits.streams_per_source).unwrap();
+    eventually(|| one.stats().counters.streams_refused >= 500 - limit).await;
+    assert!(one.stats().gauges.streams <= limit + 1);
+    // More than one round of probes with all of them open.
+    let probes = two.stats().counters.probes;
+    eventually(|| two.stats().counters.probes >= probes + 5).await;
+    in_time(two.ping(at(one.bound_address()))).await.expect("it answers");
+    assert_eq!((one.health_score(), two.health_score()), (0, 0));
+    // Each is given up when its time is over, also those that say a byte now and then.
+    eventually(|| {
+        for stream in &streams {
+            let _ = stream.try_write(&[0]);
+        }
+        one.stats().gauges.streams == 0
+    })
+    .await;
+    one.shutdown().await;
+    while let Some(event) = told.next().await {
+        assert!(!matches!(event, Event::Suspected { .. }), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_what_it_missed() {
+    let options = Options { events: EventBounds { count: 8, bytes: 1000 }, ..loopback() };
+    let (one, mut told) = Memberlist::start(quick("one"), options).await.expect("a free port");
+    let (two, _heard) = start("two").await;
+    in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    for number in 1..=100 {
+        two.send(at(one.bound_address()), b"hello").expect("sent");
+        // One after the other: a full socket must not be what drops them.
+        eventually(|| one.stats().counters.messages_received >= number).await;
+    }
+    in_time(two.leave(PATIENCE)).await.expect("told");
+    eventually(|| one.num_members() == 1).await;
+    one.shutdown().await;
+    let (mut messages, mut missing, mut last) = (0, 0, None);
+    while let Some(event) = told.next().await {
+        match event {
+            Event::Message { .. } => messages += 1,
+            Event::Overflow { dropped } => missing += dropped,
+            Event::Joined { node }
+            | Event::Departed { node, .. }
+            | Event::Coalesced { node, .. }
+                if node.name() == "two" =>
+            {
+                last = Some(node.state());
+            }
+            _ => {}
+        }
+    }
+    assert!(messages <= 8, "{messages} messages were kept");
+    assert!(messages + missing >= 100, "{messages} messages, {missing} missing");
+    assert_eq!(last, Some(State::Left), "the last word about a node is true");
+}
+
+#[tokio::test]
+async fn one_socket_serves_both_families() {
+    let options = Options {
+        advertise: Some("127.0.0.1:0".parse().expect("an address")),
+        ..Options::bind("[::]:0".parse().expect("an address"))
+    };
+    let Ok((both, _told)) = Memberlist::start(quick("both"), options).await else {
+        // A machine without IPv6 has nothing to test here.
+        assert!(std::net::UdpSocket::bind("[::]:0").is_err());
+        return;
+    };
+    let (four, mut heard) = start("four").await;
+    let address = both.local().address().expect("announced");
+    assert_eq!(address.ip(), std::net::Ipv4Addr::LOCALHOST);
+    let report = in_time(both.join(&[four.bound_address().into()])).await.expect("both run");
+    assert_eq!(report.joined, [four.bound_address()], "{:?}", report.failed);
+    in_time(four.ping(at(address))).await.expect("an answer");
+    in_time(both.ping(at(four.bound_address()))).await.expect("an answer");
+    both.send(Target::Member("four".into()), b"by packet").expect("a member");
+    let from = in_time(async {
+        loop {
+            if let Event::Message { from, .. } = heard.next().await.expect("it runs") {
+                break from;
+            }
+        }
+    });
+    assert_eq!(from.await, address);
+}

@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use memberlist_sim::{Departure, Event, Fault, Link, State};
+
+use super::{as_go, cluster, count, plain, secs, state};
+
+#[test]
+fn a_crash_is_suspected_and_declared_within_lifeguards_bounds() {
+    for change in [plain, as_go] {
+        let (mut sim, nodes) = cluster(21, 10, change);
+        sim.crash(nodes[9]);
+        let suspected = sim.run_until(secs(30), |sim| {
+            nodes[..9].iter().any(|node| state(sim, *node, nodes[9]) == Some(State::Suspect))
+        });
+        assert!(suspected.is_some_and(|took| took < secs(15)), "{suspected:?}");
+        let dead = sim.run_until(secs(60), |sim| {
+            nodes[..9].iter().all(|node| state(sim, *node, nodes[9]) == Some(State::Dead))
+        });
+        // At least four seconds with all confirmations, at most twenty-four without any.
+        assert!(dead.is_some_and(|took| took >= secs(3) && took < secs(26)), "{dead:?}");
+        let by_several = sim.events(nodes[0]).iter().any(|(_, event)| {
+            matches!(
+                event,
+                Event::Departed {
+                    reason: Departure::Failed { .. } | Departure::Declared { .. },
+                    ..
+                }
+            )
+        });
+        assert!(by_several);
+        sim.run_for(secs(60));
+        assert_eq!(sim.agreement(), Ok(()), "and forgotten");
+        assert_eq!(state(&sim, nodes[0], nodes[9]), None);
+    }
+}
+
+#[test]
+fn a_broken_pair_is_bridged_by_the_others() {
+    for change in [plain, as_go] {
+        let (mut sim, nodes) = cluster(23, 6, change);
+        sim.network().partition(&nodes[..1], &nodes[1..2]);
+        sim.run_for(secs(120));
+        assert_eq!(sim.agreement(), Ok(()));
+        for node in &nodes {
+            assert_eq!(count(&sim, *node, |event| matches!(event, Event::Departed { .. })), 0);
+        }
+    }
+}
+
+#[test]
+fn a_cluster_without_udp_stays_up_by_streams_and_says_so() {
+    let (mut sim, nodes) = cluster(25, 4, plain);
+    sim.network().set_default(Link { packets: false, ..Link::default() });
+    sim.run_for(secs(120));
+    assert_eq!(sim.agreement(), Ok(()));
+    assert!(count(&sim, nodes[0], |event| matches!(event, Event::OnlyByStream { .. })) > 10);
+}
+
+#[test]
+fn the_accused_refutes_and_stays() {
+    for change in [plain, as_go] {
+        let (mut sim, nodes) = cluster(27, 8, change);
+        // Nobody hears node 5 for a while, but it hears everybody.
+        for node in &nodes {
+            sim.network().cut(nodes[5], *node);
+        }
+        let suspected = sim.run_until(secs(30), |sim| {
+            nodes.iter().any(|node| state(sim, *node, nodes[5]) == Some(State::Suspect))
+        });
+        assert!(suspected.is_some());
+        sim.network().heal();
+        sim.run_for(secs(30));
+        assert_eq!(sim.agreement(), Ok(()));
+        assert!(count(&sim, nodes[5], |event| matches!(event, Event::Refuted { .. })) > 0);
+        let departed = |event: &Event| matches!(event, Event::Departed { .. });
+        assert!(nodes.iter().all(|node| count(&sim, *node, departed) == 0));
+    }
+}
+
+#[test]
+fn a_partition_within_the_time_of_the_dead_heals_by_gossip() {
+    for change in [plain, as_go] {
+        let (mut sim, nodes) = cluster(29, 10, change);
+        sim.network().partition(&nodes[..5], &nodes[5..]);
+        let split = sim.run_until(secs(90), |sim| {
+            state(sim, nodes[0], nodes[9]) == Some(State::Dead)
+                && state(sim, nodes[9], nodes[0]) == Some(State::Dead)
+        });
+        assert!(split.is_some());
+        sim.network().heal();
+        let healed = sim.run_until(secs(60), |sim| sim.agreement().is_ok());
+        assert!(healed.is_some(), "{:?}", sim.agreement());
+    }
+}
+
+#[test]
+fn a_frozen_process_reads_before_it_suspects() {
+    let (mut sim, nodes) = cluster(31, 10, plain);
+    sim.set_fault(nodes[3], Some(Fault::Frozen));
+    sim.run_for(Duration::from_millis(2500));
+    sim.set_fault(nodes[3], None);
+    sim.run_for(secs(30));
+    assert_eq!(sim.agreement(), Ok(()));
+    let departed = |event: &Event| matches!(event, Event::Departed { .. });
+    assert!(nodes.iter().all(|node| count(&sim, *node, departed) == 0));
+}
+
+#[test]
+fn a_held_member_does_not_take_healthy_ones_down() {
+    let (mut sim, nodes) = cluster(33, 32, plain);
+    for _ in 0..5 {
+        sim.set_fault(nodes[3], Some(Fault::Held));
+        sim.run_for(secs(4));
+        sim.set_fault(nodes[3], None);
+        sim.run_for(secs(1));
+    }
+    sim.run_for(secs(60));
+    assert_eq!(sim.agreement(), Ok(()));
+    let departed =
+        |event: &Event| matches!(event, Event::Departed { node, .. } if node.name() != "n3");
+    let false_alarms: usize = nodes.iter().map(|node| count(&sim, *node, departed)).sum();
+    assert_eq!(false_alarms, 0);
+    assert!(sim.node(nodes[3]).stats().counters.probes_degraded > 0, "its health told on it");
+}
+
+#[test]
+fn without_probes_nothing_fails_but_the_dead_are_forgotten() {
+    let (mut sim, nodes) = cluster(35, 4, |_, config| config.probe_interval = Duration::ZERO);
+    sim.operate(nodes[1], |node, now| node.leave(now, secs(5)));
+    sim.run_for(secs(90));
+    assert_eq!(state(&sim, nodes[0], nodes[1]), None);
+    assert_eq!(sim.node(nodes[1]).num_members(), 3, "it keeps its own record, as left");
+}

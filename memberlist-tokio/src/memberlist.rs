@@ -1,17 +1,15 @@
 //! The handle of a node, its options and its events.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use memberlist_proto::driver::{self, Delegate, EventBounds, Handle, Setup};
-use memberlist_proto::{Config, ConfigError, DEFAULT_PORT, Event};
+use memberlist_proto::driver::bind::{self, Options, StartError};
+use memberlist_proto::driver::{self, Handle, Setup};
+use memberlist_proto::{Config, Event};
 
-use crate::bind;
+use crate::log;
 use crate::tasks::Sockets;
 
 /// A running node: a [`Handle`] that was started on tokio. Cheap to clone; the node ends when the
@@ -52,72 +50,6 @@ use crate::tasks::Sockets;
 #[derive(Clone, Debug)]
 pub struct Memberlist(Handle);
 
-/// How a node meets the network and its user.
-#[derive(Clone)]
-pub struct Options {
-    /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
-    pub bind: SocketAddr,
-    /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
-    /// port, and an unspecified address for the bound or a private one. Needed where `bind` is unspecified and this machine has no private address.
-    pub advertise: Option<SocketAddr>,
-    /// Answers the node's questions.
-    pub delegate: Option<Arc<dyn Delegate>>,
-    /// How many events may wait for their reader.
-    pub events: EventBounds,
-}
-
-impl Options {
-    /// To listen on this address, with everything else as by default.
-    pub fn bind(address: SocketAddr) -> Self {
-        Self { bind: address, ..Self::default() }
-    }
-}
-
-impl Default for Options {
-    /// Every IPv4 address of this machine, port 7946.
-    fn default() -> Self {
-        Self {
-            bind: SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)),
-            advertise: None,
-            delegate: None,
-            events: EventBounds::default(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
-            .field("bind", &self.bind)
-            .field("advertise", &self.advertise)
-            .field("events", &self.events)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a node could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Bound to every address, and none of them is private: say what to announce.
-    #[error("bound to {0}, and this machine has no private address: set an address to advertise")]
-    NoAddress(IpAddr),
-    /// The configuration is not valid.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The operating system has no randomness.
-    #[error("no randomness: {0}")]
-    Randomness(#[from] getrandom::Error),
-}
-
 impl Memberlist {
     /// Listens and starts a node, which knows nobody yet. The configuration's `advertise_addr`,
     /// `advertise_port` and `bind_port` are set by the options.
@@ -137,11 +69,9 @@ impl Memberlist {
         config.advertise_addr = advertise.ip();
         config.advertise_port = advertise.port();
         config.bind_port = bound.port();
-        bind::warn_if_public(&config);
-        let setup = Setup { delegate: options.delegate, events: options.events, log: bind::log() };
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed)?;
-        let (handle, events, driver) = driver::start(config, bound, setup, seed)?;
+        log::warn_if_public(&config);
+        let setup = Setup { delegate: options.delegate, events: options.events, log: log::log() };
+        let (handle, events, driver) = driver::start(config, bound, setup, bind::seed()?)?;
         sockets.run(driver);
         Ok((Self(handle), Events(events)))
     }
@@ -156,7 +86,7 @@ impl Deref for Memberlist {
 }
 
 /// What happens, in order, for one reader. Ends when the node has ended. A slow reader never
-/// holds up the node: see [`EventBounds`].
+/// holds up the node: see [`EventBounds`](driver::EventBounds).
 #[derive(Debug)]
 pub struct Events(driver::Events);
 

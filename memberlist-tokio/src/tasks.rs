@@ -5,14 +5,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use memberlist_proto::driver::bind::{self, StartError};
 use memberlist_proto::driver::log::Severity;
 use memberlist_proto::driver::{Backoff, Driver, Turns, Work, stream_failure};
 use memberlist_proto::{Lookup, LookupFailure, StreamFailure, Transmit};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
-use crate::memberlist::StartError;
-use crate::{bind, stream};
+use crate::stream;
 
 /// The longest datagram.
 const PACKET_MAX: usize = 65_536;

@@ -7,6 +7,8 @@
 // This is where the machine's clock is read for the core.
 #![allow(clippy::disallowed_methods)]
 
+#[cfg(feature = "net")]
+pub mod bind;
 mod clock;
 mod delegate;
 mod error;

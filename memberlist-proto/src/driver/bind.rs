@@ -1,13 +1,14 @@
-//! Addresses: what to listen on and what to announce.
+//! Addresses: what to listen on and what to announce. Feature `net`.
 
+use alloc::sync::Arc;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use memberlist_proto::Config;
-use memberlist_proto::driver::LogSink;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::memberlist::StartError;
+use super::{Delegate, EventBounds};
+use crate::DEFAULT_PORT;
+use crate::config::{Config, ConfigError};
 
 /// How often port 0 is tried until one is free for packets and streams (as in Go).
 const PORT_ATTEMPTS: usize = 10;
@@ -16,10 +17,78 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 /// The most connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// A listener and a packet socket on one port.
-pub(crate) fn sockets(
-    address: SocketAddr,
-) -> Result<(std::net::TcpListener, UdpSocket), StartError> {
+/// How a node meets the network and its user.
+#[derive(Clone)]
+pub struct Options {
+    /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
+    pub bind: SocketAddr,
+    /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
+    /// port, and an unspecified address for the bound or a private one. Needed where `bind` is unspecified and this machine has no private address.
+    pub advertise: Option<SocketAddr>,
+    /// Answers the node's questions.
+    pub delegate: Option<Arc<dyn Delegate>>,
+    /// How many events may wait for their reader.
+    pub events: EventBounds,
+}
+
+impl Options {
+    /// To listen on this address, with everything else as by default.
+    pub fn bind(address: SocketAddr) -> Self {
+        Self { bind: address, ..Self::default() }
+    }
+}
+
+impl Default for Options {
+    /// Every IPv4 address of this machine, port 7946.
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)),
+            advertise: None,
+            delegate: None,
+            events: EventBounds::default(),
+        }
+    }
+}
+
+impl core::fmt::Debug for Options {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Options")
+            .field("bind", &self.bind)
+            .field("advertise", &self.advertise)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a node could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Bound to every address, and none of them is private: say what to announce.
+    #[error("bound to {0}, and this machine has no private address: set an address to advertise")]
+    NoAddress(IpAddr),
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The operating system has no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
+/// A listener and a packet socket on one port, neither of which blocks.
+///
+/// # Errors
+///
+/// The address cannot be listened on.
+pub fn sockets(address: SocketAddr) -> Result<(std::net::TcpListener, UdpSocket), StartError> {
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
@@ -32,10 +101,11 @@ pub(crate) fn sockets(
 }
 
 /// What to tell the cluster.
-pub(crate) fn advertised(
-    wanted: Option<SocketAddr>,
-    bound: SocketAddr,
-) -> Result<SocketAddr, StartError> {
+///
+/// # Errors
+///
+/// Bound to every address, and none of them is private.
+pub fn advertised(wanted: Option<SocketAddr>, bound: SocketAddr) -> Result<SocketAddr, StartError> {
     let port = wanted.map(|wanted| wanted.port()).filter(|port| *port != 0);
     let port = port.unwrap_or(bound.port());
     let known = [wanted.map(|wanted| wanted.ip()), Some(bound.ip())];
@@ -46,35 +116,20 @@ pub(crate) fn advertised(
     Ok(SocketAddr::new(ip, port))
 }
 
-/// Announcing a public address in clear text is rarely meant.
-pub(crate) fn warn_if_public(config: &Config) {
-    if config.secret_keys.is_empty() && !is_private(config.advertise_addr) {
-        #[cfg(feature = "tracing")]
-        tracing::warn!(
-            node = %config.name,
-            "announcing the public address {} without encryption",
-            config.advertise_addr
-        );
-    }
+/// A seed for [`start`](super::start), from the operating system.
+///
+/// # Errors
+///
+/// The operating system has no randomness.
+pub fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    Ok(seed)
 }
 
-/// Where log lines go.
-#[cfg(feature = "tracing")]
-#[allow(clippy::unnecessary_wraps)] // Without the feature there is none.
-pub(crate) fn log() -> Option<LogSink> {
-    use memberlist_proto::driver::log::Severity;
-    Some(|node, severity, line| match severity {
-        Severity::Error => tracing::error!(%node, "{line}"),
-        Severity::Warning => tracing::warn!(%node, "{line}"),
-        Severity::Info => tracing::info!(%node, "{line}"),
-        Severity::Debug => tracing::debug!(%node, "{line}"),
-    })
-}
-
-/// Where log lines go.
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn log() -> Option<LogSink> {
-    None
+/// Whether a configuration announces a public address in clear text, which is rarely meant.
+pub fn announces_in_clear(config: &Config) -> bool {
+    config.secret_keys.is_empty() && !is_private(config.advertise_addr)
 }
 
 fn pair(address: SocketAddr) -> io::Result<(std::net::TcpListener, UdpSocket)> {

@@ -324,7 +324,7 @@ pub(super) fn wants_checksum(node: &Node) -> bool {
 /// Where an answer goes: to the address that the message names, else to where it came from.
 pub(super) fn reply_address(from: SocketAddr, addr: Option<&[u8]>, port: u16) -> SocketAddr {
     match addr.and_then(super::admission::ip_of) {
-        Some(ip) if port != 0 => SocketAddr::new(ip, port),
+        Some(ip) if port != 0 && !ip.is_unspecified() => SocketAddr::new(ip, port),
         _ => SocketAddr::new(from.ip().to_canonical(), from.port()),
     }
 }

@@ -368,7 +368,14 @@ impl Memberlist {
                     self.fail(now, id, error)
                 }
             },
-            Purpose::Message { .. } => Ok(()),
+            Purpose::Message { .. } => match frame.message() {
+                // The peer cannot read what is still being written.
+                StreamMessage::Error(reply) => {
+                    let text = alloc::string::String::from_utf8_lossy(reply.error).into_owned();
+                    self.fail(now, id, ExchangeError::Remote(text))
+                }
+                _ => Ok(()),
+            },
         }
     }
 

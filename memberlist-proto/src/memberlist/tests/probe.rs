@@ -143,6 +143,22 @@ fn a_name_that_is_not_ours_is_not_answered() {
 }
 
 #[test]
+fn without_a_usable_source_the_ack_goes_to_where_the_ping_came_from() {
+    use crate::wire::message::Ping;
+    let mut rig = Rig::new();
+    for (addr, port) in [(&[0; 4][..], 5), (&[10, 0, 0, 1], 0), (&[1, 2, 3], 5), (b"", 5)] {
+        rig.receive(&Message::Ping(Ping {
+            seq_no: 7,
+            node: b"me",
+            source_addr: Some(addr),
+            source_port: port,
+            source_node: b"",
+        }));
+        assert_eq!(rig.sent(), [Sent { to: address(9), text: "ack 7".into() }]);
+    }
+}
+
+#[test]
 fn an_ack_to_a_member_carries_gossip() {
     use crate::wire::message::Ping;
     let mut rig = Rig::new();

@@ -210,14 +210,10 @@ impl Pair {
         }
         let end = self.now + Duration::from_secs(20);
         while self.now < end {
-            self.carry();
-            while !self.packets.is_empty() {
-                let packet = self.packets.remove(0);
-                self.deliver(packet);
-                self.carry();
-            }
+            self.settle();
             self.tick();
         }
+        self.settle();
         for who in 0..2 {
             let (own, other) = (self.nodes[who].local(), &self.nodes[1 - who]);
             let known = other.member(&NodeName::from(own.name())).expect("they know each other");
@@ -228,6 +224,16 @@ impl Pair {
             assert_eq!(other.health_score(), 0, "a perfect network, and yet not healthy");
             let gauges = other.stats().gauges;
             assert_eq!((gauges.streams, gauges.operations), (0, 0), "something never ends");
+        }
+    }
+
+    /// Carries until nothing is under way: what the last tick began ends here.
+    fn settle(&mut self) {
+        self.carry();
+        while !self.packets.is_empty() {
+            let packet = self.packets.remove(0);
+            self.deliver(packet);
+            self.carry();
         }
     }
 }

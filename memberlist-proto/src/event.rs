@@ -56,6 +56,10 @@ pub enum Event {
         node: Node,
         /// Why.
         reason: Departure,
+        /// Who sent the news, unless this node found out by itself. Nobody signs what is said of
+        /// a node: whoever may send packets can also send another's leave, and this is where it
+        /// came from first.
+        from: Option<SocketAddr>,
     },
     /// A member is suspected to have failed, and has some time to refute.
     Suspected {
@@ -221,12 +225,15 @@ pub enum Refusal {
     /// Its metadata is too long.
     #[error("the metadata is {0} bytes long")]
     Meta(usize),
-    /// Its address cannot be sent to.
+    /// Its address cannot be probed: unspecified, multicast, broadcast, without a port, or none.
     #[error("the address cannot be sent to")]
     Address,
     /// The table of members is full.
     #[error("too many members")]
     TooMany,
+    /// Too many new names at once.
+    #[error("too many new names at once")]
+    TooFast,
 }
 
 /// What a message travelled on.
@@ -431,6 +438,9 @@ pub enum ExchangeError {
     /// Too many streams are open.
     #[error("too many streams are open")]
     TooMany,
+    /// Too many bytes of accepted streams are held already.
+    #[error("too many bytes of streams are held")]
+    TooManyBytes,
     /// The exchange was cancelled.
     #[error("cancelled")]
     Cancelled,

@@ -23,6 +23,8 @@ pub(crate) struct Exchange {
     pub(crate) written: u64,
     /// Serves a push/pull, of which only so many may run.
     pub(crate) serves_push_pull: bool,
+    /// Bytes of memory counted for what the peer has sent.
+    pub(crate) held: usize,
 }
 
 /// What an exchange is for.
@@ -64,6 +66,16 @@ impl Exchange {
         }
     }
 
+    /// Bytes of memory that what the peer has sent takes now.
+    fn holds(&self) -> usize {
+        let frame = match &self.phase {
+            Phase::AskingState { received: Some(frame), .. }
+            | Phase::AskingMerge { received: frame, .. } => frame.as_bytes().len(),
+            _ => 0,
+        };
+        self.reader.capacity().saturating_add(frame)
+    }
+
     /// The question to the application that this exchange waits for.
     pub(crate) fn request(&self) -> Option<RequestId> {
         match self.phase {
@@ -75,6 +87,13 @@ impl Exchange {
     }
 }
 
+/// The accepted streams from one address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Source {
+    streams: usize,
+    held: usize,
+}
+
 /// All of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exchanges {
@@ -82,7 +101,8 @@ pub(crate) struct Exchanges {
     last: u64,
     last_request: u64,
     requests: BTreeMap<RequestId, StreamId>,
-    sources: BTreeMap<IpAddr, usize>,
+    sources: BTreeMap<IpAddr, Source>,
+    held: usize,
     serving: usize,
     pub(crate) local_state_bytes: u64,
     pub(crate) remote_state_bytes: u64,
@@ -91,6 +111,26 @@ pub(crate) struct Exchanges {
 impl Exchanges {
     pub(crate) fn len(&self) -> usize {
         self.map.len()
+    }
+
+    /// Bytes of memory held for what accepted streams have sent.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Counts anew what is held for an accepted stream; then the bytes held for its source, and
+    /// for all of them. What this node asked for itself is not counted.
+    pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
+        let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };
+        if !matches!(exchange.purpose, Purpose::Accepted) {
+            return (0, 0);
+        }
+        let holds = exchange.holds();
+        let held = core::mem::replace(&mut exchange.held, holds);
+        self.held = self.held - held + holds;
+        let source = self.sources.entry(exchange.peer.ip()).or_default();
+        source.held = source.held - held + holds;
+        (source.held, self.held)
     }
 
     pub(crate) fn requests(&self) -> usize {
@@ -103,14 +143,14 @@ impl Exchanges {
 
     /// Streams accepted from one address.
     pub(crate) fn accepted_from(&self, ip: IpAddr) -> usize {
-        self.sources.get(&ip).copied().unwrap_or(0)
+        self.sources.get(&ip).map_or(0, |source| source.streams)
     }
 
     pub(crate) fn insert(&mut self, exchange: Exchange) -> StreamId {
         self.last += 1;
         let id = StreamId(self.last);
         if matches!(exchange.purpose, Purpose::Accepted) {
-            *self.sources.entry(exchange.peer.ip()).or_default() += 1;
+            self.sources.entry(exchange.peer.ip()).or_default().streams += 1;
         }
         self.map.insert(id, exchange);
         id
@@ -137,10 +177,12 @@ impl Exchanges {
             self.requests.remove(&request);
         }
         if matches!(exchange.purpose, Purpose::Accepted) {
+            self.held -= exchange.held;
             let ip = exchange.peer.ip();
-            if let Some(count) = self.sources.get_mut(&ip) {
-                *count -= 1;
-                if *count == 0 {
+            if let Some(source) = self.sources.get_mut(&ip) {
+                source.streams -= 1;
+                source.held -= exchange.held;
+                if source.streams == 0 {
                     self.sources.remove(&ip);
                 }
             }

@@ -50,6 +50,7 @@ extern crate alloc;
 
 mod awareness;
 pub mod broadcast;
+mod bucket;
 mod config;
 mod delegate;
 #[cfg(feature = "std")]

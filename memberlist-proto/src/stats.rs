@@ -50,6 +50,8 @@ counted! {
         streams_accepted,
         /// Streams refused because a limit was reached.
         streams_refused,
+        /// Streams closed because too many bytes were held for them.
+        streams_over_memory,
         /// Streams opened (Go: `tcp.connect`, which counts push/pulls only).
         streams_opened,
         /// Bytes read from streams.
@@ -68,12 +70,16 @@ counted! {
         dead_accepted,
         /// Alive messages refused for a reason worth telling.
         alive_refused,
+        /// New names refused, among these, because too many came at once.
+        names_too_fast,
         /// Alive messages that told nothing new.
         alive_old,
         /// Suspect and dead messages that told nothing new, or about nobody known.
         accusations_old,
         /// Name conflicts seen.
         conflicts,
+        /// Refusals, conflicts and failures that were not told because there were too many.
+        reports_dropped,
         /// Accusations that this node refuted.
         refuted,
         /// Dead members told directly that they are held for dead.
@@ -94,7 +100,8 @@ counted! {
         pings_misdirected,
         /// Indirect pings relayed.
         relayed,
-        /// Indirect pings refused: too many, or for a target that is no member.
+        /// Indirect pings refused: too many at once or in a second, or for a target that is no
+        /// member.
         relays_refused,
         /// User messages received.
         messages_received,
@@ -140,6 +147,8 @@ counted! {
         acks_awaited,
         /// Streams open.
         streams,
+        /// Bytes of memory held for what accepted streams have sent.
+        stream_memory,
         /// Push/pulls being served.
         push_pulls,
         /// Operations under way.

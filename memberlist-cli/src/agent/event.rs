@@ -20,9 +20,10 @@ pub(super) fn report(event: &Event) -> Option<Report> {
                     .collect();
             Report::new("updated").with("node", node(who)).with("changed", changed)
         }
-        Event::Departed { node: who, reason } => {
-            Report::new("departed").with("node", node(who)).with("reason", departure(reason))
-        }
+        Event::Departed { node: who, reason, from } => Report::new("departed")
+            .with("node", node(who))
+            .with("reason", departure(reason))
+            .with("from", from.map(|from| from.to_string())),
         Event::Suspected { node: who, by } => {
             Report::new("suspected").with("node", node(who)).with("by", by.to_string())
         }

@@ -198,10 +198,15 @@ fields! {
     ]
     [
         "limits.members" => limits.members,
+        "limits.new_members_per_second" => limits.new_members_per_second,
+        "limits.new_members_burst" => limits.new_members_burst,
         "limits.streams" => limits.streams,
         "limits.streams_per_source" => limits.streams_per_source,
+        "limits.stream_memory" => limits.stream_memory,
+        "limits.stream_memory_per_source" => limits.stream_memory_per_source,
         "limits.push_pulls" => limits.push_pulls,
         "limits.relays" => limits.relays,
+        "limits.relays_per_second" => limits.relays_per_second,
         "limits.operations" => limits.operations,
         "limits.user_broadcasts" => limits.user_broadcasts,
         "limits.stream_bytes" => limits.stream_bytes,
@@ -209,6 +214,7 @@ fields! {
         "limits.push_pull_nodes" => limits.push_pull_nodes,
         "limits.packet_depth" => limits.packet_depth,
         "limits.told_dead" => limits.told_dead,
+        "limits.reports_per_second" => limits.reports_per_second,
     ]
     [
         "differences.keep_higher_incarnation" => differences.keep_higher_incarnation,

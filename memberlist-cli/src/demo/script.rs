@@ -150,7 +150,7 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
                 suspected[told.to].get_or_insert(told.at.saturating_duration_since(since));
                 Meaning::Note(Tone::Doubt, suspicion(&names[told.to], &name, by))
             }
-            Event::Departed { node, reason } if node.name() == name => {
+            Event::Departed { node, reason, .. } if node.name() == name => {
                 Meaning::Done(Tone::Bad, format!("holds {name} for dead: {}", death(reason)))
             }
             _ => Meaning::Nothing,
@@ -173,7 +173,7 @@ async fn leave(cluster: &mut Cluster, leaver: usize) -> Result<Column, Failure> 
     let times = cluster
         .each("waiting until every node knows", &others, since, LEAVE_LIMIT, |told| {
             match &told.event {
-                Event::Departed { node, reason: Departure::Left } if node.name() == name => {
+                Event::Departed { node, reason: Departure::Left, .. } if node.name() == name => {
                     Meaning::Done(Tone::Good, format!("knows that {name} has left"))
                 }
                 _ => Meaning::Nothing,

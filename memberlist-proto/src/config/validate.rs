@@ -160,10 +160,15 @@ impl Config {
         let limits = &self.limits;
         for (field, value) in [
             ("limits.members", limits.members),
+            ("limits.new_members_per_second", limits.new_members_per_second),
+            ("limits.new_members_burst", limits.new_members_burst),
             ("limits.streams", limits.streams),
             ("limits.streams_per_source", limits.streams_per_source),
+            ("limits.stream_memory", limits.stream_memory),
+            ("limits.stream_memory_per_source", limits.stream_memory_per_source),
             ("limits.push_pulls", limits.push_pulls),
             ("limits.relays", limits.relays),
+            ("limits.relays_per_second", limits.relays_per_second),
             ("limits.operations", limits.operations),
             ("limits.user_broadcasts", limits.user_broadcasts),
             ("limits.stream_bytes", limits.stream_bytes),
@@ -171,6 +176,7 @@ impl Config {
             ("limits.push_pull_nodes", limits.push_pull_nodes),
             ("limits.packet_depth", limits.packet_depth),
             ("limits.told_dead", limits.told_dead),
+            ("limits.reports_per_second", limits.reports_per_second),
         ] {
             let kept = (1..=u32::MAX as usize).contains(&value);
             rule(field, value, "it must be 1 to 4294967295", kept)?;

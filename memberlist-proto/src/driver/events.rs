@@ -175,7 +175,7 @@ enum Kind<'a> {
 
 fn kind(event: &Event) -> Kind<'_> {
     match event {
-        Event::Departed { node, reason } => Kind::Membership(node, Some(reason)),
+        Event::Departed { node, reason, .. } => Kind::Membership(node, Some(reason)),
         Event::Joined { node }
         | Event::Updated { node, .. }
         | Event::Suspected { node, .. }

@@ -123,11 +123,14 @@ fn line(event: &Event) -> Option<(Severity, String)> {
         Event::Suspected { node, by } => {
             (Severity::Info, format!("suspect {} has failed, says {by}", node.name()))
         }
-        Event::Departed { node, reason: Departure::Failed { confirmations, .. } } => (
+        Event::Departed { node, reason: Departure::Failed { confirmations, .. }, .. } => (
             Severity::Info,
             format!("marking {} as failed ({confirmations} confirmations)", node.name()),
         ),
-        Event::Departed { node, reason: Departure::Declared { by } } => {
+        Event::Departed { node, reason: Departure::Left, from: Some(from) } => {
+            (Severity::Debug, format!("{} has left, says {from}", node.name()))
+        }
+        Event::Departed { node, reason: Departure::Declared { by }, .. } => {
             (Severity::Info, format!("{by} declared {} dead", node.name()))
         }
         Event::Refuted { by: Some(by), .. } => {

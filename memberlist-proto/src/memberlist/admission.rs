@@ -1,6 +1,6 @@
 //! Whether news that a node is alive is acceptable at all, whatever its incarnation.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Memberlist;
 use crate::delegate::Candidate;
@@ -62,7 +62,7 @@ impl Memberlist {
             return Err(Refusal::Network);
         }
         let addr = alive.addr.unwrap_or_default();
-        let usable = alive.port != 0 && ip_of(addr).is_some_and(|ip| !ip.is_unspecified());
+        let usable = alive.port != 0 && ip_of(addr).is_some_and(names_one_host);
         if !usable && (self.config.differences.require_usable_address || addr.len() > 255) {
             return Err(Refusal::Address);
         }
@@ -96,6 +96,13 @@ impl Memberlist {
         }
         addr.and_then(ip_of).is_some_and(|ip| self.network_allows(ip))
     }
+}
+
+/// Whether an address can be one node's: what is sent to any other is answered by nobody, or by
+/// everybody.
+pub(super) fn names_one_host(ip: IpAddr) -> bool {
+    let everybody = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !ip.is_unspecified() && !everybody
 }
 
 /// The IP address in 4 or 16 bytes; one mapped into IPv6 is an IPv4 address.

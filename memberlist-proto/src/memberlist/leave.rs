@@ -30,10 +30,11 @@ impl Memberlist {
         self.me.left = true;
         let me = self.me.name.clone();
         let incarnation = self.members.record(self.me.id).incarnation();
-        let accusation = Accusation { incarnation, node: me.as_bytes(), from: me.as_bytes() };
+        let (node, from) = (me.as_bytes(), me.as_bytes());
+        let accusation = Accusation { incarnation, node, from, via: None };
         let wait = self.has_company();
         self.broadcast_dead(accusation, wait.then_some(op));
-        self.depart(now, self.me.id, incarnation, Departure::Left);
+        self.depart(now, self.me.id, incarnation, Departure::Left, None);
         if wait {
             let timer = self.wait_timer(now, op, timeout);
             self.operations.insert(op, Operation::Leave { timer });

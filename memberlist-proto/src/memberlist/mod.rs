@@ -13,6 +13,7 @@ mod packet;
 mod probe;
 mod push_pull;
 mod relay;
+mod reports;
 mod restore;
 mod send;
 mod state;
@@ -23,6 +24,7 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use crate::awareness::Awareness;
+use crate::bucket::Rates;
 use crate::config::{Config, ConfigError, Timing};
 use crate::delegate::{Delegate, View};
 use crate::event::Event;
@@ -68,6 +70,7 @@ pub struct Memberlist {
     operations: Operations,
     out: Outbox,
     counters: Counters,
+    rates: Rates,
     periodic: Periodic,
     opening: Scratch,
     layers: Scratch,
@@ -159,6 +162,7 @@ impl Memberlist {
             operations: Operations::default(),
             out: Outbox::default(),
             counters: Counters::default(),
+            rates: Rates::default(),
             periodic: Periodic::default(),
             opening: Scratch::default(),
             layers: Scratch::default(),
@@ -300,6 +304,7 @@ impl Memberlist {
             suspicions: self.suspects.len() as u64,
             acks_awaited: self.probes.awaited() as u64,
             streams: self.exchanges.len() as u64,
+            stream_memory: self.exchanges.held() as u64,
             push_pulls: self.exchanges.push_pulls_served() as u64,
             operations: self.operations.len() as u64,
             requests: self.exchanges.requests() as u64,

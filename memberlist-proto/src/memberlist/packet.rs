@@ -7,9 +7,8 @@ use super::Memberlist;
 use super::admission::ip_of;
 use super::state::Accusation;
 use crate::event::{Channel, Event, Refusal};
-use crate::node::NodeName;
 use crate::time::Instant;
-use crate::wire::message::{Alive, Message};
+use crate::wire::message::{Alive, Dead, Message, Suspect};
 use crate::wire::packet::{self, PacketError, PacketLimits, Rules, Visit};
 
 impl Memberlist {
@@ -57,13 +56,11 @@ impl Memberlist {
             Message::IndirectPing(ping) => self.relay_ping(now, from, &ping),
             Message::Ack(ack) => self.ack(now, &ack),
             Message::Nack(nack) => self.nack(nack.seq_no),
-            Message::Suspect(it) => self.suspect(
-                now,
-                Accusation { incarnation: it.incarnation, node: it.node, from: it.from },
-            ),
-            Message::Dead(it) => {
-                let accusation =
-                    Accusation { incarnation: it.incarnation, node: it.node, from: it.from };
+            Message::Suspect(Suspect { incarnation, node, from: by }) => {
+                self.suspect(now, Accusation { incarnation, node, from: by, via: Some(from) });
+            }
+            Message::Dead(Dead { incarnation, node, from: by }) => {
+                let accusation = Accusation { incarnation, node, from: by, via: Some(from) };
                 self.dead(now, accusation, None);
             }
             Message::Alive(alive) => self.alive_by_packet(now, from, &alive),
@@ -83,11 +80,7 @@ impl Memberlist {
                     || ip_of(addr).is_some_and(|ip| self.network_allows(ip))
             });
         if !allowed {
-            self.counters.alive_refused += 1;
-            let node = NodeName::from(alive.node);
-            let refused = Event::Refused { node, from: Some(from), reason: Refusal::Network };
-            self.out.event(refused);
-            return;
+            return self.refused(now, from, alive, Refusal::Network);
         }
         let port = self.substitute_port(alive.port);
         self.alive(now, from, &Alive { port, ..*alive });

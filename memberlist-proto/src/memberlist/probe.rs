@@ -314,6 +314,7 @@ impl Memberlist {
             incarnation: probe.target.incarnation(),
             node: probe.target.name().as_bytes(),
             from: me.as_bytes(),
+            via: None,
         };
         self.suspect(now, accusation);
         self.probe_again(now);

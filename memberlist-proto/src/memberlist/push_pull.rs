@@ -244,8 +244,8 @@ impl Memberlist {
     /// must have the chance to refute.
     fn merge_state(&mut self, now: Instant, from: SocketAddr, remote: &NodeState<'_>) {
         let me = self.me.name.clone();
-        let accused =
-            |from| Accusation { incarnation: remote.incarnation, node: remote.name, from };
+        let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
+        let accused = |from| Accusation { incarnation, node, from, via };
         match remote.state {
             0 => {
                 let alive = Alive {

@@ -20,7 +20,10 @@ impl Memberlist {
             || self.members.get(asked.node).is_some_and(|id| {
                 self.members.record(id).identity().socket_addr() == target && target.is_some()
             });
-        if !known || self.probes.relays() >= self.config.limits.relays {
+        let limits = &self.config.limits;
+        let (most, rate) = (limits.relays, limits.relays_per_second);
+        let room = self.probes.relays() < most;
+        if !known || !room || !self.rates.relays.take(now, rate, rate) {
             self.counters.relays_refused += 1;
             return;
         }
@@ -30,6 +33,8 @@ impl Memberlist {
             node: (!asked.source_node.is_empty()).then(|| NodeName::from(asked.source_node)),
             sequence: asked.seq_no,
         };
+        // A stranger must not have more sent to a member than a ping.
+        let gossip = self.may_piggyback(requester.address, asked.source_node);
         let sequence = self.next_sequence();
         let expiry = self.timers.insert(now + self.config.probe_timeout, Timer::Relay(sequence));
         let nack = asked.nack.then(|| {
@@ -48,7 +53,11 @@ impl Memberlist {
             source_port: me.port(),
             source_node: me.name().as_bytes(),
         });
-        self.send_piggybacked(to, Name::new(asked.node), &ping, None);
+        if gossip {
+            self.send_piggybacked(to, Name::new(asked.node), &ping, None);
+        } else {
+            self.send_bare(to, Some(NodeName::from(asked.node)), &ping, false);
+        }
     }
 
     /// The target answered: so does this node.

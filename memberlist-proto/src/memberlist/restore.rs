@@ -105,6 +105,7 @@ impl Memberlist {
             ("streams", self.exchanges.len(), limits.streams),
             ("served push/pulls", self.exchanges.push_pulls_served(), limits.push_pulls),
             ("relays", self.probes.relays(), limits.relays),
+            ("bytes of streams", self.exchanges.held(), limits.stream_memory),
             ("operations", self.operations.len(), limits.operations + 2),
             ("user broadcasts", self.queues.user_len(), 3 * limits.user_broadcasts),
         ] {

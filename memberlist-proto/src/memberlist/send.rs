@@ -7,6 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::Memberlist;
+use super::admission::{ip_of, names_one_host};
 use crate::delegate::View;
 use crate::node::{Identity, Name, Node, NodeName};
 use crate::security::aead::Version;
@@ -166,16 +167,21 @@ impl Memberlist {
     ///
     /// Differs from Go: there anybody can have a full packet sent to any address.
     pub(super) fn reply(&mut self, to: SocketAddr, name: &[u8], message: &Message<'_>) {
-        let member = self
-            .members
-            .get(name)
-            .is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(to));
-        if member || !self.config.differences.piggyback_to_members_only {
+        if self.may_piggyback(to, name) {
             self.send_piggybacked(to, Name::new(name), message, None);
         } else {
             let node = self.destination_name(Name::new(name));
             self.send_bare(to, node, message, false);
         }
+    }
+
+    /// Whether gossip may go along on the word of who claims to be `name` at `to`.
+    pub(super) fn may_piggyback(&self, to: SocketAddr, name: &[u8]) -> bool {
+        let member = || {
+            let id = self.members.get(name);
+            id.is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(to))
+        };
+        !self.config.differences.piggyback_to_members_only || member()
     }
 
     /// Takes gossip for `budget` bytes of a packet: membership first, then this node's own
@@ -323,8 +329,8 @@ pub(super) fn wants_checksum(node: &Node) -> bool {
 
 /// Where an answer goes: to the address that the message names, else to where it came from.
 pub(super) fn reply_address(from: SocketAddr, addr: Option<&[u8]>, port: u16) -> SocketAddr {
-    match addr.and_then(super::admission::ip_of) {
-        Some(ip) if port != 0 && !ip.is_unspecified() => SocketAddr::new(ip, port),
+    match addr.and_then(ip_of) {
+        Some(ip) if port != 0 && names_one_host(ip) => SocketAddr::new(ip, port),
         _ => SocketAddr::new(from.ip().to_canonical(), from.port()),
     }
 }

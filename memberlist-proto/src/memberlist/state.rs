@@ -18,6 +18,8 @@ pub(super) struct Accusation<'a> {
     pub(super) incarnation: u32,
     pub(super) node: &'a [u8],
     pub(super) from: &'a [u8],
+    /// Who sent it, unless this node accuses by itself.
+    pub(super) via: Option<SocketAddr>,
 }
 
 impl Memberlist {
@@ -29,10 +31,7 @@ impl Memberlist {
         }
         let known = self.members.get(alive.node);
         if let Err(reason) = self.judge(alive, known) {
-            self.counters.alive_refused += 1;
-            let node = NodeName::from(alive.node);
-            self.out.event(Event::Refused { node, from: Some(from), reason });
-            return;
+            return self.refused(now, from, alive, reason);
         }
         let Some(id) = known else {
             return self.alive_new(now, from, alive);
@@ -125,7 +124,7 @@ impl Memberlist {
             },
             None => Departure::Declared { by: NodeName::from(accusation.from) },
         };
-        self.depart(now, id, accusation.incarnation, reason);
+        self.depart(now, id, accusation.incarnation, reason, accusation.via);
     }
 
     /// Marks a live member as gone and tells it.
@@ -135,11 +134,12 @@ impl Memberlist {
         id: MemberId,
         incarnation: u32,
         reason: Departure,
+        from: Option<SocketAddr>,
     ) {
         self.counters.dead_accepted += 1;
         let state = if reason == Departure::Left { State::Left } else { State::Dead };
         self.members.set_state(id, state, incarnation, now);
-        self.out.event(Event::Departed { node: self.members.node(id), reason });
+        self.out.event(Event::Departed { node: self.members.node(id), reason, from });
     }
 
     /// The suspicion of a member has run out.
@@ -155,12 +155,13 @@ impl Memberlist {
         let incarnation = record.incarnation();
         let node = record.identity().name().to_owned_name();
         let me = self.me.name.clone();
-        let accusation = Accusation { incarnation, node: node.as_bytes(), from: me.as_bytes() };
+        let (node, from) = (node.as_bytes(), me.as_bytes());
+        let accusation = Accusation { incarnation, node, from, via: None };
         self.dead(now, accusation, Some(&suspicion));
     }
 
     pub(super) fn broadcast_dead(&mut self, accusation: Accusation<'_>, waiter: Option<OpId>) {
-        let Accusation { incarnation, node, from } = accusation;
+        let Accusation { incarnation, node, from, .. } = accusation;
         let dead = message::Message::Dead(Dead { incarnation, node, from });
         self.queue_membership(NodeName::from(node), &dead, waiter);
     }
@@ -175,21 +176,22 @@ impl Memberlist {
     /// A name that nobody here has heard of, or that was forgotten.
     fn alive_new(&mut self, now: Instant, from: SocketAddr, alive: &Alive<'_>) {
         let Some(identity) = identity_of(alive, None) else {
-            self.counters.alive_refused += 1;
-            let node = NodeName::from(alive.node);
             let reason = Refusal::Meta(alive.meta.map_or(0, <[u8]>::len));
-            self.out.event(Event::Refused { node, from: Some(from), reason });
-            return;
+            return self.refused(now, from, alive, reason);
         };
-        let order = &mut self.rng.probe_order;
         if alive.incarnation == 0 {
             self.counters.alive_old += 1;
             if !self.config.differences.ignore_zero_incarnation {
                 // As in Go: a placeholder, dead since forever, that counts until it is reaped.
+                let order = &mut self.rng.probe_order;
                 self.members.insert(identity, 0, State::Dead, Instant::ORIGIN, order);
             }
             return;
         }
+        if !self.takes_new_name(now) {
+            return self.refused(now, from, alive, Refusal::TooFast);
+        }
+        let order = &mut self.rng.probe_order;
         let id = self.members.insert(identity, alive.incarnation, State::Alive, now, order);
         self.broadcast_alive(alive);
         self.counters.alive_accepted += 1;
@@ -243,6 +245,9 @@ impl Memberlist {
 
     fn conflict(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
         self.counters.conflicts += 1;
+        if !self.may_report(now) {
+            return;
+        }
         let Some(identity) = identity_of(alive, None) else {
             return;
         };
@@ -309,7 +314,7 @@ impl Memberlist {
     }
 
     fn broadcast_suspect(&mut self, accusation: Accusation<'_>) {
-        let Accusation { incarnation, node, from } = accusation;
+        let Accusation { incarnation, node, from, .. } = accusation;
         let suspect = message::Message::Suspect(message::Suspect { incarnation, node, from });
         self.queue_membership(NodeName::from(node), &suspect, None);
     }

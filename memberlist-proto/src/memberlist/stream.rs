@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::{Memberlist, Timer};
-use crate::event::{Channel, Event, ExchangeError, JoinError, OpId};
+use crate::event::{Channel, Event, ExchangeError, OpId};
 use crate::exchange::{Exchange, Phase, Purpose};
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
@@ -39,6 +39,7 @@ impl Memberlist {
             queued: 0,
             written: 0,
             serves_push_pull: false,
+            held: 0,
         });
         self.set_stream_timer(id, now + self.config.tcp_timeout);
         Some(id)
@@ -107,8 +108,11 @@ impl Memberlist {
             return Ok(());
         }
         match exchange.reader.feed(data, &rules) {
-            Ok(None) => Ok(()),
-            Ok(Some(frame)) => self.received(now, id, frame),
+            Ok(None) => self.hold(now, id),
+            Ok(Some(frame)) => {
+                self.received(now, id, frame)?;
+                self.hold(now, id)
+            }
             Err(error) => {
                 let replies = error.replies().then(|| alloc::string::ToString::to_string(&error));
                 let accepted = matches!(exchange.purpose, Purpose::Accepted);
@@ -268,6 +272,7 @@ impl Memberlist {
             queued: 0,
             written: 0,
             serves_push_pull: false,
+            held: 0,
         });
         self.set_stream_timer(id, deadline);
         self.out.streams.push_back(StreamOp::Connect { id, to, node });
@@ -307,6 +312,8 @@ impl Memberlist {
             told = matches!(exchange.purpose, Purpose::Message { .. })
                 && !matches!(exchange.phase, Phase::Connecting);
             exchange.phase = Phase::Closing;
+            exchange.reader = FrameReader::new(Role::Initiator);
+            self.exchanges.hold(id);
         }
         self.set_stream_timer(id, now + self.config.tcp_timeout);
         if !told {
@@ -347,6 +354,17 @@ impl Memberlist {
             only_if_smaller: self.config.differences.compress_streams_if_smaller,
         };
         seal_frame(message, &sealing, &mut self.layers)
+    }
+
+    /// Counts what is held for a stream now, and ends it if that is too much.
+    fn hold(&mut self, now: Instant, id: StreamId) -> Result<(), ExchangeError> {
+        let (source, all) = self.exchanges.hold(id);
+        let limits = &self.config.limits;
+        if source <= limits.stream_memory_per_source && all <= limits.stream_memory {
+            return Ok(());
+        }
+        self.counters.streams_over_memory += 1;
+        self.fail(now, id, ExchangeError::TooManyBytes)
     }
 
     /// The peer's message is complete.
@@ -427,29 +445,6 @@ impl Memberlist {
     ) -> Result<(), ExchangeError> {
         self.report(self.now, id, &error);
         Err(error)
-    }
-
-    /// Tells whoever waits for an exchange, or else the application, that it failed.
-    fn report(&mut self, now: Instant, id: StreamId, error: &ExchangeError) {
-        self.counters.exchanges_failed += 1;
-        let Some(exchange) = self.exchanges.get_mut(id) else {
-            return;
-        };
-        let (peer, kind) = (exchange.peer, exchange.kind());
-        match exchange.purpose {
-            Purpose::PushPull { join: Some(op) } => {
-                let error = JoinError::Exchange(error.clone());
-                self.join_exchanged(now, op, id, Err(error));
-            }
-            Purpose::Message { op, .. } => self.sent_reliably(op, Err(error.clone())),
-            Purpose::Ping { sequence, .. } => self.fallback_ended(sequence, false),
-            // Whoever connects and says nothing has done no harm.
-            Purpose::Accepted if *error == ExchangeError::Closed => {}
-            Purpose::Accepted | Purpose::PushPull { join: None } => {
-                let error = error.clone();
-                self.out.event(Event::ExchangeFailed { peer, exchange: kind, error });
-            }
-        }
     }
 
     fn forget_stream(&mut self, id: StreamId) {

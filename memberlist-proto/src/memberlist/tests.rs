@@ -1,5 +1,6 @@
 //! Each verb by its decision table: packets in, packets and events out.
 
+mod floods;
 mod gossip;
 mod keys;
 mod probe;
@@ -229,7 +230,7 @@ fn describe(event: &Event) -> String {
     match event {
         Event::Joined { node } => format!("joined {}", node.name()),
         Event::Updated { node, .. } => format!("updated {}", node.name()),
-        Event::Departed { node, reason } => format!("departed {} {reason:?}", node.name()),
+        Event::Departed { node, reason, .. } => format!("departed {} {reason:?}", node.name()),
         Event::Suspected { node, by } => format!("suspected {} by {by}", node.name()),
         Event::Refuted { node, .. } => format!("refuted {} {}", node.name(), node.incarnation()),
         Event::Conflict { existing, claimant } => {

@@ -22,18 +22,23 @@ fn membership_is_told_with_the_node_and_the_reason() {
     assert_eq!(updated["changed"], json!(["meta", "versions"]));
 
     let reason = Departure::Failed { by: by(), confirmations: 1 };
-    let departed = value(&Event::Departed { node: who.clone(), reason });
+    let departed = value(&Event::Departed { node: who.clone(), reason, from: None });
     assert_eq!(departed["reason"]["kind"], "failed");
     assert_eq!(departed["reason"]["by"], "n2");
     assert_eq!(departed["reason"]["accusers"], json!(["n2", "n3"]));
     assert_eq!(departed["reason"]["confirmations"], 1);
 
     let reason = Departure::Declared { by: NodeName::from("n2") };
-    let departed = value(&Event::Departed { node: who.clone(), reason });
+    let departed = value(&Event::Departed { node: who.clone(), reason, from: None });
     assert_eq!(departed["reason"], json!({ "kind": "failed", "by": "n2", "declared": true }));
 
-    let departed = value(&Event::Departed { node: who.clone(), reason: Departure::Left });
+    let departed = value(&Event::Departed {
+        node: who.clone(),
+        reason: Departure::Left,
+        from: Some(([10, 0, 0, 9], 7946).into()),
+    });
     assert_eq!(departed["reason"], json!({ "kind": "left" }));
+    assert_eq!(departed["from"], "10.0.0.9:7946");
 
     let suspected = value(&Event::Suspected { node: who.clone(), by: NodeName::from("n2") });
     assert_eq!((&suspected["event"], &suspected["by"]), (&json!("suspected"), &json!("n2")));

@@ -15,7 +15,7 @@ fn joined(name: &str, incarnation: u32) -> Event {
 }
 
 fn left(name: &str) -> Event {
-    Event::Departed { node: node(name, 1, State::Left), reason: Departure::Left }
+    Event::Departed { node: node(name, 1, State::Left), reason: Departure::Left, from: None }
 }
 
 fn message(len: usize) -> Event {

@@ -1,0 +1,71 @@
+//! What went wrong and is told: of what strangers can cause, only so much in a second.
+
+use core::net::SocketAddr;
+
+use super::Memberlist;
+use crate::event::{Event, ExchangeError, ExchangeKind, JoinError, Refusal};
+use crate::exchange::Purpose;
+use crate::node::NodeName;
+use crate::time::Instant;
+use crate::transmit::StreamId;
+use crate::wire::message::Alive;
+
+impl Memberlist {
+    /// News that a node is alive is refused.
+    pub(super) fn refused(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        alive: &Alive<'_>,
+        reason: Refusal,
+    ) {
+        self.counters.alive_refused += 1;
+        if self.may_report(now) {
+            let node = NodeName::from(alive.node);
+            self.out.event(Event::Refused { node, from: Some(from), reason });
+        }
+    }
+
+    /// Whether there is room for one more report in this second.
+    pub(super) fn may_report(&mut self, now: Instant) -> bool {
+        let rate = self.config.limits.reports_per_second;
+        let may = self.rates.reports.take(now, rate, rate);
+        self.counters.reports_dropped += u64::from(!may);
+        may
+    }
+
+    /// Whether one more new name may become a member now.
+    pub(super) fn takes_new_name(&mut self, now: Instant) -> bool {
+        let limits = &self.config.limits;
+        let takes =
+            self.rates.names.take(now, limits.new_members_per_second, limits.new_members_burst);
+        self.counters.names_too_fast += u64::from(!takes);
+        takes
+    }
+
+    /// Tells whoever waits for an exchange, or else the application, that it failed.
+    pub(super) fn report(&mut self, now: Instant, id: StreamId, error: &ExchangeError) {
+        self.counters.exchanges_failed += 1;
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        let (peer, kind) = (exchange.peer, exchange.kind());
+        match exchange.purpose {
+            Purpose::PushPull { join: Some(op) } => {
+                let error = JoinError::Exchange(error.clone());
+                self.join_exchanged(now, op, id, Err(error));
+            }
+            Purpose::Message { op, .. } => self.sent_reliably(op, Err(error.clone())),
+            Purpose::Ping { sequence, .. } => self.fallback_ended(sequence, false),
+            // Whoever connects and says nothing has done no harm.
+            Purpose::Accepted if *error == ExchangeError::Closed => {}
+            Purpose::Accepted | Purpose::PushPull { join: None } => {
+                if kind == ExchangeKind::Accepted && !self.may_report(now) {
+                    return;
+                }
+                let error = error.clone();
+                self.out.event(Event::ExchangeFailed { peer, exchange: kind, error });
+            }
+        }
+    }
+}

@@ -67,15 +67,7 @@ fn differences_are_documented() {
 #[test]
 fn every_switch_has_a_row() {
     let document = read("docs/differences.md");
-    let source = mask(&read("memberlist-proto/src/config/differences.rs"));
-    let (_, from) = source.split_once("pub struct Differences {").expect("the struct is there");
-    let (body, _) = from.split_once('}').expect("the struct ends");
-    let fields: Vec<&str> = body
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub "))
-        .filter_map(|line| line.split(':').next())
-        .collect();
-    assert!(fields.len() > 10, "the struct was not understood: {fields:?}");
+    let fields = fields("memberlist-proto/src/config/differences.rs", "pub struct Differences {");
     for field in &fields {
         assert!(document.contains(&format!("`{field}`")), "no row for {field}");
     }
@@ -85,8 +77,30 @@ fn every_switch_has_a_row() {
         let cell = row.split('|').nth(1).unwrap_or_default();
         for name in cell.split('`').skip(1).step_by(2) {
             let elsewhere = ["advertise_form"].contains(&name);
-            assert!(elsewhere || fields.contains(&name), "no switch {name} for its row");
+            assert!(
+                elsewhere || fields.iter().any(|field| field == name),
+                "no switch {name} for its row"
+            );
         }
+    }
+}
+
+/// Every limit has its row, and every test that a row names exists.
+#[test]
+fn every_limit_has_a_row_and_a_test() {
+    let document = read("docs/limits.md");
+    let fields = fields("memberlist-proto/src/config/limits.rs", "pub struct Limits {");
+    for field in &fields {
+        assert!(document.contains(&format!("`{field}`")), "no row for {field}");
+    }
+    let sources = files(".", &[".rs"]);
+    let rows = document.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
+    let tests: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(tests.len() > fields.len(), "the table was not understood: {tests:?}");
+    for test in tests {
+        let found = sources.iter().any(|file| file.text.contains(&format!("fn {test}()")));
+        assert!(found, "docs/limits.md names a test {test} that is not there");
     }
 }
 
@@ -135,6 +149,18 @@ fn links_lead_somewhere() {
         }
     }
     assert!(wrong.is_empty(), "nothing there:\n{}", wrong.join("\n"));
+}
+
+/// The names of a struct's public fields.
+fn fields(path: &str, opening: &str) -> Vec<String> {
+    let source = mask(&read(path));
+    let (_, from) = source.split_once(opening).expect("the struct is there");
+    let (body, _) = from.split_once('}').expect("the struct ends");
+    let fields = body.lines().filter_map(|line| line.trim().strip_prefix("pub "));
+    let fields: Vec<String> =
+        fields.filter_map(|line| line.split(':').next()).map(str::to_owned).collect();
+    assert!(fields.len() > 10, "the struct was not understood: {fields:?}");
+    fields
 }
 
 fn fenced<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {

@@ -60,7 +60,7 @@ impl Version {
 
     fn padding(self, len: usize) -> usize {
         match self {
-            Self::Padded => BLOCK - len % BLOCK,
+            Self::Padded => BLOCK.saturating_sub(len % BLOCK),
             Self::Plain => 0,
         }
     }

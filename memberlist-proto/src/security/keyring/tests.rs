@@ -24,6 +24,21 @@ fn secrets_are_not_shown() {
     assert_eq!(format!("{:?}", ring()), "Keyring([Key(AES-128), Key(AES-128), Key(AES-128)])");
 }
 
+/// Wiping cannot be watched without unsafe code: that the types promise it is checked instead.
+#[test]
+fn secrets_are_wiped() {
+    fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+    for len in [16, 24, 32] {
+        let key = Key::new(&[7; 32][..len]).expect("a key");
+        wiped(&key.0.bytes);
+        match key.cipher() {
+            Cipher::Aes128(cipher) => wiped(cipher),
+            Cipher::Aes192(cipher) => wiped(cipher),
+            Cipher::Aes256(cipher) => wiped(cipher),
+        }
+    }
+}
+
 #[test]
 fn adding_appends_once() {
     let mut ring = Keyring::default();

@@ -1,0 +1,211 @@
+//! What many messages can do.
+
+use std::time::Duration;
+
+use memberlist_proto::wire::message::{Ack, IndirectPing, Message, Nack, Ping, Suspect};
+use memberlist_proto::{Event, JoinRefused, Outcome, Refusal, State};
+
+use super::rig::{Target, alive, cost, encoded, member_address, stranger};
+
+#[test]
+fn names_are_bounded_in_number_and_rate() {
+    let mut target = Target::with(|config| {
+        config.limits.members = 30_000;
+        config.limits.new_members_burst = 20_000;
+    });
+    let cost = cost("100,000 new names", 100_000 * 60, || {
+        for number in 0..100_000 {
+            let name = format!("n{number}");
+            let alive = alive(&name, &member_address(&name), 1);
+            target.node.handle_packet(target.now, stranger(1), &alive).expect("a good packet");
+            drop(target.events());
+        }
+    });
+    assert_eq!(target.node.num_members(), 20_001, "the burst and the node itself");
+    assert_eq!(target.counters().names_too_fast, 80_000);
+    assert!(cost.kept <= 20_000 * 1024, "a member's record, tables and gossip: {cost:?}");
+    target.wait(Duration::from_secs(5));
+    for number in 30_000..40_000 {
+        target.alive(&format!("n{number}"), 1);
+    }
+    assert_eq!(target.node.num_members(), 25_001, "a thousand more in each second");
+    target.wait(Duration::from_secs(60));
+    for number in 40_000..50_000 {
+        let name = format!("n{number}");
+        let alive = alive(&name, &member_address(&name), 1);
+        target.node.handle_packet(target.now, stranger(1), &alive).expect("a good packet");
+    }
+    assert_eq!(target.node.num_members(), 30_000);
+    let full = |event: &Event| matches!(event, Event::Refused { reason: Refusal::TooMany, .. });
+    assert!(target.events().iter().any(full));
+}
+
+/// A rollout: everybody comes back at once, some under new names, and everybody is served.
+#[test]
+fn a_thousand_restart_at_once() {
+    let mut target = Target::new();
+    for number in 0..1000 {
+        target.alive(&format!("n{number}"), 1);
+    }
+    for number in 0..1000 {
+        target.alive(&format!("n{number}"), 2);
+        target.alive(&format!("n{}", 1000 + number), 1);
+    }
+    assert_eq!(target.node.num_members(), 2001);
+    let counters = target.counters();
+    assert_eq!((counters.alive_refused, counters.names_too_fast), (0, 0));
+    assert_eq!(target.events().len(), 2000, "each is told once, a restart is no change");
+}
+
+#[test]
+fn floods_are_told_at_a_bounded_rate() {
+    let mut target = Target::new();
+    target.alive("n1", 1);
+    target.events();
+    let conflict = alive("n1", &[10, 9, 9, 9], 9);
+    let refused = alive("x1", &[0, 0, 0, 0], 9);
+    let mut told = 0;
+    for _ in 0..3 {
+        for _ in 0..20_000 {
+            target.packet(stranger(1), &conflict).expect("a good packet");
+            target.packet(stranger(1), &refused).expect("a good packet");
+            told += target.events().len();
+        }
+        target.wait(Duration::from_secs(1));
+    }
+    assert_eq!(told, 3000);
+    let counters = target.counters();
+    assert_eq!((counters.conflicts, counters.alive_refused), (60_000, 60_000));
+    assert_eq!(counters.reports_dropped, 117_000);
+}
+
+/// News without end about one member is one entry in the queue.
+#[test]
+fn a_flood_about_one_member_keeps_nothing() {
+    let mut target = Target::new();
+    target.alive("n1", 1);
+    target.events();
+    let address = member_address("n1");
+    let cost = cost("100,000 announcements of one member", 100_000 * 70, || {
+        for incarnation in 2..100_002 {
+            target
+                .node
+                .handle_packet(target.now, stranger(1), &alive("n1", &address, incarnation))
+                .expect("a good packet");
+            drop(target.events());
+        }
+    });
+    assert!(cost.kept <= 4096, "{cost:?}");
+    assert_eq!(target.node.stats().gauges.membership_queue, 2);
+}
+
+#[test]
+fn a_flood_of_accusers_keeps_a_bounded_number() {
+    let mut target = Target::new();
+    for number in 0..50 {
+        target.alive(&format!("n{number}"), 1);
+    }
+    target.events();
+    let cost = cost("100,000 accusers", 100_000 * 60, || {
+        for number in 0..100_000 {
+            let from = format!("accuser-{number}");
+            let suspect = Suspect { incarnation: 1, node: b"n1", from: from.as_bytes() };
+            let packet = encoded(&Message::Suspect(suspect));
+            target.node.handle_packet(target.now, stranger(1), &packet).expect("a good packet");
+            drop(target.events());
+        }
+    });
+    assert!(cost.kept <= 4096, "{cost:?}");
+}
+
+/// The most bytes that leave a node with a short name for each byte that a stranger sends, over
+/// every message. What is gossiped of it to the members comes in addition, later.
+const FACTOR: usize = 2;
+
+#[test]
+fn strangers_get_little_out_of_a_node() {
+    let mut target = Target::new();
+    for number in 0..200 {
+        target.alive(&format!("n{number}"), 1);
+    }
+    target.events();
+    assert!(target.node.stats().gauges.membership_queue > 200, "gossip that could go along");
+    let address = member_address("n7");
+    let ask = |target: &[u8], node: &[u8], nack| {
+        encoded(&Message::IndirectPing(IndirectPing {
+            seq_no: 1,
+            target: Some(target),
+            port: 7946,
+            node,
+            nack,
+            source_addr: None,
+            source_port: 0,
+            source_node: b"",
+        }))
+    };
+    for (what, packet) in [
+        ("ping", encoded(&Message::Ping(Ping::default()))),
+        ("ping by name", encoded(&Message::Ping(Ping { node: b"me", ..Ping::default() }))),
+        ("indirect ping", ask(&address, b"n7", false)),
+        ("indirect ping with a nack", ask(&address, b"n7", true)),
+        ("indirect ping of a stranger", ask(&[192, 0, 2, 9], b"stranger", true)),
+        ("ack", encoded(&Message::Ack(Ack { seq_no: 1, payload: None }))),
+        ("nack", encoded(&Message::Nack(Nack { seq_no: 1 }))),
+        ("user message", encoded(&Message::User(b"u"))),
+        ("stale alive", alive("n7", &address, 1)),
+        ("alive", alive("n7", &address, 5)),
+    ] {
+        let sent = 500 * packet.len();
+        for _ in 0..500 {
+            target.packet(stranger(1), &packet).expect("a good packet");
+        }
+        target.wait(Duration::from_secs(2));
+        let out = target.bytes_sent();
+        println!("{what}: {sent} bytes in, {out} bytes out");
+        assert!(out <= FACTOR * sent, "{what}: {out} bytes for {sent}");
+        drop(target.events());
+    }
+    assert_eq!(target.counters().relayed, 1000, "all that were asked for a member");
+    for _ in 0..5000 {
+        target.packet(stranger(1), &ask(&address, b"n7", true)).expect("a good packet");
+    }
+    assert_eq!(target.counters().relayed, 2000, "a thousand in a second");
+    assert!(target.node.stats().gauges.acks_awaited <= 1024);
+}
+
+/// A member that we hold for dead is told so; a flood in its name does not become one at it.
+#[test]
+fn the_dead_are_told_at_a_bounded_rate() {
+    let mut target = Target::with(|config| config.probe_interval = Duration::from_secs(1));
+    target.alive("n1", 1);
+    let dead = Message::Dead(memberlist_proto::wire::message::Dead {
+        incarnation: 5,
+        node: b"n1",
+        from: b"n2",
+    });
+    target.message(stranger(1), &dead);
+    let state = target.node.member(&"n1".into()).map(|node| node.state());
+    assert_eq!(state, Some(State::Dead));
+    target.bytes_sent();
+    for _ in 0..1000 {
+        target.alive("n1", 1);
+    }
+    assert_eq!(target.counters().told_dead, 1);
+}
+
+/// The application itself is told when it asks for too much.
+#[test]
+fn operations_are_bounded() {
+    let mut target = Target::new();
+    target.alive("n1", 1);
+    for _ in 0..5000 {
+        target.node.join(target.now, &["some.host".parse().expect("a peer")]);
+    }
+    assert_eq!(target.node.stats().gauges.operations, 4096);
+    let refused = |event: &Event| {
+        let outcome = Outcome::Join(Err(JoinRefused::TooMany));
+        matches!(event, Event::Finished { outcome: it, .. } if format!("{it:?}") == format!("{outcome:?}"))
+    };
+    let told = target.events().iter().filter(|event| refused(event)).count();
+    assert_eq!((told, target.counters().operations_refused), (904, 904));
+}

@@ -1,0 +1,107 @@
+//! Lies about who is who.
+
+use memberlist_proto::wire::message::{Alive, Dead, Message, Suspect};
+use memberlist_proto::{Departure, Event, Refusal};
+
+use super::rig::{Target, VSN, alive, stranger};
+
+fn poisoned(event: &Event) -> bool {
+    matches!(event, Event::NamePoisoned { by: Some(by) } if by.as_bytes() == b"evil")
+}
+
+#[test]
+fn an_accusation_at_the_end_of_the_numbers_saturates_and_is_told() {
+    for dead in [false, true] {
+        let mut target = Target::new();
+        let (incarnation, node, from) = (u32::MAX, &b"me"[..], &b"evil"[..]);
+        let message = if dead {
+            Message::Dead(Dead { incarnation, node, from })
+        } else {
+            Message::Suspect(Suspect { incarnation, node, from })
+        };
+        for _ in 0..3 {
+            target.message(stranger(1), &message);
+            assert_eq!(target.node.local().incarnation(), u32::MAX);
+            assert!(target.events().iter().any(poisoned), "the application must know");
+        }
+        assert_eq!(target.node.num_members(), 1, "in its own eyes it is alive");
+    }
+}
+
+#[test]
+fn an_accusation_just_below_is_refuted() {
+    let mut target = Target::new();
+    let suspect = Suspect { incarnation: u32::MAX - 1, node: b"me", from: b"evil" };
+    target.message(stranger(1), &Message::Suspect(suspect));
+    assert_eq!(target.node.local().incarnation(), u32::MAX);
+    assert!(!target.events().iter().any(poisoned));
+}
+
+#[test]
+fn nobody_joins_from_an_address_that_cannot_be_probed() {
+    for addr in [[0, 0, 0, 0], [224, 0, 0, 1], [239, 255, 255, 250], [255; 4]] {
+        let mut target = Target::new();
+        target.packet(stranger(1), &alive("x1", &addr, 1)).expect("a good packet");
+        assert_eq!(target.node.num_members(), 1, "{addr:?}");
+        let told = target.events();
+        let [Event::Refused { reason: Refusal::Address, from, .. }] = &told[..] else {
+            panic!("{addr:?}: {told:?}")
+        };
+        assert_eq!(*from, Some(stranger(1)));
+        // Nor does a member move there.
+        target.alive("n1", 1);
+        target.events();
+        let left = Message::Dead(Dead { incarnation: 1, node: b"n1", from: b"n1" });
+        target.message(stranger(1), &left);
+        target.packet(stranger(1), &alive("n1", &addr, 2)).expect("a good packet");
+        assert_eq!(target.node.num_members(), 1, "{addr:?}");
+    }
+}
+
+/// Whoever may send packets can say that another leaves; who said so is told.
+#[test]
+fn a_forged_leave_is_told_with_its_source() {
+    let mut target = Target::new();
+    target.alive("n1", 1);
+    target.events();
+    let left = Message::Dead(Dead { incarnation: 1, node: b"n1", from: b"n1" });
+    target.message(stranger(66), &left);
+    let told = target.events();
+    let [Event::Departed { node, reason: Departure::Left, from }] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((node.name().to_string(), *from), ("n1".into(), Some(stranger(66))));
+    // The one it was said of lives, and needs only the next number to be believed.
+    target.alive("n1", 2);
+    assert_eq!(target.node.num_members(), 2);
+}
+
+#[test]
+fn long_names_and_metadata_are_refused() {
+    let mut target = Target::new();
+    for (name, meta, refused) in [
+        (255, 2048, None),
+        (256, 0, Some(Refusal::Name(256))),
+        (0, 0, Some(Refusal::Name(0))),
+        (3, 2049, Some(Refusal::Meta(2049))),
+    ] {
+        let (name, meta) = (vec![b'n'; name], vec![b'm'; meta]);
+        target.message(
+            stranger(1),
+            &Message::Alive(Alive {
+                incarnation: 1,
+                node: &name,
+                addr: Some(&[10, 1, 1, 1]),
+                port: 7946,
+                meta: Some(&meta),
+                vsn: Some(&VSN),
+            }),
+        );
+        let told = target.events();
+        match (&told[..], refused) {
+            ([Event::Joined { .. }], None) => {}
+            ([Event::Refused { reason, .. }], Some(refused)) => assert_eq!(*reason, refused),
+            _ => panic!("{told:?}"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What one datagram can cost.
+
+use memberlist_proto::wire::message::{Message, Ping};
+use memberlist_proto::wire::packet::{Sealing, seal};
+use memberlist_proto::wire::{Scratch, compound};
+
+use super::rig::{Target, alive, cost, encoded, member_address, stranger};
+
+/// The largest datagram there is.
+const DATAGRAM: usize = 65_507;
+/// What a packet may decompress to, in all its parts.
+const DECOMPRESSED: usize = 1 << 20;
+
+fn compressed(message: &[u8]) -> Vec<u8> {
+    let sealing = Sealing {
+        label: b"",
+        key: None,
+        nonce: [0; 12],
+        compress: true,
+        compress_min_size: 0,
+        checksum: false,
+    };
+    seal(message, &sealing, &mut Scratch::new()).to_vec()
+}
+
+fn compounds(parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    compound::encode(&mut out, parts).expect("few and short parts");
+    out
+}
+
+fn user(len: usize) -> Vec<u8> {
+    encoded(&Message::User(&vec![b'u'; len]))
+}
+
+/// Packets that cost as much as they can, each in another way.
+fn worst() -> Vec<(&'static str, Vec<u8>)> {
+    let names: Vec<Vec<u8>> = (0..255)
+        .map(|number| {
+            let name = format!("{}{number}", "n".repeat(200));
+            alive(&name, &member_address(&name), 1)
+        })
+        .collect();
+    let tiny = compounds(&[[0xff_u8; 0]; 255]);
+    let pings = compounds(&vec![encoded(&Message::Ping(Ping::default())); 255]);
+    vec![
+        ("one user message", user(DATAGRAM - 1)),
+        ("a bomb within the limit", compressed(&user(DECOMPRESSED - 1))),
+        ("a bomb beyond it", compressed(&user(30 << 20))),
+        ("bombs side by side", compounds(&vec![compressed(&user(500_000)); 20])),
+        ("a bomb of new names", compressed(&compounds(&names))),
+        ("a bomb of empty parts", compressed(&compounds(&vec![tiny; 200]))),
+        ("a bomb of pings", compressed(&compounds(&vec![pings; 100]))),
+        ("compounds within compounds", nested(&user(8), 60)),
+        ("layers of compression", (0..30).fold(user(300), |inner, _| compressed(&inner))),
+        ("an array in an array in …", [&[4, 0x81, 0xa1, b'x'][..], &[0x91; 60_000]].concat()),
+        ("a map that promises much", vec![4, 0xdf, 0xff, 0xff, 0xff, 0xff]),
+        ("a string that promises much", vec![4, 0x81, 0xdb, 0xff, 0xff, 0xff, 0xff]),
+    ]
+}
+
+fn nested(message: &[u8], depth: usize) -> Vec<u8> {
+    (0..depth).fold(message.to_vec(), |inner, _| compounds(&[inner]))
+}
+
+/// The most that any datagram makes a node hold at once: what it decompresses to, in a buffer
+/// that grows by doubling, and a copy of the messages for the application.
+const PEAK: usize = 6 * DECOMPRESSED;
+/// The most that is kept of it once the application has read its messages: new members and their
+/// announcements, and warm buffers.
+const KEPT: i64 = 512 << 10;
+
+#[test]
+fn no_datagram_costs_more_than_its_bound() {
+    for (what, packet) in worst() {
+        assert!(packet.len() <= DATAGRAM, "{what} is no datagram");
+        let mut target = Target::new();
+        let cost = cost(what, packet.len(), || {
+            // Some are refused; the subject is what that costs.
+            let _ = target.packet(stranger(1), &packet);
+            drop(target.events());
+            target.bytes_sent();
+        });
+        assert!(cost.peak <= PEAK && cost.kept <= KEPT, "{what}: {cost:?}");
+        assert!(cost.total <= 3 * PEAK, "{what} copies too much: {cost:?}");
+    }
+}
+
+/// The same packet again and again costs no more memory than once.
+#[test]
+fn a_flood_of_datagrams_keeps_nothing() {
+    for (what, packet) in worst() {
+        let mut target = Target::new();
+        let _ = target.packet(stranger(1), &packet);
+        drop(target.events());
+        target.bytes_sent();
+        let cost = cost(what, 20 * packet.len(), || {
+            for _ in 0..20 {
+                let _ = target.packet(stranger(1), &packet);
+                drop(target.events());
+                target.bytes_sent();
+            }
+        });
+        assert!(cost.kept <= 64 << 10, "{what}: {cost:?}");
+    }
+}
+
+/// What is announced and not there is not allocated.
+#[test]
+fn promises_in_a_packet_take_no_memory() {
+    for (what, packet) in worst().into_iter().filter(|(what, _)| what.contains("promises")) {
+        let mut target = Target::new();
+        let cost = cost(what, packet.len(), || {
+            assert!(target.packet(stranger(1), &packet).is_err(), "{what}");
+        });
+        assert!(cost.total <= 1024, "{what}: {cost:?}");
+    }
+}
+
+#[test]
+fn nested_packets_stop_at_their_depth() {
+    for (depth, handled) in [(1, 1), (3, 1), (4, 1), (5, 0), (60, 0)] {
+        let mut target = Target::new();
+        let result = target.packet(stranger(1), &nested(&user(8), depth));
+        assert_eq!(target.counters().messages_received, handled, "{depth} deep: {result:?}");
+        assert_eq!(result.is_err(), handled == 0, "{depth} deep");
+    }
+}
+
+#[test]
+fn one_packet_has_a_bounded_number_of_messages() {
+    let full = compounds(&vec![user(1); 255]);
+    let packet = compressed(&compounds(&vec![full; 100]));
+    let mut target = Target::new();
+    let error = target.packet(stranger(1), &packet).expect_err("25,500 messages");
+    assert!(target.counters().messages_received <= 4096, "{error:?}");
+    assert_eq!(error.handled as u64, target.counters().messages_received, "and the rest is told");
+}

@@ -1,0 +1,324 @@
+//! What a stream can cost.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
+use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state, encode_user};
+use memberlist_proto::{
+    Answer, Event, ExchangeError, Instant, Key, Memberlist, Outcome, RequestKind, StreamId,
+    StreamOp,
+};
+
+use super::rig::{Target, VSN, cost, member_address, stranger};
+
+const MIB: usize = 1 << 20;
+
+fn from(source: u8, number: usize) -> SocketAddr {
+    let port = 1 + u16::try_from(number).expect("a port");
+    SocketAddr::new(stranger(source).ip(), port)
+}
+
+fn accept(target: &mut Target, source: u8, number: usize) -> StreamId {
+    target.node.accept_stream(target.now, from(source, number)).expect("there is room")
+}
+
+fn feed(target: &mut Target, id: StreamId, data: &[u8]) -> Result<(), ExchangeError> {
+    target.node.handle_stream_data(target.now, id, data)
+}
+
+/// A state of at least `len` bytes: members, then the application's.
+fn state(members: usize, user: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_header(&mut out, false, members, user);
+    for number in 0..members {
+        let name = format!("n{number}");
+        let addr = member_address(&name);
+        encode_state(&mut out, &record(&name, &addr));
+    }
+    out.resize(out.len() + user, b'u');
+    out
+}
+
+fn record<'a>(name: &'a str, addr: &'a [u8]) -> NodeState<'a> {
+    NodeState {
+        name: name.as_bytes(),
+        addr: Some(addr),
+        port: 7946,
+        incarnation: 1,
+        vsn: Some(&VSN),
+        ..NodeState::default()
+    }
+}
+
+fn compressed(message: &[u8]) -> Bytes {
+    let sealing = FrameSealing {
+        label: b"",
+        key: None,
+        nonce: [0; 12],
+        compress: true,
+        only_if_smaller: true,
+    };
+    seal_frame(message, &sealing, &mut Scratch::new()).expect("not encrypted")
+}
+
+#[test]
+fn announcements_take_no_memory() {
+    let header = |nodes, user| {
+        let mut out = Vec::new();
+        encode_header(&mut out, true, nodes, user);
+        out
+    };
+    let (mut message, mut long) = (Vec::new(), Vec::new());
+    encode_user(&mut message, &vec![0; 20 * MIB]);
+    message.truncate(18);
+    encode_user(&mut long, &vec![0; 20 * MIB + 1]);
+    long.truncate(18);
+    let encrypted = |len: u32| [&[10], &len.to_be_bytes()[..]].concat();
+    let limit = u32::try_from(20 * MIB).expect("fits");
+    for (what, data, taken) in [
+        ("2^20 members", header(1 << 20, 0), true),
+        ("one more", header((1 << 20) + 1, 0), false),
+        ("a state of 20 MiB", header(0, 20 * MIB), true),
+        ("one byte more", header(0, 20 * MIB + 1), false),
+        ("2^63 members", header(usize::MAX >> 1, 0), false),
+        ("a message of 20 MiB", message, true),
+        ("one byte more", long, false),
+        ("a frame of 20 MiB", encrypted(limit), true),
+        ("one byte more", encrypted(limit + 1), false),
+        ("a string of 4 GiB", vec![6, 0x81, 0xdb, 0xff, 0xff, 0xff, 0xff], true),
+    ] {
+        let mut target = Target::with(|config| {
+            config.secret_keys = vec![Key::new(&[1; 16]).expect("16 bytes")];
+            config.gossip_verify_incoming = false;
+        });
+        let id = accept(&mut target, 1, 0);
+        let mut result = Ok(());
+        let cost = cost(what, data.len(), || result = feed(&mut target, id, &data));
+        assert_eq!(result.is_ok(), taken, "{what}: {result:?}");
+        assert!(cost.peak <= 8192, "{what}: {cost:?}");
+    }
+}
+
+/// The most memory per byte that has come: a buffer that doubles, while it is copied.
+#[test]
+fn a_trickled_state_costs_what_it_sends() {
+    let data = state(100_000, 13 * MIB);
+    assert!(data.len() > 19 * MIB, "{} bytes", data.len());
+    let mut target = Target::new();
+    let id = accept(&mut target, 1, 0);
+    let (last, most) = data.split_last().expect("not empty");
+    let cost = cost("20 MiB in pieces of 61 bytes", data.len(), || {
+        for piece in most.chunks(61) {
+            feed(&mut target, id, piece).expect("a good piece");
+        }
+    });
+    assert!(cost.peak <= 3 * data.len() + 4096, "{cost:?}");
+    assert!(cost.total <= 5 * data.len(), "what has come is copied again and again: {cost:?}");
+    let held = target.node.stats().gauges.stream_memory;
+    assert!(held >= data.len() as u64 && held <= 2 * data.len() as u64, "{held}");
+    feed(&mut target, id, &[*last]).expect("a good state");
+    assert_eq!(target.node.num_members(), 100_001);
+    let Some(Event::RemoteState { state, .. }) = target.events().pop() else { panic!("no state") };
+    assert_eq!(state.len(), 13 * MIB);
+}
+
+#[test]
+fn a_compressed_stream_stops_at_its_limit() {
+    for (len, fits) in [(19 * MIB, true), (60 * MIB, false)] {
+        let mut message = Vec::new();
+        encode_user(&mut message, &vec![b'u'; len]);
+        if !fits {
+            // A length that would be allowed, and what comes is more.
+            message = state(0, 20 * MIB);
+            message.resize(len, b'u');
+        }
+        let bomb = compressed(&message);
+        assert!(bomb.len() < len / 100, "no bomb: {} bytes", bomb.len());
+        let mut target = Target::new();
+        let id = accept(&mut target, 1, 0);
+        let mut result = Ok(());
+        let cost = cost("a compressed stream", bomb.len(), || {
+            result = feed(&mut target, id, &bomb);
+        });
+        assert_eq!(result.is_ok(), fits, "{result:?}");
+        assert!(cost.peak <= 3 * 40 * MIB, "{cost:?}");
+        drop(target.events());
+        assert_eq!(target.node.stats().gauges.stream_memory, 0);
+    }
+}
+
+/// Whatever stands in a field that nobody knows.
+#[test]
+fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
+    let mut target = Target::new();
+    for (open, deep) in [(&[0x91_u8][..], 2000), (&[0x81, 0xa0], 2000), (&[0x91], 60_000)] {
+        let mut data = vec![6, 0x81, 0xa1, b'x'];
+        data.extend(core::iter::repeat_n(open, deep).flatten());
+        let id = accept(&mut target, 1, 0);
+        let mut result = Ok(());
+        let received = data.len();
+        let cost = cost("nesting", received, || result = feed(&mut target, id, &data));
+        assert!(matches!(result, Err(ExchangeError::Frame(_))), "{result:?}");
+        assert!(cost.peak <= 3 * received + (16 << 10), "{cost:?}");
+        assert!(cost.kept <= 4096, "{cost:?}");
+        target.node.handle_stream_closed(target.now, id, None);
+    }
+}
+
+#[test]
+fn half_sent_states_share_a_bounded_memory() {
+    let data = state(0, 20 * MIB);
+    let half = &data[..3 * MIB];
+    let mut target = Target::new();
+    let mut refused = 0;
+    let cost = cost("half-sent states", 300 * half.len(), || {
+        for number in 0..300 {
+            let id = accept(&mut target, u8::try_from(number / 60).expect("few"), number);
+            match feed(&mut target, id, half) {
+                Ok(()) => {}
+                Err(ExchangeError::TooManyBytes) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    });
+    let stats = target.node.stats();
+    assert!(refused > 0 && stats.counters.streams_over_memory == refused, "{stats:?}");
+    assert!(cost.peak <= 516 * MIB, "{cost:?}");
+    // One source alone gets a quarter.
+    let mut target = Target::new();
+    for number in 0..60 {
+        let id = accept(&mut target, 1, number);
+        let _ = feed(&mut target, id, half);
+    }
+    assert!(target.node.stats().gauges.stream_memory <= 128 << 20);
+    assert!(target.counters().streams_over_memory > 0);
+    let id = accept(&mut target, 2, 0);
+    feed(&mut target, id, half).expect("another source has room");
+    target.wait(Duration::from_secs(11));
+    assert_eq!(target.node.stats().gauges.stream_memory, 0, "time ends what stands still");
+}
+
+#[test]
+fn streams_are_bounded_by_source_and_in_all() {
+    let mut target = Target::new();
+    let accepted = |target: &mut Target, source| {
+        (0..2000)
+            .filter(|number| target.node.accept_stream(target.now, from(source, *number)).is_some())
+            .count()
+    };
+    assert_eq!(accepted(&mut target, 1), 256);
+    let others: usize = (2..20).map(|source| accepted(&mut target, source)).sum();
+    assert_eq!(256 + others, 1024);
+    target.wait(Duration::from_secs(10));
+    assert_eq!(target.node.stats().gauges.streams, 0);
+    assert_eq!(accepted(&mut target, 1), 256, "the places are free again");
+}
+
+#[test]
+fn a_trickle_does_not_keep_a_stream_beyond_its_time() {
+    let mut target = Target::new();
+    let id = accept(&mut target, 1, 0);
+    let data = state(0, MIB);
+    for byte in data.chunks(1).take(100) {
+        feed(&mut target, id, byte).expect("a good piece");
+        target.wait(Duration::from_millis(200));
+    }
+    assert_eq!(target.node.stats().gauges.streams, 0);
+    assert!(matches!(target.stream_ops()[..], [StreamOp::Abort { .. }]));
+}
+
+#[test]
+fn push_pulls_are_bounded() {
+    let mut target = Target::with(|config| config.ask_local_state = true);
+    let data = state(0, 0);
+    let mut refused = 0;
+    for number in 0..200 {
+        let id = accept(&mut target, 1, number);
+        refused += usize::from(feed(&mut target, id, &data) == Err(ExchangeError::TooMany));
+    }
+    assert_eq!(
+        (refused, target.counters().push_pulls_refused),
+        (73, 73),
+        "127 are served, as in Go"
+    );
+}
+
+/// Bytes between two nodes until both are quiet.
+fn exchange(nodes: &mut [Memberlist; 2], states: &[Bytes; 2], now: Instant) {
+    let mut ends = [None, None];
+    let mut busy = true;
+    while core::mem::take(&mut busy) {
+        for side in 0..2 {
+            while let Some(request) = nodes[side].poll_request() {
+                assert!(matches!(request.kind, RequestKind::LocalState { .. }));
+                nodes[side].answer(now, request.id, Answer::LocalState(states[side].clone()));
+                busy = true;
+            }
+            while let Some(op) = nodes[side].poll_stream() {
+                busy = true;
+                match op {
+                    StreamOp::Connect { id, .. } => {
+                        ends[side] = Some(id);
+                        ends[1 - side] = nodes[1 - side].accept_stream(now, from(9, side));
+                        nodes[side].handle_stream_connected(now, id);
+                    }
+                    StreamOp::Write { id, data } => {
+                        nodes[side].handle_stream_written(now, id, data.len());
+                        let to = ends[1 - side].expect("connected");
+                        for piece in data.chunks(64 << 10) {
+                            nodes[1 - side].handle_stream_data(now, to, piece).expect("honest");
+                        }
+                    }
+                    StreamOp::Close { id } => nodes[side].handle_stream_closed(now, id, None),
+                    StreamOp::Abort { id } => panic!("{id:?} is dropped"),
+                }
+            }
+        }
+    }
+}
+
+/// The limits leave room for the largest state that a Go node sends or accepts.
+#[test]
+fn an_honest_state_of_20_mib_gets_through() {
+    for compress in [false, true] {
+        let node = |name: &str, last: u8| {
+            let target = Target::with(|config| {
+                config.name = name.into();
+                config.advertise_addr = [10, 0, 0, last].into();
+                config.ask_local_state = true;
+                config.enable_compression = compress;
+            });
+            target.node
+        };
+        let mut nodes = [node("a", 1), node("b", 2)];
+        // Hard to compress, so that compression pays little.
+        let noise = |seed: u32| -> Bytes {
+            let mut state = seed;
+            let step = |_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 27) as u8
+            };
+            (0..20 * MIB).map(step).collect()
+        };
+        let states = [noise(1), noise(2)];
+        let now = Instant::from_nanos(2_000_000_000);
+        nodes[0].join(now, &[SocketAddr::from(([10, 0, 0, 2], 7946)).into()]);
+        exchange(&mut nodes, &states, now);
+        for (side, node) in nodes.iter_mut().enumerate() {
+            assert_eq!(node.num_members(), 2);
+            let events: Vec<Event> = core::iter::from_fn(|| node.poll_event()).collect();
+            let came = events.iter().find_map(|event| match event {
+                Event::RemoteState { state, .. } => Some(state),
+                _ => None,
+            });
+            assert!(came == Some(&states[1 - side]), "the state did not come whole");
+            let joined = events.iter().any(|event| {
+                matches!(event, Event::Finished { outcome: Outcome::Join(Ok(it)), .. } if it.failed.is_empty())
+            });
+            assert_eq!(joined, side == 0, "{events:?}");
+        }
+    }
+}

@@ -1,195 +1,113 @@
-//! Our agent beside our program on the Go library.
+//! Our agent beside our program on the Go library, where one pair or one cluster is enough; what
+//! must hold in every combination is a check of the matrix.
 
-use memberlist_tests::{Launch, Node, to_hex};
+use memberlist_tests::{Launch, Node};
+use serde_json::Value;
 
 use crate::{KEY, live};
 
-/// One column of the matrix: how a cluster of two comes to be.
-#[derive(Clone, Copy)]
-struct Case {
-    joins: Joins,
-    key: Option<&'static [u8]>,
-    compression: bool,
-}
+const OTHER_KEY: &[u8] = b"another 16b. key";
 
-#[derive(Clone, Copy)]
-enum Joins {
-    Rust,
-    Go,
-}
+/// The one join through the other fails with these words on our side, and both live on alone.
+fn strangers(rust: &Node, go: &Node, words: &[&str]) {
+    let reply = rust.ask(&format!("join {}", go.addr()));
+    assert_eq!(reply["joined"], 0, "{reply}");
+    let error = reply["failed"][0]["error"].as_str().unwrap_or_default();
+    assert!(words.iter().any(|word| error.contains(word)), "{reply}");
 
-impl Case {
-    const fn new(joins: Joins, key: Option<&'static [u8]>) -> Self {
-        Self { joins, key, compression: true }
-    }
-
-    /// Two nodes that know each other.
-    fn cluster(self) -> (Node, Node) {
-        let common = |launch: Launch| launch.key(self.key).compression(self.compression);
-        let rust = common(Launch::agent("rust")).meta(b"from rust").start();
-        let go = common(Launch::go("go")).meta(b"from go").start();
-        // Long enough to be worth compressing.
-        rust.tell(&format!("state {}", "rust ".repeat(100)));
-        go.tell(&format!("state {}", "go ".repeat(100)));
-        match self.joins {
-            Joins::Rust => rust.join(go.addr()),
-            Joins::Go => go.join(rust.addr()),
-        }
-        (rust, go)
-    }
-}
-
-fn join(case: Case) {
-    let (rust, go) = case.cluster();
-    for (node, other, meta) in [(&rust, &go, "from go"), (&go, &rust, "from rust")] {
-        let joined = node.expect_node("joined", other.name());
-        assert_eq!(joined["node"]["addr"], other.addr().to_string());
-        assert_eq!(joined["node"]["meta"], meta);
-        let repeated = format!("{} ", other.name()).repeat(100);
-        node.expect("remote_state", |event| {
-            event["text"] == repeated.as_str() && event["join"] == true
-        });
-        assert_eq!(node.member_names(), ["go", "rust"]);
-        node.until_node(other.name(), |record| record["state"] == "alive");
-    }
-    // Both count the same incarnations.
-    for name in ["rust", "go"] {
-        let ours = rust.until_node(name, |_| true);
-        go.until_node(name, |record| record["incarnation"] == ours["incarnation"]);
-    }
-}
-
-fn metadata(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    let longest = "m".repeat(512);
-    for meta in ["changed once", "", longest.as_str()] {
-        for (from, to) in [(&rust, &go), (&go, &rust)] {
-            let mark = to.mark();
-            assert_eq!(from.tell(&format!("meta {meta}"))["event"], "meta");
-            to.expect_after(mark, "updated", |event| {
-                event["node"]["name"] == from.name() && event["node"]["meta"] == meta
-            });
-        }
-    }
-}
-
-fn messages(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    let long = "abcdefg ".repeat(8 * 1024);
-    for (from, to) in [(&rust, &go), (&go, &rust)] {
-        let (from_name, to_name) = (from.name(), to.name());
-        let told = format!("broadcast of {from_name}");
-        from.tell(&format!("broadcast {told}"));
-        to.expect_message(told.as_bytes());
-
-        let sent = format!("best effort of {from_name}");
-        assert_eq!(from.tell(&format!("send {to_name} {sent}"))["bytes"], sent.len());
-        to.expect_message(sent.as_bytes());
-
-        for reliable in [format!("reliable of {from_name}"), format!("{from_name} {long}")] {
-            let reply = from.tell(&format!("send-reliable {to_name} {reliable}"));
-            assert_eq!(reply["bytes"], reliable.len());
-            to.expect_message(reliable.as_bytes());
-        }
-        from.tell(&format!("send-reliable-hex {to_name} 00ff80"));
-        to.expect_message(&[0x00, 0xff, 0x80]);
-    }
-}
-
-fn pings(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    for (from, to) in [(&rust, &go), (&go, &rust)] {
-        let payload = format!("coordinate of {}", from.name());
-        from.tell(&format!("ack-payload {payload}"));
-        let hex = to_hex(payload.as_bytes());
-        let pinged = to.expect("pinged", |event| event["payload_hex"] == hex.as_str());
-        assert_eq!(pinged["node"]["name"], from.name());
-        let reply = to.tell(&format!("ping {}", from.name()));
-        assert_eq!(reply["event"], "pinged");
-        assert!(reply["rtt_ms"].as_f64().is_some_and(|rtt| rtt > 0.0 && rtt < 500.0), "{reply}");
-    }
-}
-
-fn kill_rust(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    rust.kill();
-    assert_eq!(go.expect_node("departed", "rust")["reason"]["kind"], "failed");
-    assert_eq!(go.member_names(), ["go"]);
-}
-
-fn kill_go(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    go.kill();
-    assert_eq!(rust.expect_node("suspected", "go")["node"]["state"], "suspect");
-    let departed = rust.expect_node("departed", "go");
-    assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
-    assert_eq!(departed["reason"]["by"], "rust", "{departed}");
+    let mark = rust.mark();
+    let reply = go.ask(&format!("join {}", rust.addr()));
+    assert_eq!(reply["joined"], 0, "{reply}");
+    let told = rust.expect_after(mark, "exchange_failed", |event| event["exchange"] == "accepted");
+    let error = told["message"].as_str().unwrap_or_default();
+    assert!(words.iter().any(|word| error.contains(word)), "{told}");
     assert_eq!(rust.member_names(), ["rust"]);
-    rust.until_node("go", |record| record["state"] == "dead");
+    unharmed(go);
 }
 
-fn leave_rust(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    assert_eq!(rust.tell("leave")["event"], "left");
-    assert_eq!(go.expect_node("departed", "rust")["reason"]["kind"], "left");
-    go.until_node("rust", |record| record["state"] == "left");
-    assert!(rust.quit().success());
+/// It knows nobody else, and feels well.
+fn unharmed(go: &Node) {
+    assert_eq!(go.member_names(), ["go"]);
+    assert_eq!(go.tell("health")["score"], 0);
 }
 
-fn leave_go(case: Case) {
-    let (rust, go) = case.cluster();
-    go.expect_node("joined", "rust");
-    assert_eq!(go.tell("leave")["event"], "left");
-    let departed = rust.expect_node("departed", "go");
-    assert_eq!(departed["reason"]["kind"], "left", "{departed}");
-    rust.until_node("go", |record| record["state"] == "left");
-    assert_eq!(rust.count("suspected", |_| true), 0, "{}", rust.transcript());
+fn about(name: &str) -> impl Fn(&Value) -> bool + '_ {
+    move |event| event["node"]["name"] == name
 }
 
-/// A module for every column, with a test for every row.
-macro_rules! matrix {
-    ($($name:ident: $case:expr;)+) => {
-        $(
-            mod $name {
-                use super::*;
-                live! {
-                    fn join() { super::join($case); }
-                    fn metadata() { super::metadata($case); }
-                    fn messages() { super::messages($case); }
-                    fn pings() { super::pings($case); }
-                    fn kill_rust() { super::kill_rust($case); }
-                    fn kill_go() { super::kill_go($case); }
-                    fn leave_rust() { super::leave_rust($case); }
-                    fn leave_go() { super::leave_go($case); }
-                }
-            }
-        )+
-    };
+/// `thief` claims the name of `owner`, whom `witness` knows; nobody believes it.
+fn conflict(owner: &Node, witness: &Node, thief: &Node) {
+    owner.join(witness.addr());
+    witness.expect_node("joined", "x");
+    // The library tells a conflict at whoever is joined, and of its own name, too.
+    thief.ask(&format!("join {}", witness.addr()));
+    let told = witness.expect("conflict", about("x"));
+    assert_eq!(told["node"]["addr"], owner.addr().to_string(), "{told}");
+    assert_eq!(told["other"]["addr"], thief.addr().to_string(), "{told}");
+    let known = witness.until_node("x", |node| node["state"] == "alive");
+    assert_eq!(known["addr"], owner.addr().to_string());
 }
 
-matrix! {
-    rust_joins_plain: Case::new(Joins::Rust, None);
-    go_joins_plain: Case::new(Joins::Go, None);
-    rust_joins_encrypted: Case::new(Joins::Rust, Some(KEY));
-    go_joins_encrypted: Case::new(Joins::Go, Some(KEY));
+/// A failed node's name is free for another address after the time that the witness sets.
+fn reclaim(witness: &Node, victim: &Node, successor: Launch) {
+    victim.join(witness.addr());
+    witness.expect_node("joined", "x");
+    victim.kill();
+    witness.expect_node("departed", "x");
+    let successor = successor.start();
+    successor.join(witness.addr());
+    let addr = successor.addr().to_string();
+    witness.expect("joined", |event| about("x")(event) && event["node"]["addr"] == addr.as_str());
 }
 
 live! {
     /// A wrong key is a clear error on our side and no harm on theirs.
     fn wrong_key() {
         let go = Launch::go("go").key(Some(KEY)).start();
-        let rust = Launch::agent("rust").key(Some(b"another 16b. key")).start();
+        let rust = Launch::agent("rust").key(Some(OTHER_KEY)).start();
+        strangers(&rust, &go, &["key", "decrypt"]);
+    }
+
+    /// The library of this release knows no labels.
+    fn wrong_label() {
+        let go = Launch::go("go").start();
+        let rust = Launch::agent("rust").flag("--label", "blue").start();
         let reply = rust.ask(&format!("join {}", go.addr()));
         assert_eq!(reply["joined"], 0, "{reply}");
-        let error = reply["failed"][0]["error"].as_str().unwrap_or_default();
-        assert!(error.contains("key") || error.contains("decrypt"), "{reply}");
-        assert_eq!(go.member_names(), ["go"]);
+        assert!(reply["failed"][0]["error"].is_string(), "{reply}");
+        let mark = rust.mark();
+        assert_eq!(go.ask(&format!("join {}", rust.addr()))["joined"], 0);
+        let told = rust.expect_after(mark, "exchange_failed", |_| true);
+        assert!(told["message"].as_str().is_some_and(|text| text.contains("label")), "{told}");
         assert_eq!(rust.member_names(), ["rust"]);
+        unharmed(&go);
+    }
+
+    fn incompatible_delegate_versions() {
+        let go = Launch::go("go").delegate_version([1, 2, 2]).start();
+        let rust = Launch::agent("rust").delegate_version([3, 4, 4]).start();
+        strangers(&rust, &go, &["version"]);
+    }
+
+    fn go_tells_of_a_name_conflict() {
+        let owner = Launch::agent("x").start();
+        let witness = Launch::go("witness").start();
+        conflict(&owner, &witness, &Launch::agent("x").start());
+    }
+
+    fn rust_tells_of_a_name_conflict() {
+        let owner = Launch::go("x").start();
+        let witness = Launch::agent("witness").start();
+        conflict(&owner, &witness, &Launch::go("x").start());
+    }
+
+    fn go_lets_a_failed_rust_return_elsewhere() {
+        let witness = Launch::go("witness").flag("--dead-node-reclaim-time", "1ms").start();
+        reclaim(&witness, &Launch::agent("x").start(), Launch::agent("x"));
+    }
+
+    fn rust_lets_a_failed_go_return_elsewhere() {
+        let witness = Launch::agent("witness").flag("--set", "dead_node_reclaim_time=1ms").start();
+        reclaim(&witness, &Launch::go("x").start(), Launch::go("x"));
     }
 }

@@ -6,7 +6,10 @@
 mod alertmanager;
 mod control;
 mod go;
+mod keys;
+mod matrix;
 mod msgpack;
+mod paths;
 mod serf;
 
 /// A 128-bit key.

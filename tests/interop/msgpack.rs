@@ -1,5 +1,7 @@
 //! Messages of Serf, which it puts into memberlist's user messages and metadata.
 
+use std::net::{IpAddr, SocketAddr};
+
 /// Serf's leave intent: who is going to leave.
 pub(crate) fn leave_intent(time: u64, node: &str) -> Vec<u8> {
     let mut message = vec![0, 0x82];
@@ -21,6 +23,30 @@ pub(crate) fn user_event(time: u64, name: &str, payload: &[u8]) -> Vec<u8> {
     string(&mut message, name);
     string(&mut message, "Payload");
     raw(&mut message, payload);
+    message
+}
+
+/// A query of Serf that is to be acknowledged straight to this address.
+pub(crate) fn query(time: u64, back: SocketAddr, node: &str, name: &str) -> Vec<u8> {
+    const ACKNOWLEDGE: u64 = 1;
+    let IpAddr::V4(ip) = back.ip() else { panic!("{back} is not an IPv4 address") };
+    let mut message = vec![4, 0x88];
+    string(&mut message, "LTime");
+    integer(&mut message, time);
+    string(&mut message, "ID");
+    integer(&mut message, time);
+    string(&mut message, "Addr");
+    raw(&mut message, &ip.octets());
+    string(&mut message, "Port");
+    integer(&mut message, back.port().into());
+    string(&mut message, "SourceNode");
+    string(&mut message, node);
+    string(&mut message, "Flags");
+    integer(&mut message, ACKNOWLEDGE);
+    string(&mut message, "Timeout");
+    integer(&mut message, 5_000_000_000);
+    string(&mut message, "Name");
+    string(&mut message, name);
     message
 }
 

@@ -42,9 +42,10 @@ pub fn agent_binary() -> &'static Path {
 pub fn go_peer_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer/main.go");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer");
+        let sources = ["main.go", "config.go"].map(|file| folder.join(file));
         let binary = work_dir().join("go-peer");
-        if modified(&binary) > modified(&source) {
+        if sources.iter().all(|source| modified(&binary) > modified(source)) {
             return binary;
         }
         // Several test processes may build at once: each its own file, the last rename wins.
@@ -56,7 +57,7 @@ pub fn go_peer_binary() -> &'static Path {
             .env("GOCACHE", work_dir().join("go-cache"))
             .args(["build", "-o"])
             .arg(&own)
-            .arg(&source));
+            .args(&sources));
         fs::rename(&own, &binary).expect("the built program can be moved");
         binary
     })
@@ -72,16 +73,19 @@ pub fn scratch(what: &str) -> PathBuf {
     folder
 }
 
-fn work_dir() -> PathBuf {
+/// The folder of the tests' files below the target folder.
+pub(crate) fn work_dir() -> PathBuf {
     let folder = profile_dir().join("memberlist-tests");
     fs::create_dir_all(&folder).expect("the target folder is writable");
     folder
 }
 
-/// `target/debug`, from `target/debug/deps/interop-0123456789abcdef`.
+/// `target/debug`, from `target/debug/deps/interop-0123456789abcdef` or `target/debug/matrix`.
 fn profile_dir() -> PathBuf {
-    let test = env::current_exe().expect("a test knows its own path");
-    test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_owned()
+    let program = env::current_exe().expect("a program knows its own path");
+    let folder = program.parent().expect("a program lies in a folder");
+    let below = folder.ends_with("deps").then(|| folder.parent()).flatten();
+    below.unwrap_or(folder).to_owned()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::binary::{agent_binary, go_peer_binary};
 use crate::loopback::Loopback;
+use crate::network::Namespace;
 use crate::process::{PATIENCE, Process, eventually};
 
 /// The port every node listens on, each on its own address.
@@ -26,19 +27,21 @@ pub struct Launch {
     name: String,
     args: Vec<String>,
     bind: Option<SocketAddr>,
+    loopback: Option<Loopback>,
+    inside: Option<Command>,
 }
 
 impl Launch {
     /// Our agent.
     pub fn agent(name: &str) -> Self {
         let args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
-        Self { is_go: false, name: name.to_owned(), args, bind: None }
+        Self { is_go: false, name: name.to_owned(), args, bind: None, loopback: None, inside: None }
     }
 
     /// Our program on the Go library.
     pub fn go(name: &str) -> Self {
         let args = ["--profile", "local"].map(String::from).to_vec();
-        Self { is_go: true, name: name.to_owned(), args, bind: None }
+        Self { is_go: true, name: name.to_owned(), args, bind: None, loopback: None, inside: None }
     }
 
     /// Adds an argument as it is.
@@ -58,6 +61,20 @@ impl Launch {
     #[must_use]
     pub fn bind(mut self, addr: SocketAddr) -> Self {
         self.bind = Some(addr);
+        self
+    }
+
+    /// Runs in a network of its own and listens there.
+    #[must_use]
+    pub fn inside(mut self, network: &Namespace) -> Self {
+        self.inside = Some(network.command(binary(self.is_go)));
+        self.bind(network.addr())
+    }
+
+    /// Goes on holding the address that a node which is gone had reserved.
+    #[must_use]
+    pub fn keeping(mut self, loopback: Option<Loopback>) -> Self {
+        self.loopback = loopback;
         self
     }
 
@@ -104,13 +121,13 @@ impl Launch {
 
     /// Starts the node without waiting.
     pub fn spawn(self) -> Node {
-        let loopback = self.bind.is_none().then(Loopback::reserve);
-        let addr = match (&loopback, self.bind) {
-            (Some(loopback), _) => loopback.port(PORT),
-            (None, bind) => bind.expect("one of both is there"),
+        let reserve = || self.bind.is_none().then(Loopback::reserve);
+        let loopback = self.loopback.or_else(reserve);
+        let addr = match (self.bind, &loopback) {
+            (Some(bind), _) => bind,
+            (None, loopback) => loopback.as_ref().expect("one of both is there").port(PORT),
         };
-        let binary: &Path = if self.is_go { go_peer_binary() } else { agent_binary() };
-        let mut command = Command::new(binary);
+        let mut command = self.inside.unwrap_or_else(|| Command::new(binary(self.is_go)));
         command.args(self.args).args(["--name", &self.name]).arg("--bind").arg(addr.to_string());
         let process = Process::spawn(&self.name, &mut command);
         Node {
@@ -122,6 +139,10 @@ impl Launch {
             loopback,
         }
     }
+}
+
+fn binary(is_go: bool) -> &'static Path {
+    if is_go { go_peer_binary() } else { agent_binary() }
 }
 
 /// A running node.

@@ -13,6 +13,8 @@ use crate::process::{Process, eventually};
 /// A running Serf agent.
 #[derive(Debug)]
 pub struct Serf {
+    name: String,
+    args: Vec<String>,
     process: Process,
     loopback: Loopback,
 }
@@ -22,17 +24,26 @@ impl Serf {
     #[track_caller]
     pub fn start(name: &str, key: Option<&[u8]>, args: &[&str]) -> Self {
         let loopback = Loopback::reserve();
-        let mut command = Command::new("serf");
-        command
-            .args(["agent", "-profile=local", "-log-level=debug"])
-            .arg(format!("-node={name}"))
-            .arg(format!("-bind={}", loopback.port(7946)))
-            .arg(format!("-rpc-addr={}", loopback.port(17373)))
-            .args(key.map(|key| format!("-encrypt={}", BASE64.encode(key))))
-            .args(args);
-        let serf = Self { process: Process::spawn(name, &mut command), loopback };
+        let mut all = ["agent", "-profile=local", "-log-level=debug"].map(String::from).to_vec();
+        all.extend([
+            format!("-node={name}"),
+            format!("-bind={}", loopback.port(7946)),
+            format!("-rpc-addr={}", loopback.port(17373)),
+        ]);
+        all.extend(key.map(|key| format!("-encrypt={}", BASE64.encode(key))));
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let process = Process::spawn(name, Command::new("serf").args(&all));
+        let serf = Self { name: name.to_owned(), args: all, process, loopback };
         eventually("serf answers", || serf.members());
         serf
+    }
+
+    /// Starts it again at the same address, killed first if it still runs.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.process = Process::spawn(&self.name, Command::new("serf").args(&self.args));
+        eventually("serf answers", || self.members());
     }
 
     /// Where it listens for members.

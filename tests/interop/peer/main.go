@@ -2,7 +2,7 @@
 // JSON lines on standard output: the same protocol as `memberlist agent`, as
 // far as the library of the distribution offers it.
 //
-//	GO111MODULE=off GOPATH=/usr/share/gocode go build -o peer main.go
+//	GO111MODULE=off GOPATH=/usr/share/gocode go build -o peer main.go config.go
 package main
 
 import (
@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -176,8 +175,8 @@ func describe(node *memberlist.Node) object {
 		"addr":     node.Address(),
 		"meta":     nil,
 		"meta_hex": hex.EncodeToString(node.Meta),
-		"protocol": []uint8{node.PMin, node.PMax, node.PCur},
-		"delegate": []uint8{node.DMin, node.DMax, node.DCur},
+		// As numbers: the encoder makes text of bytes.
+		"versions": [6]uint8{node.PMin, node.PMax, node.PCur, node.DMin, node.DMax, node.DCur},
 	}
 	if utf8.Valid(node.Meta) {
 		fields["meta"] = string(node.Meta)
@@ -400,71 +399,6 @@ func bytesOf(text string, isHex bool) ([]byte, error) {
 		return hex.DecodeString(text)
 	}
 	return []byte(text), nil
-}
-
-// keyList collects a flag that may be given many times.
-type keyList [][]byte
-
-func (k *keyList) String() string { return fmt.Sprint(len(*k), " keys") }
-
-func (k *keyList) Set(text string) error {
-	key, err := base64.StdEncoding.DecodeString(text)
-	*k = append(*k, key)
-	return err
-}
-
-func configure() (*memberlist.Config, *peer, error) {
-	name := flag.String("name", "", "node name")
-	bind := flag.String("bind", "", "IP:PORT")
-	profile := flag.String("profile", "local", "lan, wan or local")
-	compression := flag.Bool("compression", true, "compress what is sent")
-	protocol := flag.Uint("protocol-version", 2, "memberlist protocol to speak")
-	delegate := flag.String("delegate-version", "0,0,0", "MIN,MAX,CUR")
-	seed := flag.String("join", "", "IP:PORT to join through")
-	meta := flag.String("meta-hex", "", "metadata")
-	reclaim := flag.Duration("dead-node-reclaim-time", 0, "when a dead name may be taken")
-	var keys keyList
-	flag.Var(&keys, "key", "base64, repeatable, the first is primary")
-	flag.Parse()
-
-	presets := map[string]func() *memberlist.Config{
-		"lan":   memberlist.DefaultLANConfig,
-		"wan":   memberlist.DefaultWANConfig,
-		"local": memberlist.DefaultLocalConfig,
-	}
-	preset := presets[*profile]
-	if preset == nil {
-		return nil, nil, fmt.Errorf("unknown profile %q", *profile)
-	}
-	config := preset()
-	config.Name = *name
-	addr, err := net.ResolveTCPAddr("tcp", *bind)
-	if err != nil {
-		return nil, nil, err
-	}
-	config.BindAddr, config.BindPort = addr.IP.String(), addr.Port
-	config.AdvertisePort = addr.Port
-	config.EnableCompression = *compression
-	config.ProtocolVersion = uint8(*protocol)
-	config.DeadNodeReclaimTime = *reclaim
-	if _, err := fmt.Sscanf(*delegate, "%d,%d,%d", &config.DelegateProtocolMin,
-		&config.DelegateProtocolMax, &config.DelegateProtocolVersion); err != nil {
-		return nil, nil, fmt.Errorf("delegate versions %q: %v", *delegate, err)
-	}
-
-	p := &peer{printer: &printer{out: bufio.NewWriter(os.Stdout)}, nodes: map[string]*memberlist.Node{}, seed: *seed}
-	if p.meta, err = hex.DecodeString(*meta); err != nil {
-		return nil, nil, err
-	}
-	if len(keys) > 0 {
-		if p.ring, err = memberlist.NewKeyring(keys, keys[0]); err != nil {
-			return nil, nil, err
-		}
-		config.Keyring = p.ring
-	}
-	config.Delegate, config.Events, config.Conflict, config.Ping = p, p, p, p
-	p.queue = &memberlist.TransmitLimitedQueue{RetransmitMult: config.RetransmitMult}
-	return config, p, nil
 }
 
 func main() {

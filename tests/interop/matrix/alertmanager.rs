@@ -1,0 +1,138 @@
+//! A cell of our agent and Alertmanager, whose messages and states are about silences. A silence
+//! that it has not made itself, it has learnt from us.
+
+use memberlist_tests::matrix::{Cell, Joins, Record};
+use memberlist_tests::{Alertmanager, Launch, Node, to_hex};
+use serde_json::Value;
+
+pub(super) fn walk(cell: Cell, record: &mut Record) {
+    let rust = launch(cell).start();
+    let peer = pair(cell, &rust);
+    record.check("join: address, versions", || known(&peer, &rust));
+    record.check("metadata updates, from Rust", || {
+        rust.tell("meta changed");
+        peer.process().wait_text("NotifyUpdate node=rust");
+    });
+    let silence = record.check("broadcasts", || broadcasts(&peer, &rust));
+    record.check("best-effort messages, from Rust", || {
+        teach(&peer, &rust, &format!("send-hex {}", peer.name()), &silence, 2);
+    });
+    record.check("reliable messages", || {
+        told(&peer, &rust, &"too long for a packet ".repeat(100), "stream");
+        teach(&peer, &rust, &format!("send-reliable-hex {}", peer.name()), &silence, 3);
+    });
+    record.check("user state", || user_state(&peer, &rust, &silence.id));
+    record.check("round trips", || {
+        let reply = rust.tell(&format!("ping {}", peer.name()));
+        assert!(reply["rtt_ms"].as_f64().is_some_and(|rtt| rtt > 0.0), "{reply}");
+    });
+    let rust = record.check("kill -9 of Rust, and its return", || {
+        let (addr, loopback) = rust.into_address();
+        peer.until_peer("rust", false);
+        returned(&peer, launch(cell).bind(addr).keeping(loopback))
+    });
+    let rust = record.check("Rust leaves and returns elsewhere", || {
+        rust.tell("leave");
+        peer.until_peer("rust", false);
+        peer.process().wait_text("peer left");
+        assert!(rust.quit().success());
+        returned(&peer, launch(cell))
+    });
+    record.check("kill -9 of the peer", || {
+        let name = peer.name();
+        peer.process().kill();
+        rust.expect_node("suspected", &name);
+        let departed = rust.expect_node("departed", &name);
+        assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
+    });
+    // It comes back under another name, as it always does.
+    let peer = pair(cell, &rust);
+    known(&peer, &rust);
+    record.check("the peer leaves", || {
+        let name = peer.name();
+        peer.process().signal("TERM");
+        let departed = rust.expect_node("departed", &name);
+        assert_eq!(departed["reason"]["kind"], "left", "{departed}");
+    });
+}
+
+fn launch(cell: Cell) -> Launch {
+    let launch = Launch::agent("rust").compression(cell.compression);
+    launch.flag("--protocol-version", cell.version).delegate_version([0, 0, 0])
+}
+
+fn pair(cell: Cell, rust: &Node) -> Alertmanager {
+    match cell.joins {
+        Joins::Rust => {
+            let peer = Alertmanager::start(None);
+            rust.join(peer.addr());
+            peer
+        }
+        Joins::Peer => Alertmanager::start(Some(rust.addr())),
+    }
+}
+
+fn known(peer: &Alertmanager, rust: &Node) {
+    peer.until_peer("rust", true);
+    let joined = rust.expect_node("joined", &peer.name());
+    assert_eq!(joined["node"]["addr"], peer.addr().to_string());
+    assert_eq!(joined["node"]["versions"][2], 2);
+}
+
+fn returned(peer: &Alertmanager, launch: Launch) -> Node {
+    let rust = launch.start();
+    rust.join(peer.addr());
+    peer.until_peer("rust", true);
+    rust
+}
+
+/// A silence as Alertmanager told of it.
+struct Silence {
+    id: String,
+    hex: String,
+}
+
+/// Alertmanager tells us of a silence over this channel.
+fn told(peer: &Alertmanager, rust: &Node, comment: &str, channel: &str) -> Silence {
+    let id = peer.create_silence(comment);
+    let [part, hex] = [b"sil".as_slice(), id.as_bytes()].map(to_hex);
+    let message = rust.expect("message", |event| contains(event, &part) && contains(event, &hex));
+    assert_eq!(message["channel"], channel);
+    Silence { id, hex: message["hex"].as_str().expect("bytes").to_owned() }
+}
+
+fn contains(event: &Value, part: &str) -> bool {
+    event["hex"].as_str().is_some_and(|hex| hex.contains(part))
+}
+
+fn broadcasts(peer: &Alertmanager, rust: &Node) -> Silence {
+    let silence = told(peer, rust, "quiet", "packet");
+    teach(peer, rust, "broadcast-hex", &silence, 1);
+    silence
+}
+
+/// Tells Alertmanager of a silence like this one under an identity it does not know.
+fn teach(peer: &Alertmanager, rust: &Node, how: &str, silence: &Silence, number: u8) {
+    let (id, hex) = renamed(&silence.hex, &silence.id, number);
+    rust.tell(&format!("{how} {hex}"));
+    peer.until_silence(&id);
+}
+
+/// The same bytes about another silence.
+fn renamed(hex: &str, id: &str, number: u8) -> (String, String) {
+    let fresh = format!("{number:08}-0000-4000-8000-000000000000");
+    assert_eq!(fresh.len(), id.len(), "{id}");
+    let replaced = hex.replace(&to_hex(id.as_bytes()), &to_hex(fresh.as_bytes()));
+    (fresh, replaced)
+}
+
+fn user_state(peer: &Alertmanager, rust: &Node, id: &str) {
+    let mark = rust.mark();
+    rust.join(peer.addr());
+    let hex = to_hex(id.as_bytes());
+    let state = rust.expect_after(mark, "remote_state", |event| contains(event, &hex));
+    let (fresh, state) = renamed(state["hex"].as_str().expect("bytes"), id, 4);
+    rust.tell(&format!("state-hex {state}"));
+    rust.join(peer.addr());
+    peer.until_silence(&fresh);
+}

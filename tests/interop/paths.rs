@@ -1,0 +1,134 @@
+//! What happens when not every path between three nodes is open. Each test makes a network of its
+//! own, in which the ends only meet through the hub.
+
+use memberlist_tests::{Launch, Line, Node};
+use serde_json::Value;
+
+use crate::live;
+
+/// How often the prober reaches the hub meanwhile: about as often as it tries the other end.
+const PROBES: usize = 5;
+
+type Start = fn(&str) -> Launch;
+
+fn about(name: &str) -> impl Fn(&Value) -> bool + '_ {
+    move |event| event["node"]["name"] == name
+}
+
+fn incarnation(node: &Node, name: &str) -> u64 {
+    node.until_node(name, |_| true)["incarnation"].as_u64().expect("a number")
+}
+
+/// Two ends that know each other through the hub alone.
+fn line_of(line: &Line, left: Launch, hub: Launch, right: Launch) -> [Node; 3] {
+    let hub = hub.inside(&line.hub).start();
+    let left = left.inside(&line.left).start();
+    let right = right.inside(&line.right).start();
+    for end in [&left, &right] {
+        end.join(hub.addr());
+    }
+    left.expect_node("joined", "right");
+    right.expect_node("joined", "left");
+    [left, hub, right]
+}
+
+/// Waits until the node has had so many answers of another.
+fn until_pinged(node: &Node, other: &str, times: usize) {
+    for _ in 0..times {
+        let mark = node.mark();
+        node.expect_after(mark, "pinged", about(other));
+    }
+}
+
+/// The ends cannot reach each other, and yet neither suspects the other: the hub asks for them.
+/// Without the hub they do.
+fn indirect_probes(left: Start, hub: Start, right: Start) {
+    let line = Line::start();
+    let [left, hub, right] = line_of(&line, left("left"), hub("hub"), right("right"));
+    until_pinged(&left, "hub", PROBES);
+    until_pinged(&right, "hub", PROBES);
+    for (node, other) in [(&left, &right), (&right, &left)] {
+        let transcript = [&left, &hub, &right].map(Node::transcript).concat();
+        assert_eq!(node.count("pinged", about(other.name())), 0, "the path is shut\n{transcript}");
+        assert_eq!(node.count("suspected", |_| true), 0, "{transcript}");
+        // Whoever is suspected refutes it with another incarnation.
+        assert_eq!(incarnation(node, node.name()), 1, "{transcript}");
+        assert_eq!(node.member_names(), ["hub", "left", "right"]);
+    }
+    hub.kill();
+    for (node, other) in [(&left, "right"), (&right, "left")] {
+        let departed = node.expect_node("departed", other);
+        assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
+    }
+}
+
+/// An end that asks nobody to help suspects the other, who hears of it through the hub, and whose
+/// answer comes back through the hub.
+fn refutation(left: Launch, hub: Start, right: Start) {
+    let line = Line::start();
+    let [left, hub, right] = line_of(&line, left, hub("hub"), right("right"));
+    let refuted = right.until_node("right", |node| node["incarnation"].as_u64() >= Some(2));
+    let least = refuted["incarnation"].as_u64();
+    for node in [&hub, &left] {
+        node.until_node("right", |node| node["incarnation"].as_u64() >= least);
+        assert_eq!(node.count("departed", |_| true), 0, "{}", node.transcript());
+    }
+    left.until_node("right", |node| node["state"] == "alive");
+}
+
+live! {
+    fn a_go_helper_probes_for_both() {
+        indirect_probes(Launch::agent, Launch::go, Launch::go);
+    }
+
+    fn a_rust_helper_probes_for_both() {
+        indirect_probes(Launch::go, Launch::agent, Launch::agent);
+    }
+
+    fn rust_suspects_and_rust_refutes_through_go() {
+        let left = Launch::agent("left").flag("--set", "indirect_checks=0");
+        refutation(left, Launch::go, Launch::agent);
+    }
+
+    fn rust_suspects_and_go_refutes_through_go() {
+        let left = Launch::agent("left").flag("--set", "indirect_checks=0");
+        refutation(left, Launch::go, Launch::go);
+    }
+
+    fn go_suspects_and_rust_refutes_through_rust() {
+        let left = Launch::go("left").flag("--indirect-checks", 0);
+        refutation(left, Launch::agent, Launch::agent);
+    }
+
+    /// Packets are lost, streams are not: both go on by streams, without suspicion.
+    fn packets_are_lost_and_streams_are_not() {
+        let line = Line::start();
+        line.forward(true);
+        let rust = Launch::agent("rust").inside(&line.left).start();
+        let go = Launch::go("go").inside(&line.right).start();
+        rust.join(go.addr());
+        go.expect_node("joined", "rust");
+        until_pinged(&rust, "go", 1);
+        until_pinged(&go, "rust", 1);
+
+        line.lose_packets();
+        rust.expect_node("only_by_stream", "go");
+        go.process().wait_text("but other probes failed");
+        // Every probe from now on needs the stream: wait for as many as a suspicion would.
+        memberlist_tests::eventually("probes by streams", || {
+            let probes = rust.tell("stats")["counters"]["probes_by_stream"].as_u64();
+            if probes >= Some(6) { Ok(()) } else { Err(format!("{probes:?}")) }
+        });
+        for (from, to) in [(&rust, &go), (&go, &rust)] {
+            from.tell(&format!("send-reliable {} by stream", to.name()));
+            to.expect_message(b"by stream");
+            assert_eq!(from.count("suspected", |_| true), 0, "{}", from.transcript());
+            assert_eq!(from.count("departed", |_| true), 0, "{}", from.transcript());
+            assert_eq!(incarnation(from, from.name()), 1, "{}", from.transcript());
+        }
+
+        line.forward(false);
+        rust.expect_node("departed", "go");
+        go.expect_node("departed", "rust");
+    }
+}

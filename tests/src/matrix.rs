@@ -1,0 +1,149 @@
+//! The cells of the live matrix, what each has shown so far, and the table of them all.
+//!
+//! A cell is one test: a pair of processes and a list of checks. It writes down each check as it
+//! passes, so that a cell which failed tells where, and one which never ran is missed.
+
+mod record;
+mod table;
+
+pub use record::{Check, Outcome, Record, folder};
+pub use table::Table;
+
+/// A program of the Go library.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Peer {
+    /// Ours: it does whatever the library can.
+    Go,
+    /// Debian's Serf.
+    Serf,
+    /// Debian's Alertmanager.
+    Alertmanager,
+}
+
+/// Which of the two joins the other.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Joins {
+    /// Our node joins the peer.
+    Rust,
+    /// The peer joins our node.
+    Peer,
+}
+
+/// One cell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cell {
+    /// The peer.
+    pub peer: Peer,
+    /// Who joins.
+    pub joins: Joins,
+    /// Bytes of the key, 0 for plain text.
+    pub key: usize,
+    /// Whether both compress, as far as the peer can be told.
+    pub compression: bool,
+    /// The protocol version both speak.
+    pub version: u8,
+}
+
+const PEERS: [Peer; 3] = [Peer::Go, Peer::Serf, Peer::Alertmanager];
+const JOINS: [Joins; 2] = [Joins::Rust, Joins::Peer];
+const KEYS: [usize; 4] = [0, 16, 24, 32];
+const COLUMNS: [(bool, u8); 6] =
+    [(true, 1), (true, 2), (true, 5), (false, 1), (false, 2), (false, 5)];
+
+impl Cell {
+    /// Rust joins, plain text, compression, protocol version 2.
+    pub fn new(peer: Peer) -> Self {
+        Self { peer, joins: Joins::Rust, key: 0, compression: true, version: 2 }
+    }
+
+    /// With this side joining.
+    #[must_use]
+    pub fn joins(self, joins: Joins) -> Self {
+        Self { joins, ..self }
+    }
+
+    /// With a key of so many bytes, 0 for plain text.
+    #[must_use]
+    pub fn key(self, key: usize) -> Self {
+        Self { key, ..self }
+    }
+
+    /// With or without compression.
+    #[must_use]
+    pub fn compression(self, compression: bool) -> Self {
+        Self { compression, ..self }
+    }
+
+    /// With this protocol version.
+    #[must_use]
+    pub fn version(self, version: u8) -> Self {
+        Self { version, ..self }
+    }
+
+    /// Every combination, whether the peer can be set to it or not.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PEERS.into_iter().flat_map(Self::rows).flat_map(Self::row)
+    }
+
+    /// The first cell of each row of a peer.
+    fn rows(peer: Peer) -> impl Iterator<Item = Self> {
+        let rows = JOINS.into_iter().flat_map(|joins| KEYS.map(|key| (joins, key)));
+        rows.map(move |(joins, key)| Self::new(peer).joins(joins).key(key))
+    }
+
+    /// The cells of its row.
+    fn row(self) -> impl Iterator<Item = Self> {
+        COLUMNS.into_iter().map(move |(on, version)| self.compression(on).version(version))
+    }
+
+    /// Why the peer cannot be set to this, if it cannot.
+    pub fn exception(&self) -> Option<Exception> {
+        match (self.peer, self.key, self.version) {
+            (Peer::Alertmanager, 16.., _) => Some(Exception::NoKeys),
+            (Peer::Serf | Peer::Alertmanager, _, 1 | 5) => Some(Exception::OnlyVersion2),
+            _ => None,
+        }
+    }
+
+    /// The key itself.
+    pub fn secret(&self) -> Option<&'static [u8]> {
+        const SECRET: &[u8; 32] = b"thirty-two bytes of a secret key";
+        (self.key > 0).then(|| &SECRET[..self.key])
+    }
+
+    /// What its record is called.
+    fn name(&self) -> String {
+        let Self { peer, joins, key, compression, version } = self;
+        let packing = if *compression { "compressed" } else { "uncompressed" };
+        format!("{peer:?}-{joins:?}-joins-key{key}-{packing}-v{version}").to_lowercase()
+    }
+}
+
+/// What a peer cannot be set to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Exception {
+    /// Serf and Alertmanager leave the version at the library's default.
+    OnlyVersion2,
+    /// Alertmanager sets no keyring.
+    NoKeys,
+}
+
+impl Exception {
+    /// The mark in the table, and the footnote.
+    pub fn footnote(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OnlyVersion2 => (
+                "a",
+                "the peer has no setting for it: each of Serf's own protocol versions, and \
+                 Alertmanager, speaks memberlist's version 2",
+            ),
+            Self::NoKeys => (
+                "b",
+                "Alertmanager has no keyring: it encrypts, if at all, by TLS below the library",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! A network of its own for one test: two ends which only reach each other through a hub.
+
+use std::ffi::OsStr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Command, Output};
+
+use crate::process::Process;
+
+const NEEDS: &str = "a network of its own needs root and Debian's iproute2";
+
+/// A network namespace, which is gone when the last process in it is.
+#[derive(Debug)]
+pub struct Namespace {
+    ip: IpAddr,
+    /// Does nothing but keep the namespace.
+    holder: Process,
+}
+
+impl Namespace {
+    #[track_caller]
+    fn start(name: &str, host: u8) -> Self {
+        let mut command = Command::new("unshare");
+        // `cat` ends with the test, whatever becomes of it.
+        command.args(["--net", "sh", "-c", "ip link set lo up && echo ready && exec cat"]);
+        let holder = Process::spawn(name, &mut command);
+        holder.wait_text("ready");
+        Self { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, host)), holder }
+    }
+
+    /// The address of a node in it.
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, 7946)
+    }
+
+    fn pid(&self) -> u32 {
+        self.holder.pid()
+    }
+
+    /// A command that runs inside, without arguments as yet.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.pid())).arg(program);
+        command
+    }
+
+    /// Runs words separated by blanks.
+    #[track_caller]
+    fn run(&self, line: &str) {
+        let mut words = line.split(' ');
+        let output = self.command(words.next().expect("a program")).args(words).output();
+        self.succeeded(line, output);
+    }
+
+    /// Writes a setting of the kernel, of this namespace.
+    #[track_caller]
+    fn set(&self, file: &str, value: &str) {
+        let line = format!("echo {value} > {file}");
+        let output = self.command("sh").args(["-c", &line]).output();
+        self.succeeded(&line, output);
+    }
+
+    #[track_caller]
+    fn succeeded(&self, line: &str, output: io::Result<Output>) {
+        let output = output.expect("util-linux is there");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line} at {}: {stderr}\n{NEEDS}", self.ip);
+    }
+}
+
+/// `left` – `hub` – `right`. The ends reach the hub, and each other once the hub forwards; what
+/// the hub does not forward is lost without a word.
+#[derive(Debug)]
+pub struct Line {
+    /// One end.
+    pub left: Namespace,
+    /// In between.
+    pub hub: Namespace,
+    /// The other end.
+    pub right: Namespace,
+}
+
+impl Line {
+    /// Makes the network. Nothing is forwarded yet.
+    #[track_caller]
+    pub fn start() -> Self {
+        let left = Namespace::start("left", 1);
+        let hub = Namespace::start("hub", 2);
+        let right = Namespace::start("right", 3);
+        hub.run(&format!("ip addr add {}/32 dev lo", hub.ip));
+        for (end, link) in [(&left, "to-left"), (&right, "to-right")] {
+            hub.run(&format!("ip link add {link} type veth peer name eth0 netns {}", end.pid()));
+            hub.run(&format!("ip link set {link} up"));
+            hub.run(&format!("ip route add {}/32 dev {link} src {}", end.ip, hub.ip));
+            end.run("ip link set eth0 up");
+            end.run(&format!("ip addr add {}/32 dev eth0", end.ip));
+            end.run(&format!("ip route add {}/32 dev eth0", hub.ip));
+            end.run(&format!("ip route add default via {}", hub.ip));
+        }
+        Self { left, hub, right }
+    }
+
+    /// Whether the ends reach each other.
+    #[track_caller]
+    pub fn forward(&self, on: bool) {
+        self.hub.set("/proc/sys/net/ipv4/ip_forward", if on { "1" } else { "0" });
+    }
+
+    /// From now on the ends' packets to each other are lost, but not their streams.
+    #[track_caller]
+    pub fn lose_packets(&self) {
+        for (from, to) in [(&self.left, &self.right), (&self.right, &self.left)] {
+            let (from, to) = (from.ip, to.ip);
+            self.hub.run(&format!("ip rule add pref 5 ipproto udp from {from} to {to} blackhole"));
+        }
+    }
+}

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What may catch a bug, the quickest first.
-const CHECKS: [&[&str]; 3] = [
+const CHECKS: [&[&str]; 4] = [
     &["-p", "memberlist-proto", "--lib"],
     &["-p", "memberlist-tests", "--test", "vectors"],
     &["-p", "memberlist-tests", "--test", "scenarios"],
+    &["-p", "memberlist-tests", "--test", "histories"],
 ];
 
 /// One bug: `before` occurs once in `file`, and is replaced.

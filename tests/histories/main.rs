@@ -1,0 +1,8 @@
+//! Histories of a few nodes in which the test decides what arrives, when and how often: random
+//! ones by proptest, and all of them up to a certain depth.
+
+mod group;
+mod law;
+
+mod every;
+mod random;

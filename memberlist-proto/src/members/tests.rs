@@ -293,3 +293,27 @@ fn time_in_a_state_is_kept_to_the_nanosecond() {
     assert_eq!((record.since(), record.incarnation()), (since, u32::MAX));
     assert_eq!(Instant::FAR_FUTURE.saturating_duration_since(since), Duration::from_nanos(1));
 }
+
+#[test]
+fn reaping_within_a_round_neither_repeats_nor_skips_anybody() {
+    for stop in 0..12 {
+        let mut rng = Rng::from_seed([stop as u8; 32]);
+        let dead = |port: u16| if port % 3 == 0 { State::Dead } else { State::Alive };
+        let mut members = table(12, dead, &mut rng);
+        let mut round = Vec::new();
+        for _ in 0..stop {
+            round.extend(probe(&mut members, ProbeTick::new(false), &mut rng, |_| false));
+        }
+        members.reap(|_| true);
+        members.check().unwrap();
+        let left = members.len();
+        while round.len() < stop + 3 * left {
+            round.extend(probe(&mut members, ProbeTick::new(false), &mut rng, |_| false));
+        }
+        let rest: Vec<u16> = round[..].iter().copied().filter(|port| port % 3 != 0).collect();
+        let mut first: Vec<u16> = rest[..left].to_vec();
+        first.sort_unstable();
+        first.dedup();
+        assert_eq!(first.len(), left, "after {stop}: {rest:?}");
+    }
+}

@@ -30,6 +30,7 @@ fn a_relayed_ack_goes_back_to_who_asked() {
     assert_ne!(number, 42, "a number of its own");
     rig.receive(&Message::Ack(Ack { seq_no: number, payload: Some(b"dropped") }));
     assert_eq!(rig.sent(), [Sent { to: address(9), text: "ack 42".into() }]);
+    assert_eq!(rig.node.stats().gauges.timers, 0, "nothing is left to wait for");
     rig.wait(Duration::from_secs(1));
     assert_eq!(rig.sent(), [], "no nack after an ack");
     assert_eq!(rig.node.stats().gauges.acks_awaited, 0);

@@ -42,9 +42,10 @@ fn suspicion(size: usize) -> impl Fn() -> Group {
         for other in 1..size {
             group.act(Action::Cut { from: 0, to: other });
         }
-        while group.events().get("suspected").is_none() {
+        let suspected = |group: &Group| group.events().contains_key("suspected");
+        while !suspected(&group) {
             group.act(Action::Tick);
-            while group.under_way() > 0 && group.events().get("suspected").is_none() {
+            while group.under_way() > 0 && !suspected(&group) {
                 group.act(Action::Deliver(0));
             }
         }
@@ -63,7 +64,9 @@ fn explore(depth: usize, start: &impl Fn() -> Group) -> Explored {
         let mut next = Vec::new();
         for path in level {
             let mut group = start();
-            path.iter().for_each(|action| group.act(*action));
+            for action in &path {
+                group.act(*action);
+            }
             if !seen.insert(group.hash()) {
                 continue;
             }

@@ -298,7 +298,7 @@ fn time_in_a_state_is_kept_to_the_nanosecond() {
 fn reaping_within_a_round_neither_repeats_nor_skips_anybody() {
     for stop in 0..12 {
         let mut rng = Rng::from_seed([stop as u8; 32]);
-        let dead = |port: u16| if port % 3 == 0 { State::Dead } else { State::Alive };
+        let dead = |port: u16| if port.is_multiple_of(3) { State::Dead } else { State::Alive };
         let mut members = table(12, dead, &mut rng);
         let mut round = Vec::new();
         for _ in 0..stop {
@@ -310,7 +310,8 @@ fn reaping_within_a_round_neither_repeats_nor_skips_anybody() {
         while round.len() < stop + 3 * left {
             round.extend(probe(&mut members, ProbeTick::new(false), &mut rng, |_| false));
         }
-        let rest: Vec<u16> = round[..].iter().copied().filter(|port| port % 3 != 0).collect();
+        let rest: Vec<u16> =
+            round[..].iter().copied().filter(|port| !port.is_multiple_of(3)).collect();
         let mut first: Vec<u16> = rest[..left].to_vec();
         first.sort_unstable();
         first.dedup();

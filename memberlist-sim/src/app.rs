@@ -1,6 +1,11 @@
 //! The application on a node.
 
-use memberlist_proto::{Answer, Event, Instant, Memberlist, RequestKind};
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use memberlist_proto::{
+    Answer, BroadcastKind, Channel, Event, Instant, Memberlist, Priority, RequestKind,
+};
 
 /// The code of an application, driven by its node. It may call any operation on `node`.
 pub trait App {
@@ -25,3 +30,19 @@ pub trait App {
 pub struct Silent;
 
 impl App for Silent {}
+
+/// An application that passes every broadcast on once, as Serf does: the protocol itself sends a
+/// broadcast only from where it began. It remembers all it has heard: for tests.
+#[derive(Clone, Debug, Default)]
+pub struct Spread(BTreeSet<Bytes>);
+
+impl App for Spread {
+    fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
+        if let Event::Message { payload, channel: Channel::Packet, .. } = event
+            && self.0.insert(payload.clone())
+        {
+            let sent = node.broadcast(now, payload, BroadcastKind::Unique, Priority::Normal);
+            sent.expect("what came in a packet fits into one");
+        }
+    }
+}

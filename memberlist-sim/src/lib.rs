@@ -37,6 +37,7 @@ mod app;
 mod check;
 mod network;
 mod run;
+pub mod script;
 mod sim;
 mod stream;
 mod trace;
@@ -46,6 +47,6 @@ pub use memberlist_proto::{
     Node, NodeName, Outcome, Peer, Priority, RequestKind, State, Target,
 };
 
-pub use crate::app::{App, Silent};
+pub use crate::app::{App, Silent, Spread};
 pub use crate::network::{Link, Network};
 pub use crate::sim::{Fault, NodeId, Sim};

@@ -63,6 +63,11 @@ impl Network {
         self.default = link;
     }
 
+    /// How a link without a behaviour of its own behaves.
+    pub fn default_link(&self) -> Link {
+        self.default
+    }
+
     /// Makes one direction behave like this.
     pub fn set_link(&mut self, from: NodeId, to: NodeId, link: Link) {
         self.links.insert((from, to), link);

@@ -115,7 +115,7 @@ impl Sim {
 
     pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
         let now = self.now;
-        self.trace.step(now, id.0, "event", format!("{event:?}").as_bytes());
+        self.trace.event(now, id.0, &event);
         let seat = &mut self.seats[id.0];
         let broken = seat.laws.event(now, &event).err();
         if let Some(node) = seat.node.as_mut() {

@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Config, Event, Instant, LookupId, Memberlist, Node, OpId, State};
+use memberlist_proto::{Config, Event, Instant, LookupId, Memberlist, Node, NodeName, OpId, State};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -217,6 +218,16 @@ impl Sim {
         self.seats[id.0].node.as_ref().expect("the node runs")
     }
 
+    /// Every node that was ever started, in the order of the first starts.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.seats.len()).map(NodeId)
+    }
+
+    /// The name that a node announces.
+    pub fn name(&self, id: NodeId) -> &NodeName {
+        &self.seats[id.0].config.name
+    }
+
     /// Whether a node runs.
     pub fn runs(&self, id: NodeId) -> bool {
         self.seats[id.0].node.is_some()
@@ -254,10 +265,26 @@ impl Sim {
         id: NodeId,
         f: impl FnOnce(&mut Memberlist, Instant) -> OpId,
     ) -> OpId {
+        let Ok(op) = self.try_operate(id, |node, now| Ok::<_, Infallible>(f(node, now)));
+        op
+    }
+
+    /// Begins an operation that has to end, if it can be begun.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`.
+    pub fn try_operate<E>(
+        &mut self,
+        id: NodeId,
+        f: impl FnOnce(&mut Memberlist, Instant) -> Result<OpId, E>,
+    ) -> Result<OpId, E> {
         let now = self.now;
         let seat = &mut self.seats[id.0];
         let op = f(seat.node.as_mut().expect("the node runs"), now);
-        seat.laws.begun(op);
+        if let Ok(op) = op {
+            seat.laws.begun(op);
+        }
         self.drain(id);
         op
     }

@@ -2,7 +2,7 @@
 
 use std::hash::Hasher as _;
 
-use memberlist_proto::Instant;
+use memberlist_proto::{Event, Instant, Node};
 use siphasher::sip::SipHasher13;
 
 /// Grows with every step; equal for equal runs.
@@ -27,11 +27,51 @@ impl Trace {
         self.hasher.write(bytes);
     }
 
+    /// What a node told. The frequent events by their fields: their text would take more time than
+    /// the protocol does.
+    pub(crate) fn event(&mut self, now: Instant, node: usize, event: &Event) {
+        let kind = match event {
+            Event::Joined { .. } => "joined",
+            Event::Suspected { .. } => "suspected",
+            Event::Pinged { .. } => "pinged",
+            Event::Message { .. } => "message",
+            Event::RemoteState { .. } => "state",
+            Event::Health { .. } => "health",
+            _ => "event",
+        };
+        self.step(now, node, kind, b"");
+        match event {
+            Event::Joined { node } => self.node(node),
+            Event::Suspected { node, by } => {
+                self.node(node);
+                self.hasher.write(by.as_bytes());
+            }
+            Event::Pinged { node, rtt, payload } => {
+                self.node(node);
+                self.hasher.write_u64(rtt.as_nanos() as u64);
+                self.hasher.write(payload);
+            }
+            Event::Message { payload, .. } => self.hasher.write(payload),
+            Event::RemoteState { state, .. } => self.hasher.write(state),
+            Event::Health { score } => self.hasher.write_u32(*score),
+            other => self.hasher.write(format!("{other:?}").as_bytes()),
+        }
+    }
+
     pub(crate) fn hash(&self) -> u64 {
         self.hasher.finish()
     }
 
     pub(crate) fn steps(&self) -> u64 {
         self.steps
+    }
+
+    fn node(&mut self, node: &Node) {
+        self.hasher.write(node.name().as_bytes());
+        self.hasher.write(node.addr_bytes().unwrap_or_default());
+        self.hasher.write_u16(node.port());
+        self.hasher.write(node.meta());
+        self.hasher.write_u32(node.incarnation());
+        self.hasher.write_u8(node.state() as u8);
     }
 }

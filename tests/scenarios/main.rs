@@ -6,14 +6,9 @@ mod membership;
 mod mistakes;
 mod swarm;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::Bytes;
-use memberlist_sim::{
-    App, BroadcastKind, Channel, Config, Differences, Event, Instant, Memberlist, NodeId, Priority,
-    Sim, State,
-};
+use memberlist_sim::{Config, Differences, Event, NodeId, Sim, Spread, State};
 
 pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -52,22 +47,6 @@ pub(crate) fn grow(sim: &mut Sim, size: usize, change: impl Fn(usize, &mut Confi
         sim.join(*node, nodes[0]);
     }
     nodes
-}
-
-/// An application that passes every broadcast on once, as Serf does: the protocol itself sends a
-/// broadcast only from where it began.
-#[derive(Debug, Default)]
-struct Spread(BTreeSet<Bytes>);
-
-impl App for Spread {
-    fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
-        if let Event::Message { payload, channel: Channel::Packet, .. } = event
-            && self.0.insert(payload.clone())
-        {
-            let sent = node.broadcast(now, payload, BroadcastKind::Unique, Priority::Normal);
-            sent.expect("what came in a packet fits into one");
-        }
-    }
 }
 
 pub(crate) fn plain(_: usize, _: &mut Config) {}

@@ -1,0 +1,345 @@
+//! What each command does.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use memberlist_proto::{
+    BroadcastKind, Host, Instant, Memberlist, NodeName, OpId, Peer, Priority, Target,
+};
+
+use super::condition::Condition;
+use super::{Problem, tell, values};
+use crate::app::Spread;
+use crate::sim::{Fault, NodeId, Sim};
+
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a node tries to spread its own news.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A cluster and the names that the script has for its nodes.
+pub(super) struct Stage {
+    sim: Sim,
+    begin: Instant,
+    nodes: BTreeMap<String, NodeId>,
+    /// The same the other way round.
+    names: Vec<String>,
+    /// Only these are shown, or all.
+    watched: Option<Vec<NodeId>>,
+    /// How many events of each node were shown or passed over.
+    seen: Vec<usize>,
+    output: String,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+impl Stage {
+    fn new(seed: u64) -> Self {
+        let sim = Sim::new(seed);
+        Self {
+            begin: sim.now(),
+            sim,
+            nodes: BTreeMap::new(),
+            names: Vec::new(),
+            watched: None,
+            seen: Vec::new(),
+            output: String::new(),
+        }
+    }
+
+    /// What was told and shown since the last call.
+    pub(super) fn output(&mut self) -> String {
+        self.collect();
+        core::mem::take(&mut self.output)
+    }
+
+    /// Carries out one line.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), Problem> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some((command, rest)) = words.split_first() else { return Ok(()) };
+        match *command {
+            "seed" | "tolerate" | "run" | "until" | "expect" => self.govern(command, rest),
+            "watch" | "show" | "stats" | "hash" => self.report(command, rest),
+            "host" | "cut" | "split" | "heal" | "link" | "calm" => self.wire(command, rest),
+            "meta" | "broadcast" | "send" | "tell" | "ping" | "join" => self.talk(command, rest),
+            "start" => self.start(rest),
+            "crash" | "restart" | "move" | "leave" | "freeze" | "hold" | "resume" => {
+                for id in self.ids(rest)? {
+                    self.live(command, id)?;
+                }
+                Ok(())
+            }
+            other => Err(Problem::Command(other.to_owned())),
+        }
+    }
+
+    /// Time, and what must hold in it.
+    fn govern(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
+        match (command, rest) {
+            ("seed", [seed]) => {
+                if !self.names.is_empty() {
+                    return Err(Problem::Usage("seed N, before anything is started"));
+                }
+                *self = Self::new(values::number("seed", seed)?);
+            }
+            ("seed", _) => return Err(Problem::Usage("seed N")),
+            ("tolerate", ["errors"]) => self.sim.tolerate_errors(),
+            ("tolerate", _) => return Err(Problem::Usage("tolerate errors")),
+            ("run", [time]) => self.sim.run_for(values::time(time)?),
+            ("run", _) => return Err(Problem::Usage("run TIME")),
+            ("until", [wanted @ .., "within", limit]) => {
+                let condition = Condition::parse(wanted, &self.nodes)?;
+                let end = self.sim.now() + values::time(limit)?;
+                while !condition.holds(&self.sim) {
+                    if self.sim.now() >= end {
+                        return Err(self.unmet(wanted));
+                    }
+                    self.sim.run_for(LOOK);
+                }
+            }
+            ("until", _) => return Err(Problem::Usage("until CONDITION within TIME")),
+            (_, wanted) => {
+                if !Condition::parse(wanted, &self.nodes)?.holds(&self.sim) {
+                    return Err(self.unmet(wanted));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is shown.
+    fn report(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
+        self.collect();
+        match (command, rest) {
+            ("watch", ["all"]) => self.watched = None,
+            ("watch", _) => self.watched = Some(self.ids(rest)?),
+            ("show", _) => {
+                for id in self.ids(rest)? {
+                    self.running(id)?;
+                    for node in self.sim.view(id) {
+                        let (state, incarnation) = (node.state(), node.incarnation());
+                        let name = &self.names[id.0];
+                        self.say(&format!("{name}: {node} {state}, incarnation {incarnation}"));
+                    }
+                }
+            }
+            ("stats", [name, counters @ ..]) if !counters.is_empty() => {
+                let id = self.id(name)?;
+                self.running(id)?;
+                let stats = self.sim.node(id).stats();
+                for wanted in counters {
+                    let mut all = stats.counters.iter().chain(stats.gauges.iter());
+                    let (_, figure) = all
+                        .find(|(it, _)| it == wanted)
+                        .ok_or_else(|| values::value("a counter", wanted))?;
+                    self.say(&format!("{name}: {wanted} = {figure}"));
+                }
+            }
+            ("stats", _) => return Err(Problem::Usage("stats NAME COUNTERS")),
+            (_, []) => {
+                let hash = self.sim.trace_hash();
+                self.say(&format!("{hash:016x} after {} steps", self.sim.steps()));
+            }
+            _ => return Err(Problem::Usage("hash")),
+        }
+        Ok(())
+    }
+
+    /// The network.
+    fn wire(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
+        match (command, rest) {
+            ("host", [host, names @ ..]) => {
+                let ids = self.ids(names)?;
+                let found = ids.iter().map(|id| self.sim.address(*id).ip()).collect();
+                self.sim.network().name(host, found);
+            }
+            ("cut" | "split", _) => {
+                const USAGE: Problem =
+                    Problem::Usage("cut NAMES from NAMES, split NAMES from NAMES");
+                let at = rest.iter().position(|word| *word == "from").ok_or(USAGE)?;
+                let (one, other) = (self.ids(&rest[..at])?, self.ids(&rest[at + 1..])?);
+                if one.is_empty() || other.is_empty() {
+                    return Err(USAGE);
+                }
+                if command == "split" {
+                    self.sim.network().partition(&one, &other);
+                } else {
+                    for (from, to) in one.iter().flat_map(|a| other.iter().map(move |b| (a, b))) {
+                        self.sim.network().cut(*from, *to);
+                    }
+                }
+            }
+            ("heal", []) => self.sim.network().heal(),
+            ("calm", []) => self.sim.network().calm(),
+            ("link", [from, to, options @ ..]) if !from.contains('=') => {
+                let (from, to) = (self.id(from)?, self.id(to)?);
+                let link = values::link(self.sim.network().link(from, to), options)?;
+                self.sim.network().set_link(from, to, link);
+            }
+            ("link", options) => {
+                let link = values::link(self.sim.network().default_link(), options)?;
+                self.sim.network().set_default(link);
+            }
+            _ => return Err(Problem::Usage("host HOST NAMES, heal, calm")),
+        }
+        Ok(())
+    }
+
+    /// What applications do.
+    fn talk(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
+        match (command, rest) {
+            ("join", [names @ .., "to" | "via", target]) => {
+                let peer = if rest[names.len()] == "to" {
+                    Peer::from(self.sim.address(self.id(target)?))
+                } else {
+                    Peer { name: None, host: Host::Name((*target).to_owned()), port: None }
+                };
+                for id in self.ids(names)? {
+                    self.operate(id, |node, now| Ok(node.join(now, std::slice::from_ref(&peer))))?;
+                }
+                Ok(())
+            }
+            ("join", _) => Err(Problem::Usage("join NAMES to NAME, or join NAMES via HOST")),
+            ("meta", [name, text @ ..]) => {
+                let (id, text) = (self.id(name)?, text.join(" "));
+                self.operate(id, |node, now| {
+                    node.set_meta(now, text.into(), PATIENCE).map_err(|it| it.to_string())
+                })
+            }
+            ("broadcast", [name, text @ ..]) if !text.is_empty() => {
+                let (id, text) = (self.id(name)?, text.join(" "));
+                self.running(id)?;
+                let queue = |node: &mut Memberlist, now| {
+                    let kind = BroadcastKind::Unique;
+                    node.broadcast(now, text.as_bytes(), kind, Priority::Normal).map(|_| ())
+                };
+                self.sim.with(id, queue).map_err(|it| Problem::Refused(it.to_string()))
+            }
+            ("send", [from, to, text @ ..]) if !text.is_empty() => {
+                let (id, target, text) = (self.id(from)?, self.target(to)?, text.join(" "));
+                self.running(id)?;
+                let sent = self.sim.with(id, |node, now| node.send(now, target, text.as_bytes()));
+                sent.map_err(|it| Problem::Refused(it.to_string()))
+            }
+            ("tell", [from, to, text @ ..]) if !text.is_empty() => {
+                let (id, target, text) = (self.id(from)?, self.target(to)?, text.join(" "));
+                self.operate(id, |node, now| {
+                    node.send_reliable(now, target, text.as_bytes()).map_err(|it| it.to_string())
+                })
+            }
+            ("ping", [from, to]) => {
+                let (id, target) = (self.id(from)?, self.target(to)?);
+                self.operate(id, |node, now| Ok(node.ping(now, target)))
+            }
+            _ => Err(Problem::Usage(
+                "meta NAME TEXT, broadcast NAME TEXT, send NAME NAME TEXT, tell NAME NAME TEXT, ping NAME NAME",
+            )),
+        }
+    }
+
+    fn start(&mut self, rest: &[&str]) -> Result<(), Problem> {
+        let at = rest.iter().position(|word| *word == "with").unwrap_or(rest.len());
+        let options = rest.get(at + 1..).unwrap_or_default();
+        for name in values::names(&rest[..at])? {
+            if self.nodes.contains_key(&name) {
+                return Err(Problem::Twice(name));
+            }
+            let (config, spread) = values::config(&name, options)?;
+            let id = if spread {
+                self.sim.start_with(config, Spread::default())
+            } else {
+                self.sim.start(config)
+            };
+            self.nodes.insert(name.clone(), id);
+            self.names.push(name);
+            self.seen.push(0);
+        }
+        Ok(())
+    }
+
+    /// What becomes of one node.
+    fn live(&mut self, command: &str, id: NodeId) -> Result<(), Problem> {
+        if matches!(command, "restart" | "move") {
+            if self.sim.runs(id) {
+                return Err(Problem::Runs(self.names[id.0].clone()));
+            }
+            self.sim.restart(id, command == "move");
+            return Ok(());
+        }
+        self.running(id)?;
+        match command {
+            "crash" => self.sim.crash(id),
+            "freeze" => self.sim.set_fault(id, Some(Fault::Frozen)),
+            "hold" => self.sim.set_fault(id, Some(Fault::Held)),
+            "resume" => self.sim.set_fault(id, None),
+            _ => return self.operate(id, |node, now| Ok(node.leave(now, PATIENCE))),
+        }
+        Ok(())
+    }
+
+    fn operate(
+        &mut self,
+        id: NodeId,
+        begin: impl FnOnce(&mut Memberlist, Instant) -> Result<OpId, String>,
+    ) -> Result<(), Problem> {
+        self.running(id)?;
+        self.sim.try_operate(id, begin).map(|_| ()).map_err(Problem::Refused)
+    }
+
+    fn target(&self, name: &str) -> Result<Target, Problem> {
+        let member: NodeName = self.sim.name(self.id(name)?).clone();
+        Ok(Target::Member(member))
+    }
+
+    fn id(&self, name: &str) -> Result<NodeId, Problem> {
+        self.nodes.get(name).copied().ok_or_else(|| Problem::Node(name.to_owned()))
+    }
+
+    fn ids(&self, words: &[&str]) -> Result<Vec<NodeId>, Problem> {
+        values::names(words)?.iter().map(|name| self.id(name)).collect()
+    }
+
+    fn running(&self, id: NodeId) -> Result<(), Problem> {
+        if self.sim.runs(id) { Ok(()) } else { Err(Problem::Stopped(self.names[id.0].clone())) }
+    }
+
+    fn unmet(&self, wanted: &[&str]) -> Problem {
+        let wanted = wanted.join(" ");
+        Problem::Unmet(match self.sim.agreement() {
+            Err(why) if wanted == "agree" => format!("agree: {why}"),
+            _ => wanted,
+        })
+    }
+
+    fn say(&mut self, line: &str) {
+        self.output.push_str(line);
+        self.output.push('\n');
+    }
+
+    /// Writes down what was told since the last time, in the order of time.
+    fn collect(&mut self) {
+        let mut lines = Vec::new();
+        for (index, seen) in self.seen.iter_mut().enumerate() {
+            let id = NodeId(index);
+            let log = self.sim.events(id);
+            let fresh = &log[core::mem::replace(seen, log.len())..];
+            if self.watched.as_ref().is_none_or(|watched| watched.contains(&id)) {
+                let told = fresh.iter().filter_map(|(at, event)| Some((*at, tell::event(event)?)));
+                lines.extend(told.map(|(at, text)| (at, index, text)));
+            }
+        }
+        lines.sort_by_key(|(at, index, _)| (*at, *index));
+        for (at, index, text) in lines {
+            let at = at.saturating_duration_since(self.begin).as_millis();
+            let (name, seconds, millis) = (&self.names[index], at / 1000, at % 1000);
+            // Writing to a string cannot fail.
+            let _ = writeln!(self.output, "{seconds:>5}.{millis:03} {name}: {text}");
+        }
+    }
+}

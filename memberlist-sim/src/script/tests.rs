@@ -1,0 +1,73 @@
+use super::{CheckError, Problem, ScriptError, check, run};
+
+fn problem(text: &str) -> (usize, Problem) {
+    let ScriptError { line, problem } = run(text).expect_err("a mistake");
+    (line, problem)
+}
+
+#[test]
+fn mistakes_are_told_with_their_line() {
+    let node = |it: &str| Problem::Node(it.into());
+    assert_eq!(problem("\n# fine\nstart a\ncrash b\n"), (4, node("b")));
+    assert_eq!(problem("fly a\n"), (1, Problem::Command("fly".into())));
+    assert_eq!(problem("start a\nstart a\n"), (2, Problem::Twice("a".into())));
+    assert_eq!(problem("start a\nrestart a\n"), (2, Problem::Runs("a".into())));
+    assert_eq!(problem("start a\ncrash a\nleave a\n"), (3, Problem::Stopped("a".into())));
+    let unmet = Problem::Unmet("a counts 2".into());
+    assert_eq!(problem("start a\nuntil a counts 2 within 1s\n"), (2, unmet.clone()));
+    assert_eq!(problem("start a\nexpect a counts 2\n"), (2, unmet));
+    for line in [
+        "start n1..m3",
+        "start n1..n99999999",
+        "start n3..n1",
+        "start a with key=x",
+        "start a with loss",
+        "start a with label",
+        "start a with protocol=9",
+        "run 5",
+        "run s",
+        "run 5h",
+        "link loss=2",
+        "link loss=NaN",
+        "seed",
+        "until agree",
+        "expect nobody told nonsense",
+        "expect everybody sees",
+        "cut from",
+        "join",
+        "tolerate",
+        "hash all",
+    ] {
+        run(line).expect_err(line);
+    }
+}
+
+#[test]
+fn a_refused_operation_is_told() {
+    let long = "x".repeat(600);
+    let (line, problem) = problem(&format!("start a\nmeta a {long}\n"));
+    assert_eq!(line, 2);
+    assert!(matches!(&problem, Problem::Refused(why) if why.contains("600")), "{problem:?}");
+}
+
+#[test]
+fn stale_output_is_replaced_and_the_rest_stays() {
+    let text = "start a # one\n----\nnonsense\nmore\n\n# the end\nshow a\n----\n";
+    let expected = "start a # one\n----\n    0.000 a: a joined\n\n# the end\nshow a\n----\n\
+                    a: a (10.0.0.1:7946) alive, incarnation 1\n";
+    assert_eq!(run(text).unwrap(), expected);
+    assert_eq!(run(expected).unwrap(), expected);
+}
+
+#[test]
+fn a_file_is_compared_and_rewritten() {
+    let folder = std::env::temp_dir().join(format!("memberlist-script-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("one.txt");
+    std::fs::write(&path, "start a\n----\nsomething else\n").unwrap();
+    let error = check(&path, false).unwrap_err();
+    assert!(matches!(&error, CheckError::Differs { line: 3, .. }), "{error}");
+    check(&path, true).unwrap();
+    check(&path, false).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,147 @@
+//! Names, times and options as people write them.
+
+use std::time::Duration;
+
+use memberlist_proto::{Config, Differences, Key};
+
+use super::Problem;
+use crate::network::Link;
+
+/// What stands before and after an equals sign.
+pub(super) fn options<'a>(
+    words: &'a [&'a str],
+) -> impl Iterator<Item = Result<(&'a str, &'a str), Problem>> {
+    words.iter().map(|word| {
+        word.split_once('=').ok_or(Problem::Usage("OPTION=VALUE, with a space between options"))
+    })
+}
+
+/// `n1..n9` as nine names, anything else as itself.
+pub(super) fn names(words: &[&str]) -> Result<Vec<String>, Problem> {
+    let mut names = Vec::new();
+    for word in words {
+        let Some((first, last)) = word.split_once("..") else {
+            names.push((*word).to_owned());
+            continue;
+        };
+        let (stem, from) = numbered(first)?;
+        let (other, to) = numbered(last)?;
+        // What is started costs memory: a mistyped range should not take all of it.
+        if stem != other || from > to || to - from >= 10_000 {
+            return Err(value("a range of names", word));
+        }
+        names.extend((from..=to).map(|number| format!("{stem}{number}")));
+    }
+    Ok(names)
+}
+
+pub(super) fn time(text: &str) -> Result<Duration, Problem> {
+    let wrong = || value("a time such as 200ms, 5s or 2m", text);
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u32 = text[..at].parse().map_err(|_| wrong())?;
+    match &text[at..] {
+        "ms" => Ok(Duration::from_millis(number.into())),
+        "s" => Ok(Duration::from_secs(number.into())),
+        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
+        _ => Err(wrong()),
+    }
+}
+
+pub(super) fn number<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| value(what, text))
+}
+
+pub(super) fn value(what: &str, text: &str) -> Problem {
+    Problem::Value { what: what.to_owned(), text: text.to_owned() }
+}
+
+/// The configuration of a node, and whether it passes broadcasts on.
+pub(super) fn config(name: &str, words: &[&str]) -> Result<(Config, bool), Problem> {
+    let mut config = Config::lan(name);
+    let mut spread = false;
+    for option in options(words) {
+        let (what, text) = option?;
+        match what {
+            "preset" => config = preset(name, text)?,
+            "name" => config.name = text.into(),
+            "label" => config.label = text.to_owned().into(),
+            "key" => {
+                let key = Key::new(&[number(what, text)?; 32]).map_err(|_| value(what, text))?;
+                config.secret_keys = vec![key];
+            }
+            "meta" => config.meta = text.to_owned().into(),
+            "compress" => config.enable_compression = switch(what, text)?,
+            "differences" => match text {
+                "all" => config.differences = Differences::default(),
+                "none" => config.differences = Differences::none(),
+                _ => return Err(value(what, text)),
+            },
+            "reclaim" => config.dead_node_reclaim_time = time(text)?,
+            "probe" => config.probe_interval = time(text)?,
+            "streampings" => config.disable_tcp_pings = !switch(what, text)?,
+            "indirect" => config.indirect_checks = number(what, text)?,
+            "protocol" => config.protocol_version = number(what, text)?,
+            "application" => {
+                let version = number(what, text)?;
+                config.delegate_protocol_version = version;
+                config.delegate_protocol_min = version;
+                config.delegate_protocol_max = version;
+            }
+            "spread" => spread = switch(what, text)?,
+            _ => return Err(value("an option of a node", what)),
+        }
+    }
+    match config.validate() {
+        Ok(()) => Ok((config, spread)),
+        Err(error) => Err(Problem::Refused(error.to_string())),
+    }
+}
+
+/// `link` with some of its behaviour changed.
+pub(super) fn link(mut link: Link, words: &[&str]) -> Result<Link, Problem> {
+    for option in options(words) {
+        let (what, text) = option?;
+        match what {
+            "loss" => link.loss = share(what, text)?,
+            "duplication" => link.duplication = share(what, text)?,
+            "corruption" => link.corruption = share(what, text)?,
+            "refusal" => link.refusal = share(what, text)?,
+            "reset" => link.reset = share(what, text)?,
+            "latency" => {
+                let (min, max) = text.split_once("..").unwrap_or((text, text));
+                (link.latency_min, link.latency_max) = (time(min)?, time(max)?);
+            }
+            "packets" => link.packets = switch(what, text)?,
+            "streams" => link.streams = switch(what, text)?,
+            _ => return Err(value("an option of a link", what)),
+        }
+    }
+    Ok(link)
+}
+
+fn preset(name: &str, text: &str) -> Result<Config, Problem> {
+    match text {
+        "lan" => Ok(Config::lan(name)),
+        "wan" => Ok(Config::wan(name)),
+        "local" => Ok(Config::local(name)),
+        _ => Err(value("preset", text)),
+    }
+}
+
+fn numbered(name: &str) -> Result<(&str, u32), Problem> {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    Ok((stem, number("a range of names", &name[stem.len()..])?))
+}
+
+fn switch(what: &str, text: &str) -> Result<bool, Problem> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(value(what, text)),
+    }
+}
+
+fn share(what: &str, text: &str) -> Result<f64, Problem> {
+    let share: f64 = number(what, text)?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(value(what, text)) }
+}

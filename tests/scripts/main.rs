@@ -1,0 +1,59 @@
+//! Scenarios as text, one file each: what is written below `----` is what happens.
+//! `UPDATE=1 cargo test -p memberlist-tests --test scripts` writes it anew; conditions must hold
+//! all the same. The language is described at `memberlist_sim::script`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use memberlist_sim::script;
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts"))
+}
+
+fn check(name: &str) {
+    let update = std::env::var_os("UPDATE").is_some();
+    let file = folder().join(format!("{name}.txt"));
+    if let Err(error) = script::check(&file, update) {
+        panic!("{}: {error}", file.display());
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            check(stringify!($name));
+        })*
+
+        #[test]
+        fn every_file_is_run() {
+            let known: BTreeSet<_> = [$(concat!(stringify!($name), ".txt").to_owned()),*].into();
+            let entries = std::fs::read_dir(folder()).expect("a folder of scripts");
+            let names = entries.map(|it| it.unwrap().file_name().to_string_lossy().into_owned());
+            let found: BTreeSet<_> = names.filter(|it| it.ends_with(".txt")).collect();
+            assert_eq!(found, known);
+        }
+    };
+}
+
+scripts! {
+    broadcasts_under_churn
+    determinism
+    fallback_ping
+    indirect_probe
+    join
+    join_by_name
+    kill
+    label_and_key_mistakes
+    leave
+    lifeguard
+    mass_restart
+    messages
+    metadata
+    name_conflict
+    partition_and_heal
+    refute
+    restart_elsewhere
+    restart_in_place
+}

@@ -152,16 +152,16 @@ pub enum CheckError {
 pub fn run(text: &str) -> Result<String, ScriptError> {
     let mut stage = Stage::default();
     let mut result = String::with_capacity(text.len());
-    let mut stale = false;
+    let mut expected = false;
     for (index, line) in text.lines().enumerate() {
         let empty = line.trim().is_empty();
-        if stale && !empty {
+        if expected && !empty {
             continue;
         }
-        stale = line.trim() == "----";
+        expected = line.trim() == "----";
         result.push_str(line);
         result.push('\n');
-        if stale {
+        if expected {
             result.push_str(&stage.output());
         } else if empty {
             stage.output();

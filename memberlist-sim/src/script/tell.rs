@@ -18,7 +18,7 @@ pub(super) fn event(event: &Event) -> Option<String> {
             let parts: Vec<&str> = parts.iter().filter(|it| it.0).map(|it| it.1).collect();
             format!("{} has other {}", node.name(), parts.join(" and "))
         }
-        Event::Departed { node, reason } => match reason {
+        Event::Departed { node, reason, .. } => match reason {
             Departure::Left => format!("{} left", node.name()),
             Departure::Failed { by, .. } => {
                 format!("{} is dead, accused by {}", node.name(), list(by))

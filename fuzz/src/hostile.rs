@@ -1,5 +1,6 @@
 //! Well-formed messages with fields that nobody honest sends.
 
+use memberlist_proto::Node;
 use memberlist_proto::wire::message::{
     Ack, Alive, Dead, ErrorReply, IndirectPing, Message, Nack, Ping, Suspect,
 };
@@ -106,6 +107,45 @@ pub(crate) fn packet_message(input: &mut Input<'_>, known: &Known) -> Vec<u8> {
                 addr: addr.as_deref(),
                 port: port(input),
                 meta: meta.as_deref(),
+                vsn: vsn.as_deref(),
+            }));
+        }
+    };
+    encoded(&message)
+}
+
+/// An honest announcement.
+pub(crate) fn member(name: &str, last: u8) -> Vec<u8> {
+    encoded(&Message::Alive(Alive {
+        incarnation: 1,
+        node: name.as_bytes(),
+        addr: Some(&[10, 0, 0, last]),
+        port: 1,
+        meta: None,
+        vsn: Some(&[1, 5, 2, 0, 0, 0]),
+    }))
+}
+
+/// News about a node at or just above the incarnation that is known of it.
+pub(crate) fn news(input: &mut Input<'_>, about: &Node) -> Vec<u8> {
+    let identity = about.identity();
+    let node = identity.name().as_bytes();
+    let kind = input.below(8);
+    let incarnation = about.incarnation().saturating_add(u32::from(input.byte() & 1));
+    let accuser = [&b"a"[..], b"b", b"c", b"d"][input.below(4)];
+    let message = match kind {
+        0 | 1 => Message::Suspect(Suspect { incarnation, node, from: accuser }),
+        2 => Message::Dead(Dead { incarnation, node, from: accuser }),
+        3 => Message::Dead(Dead { incarnation, node, from: node }),
+        _ => {
+            let changed = meta(input);
+            let vsn = identity.vsn_bytes().map(|vsn| vsn.to_vec());
+            return encoded(&Message::Alive(Alive {
+                incarnation,
+                node,
+                addr: identity.addr_bytes(),
+                port: identity.port(),
+                meta: if kind == 4 { changed.as_deref() } else { identity.meta() },
                 vsn: vsn.as_deref(),
             }));
         }

@@ -1,14 +1,18 @@
 //! Fuzz targets as plain functions: each takes any bytes and panics if something that must hold
 //! does not. `cargo fuzz` drives them on nightly, the replay test on stable.
 
+mod config;
 mod hostile;
 mod input;
 mod machine;
 mod pair;
+mod secrets;
 mod wire;
 
+pub use crate::config::config;
 pub use crate::machine::machine;
 pub use crate::pair::pair;
+pub use crate::secrets::{keyring, label};
 pub use crate::wire::{lzw, packet, roundtrip, stream};
 
 #[cfg(fuzzing)]
@@ -18,11 +22,14 @@ pub use libfuzzer_sys;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("packet", packet),
     ("stream", stream),
     ("roundtrip", roundtrip),
     ("lzw", lzw),
+    ("label", label),
+    ("keyring", keyring),
+    ("config", config),
     ("machine", machine),
     ("pair", pair),
 ];

@@ -11,7 +11,7 @@ use std::time::Duration;
 use memberlist_proto::security::Version;
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
-use memberlist_proto::{Answer, Instant, LookupFailure, LookupId, Memberlist, RequestId};
+use memberlist_proto::{Answer, Instant, LookupFailure, LookupId, Memberlist, Node, RequestId};
 
 use self::streams::Streams;
 use self::watch::Watch;
@@ -65,6 +65,14 @@ impl World {
             requests: Vec::new(),
         };
         world.check();
+        // Mostly it knows somebody already.
+        if input.below(8) > 0 {
+            for (name, last) in [("a", 2), ("b", 3)] {
+                let message = hostile::member(name, last);
+                world.deliver(SocketAddr::from(([10, 0, 0, last], 1)), &message, 1);
+                world.check();
+            }
+        }
         Some(world)
     }
 
@@ -75,7 +83,8 @@ impl World {
 
     fn step(&mut self, input: &mut Input<'_>) {
         match input.below(16) {
-            0..=4 => self.packet(input),
+            0..=3 => self.packet(input),
+            4 => self.plausible(input),
             5 => self.junk(input),
             6..=8 => self.timeout(input),
             9..=11 => self.stream(input),
@@ -84,10 +93,19 @@ impl World {
         }
     }
 
+    /// News that the node must believe or contradict, about somebody whom it knows.
+    fn plausible(&mut self, input: &mut Input<'_>) {
+        let nodes: Vec<Node> = self.node.nodes().collect();
+        let about = &nodes[input.below(nodes.len())];
+        let from = source(input);
+        let message = hostile::news(input, about);
+        self.deliver(from, &message, input.byte());
+    }
+
     /// Whole messages, wrapped as the node expects them.
     fn packet(&mut self, input: &mut Input<'_>) {
         let parts = match input.below(8) {
-            0 => 2 + input.below(4),
+            0 => 2 + input.byte() % 4,
             _ => 1,
         };
         let mut messages: Vec<Vec<u8>> =
@@ -99,18 +117,22 @@ impl World {
             compound::encode(&mut joined, &messages).expect("few and short");
             joined
         };
+        let from = source(input);
+        self.deliver(from, &message, parts);
+    }
+
+    fn deliver(&mut self, from: SocketAddr, message: &[u8], layers: u8) {
         let keys = self.node.keys();
         let label = self.node.config().label.clone();
         let sealing = Sealing {
             label: &label,
             key: keys.first().map(|key| (key, Version::Plain)),
             nonce: [9; 12],
-            compress: parts > 3,
+            compress: layers > 3,
             compress_min_size: 1,
-            checksum: parts == 2,
+            checksum: layers == 2,
         };
-        let packet = seal(&message, &sealing, &mut Scratch::new());
-        let from = source(input);
+        let packet = seal(message, &sealing, &mut Scratch::new());
         self.node
             .handle_packet(self.now, from, &packet)
             .expect("hostile fields are no fault of the packet");

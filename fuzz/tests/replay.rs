@@ -30,6 +30,21 @@ fn lzw() {
 }
 
 #[test]
+fn label() {
+    replay("label");
+}
+
+#[test]
+fn keyring() {
+    replay("keyring");
+}
+
+#[test]
+fn config() {
+    replay("config");
+}
+
+#[test]
 fn machine() {
     replay("machine");
 }
@@ -42,7 +57,9 @@ fn pair() {
 #[test]
 fn every_target_is_replayed() {
     let names = TARGETS.map(|(name, _)| name);
-    assert_eq!(names, ["packet", "stream", "roundtrip", "lzw", "machine", "pair"]);
+    let replayed =
+        ["packet", "stream", "roundtrip", "lzw", "label", "keyring", "config", "machine", "pair"];
+    assert_eq!(names, replayed);
 }
 
 fn replay(name: &str) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use memberlist_proto::Config;
 use serde_json::Value;
 
 /// Writes the seeds that are missing. What fuzzing added stays.
@@ -22,20 +23,70 @@ fn seed() {
     for (number, hex) in hex("lzw.jsonl").iter().enumerate() {
         keep("lzw", &format!("lzw-{number}"), hex);
     }
-    for (target, count, len) in [("roundtrip", 8, 200), ("machine", 24, 900), ("pair", 12, 700)] {
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        for number in 0..count {
-            let noise: Vec<u8> = (0..len)
-                .map(|_| {
-                    state ^= state << 13;
-                    state ^= state >> 7;
-                    state ^= state << 17;
-                    (state >> 24) as u8
-                })
-                .collect();
-            keep(target, &format!("noise-{number}"), &noise);
+    for (number, text) in configurations().iter().enumerate() {
+        keep("config", &format!("preset-{number}"), text.as_bytes());
+    }
+    for (number, bytes) in hex("frames.jsonl").iter().enumerate() {
+        if bytes.first() == Some(&244) && number % 36 == 0 {
+            keep("label", &format!("frames-{number}"), bytes);
         }
     }
+    for (number, bytes) in
+        [&b""[..], b"\xf4", b"\xf4\0x", b"\x04blue\x04blue", b"\x01a"].iter().enumerate()
+    {
+        keep("label", &format!("short-{number}"), bytes);
+    }
+    for (target, name, count, len, mild) in [
+        ("keyring", "noise", 8, 400, false),
+        ("roundtrip", "noise", 8, 200, false),
+        ("machine", "noise", 24, 900, false),
+        ("machine", "mild", 32, 2000, true),
+        ("pair", "noise", 12, 700, false),
+    ] {
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        for number in 0..count {
+            let noise: Vec<u8> = (0..len).map(|_| random.byte(mild)).collect();
+            keep(target, &format!("{name}-{number}"), &noise);
+        }
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    /// With `mild` mostly a small one: as a length it leaves bytes for more choices.
+    fn byte(&mut self, mild: bool) -> u8 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let byte = (self.0 >> 24) as u8;
+        let small = mild && self.0 >> 40 & 7 != 0;
+        if small { byte & 0x1f } else { byte }
+    }
+}
+
+/// The presets, and single fields of every kind.
+fn configurations() -> Vec<String> {
+    let presets = [Config::lan("a"), Config::wan("b"), Config::local("c")];
+    let mut texts: Vec<String> =
+        presets.iter().map(|config| toml::to_string(config).expect("TOML")).collect();
+    texts.push(flipped(&texts[0]));
+    texts.extend(
+        [
+            "name = \"n\"\nadvertise_addr = \"10.0.0.1\"\n",
+            "name = \"n\"\nlabel = [1, 2, 255]\nmeta = \"m\"\nadvertise_addr = \"::1\"\n",
+            "name = \"n\"\nadvertise_addr = \"10.0.0.1\"\ncidrs_allowed = [\"10.0.0.0/8\"]\n",
+            "name = \"n\"\n[limits]\nstreams = 0\n[differences]\nadvertise_form = \"mapped\"\n",
+            "name = \"n\"\nadvertise_addr = \"10.0.0.1\"\nprobe_interval = { secs = 1, nanos = 5 }\n",
+        ]
+        .map(String::from),
+    );
+    texts
+}
+
+/// Every switch the other way.
+fn flipped(text: &str) -> String {
+    text.replace("true", "on").replace("false", "true").replace("on\n", "false\n")
 }
 
 /// The bytes of a fixture's cases.

@@ -20,16 +20,22 @@ pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
     config.bind_port = 2;
     config.limits = Limits {
         members: 12,
+        new_members_burst: 9,
+        new_members_per_second: 2,
         streams: 5,
         streams_per_source: 3,
+        stream_memory: 10 << 10,
+        stream_memory_per_source: 6 << 10,
         push_pulls: 2,
         relays: 3,
+        relays_per_second: 4,
         operations: 6,
         user_broadcasts: 3,
         stream_bytes: 1 << 12,
         stream_decompressed_bytes: 1 << 14,
         push_pull_nodes: 16,
         told_dead: 2,
+        reports_per_second: 5,
         ..Limits::default()
     };
     if flags & 1 != 0 {

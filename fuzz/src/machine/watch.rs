@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::packet::{PacketLimits, Rules, open};
-use memberlist_proto::{BroadcastId, Event, Keyring, Memberlist, Node, NodeName, OpId, Transmit};
+use memberlist_proto::{
+    BroadcastId, Event, Keyring, Memberlist, Node, NodeName, OpId, State, Transmit,
+};
 
 use crate::wire::Opened;
 
@@ -19,6 +21,10 @@ pub(super) struct Watch {
     me: NodeName,
     /// The members by name, with their incarnation.
     members: BTreeMap<NodeName, u32>,
+    /// The state of every node as the events told it, also of those that are gone.
+    states: BTreeMap<NodeName, State>,
+    /// The incarnations of those that are gone, as of the last step.
+    gone: BTreeMap<NodeName, u32>,
     left: bool,
     incarnation: u32,
     /// Operations under way, and whether they may wait for ever.
@@ -33,6 +39,8 @@ impl Watch {
         Self {
             me: node.config().name.clone(),
             members: BTreeMap::new(),
+            states: BTreeMap::new(),
+            gone: BTreeMap::new(),
             left: false,
             incarnation: 0,
             operations: BTreeMap::new(),
@@ -55,6 +63,9 @@ impl Watch {
         for member in node.members() {
             self.members.entry(name(&member)).or_insert(member.incarnation());
         }
+        for known in node.nodes() {
+            self.states.insert(name(&known), known.state());
+        }
     }
 
     pub(super) fn waiting(&self) -> Vec<OpId> {
@@ -66,8 +77,11 @@ impl Watch {
     }
 
     pub(super) fn event(&mut self, event: &Event) {
+        self.transition(event);
         match event {
             Event::Joined { node } => {
+                // Whoever takes over the name of one that left begins anew.
+                self.gone.remove(&name(node));
                 let before = self.members.insert(name(node), node.incarnation());
                 assert!(before.is_none(), "{} joins twice", node.name());
             }
@@ -99,6 +113,48 @@ impl Watch {
             Event::RemoteState { state, .. } => assert!(!state.is_empty()),
             _ => {}
         }
+    }
+
+    /// The states that one event may lead from and to; each is as of the event.
+    fn transition(&mut self, event: &Event) {
+        use State::{Alive, Dead, Left, Suspect};
+        let (node, from, to): (_, &[Option<State>], &[State]) = match event {
+            Event::Joined { node } => (node, &[None, Some(Dead), Some(Left)], &[Alive]),
+            Event::Suspected { node, .. } => (node, &[Some(Alive)], &[Suspect]),
+            // Its suspicion is over, or it is this node, which suspects nobody of itself.
+            Event::Refuted { node, .. } if name(node) == self.me => {
+                (node, &[Some(Alive)], &[Alive])
+            }
+            Event::Refuted { node, .. } => (node, &[Some(Suspect)], &[Alive]),
+            Event::Updated { node, .. } => (node, &[Some(Alive)], &[Alive]),
+            Event::Departed { node, .. } => (node, &[Some(Alive), Some(Suspect)], &[Dead, Left]),
+            _ => return,
+        };
+        let before = self.states.insert(name(node), node.state());
+        assert!(from.contains(&before), "{event:?} after {before:?}");
+        assert!(to.contains(&node.state()), "{event:?}");
+    }
+
+    /// The states are those that were told, and the gone do not go back either.
+    fn states(&mut self, node: &Memberlist) {
+        let mut gone = BTreeMap::new();
+        for known in node.nodes() {
+            let name = name(&known);
+            // As in Go, a new name at incarnation zero leaves a dead placeholder and no word.
+            let placeholder = known.state() == State::Dead && known.incarnation() == 0;
+            let told = self.states.entry(name.clone());
+            let told = *told.or_insert_with(|| {
+                assert!(placeholder, "{known:?} comes from nowhere");
+                State::Dead
+            });
+            assert!(told == known.state() || placeholder, "{known:?}, told {told}");
+            if !known.state().is_live() {
+                let before = self.gone.get(&name).copied().filter(|_| !placeholder);
+                assert!(before.is_none_or(|it| it <= known.incarnation()), "{known:?} goes back");
+                gone.insert(name, known.incarnation());
+            }
+        }
+        self.gone = gone;
     }
 
     /// A packet that the node sends must be one that it would take; its messages.
@@ -148,6 +204,7 @@ impl Watch {
         }
         assert_eq!(members.len(), node.num_members());
         self.members = members;
+        self.states(node);
         let gauges = node.stats().gauges;
         assert_eq!(gauges.streams, streams as u64, "streams");
         assert_eq!(gauges.operations, self.operations.len() as u64, "{:?}", self.operations);

@@ -1,0 +1,3 @@
+//! The target `config` as a program.
+#![cfg_attr(fuzzing, no_main)]
+memberlist_fuzz::target!(config);

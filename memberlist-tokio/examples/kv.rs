@@ -1,0 +1,144 @@
+//! A small replicated store: news of a write is gossiped, and whoever was away gets the whole
+//! store in the next full state exchange. The last write of a key wins.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use memberlist_tokio::{
+    BroadcastKind, Config, Delegate, Event, Memberlist, Options, Peer, Priority,
+};
+
+/// A value, and what decides between two: how many writes came before, then who wrote it.
+#[derive(Clone, PartialEq, PartialOrd)]
+struct Entry {
+    version: u64,
+    writer: String,
+    value: String,
+}
+
+#[derive(Clone, Default)]
+struct Store(Arc<Mutex<BTreeMap<String, Entry>>>);
+
+impl Store {
+    fn get(&self, key: &str) -> Option<String> {
+        self.0.lock().unwrap().get(key).map(|entry| entry.value.clone())
+    }
+
+    /// Takes in lines as `text` writes them; whether any of them was news.
+    fn merge(&self, text: &str) -> bool {
+        let mut entries = self.0.lock().unwrap();
+        let mut news = false;
+        for line in text.lines() {
+            let [key, version, writer, value] = line.split('\t').collect::<Vec<_>>()[..] else {
+                continue;
+            };
+            let Ok(version) = version.parse() else { continue };
+            let entry = Entry { version, writer: writer.into(), value: value.into() };
+            if entries.get(key).is_none_or(|old| *old < entry) {
+                entries.insert(key.into(), entry);
+                news = true;
+            }
+        }
+        news
+    }
+
+    fn text(&self) -> String {
+        let entries = self.0.lock().unwrap();
+        let line = |(key, entry): (&String, &Entry)| {
+            format!("{key}\t{}\t{}\t{}\n", entry.version, entry.writer, entry.value)
+        };
+        entries.iter().map(line).collect()
+    }
+}
+
+/// The whole store goes along in every full state exchange.
+impl Delegate for Store {
+    fn local_state(&self, _join: bool) -> bytes::Bytes {
+        self.text().into()
+    }
+}
+
+struct Replica {
+    node: Memberlist,
+    store: Store,
+}
+
+impl Replica {
+    async fn start(name: &str, seeds: &[Peer]) -> Result<Self, Box<dyn std::error::Error>> {
+        let store = Store::default();
+        let mut options = Options::bind("127.0.0.1:0".parse()?);
+        options.delegate = Some(Arc::new(store.clone()));
+        let mut config = Config::local(name);
+        config.ask_local_state = true;
+        let (node, mut events) = Memberlist::start(config, options).await?;
+        let replica = Self { node: node.clone(), store };
+        let store = replica.store.clone();
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                let (Event::Message { payload: text, .. } | Event::RemoteState { state: text, .. }) =
+                    event
+                else {
+                    continue;
+                };
+                let text = String::from_utf8_lossy(&text);
+                if store.merge(&text) {
+                    // Gossip goes on only if whoever hears news tells them.
+                    let _ = tell(&node, &text);
+                }
+            }
+        });
+        if !seeds.is_empty() {
+            replica.node.join(seeds).await?;
+        }
+        Ok(replica)
+    }
+
+    fn put(&self, key: &str, value: &str) -> Result<(), memberlist_tokio::Error> {
+        let version = self.store.0.lock().unwrap().get(key).map_or(0, |entry| entry.version) + 1;
+        let line = format!("{key}\t{version}\t{}\t{value}", self.node.local().name());
+        self.store.merge(&line);
+        tell(&self.node, &line)
+    }
+
+    /// Waits until this replica reads `value`.
+    async fn reads(&self, key: &str, value: &str) {
+        while self.store.get(key).as_deref() != Some(value) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        println!("{} reads {key} = {value}", self.node.local().name());
+    }
+}
+
+/// Gossips what is short enough; what is not waits for the next full state exchange.
+fn tell(node: &Memberlist, lines: &str) -> Result<(), memberlist_tokio::Error> {
+    for line in lines.lines() {
+        let key = line.split('\t').next().unwrap_or_default().to_owned();
+        node.broadcast(line.as_bytes(), BroadcastKind::Named(key.into()), Priority::Normal)?;
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let a = Replica::start("a", &[]).await?;
+    let seed = [Peer::from(a.node.bound_address())];
+    let b = Replica::start("b", &seed).await?;
+    let c = Replica::start("c", &seed).await?;
+
+    a.put("color", "blue")?;
+    for replica in [&a, &b, &c] {
+        replica.reads("color", "blue").await;
+    }
+
+    b.node.leave(Duration::from_secs(5)).await?;
+    b.node.shutdown().await;
+    println!("b is gone");
+    c.put("color", "green")?;
+    a.reads("color", "green").await;
+
+    let b = Replica::start("b", &seed).await?;
+    println!("b is back");
+    b.reads("color", "green").await;
+    Ok(())
+}

@@ -8,6 +8,7 @@ mod control;
 mod go;
 mod keys;
 mod matrix;
+mod mixed;
 mod msgpack;
 mod paths;
 mod serf;

@@ -20,5 +20,5 @@ pub use http::{Response, request};
 pub use loopback::Loopback;
 pub use network::{Line, Namespace};
 pub use node::{Launch, Node, to_hex};
-pub use process::{PATIENCE, Process, eventually};
+pub use process::{PATIENCE, Process, eventually, eventually_within};
 pub use serf::Serf;

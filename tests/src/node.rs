@@ -97,6 +97,16 @@ impl Launch {
         }
     }
 
+    /// Gossips each message so many times per digit of the cluster's size.
+    #[must_use]
+    pub fn retransmit(self, times: u32) -> Self {
+        if self.is_go {
+            self.flag("--retransmit-mult", times)
+        } else {
+            self.flag("--set", format!("retransmit_mult={times}"))
+        }
+    }
+
     /// Announces these delegate versions: minimum, maximum, current.
     #[must_use]
     pub fn delegate_version(self, versions: [u8; 3]) -> Self {
@@ -176,9 +186,10 @@ impl Node {
     #[track_caller]
     pub fn ask(&self, command: &str) -> Value {
         let id = self.next_id.replace(self.next_id.get() + 1).to_string();
+        let mark = self.mark();
         self.process.write_line(format!("#{id} {command}").as_bytes());
         let shown: String = command.chars().take(80).collect();
-        self.find(0, &format!("a reply to {shown:?}"), |event| event["id"] == id.as_str())
+        self.find(mark, &format!("a reply to {shown:?}"), |event| event["id"] == id.as_str())
     }
 
     /// Sends a command that must succeed, and returns its reply.
@@ -227,6 +238,12 @@ impl Node {
     pub fn expect_message(&self, bytes: &[u8]) -> Value {
         let hex = to_hex(bytes);
         self.expect("message", |value| value["hex"] == hex.as_str())
+    }
+
+    /// All events after the mark.
+    pub fn events_after(&self, mark: usize) -> Vec<Value> {
+        self.pull();
+        self.events.borrow()[mark..].to_vec()
     }
 
     /// How often an event that fits has come so far.

@@ -154,8 +154,18 @@ impl Drop for Process {
 
 /// Asks `probe` again and again until it answers; panics with its last complaint.
 #[track_caller]
-pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Result<T, String>) -> T {
-    let until = Instant::now() + PATIENCE;
+pub fn eventually<T>(what: &str, probe: impl FnMut() -> Result<T, String>) -> T {
+    eventually_within(PATIENCE, what, probe)
+}
+
+/// The same, for what may take longer than [`PATIENCE`].
+#[track_caller]
+pub fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> Result<T, String>,
+) -> T {
+    let until = Instant::now() + patience;
     loop {
         match probe() {
             Ok(found) => return found,

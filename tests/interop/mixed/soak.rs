@@ -1,0 +1,91 @@
+//! Five minutes of steady load: nobody is suspected, and every broadcast reaches everybody.
+//!
+//! A broadcast is gossiped by its origin alone; that all get it is the application's work. This
+//! one passes on whatever it sees for the first time, as Serf does.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use memberlist_tests::{Node, eventually_within};
+
+use super::{AGREEMENT, agree, cluster, duration, launch};
+use crate::live;
+
+/// Between two broadcasts; each node has its turn.
+const PACE: Duration = Duration::from_millis(500);
+
+/// So that gossip alone reaches six nodes: four ticks from each, to three of five each time.
+const RETRANSMIT: u32 = 12;
+
+/// What a node has seen, and how far its events have been read.
+struct Application<'a> {
+    node: &'a Node,
+    seen: BTreeSet<String>,
+    mark: usize,
+}
+
+impl Application<'_> {
+    fn pass_on(&mut self) {
+        let news = self.node.events_after(self.mark);
+        self.mark += news.len();
+        for event in news.iter().filter(|event| event["event"] == "message") {
+            let text = event["text"].as_str().expect("we send nothing but text").to_owned();
+            if !self.seen.contains(&text) {
+                self.broadcast(text);
+            }
+        }
+    }
+
+    fn broadcast(&mut self, text: String) {
+        self.node.tell(&format!("broadcast {text}"));
+        self.seen.insert(text);
+    }
+}
+
+fn soak(nodes: &[Node]) -> BTreeSet<String> {
+    let mut sent = BTreeSet::new();
+    let fresh = |node| Application { node, seen: BTreeSet::new(), mark: 0 };
+    let mut applications: Vec<_> = nodes.iter().map(fresh).collect();
+    let until = Instant::now() + duration("SOAK_SECONDS", 300);
+    let mut next = Instant::now();
+    while Instant::now() < until {
+        let number = sent.len();
+        let from = number % applications.len();
+        let text = format!("{number} of {}: {}", nodes[from].name(), "x".repeat(100));
+        applications[from].broadcast(text.clone());
+        sent.insert(text);
+        next += PACE;
+        while Instant::now() < next {
+            applications.iter_mut().for_each(Application::pass_on);
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    eventually_within(AGREEMENT, "every broadcast reaches everybody", || {
+        applications.iter_mut().for_each(Application::pass_on);
+        let missing = |app: &Application<'_>| {
+            sent.difference(&app.seen).next().map(|text| format!("{}: {text}", app.node.name()))
+        };
+        applications.iter().find_map(missing).map_or(Ok(()), Err)
+    });
+    sent
+}
+
+live! {
+    fn five_minutes_of_steady_load() {
+        let nodes = cluster(|name| launch(name).retransmit(RETRANSMIT));
+        let sent = soak(&nodes);
+        println!("{} broadcasts reached all", sent.len());
+        let view = agree(&nodes, "members", nodes.len());
+        for node in &nodes {
+            // Whoever is suspected anywhere refutes it with another incarnation.
+            assert_eq!(view[node.name()][2], "1", "{}", node.transcript());
+            assert_eq!(node.count("suspected", |_| true), 0, "{}", node.transcript());
+            assert_eq!(node.count("departed", |_| true), 0, "{}", node.transcript());
+            let foreign = |event: &serde_json::Value| {
+                !event["text"].as_str().is_some_and(|text| sent.contains(text))
+            };
+            assert_eq!(node.count("message", foreign), 0, "a message nobody sent");
+        }
+    }
+}

@@ -23,4 +23,23 @@ live! {
         let fresh = Alertmanager::start(Some(other.addr()));
         fresh.until_silence(&id);
     }
+
+    /// Incompatible delegate versions or a label are a clear error here and no harm there.
+    fn wrong_versions_and_label() {
+        let alertmanager = Alertmanager::start(None);
+        let join = format!("join {}", alertmanager.addr());
+        let reply = Launch::agent("rust").delegate_version([1, 2, 2]).start().ask(&join);
+        assert_eq!(reply["joined"], 0, "{reply}");
+        let error = reply["failed"][0]["error"].as_str().unwrap_or_default();
+        assert!(error.contains("version"), "{reply}");
+
+        let reply = Launch::agent("rust").flag("--label", "blue").start().ask(&join);
+        assert_eq!(reply["joined"], 0, "{reply}");
+        let error = reply["failed"][0]["error"].as_str().unwrap_or_default();
+        assert!(error.contains("label"), "{reply}");
+        let name = alertmanager.name();
+        let status = alertmanager.status().expect("alertmanager answers");
+        let peers = status["cluster"]["peers"].as_array().expect("peers");
+        assert!(peers.iter().all(|peer| peer["name"] == name.as_str()), "{status}");
+    }
 }

@@ -83,6 +83,24 @@ live! {
         unharmed(&go);
     }
 
+    /// Each understands 1 to 5, whatever the other speaks.
+    fn different_protocol_versions() {
+        for (ours, theirs) in [(1, 5), (5, 1)] {
+            let rust = Launch::agent("rust").flag("--protocol-version", ours).start();
+            let go = Launch::go("go").flag("--protocol-version", theirs).start();
+            rust.join(go.addr());
+            assert_eq!(rust.expect_node("joined", "go")["node"]["versions"][2], theirs);
+            assert_eq!(go.expect_node("joined", "rust")["node"]["versions"][2], ours);
+            for (from, to) in [(&rust, &go), (&go, &rust)] {
+                to.expect("pinged", about(from.name()));
+                from.tell(&format!("send {} in a packet", to.name()));
+                to.expect_message(b"in a packet");
+                from.tell(&format!("send-reliable {} over a stream", to.name()));
+                to.expect_message(b"over a stream");
+            }
+        }
+    }
+
     fn incompatible_delegate_versions() {
         let go = Launch::go("go").delegate_version([1, 2, 2]).start();
         let rust = Launch::agent("rust").delegate_version([3, 4, 4]).start();

@@ -18,7 +18,7 @@ type View = BTreeMap<String, [String; 4]>;
 
 /// A change that gossip happens to miss comes with one of the next state exchanges, each of which
 /// reaches one node every 15 seconds.
-const AGREEMENT: Duration = Duration::from_secs(90);
+const AGREEMENT: Duration = Duration::from_secs(120);
 
 const NAMES: [&str; 6] = ["go-1", "go-2", "go-3", "rust-1", "rust-2", "rust-3"];
 

@@ -34,4 +34,18 @@ live! {
         assert!(reply["failed"][0]["error"].is_string(), "{reply}");
         assert_eq!(serf.members().expect("serf answers").len(), 1);
     }
+
+    /// Serf tells of the conflict, and goes on with whom it knew first.
+    fn name_conflict() {
+        let serf = Serf::start("s1", None, &[]);
+        let agent = || Launch::agent("rust").delegate_version([2, 5, 5]).start();
+        let (owner, thief) = (agent(), agent());
+        owner.join(serf.addr());
+        let addr = owner.addr().to_string();
+        serf.until_member("rust", "alive", |member| member["addr"] == addr.as_str());
+        let told = format!("Name conflict for 'rust' both {} and {}", owner.addr(), thief.addr());
+        thief.ask(&format!("join {}", serf.addr()));
+        serf.process().wait_text(&told);
+        serf.until_member("rust", "alive", |member| member["addr"] == addr.as_str());
+    }
 }

@@ -33,7 +33,7 @@ func configure() (*memberlist.Config, *peer, error) {
 	seed := flag.String("join", "", "IP:PORT to join through")
 	meta := flag.String("meta-hex", "", "metadata")
 	reclaim := flag.Duration("dead-node-reclaim-time", 0, "when a dead name may be taken")
-	indirect := flag.Int("indirect-checks", 3, "how many helpers a probe asks")
+	indirect := flag.Int("indirect-checks", -1, "how many helpers a probe asks, -1 for the profile's")
 	retransmit := flag.Int("retransmit-mult", 0, "how often a message is gossiped, 0 for the profile's")
 	var keys keyList
 	flag.Var(&keys, "key", "base64, repeatable, the first is primary")
@@ -59,7 +59,9 @@ func configure() (*memberlist.Config, *peer, error) {
 	config.EnableCompression = *compression
 	config.ProtocolVersion = uint8(*protocol)
 	config.DeadNodeReclaimTime = *reclaim
-	config.IndirectChecks = *indirect
+	if *indirect >= 0 {
+		config.IndirectChecks = *indirect
+	}
 	if *retransmit > 0 {
 		config.RetransmitMult = *retransmit
 	}

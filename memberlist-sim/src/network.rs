@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use memberlist_proto::Instant;
+
 use crate::sim::NodeId;
 
 /// How one direction between two nodes behaves. Probabilities are from 0 to 1.
@@ -18,10 +20,22 @@ pub struct Link {
     pub duplication: f64,
     /// Datagrams of which one byte is changed.
     pub corruption: f64,
+    /// The longest datagram that passes, in bytes.
+    pub mtu: usize,
+    /// Bytes of datagrams a second; `None` for no limit.
+    pub bandwidth: Option<u32>,
+    /// How many bytes of datagrams wait for their turn, where the bandwidth is limited; what comes
+    /// when they are full is lost.
+    pub queue: usize,
+    /// What opening a connection takes beyond the latency.
+    pub connect: Duration,
     /// Connections that are refused.
     pub refusal: f64,
     /// Writes to a stream that cut it instead of arriving.
     pub reset: f64,
+    /// Writes to a stream after which nothing of it arrives any more, in either direction, and
+    /// nobody is told.
+    pub silence: f64,
     /// The most bytes of a stream that arrive at once.
     pub chunk: usize,
     /// Whether datagrams pass at all.
@@ -39,8 +53,13 @@ impl Default for Link {
             loss: 0.0,
             duplication: 0.0,
             corruption: 0.0,
+            mtu: usize::MAX,
+            bandwidth: None,
+            queue: 64 << 10,
+            connect: Duration::ZERO,
             refusal: 0.0,
             reset: 0.0,
+            silence: 0.0,
             chunk: 16 << 10,
             packets: true,
             streams: true,
@@ -54,6 +73,8 @@ pub struct Network {
     default: Link,
     links: BTreeMap<(NodeId, NodeId), Link>,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// Until when each link of limited bandwidth has something to carry.
+    busy: BTreeMap<(NodeId, NodeId), Instant>,
     pub(crate) names: BTreeMap<String, Vec<std::net::IpAddr>>,
 }
 
@@ -106,6 +127,35 @@ impl Network {
     /// Lets a host name be resolved.
     pub fn name(&mut self, host: &str, addresses: Vec<std::net::IpAddr>) {
         self.names.insert(host.into(), addresses);
+    }
+
+    /// How long a datagram waits for its turn and takes to be sent; `None` if there is no room for
+    /// it or it is too long.
+    pub(crate) fn carry(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        to: NodeId,
+        bytes: usize,
+    ) -> Option<Duration> {
+        let link = self.link(from, to);
+        if bytes > link.mtu {
+            return None;
+        }
+        let Some(rate) = link.bandwidth else { return Some(Duration::ZERO) };
+        let takes = |bytes: usize| {
+            Duration::from_nanos(
+                (bytes as u64).saturating_mul(1_000_000_000) / u64::from(rate.max(1)),
+            )
+        };
+        let busy = self.busy.entry((from, to)).or_insert(now);
+        let wait = busy.saturating_duration_since(now);
+        if wait + takes(bytes) > takes(link.queue) {
+            return None;
+        }
+        let wait = wait + takes(bytes);
+        *busy = now + wait;
+        Some(wait)
     }
 
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {

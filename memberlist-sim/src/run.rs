@@ -158,7 +158,10 @@ impl Sim {
         let source = self.address(from);
         let copies = 1 + usize::from(self.chance(link.duplication));
         for _ in 0..copies {
-            let latency = self.latency(from, id);
+            let Some(wait) = self.network.carry(self.now, from, id, payload.len()) else {
+                continue;
+            };
+            let latency = wait + self.latency(from, id);
             if !link.packets || self.network.is_cut(from, id) || self.chance(link.loss) {
                 continue;
             }

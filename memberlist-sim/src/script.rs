@@ -40,7 +40,7 @@
 //! | `hash` | the digest of the whole run |
 //! | `tolerate errors` | what nodes cannot read is no broken law from here on |
 //!
-//! A condition is `agree`; or `WHO sees NAME STATE`, the states being `alive`, `suspect`, `dead`,
+//! A condition is `agree`; or `idle`: no operation, stream or question is under way; or `WHO sees NAME STATE`, the states being `alive`, `suspect`, `dead`,
 //! `left`, `unknown`; or `WHO heard TEXT`; or `WHO told KIND [of NAME]`, the kinds being `joined`,
 //! `updated`, `departed`, `suspected`, `refuted`, `conflict`, `refused`, `failed`; or `WHO counts
 //! N` members. `WHO` is a name, `everybody`, `everybody but NAME`, `somebody` or `nobody`, of those
@@ -49,8 +49,10 @@
 //! Options of a node: `preset=lan|wan|local`, `name=TEXT`, `label=TEXT`, `key=1` (a digit repeated),
 //! `meta=TEXT`, `compress=on|off`, `differences=all|none`, `reclaim=TIME`, `probe=TIME`,
 //! `streampings=on|off`, `indirect=N`, `protocol=N`, `application=N` (its own version),
-//! `spread=on|off` (passes on what is broadcast: [`Spread`](crate::Spread)). Options of a link:
-//! `loss`, `duplication`, `corruption`, `refusal`, `reset` from 0 to 1, `latency=TIME..TIME`,
+//! `asks=on|off` (asks
+//! its application for state and admission), `spread=on|off` (passes on what is broadcast: [`Spread`](crate::Spread)). Options of a link:
+//! `loss`, `duplication`, `corruption`, `refusal`, `reset`, `silence` from 0 to 1, `latency=TIME..TIME`, `connect=TIME`,
+//! `mtu`, `queue` and `chunk` in bytes, `bandwidth` in bytes a second,
 //! `packets=on|off`, `streams=on|off`.
 
 mod command;
@@ -62,6 +64,7 @@ use std::fs;
 use std::path::Path;
 
 use self::command::Stage;
+use crate::sim::Sim;
 
 /// What is wrong with a script, or with what it expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -150,28 +153,20 @@ pub enum CheckError {
 ///
 /// A law of the protocol is broken.
 pub fn run(text: &str) -> Result<String, ScriptError> {
-    let mut stage = Stage::default();
-    let mut result = String::with_capacity(text.len());
-    let mut expected = false;
-    for (index, line) in text.lines().enumerate() {
-        let empty = line.trim().is_empty();
-        if expected && !empty {
-            continue;
-        }
-        expected = line.trim() == "----";
-        result.push_str(line);
-        result.push('\n');
-        if expected {
-            result.push_str(&stage.output());
-        } else if empty {
-            stage.output();
-        } else {
-            stage
-                .line(line.split('#').next().unwrap_or_default())
-                .map_err(|problem| ScriptError { line: index + 1, problem })?;
-        }
-    }
-    Ok(result)
+    Ok(perform(text)?.0)
+}
+
+/// Runs a script; the cluster as it is at the end.
+///
+/// # Errors
+///
+/// As of [`run`].
+///
+/// # Panics
+///
+/// A law of the protocol is broken.
+pub fn play(text: &str) -> Result<Sim, ScriptError> {
+    perform(text).map(|(_, stage)| stage.into_sim())
 }
 
 /// Runs the script in a file and compares; with `update` the file is written anew instead.
@@ -203,6 +198,31 @@ pub fn check(path: &Path, update: bool) -> Result<(), CheckError> {
             return Err(CheckError::Differs { line, said: owned(pair.0), happened: owned(pair.1) });
         }
     }
+}
+
+fn perform(text: &str) -> Result<(String, Stage), ScriptError> {
+    let mut stage = Stage::default();
+    let mut result = String::with_capacity(text.len());
+    let mut expected = false;
+    for (index, line) in text.lines().enumerate() {
+        let empty = line.trim().is_empty();
+        if expected && !empty {
+            continue;
+        }
+        expected = line.trim() == "----";
+        result.push_str(line);
+        result.push('\n');
+        if expected {
+            result.push_str(&stage.output());
+        } else if empty {
+            stage.output();
+        } else {
+            stage
+                .line(line.split('#').next().unwrap_or_default())
+                .map_err(|problem| ScriptError { line: index + 1, problem })?;
+        }
+    }
+    Ok((result, stage))
 }
 
 #[cfg(test)]

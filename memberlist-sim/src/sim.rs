@@ -55,6 +55,8 @@ pub struct Sim {
     pub(crate) trace: Trace,
     pub(crate) tolerant: bool,
     pub(crate) check_every: u64,
+    /// What the lives counted that are over.
+    pub(crate) past: BTreeMap<&'static str, u64>,
 }
 
 /// One node and what surrounds it.
@@ -106,6 +108,7 @@ impl Sim {
             trace: Trace::new(seed),
             tolerant: false,
             check_every: 1,
+            past: BTreeMap::new(),
         }
     }
 
@@ -167,7 +170,11 @@ impl Sim {
         let address = self.address(id);
         self.addresses.remove(&address);
         let seat = &mut self.seats[id.0];
-        seat.node = None;
+        if let Some(node) = seat.node.take() {
+            for (counter, figure) in node.stats().counters.iter() {
+                *self.past.entry(counter).or_default() += figure;
+            }
+        }
         seat.life += 1;
         seat.wake = None;
         seat.fault = None;
@@ -347,6 +354,26 @@ impl Sim {
             }
         }
         Ok(())
+    }
+
+    /// Whether no running node has an operation, a stream or a question to its application under
+    /// way.
+    pub fn is_idle(&self) -> bool {
+        self.seats.iter().filter_map(|seat| seat.node.as_ref()).all(|node| {
+            let gauges = node.stats().gauges;
+            gauges.operations == 0 && gauges.streams == 0 && gauges.requests == 0
+        })
+    }
+
+    /// What all nodes have counted in all their lives, summed up.
+    pub fn counters(&self) -> BTreeMap<&'static str, u64> {
+        let mut sums = self.past.clone();
+        for node in self.seats.iter().filter_map(|seat| seat.node.as_ref()) {
+            for (counter, figure) in node.stats().counters.iter() {
+                *sums.entry(counter).or_default() += figure;
+            }
+        }
+        sums
     }
 
     /// A digest of the whole run so far.

@@ -23,6 +23,8 @@ struct End {
     other: Option<StreamId>,
     /// When the last thing sent from here arrives: nothing overtakes it.
     busy: Instant,
+    /// Nothing of it arrives any more.
+    silent: bool,
 }
 
 /// Something that reaches a node by stream.
@@ -73,11 +75,13 @@ impl Sim {
                 self.closed(node, id, Some(StreamFailure::Refused));
             }
             Arrival::Data { id, data } => {
-                if self.streams.ends.contains_key(&(node, id))
-                    && let Some(core) = self.seats[node.0].node.as_mut()
-                {
-                    // What is wrong with it is told as an event.
-                    let _ = core.handle_stream_data(now, id, &data);
+                if !self.streams.ends.contains_key(&(node, id)) {
+                    return;
+                }
+                let Some(core) = self.seats[node.0].node.as_mut() else { return };
+                let result = core.handle_stream_data(now, id, &data);
+                if let (Err(error), false) = (result, self.tolerant) {
+                    self.broken(node, &format!("an honest stream cannot be read: {error}"));
                 }
             }
             Arrival::Eof { id } => {
@@ -112,7 +116,7 @@ impl Sim {
     fn dial(&mut self, node: NodeId, id: StreamId, to: SocketAddr) {
         self.streams.dialled += 1;
         let peer = self.addresses.get(&to).copied();
-        let end = End { peer: peer.unwrap_or(node), other: None, busy: self.now };
+        let end = End { peer: peer.unwrap_or(node), other: None, busy: self.now, silent: false };
         self.streams.ends.insert((node, id), end);
         let life = self.seats[node.0].life;
         let Some(peer) = peer else {
@@ -128,8 +132,9 @@ impl Sim {
         let port = 32_768 + (self.streams.dialled % 28_000) as u16;
         let source = SocketAddr::new(self.address(node).ip(), port);
         let latency = self.latency(node, peer);
-        let refusal = self.network().link(node, peer).refusal;
-        if self.chance(refusal) {
+        let link = self.network.link(node, peer);
+        let latency = latency + link.connect;
+        if self.chance(link.refusal) {
             let arrival = Arrival::Refused { id };
             return self.schedule(latency * 2, What::Stream { node, life, arrival });
         }
@@ -152,7 +157,8 @@ impl Sim {
         let latency = self.latency(node, from);
         let arrival = match accepted {
             Some(id) => {
-                let end = End { peer: from, other: Some(dialler), busy: now + latency };
+                let end =
+                    End { peer: from, other: Some(dialler), busy: now + latency, silent: false };
                 self.streams.ends.insert((node, id), end);
                 Arrival::Accepted { id: dialler, other: id }
             }
@@ -175,6 +181,14 @@ impl Sim {
             self.streams.ends.remove(&(node, id));
             return self.closed(node, id, Some(StreamFailure::Reset));
         }
+        if self.chance(link.silence) {
+            let both = [(node, Some(id)), (end.peer, end.other)];
+            for (node, id) in both.into_iter().filter_map(|(node, id)| Some((node, id?))) {
+                if let Some(end) = self.streams.ends.get_mut(&(node, id)) {
+                    end.silent = true;
+                }
+            }
+        }
         let mut rest = data;
         while !rest.is_empty() {
             let piece = rest.split_to(link.chunk.clamp(1, rest.len()));
@@ -186,7 +200,7 @@ impl Sim {
     fn pass(&mut self, node: NodeId, id: StreamId, arrival: impl FnOnce(StreamId) -> Arrival) {
         let Some(end) = self.streams.ends.get(&(node, id)).copied() else { return };
         let Some(other) = end.other else { return };
-        if self.is_cut(node, end.peer) {
+        if end.silent || self.is_cut(node, end.peer) {
             return;
         }
         let latency = self.latency(node, end.peer);

@@ -4,7 +4,6 @@ mod churn;
 mod failure;
 mod membership;
 mod mistakes;
-mod swarm;
 
 use std::time::Duration;
 

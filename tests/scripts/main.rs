@@ -52,6 +52,7 @@ scripts! {
     messages
     metadata
     name_conflict
+    narrow_links
     partition_and_heal
     refute
     restart_elsewhere

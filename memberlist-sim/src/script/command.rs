@@ -53,6 +53,11 @@ impl Stage {
         }
     }
 
+    /// The cluster as it is now.
+    pub(super) fn into_sim(self) -> Sim {
+        self.sim
+    }
+
     /// What was told and shown since the last call.
     pub(super) fn output(&mut self) -> String {
         self.collect();

@@ -10,6 +10,7 @@ use crate::sim::{NodeId, Sim};
 /// Something that holds or does not.
 pub(super) enum Condition {
     Agree,
+    Idle,
     Of { who: Who, what: What },
 }
 
@@ -28,7 +29,7 @@ pub(super) enum What {
 }
 
 const USAGE: Problem = Problem::Usage(
-    "agree | WHO sees NAME STATE | WHO heard TEXT | WHO told KIND [of NAME] | WHO counts N",
+    "agree | idle | WHO sees NAME STATE | WHO heard TEXT | WHO told KIND [of NAME] | WHO counts N",
 );
 
 const KINDS: [&str; 8] =
@@ -40,6 +41,7 @@ impl Condition {
             |name: &str| nodes.get(name).copied().ok_or_else(|| Problem::Node(name.to_owned()));
         let (who, words) = match words {
             ["agree"] => return Ok(Self::Agree),
+            ["idle"] => return Ok(Self::Idle),
             ["everybody", "but", name, rest @ ..] => {
                 (Who::Everybody { but: Some(find(name)?) }, rest)
             }
@@ -70,7 +72,11 @@ impl Condition {
     }
 
     pub(super) fn holds(&self, sim: &Sim) -> bool {
-        let Self::Of { who, what } = self else { return sim.agreement().is_ok() };
+        let (who, what) = match self {
+            Self::Agree => return sim.agreement().is_ok(),
+            Self::Idle => return sim.is_idle(),
+            Self::Of { who, what } => (who, what),
+        };
         // Whoever a condition is about is not asked what it thinks of itself.
         let subject = match what {
             What::Sees { node, .. } => Some(*node),

@@ -87,6 +87,10 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<(Config, bool), Probl
                 config.delegate_protocol_min = version;
                 config.delegate_protocol_max = version;
             }
+            "asks" => {
+                config.ask_local_state = switch(what, text)?;
+                config.ask_admit_merge = config.ask_local_state;
+            }
             "spread" => spread = switch(what, text)?,
             _ => return Err(value("an option of a node", what)),
         }
@@ -107,6 +111,12 @@ pub(super) fn link(mut link: Link, words: &[&str]) -> Result<Link, Problem> {
             "corruption" => link.corruption = share(what, text)?,
             "refusal" => link.refusal = share(what, text)?,
             "reset" => link.reset = share(what, text)?,
+            "silence" => link.silence = share(what, text)?,
+            "chunk" => link.chunk = number(what, text)?,
+            "mtu" => link.mtu = number(what, text)?,
+            "bandwidth" => link.bandwidth = Some(number(what, text)?),
+            "queue" => link.queue = number(what, text)?,
+            "connect" => link.connect = time(text)?,
             "latency" => {
                 let (min, max) = text.split_once("..").unwrap_or((text, text));
                 (link.latency_min, link.latency_max) = (time(min)?, time(max)?);

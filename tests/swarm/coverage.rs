@@ -1,0 +1,119 @@
+//! What a sweep has seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use memberlist_sim::{Event, Sim};
+
+/// Everything that happened in a number of runs.
+#[derive(Default)]
+pub(crate) struct Coverage {
+    counters: BTreeMap<&'static str, u64>,
+    events: BTreeSet<String>,
+    commands: BTreeSet<String>,
+}
+
+/// What must have happened. The rows of the protocol's decision tables are seen by the counters:
+/// news accepted, old or refused, accusations believed, confirmed or old, refuted, a conflict, the
+/// dead told; the activities by theirs.
+const COUNTERS: [&str; 26] = [
+    "accusations_old",
+    "acks_unknown",
+    "alive_accepted",
+    "alive_old",
+    "broadcasts_sent",
+    "conflicts",
+    "dead_accepted",
+    "exchanges_failed",
+    "messages_received",
+    "packets_refused",
+    "probes",
+    "probes_by_stream",
+    "probes_degraded",
+    "probes_failed",
+    "push_pulls",
+    "reaped",
+    "refuted",
+    "relayed",
+    "stream_bytes_received",
+    "stream_bytes_sent",
+    "streams_accepted",
+    "streams_opened",
+    "suspect_accepted",
+    "suspicions_degraded",
+    "told_dead",
+    "packets_sent",
+];
+
+const EVENTS: [&str; 14] = [
+    "BroadcastFinished",
+    "Conflict",
+    "Declared",
+    "ExchangeFailed",
+    "Failed",
+    "Finished",
+    "Health",
+    "Joined",
+    "Left",
+    "Message",
+    "OnlyByStream",
+    "Pinged",
+    "Refuted",
+    "Suspected",
+];
+
+const COMMANDS: [&str; 16] = [
+    "bandwidth",
+    "broadcast",
+    "corruption",
+    "crash",
+    "cut",
+    "duplication",
+    "freeze",
+    "hold",
+    "latency",
+    "leave",
+    "loss",
+    "meta",
+    "move",
+    "packets",
+    "silence",
+    "split",
+];
+
+impl Coverage {
+    pub(crate) fn add(&mut self, script: &str, sim: &Sim) {
+        for (counter, figure) in sim.counters() {
+            *self.counters.entry(counter).or_default() += figure;
+        }
+        for (_, event) in sim.node_ids().flat_map(|id| sim.events(id)) {
+            self.events.insert(name(&format!("{event:?}")));
+            if let Event::Departed { reason, .. } = event {
+                self.events.insert(name(&format!("{reason:?}")));
+            }
+        }
+        let words = script.lines().filter(|line| !line.starts_with("start"));
+        let words = words.flat_map(|line| line.split_whitespace());
+        let words = words.map(|word| word.split('=').next().unwrap_or_default().to_owned());
+        self.commands.extend(words);
+    }
+
+    /// What did not happen although it should.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let counters =
+            COUNTERS.into_iter().filter(|it| self.counters.get(it).is_none_or(|n| *n == 0));
+        let events = EVENTS.into_iter().filter(|it| !self.events.contains(*it));
+        let commands = COMMANDS.into_iter().filter(|it| !self.commands.contains(*it));
+        counters.chain(events).chain(commands).collect()
+    }
+}
+
+/// The first word of a value's text.
+fn name(text: &str) -> String {
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn nothing_run_is_nothing_seen() {
+    let missing = Coverage::default().missing().len();
+    assert_eq!(missing, COUNTERS.len() + EVENTS.len() + COMMANDS.len());
+}

@@ -1,0 +1,80 @@
+//! Every seed draws its own cluster, faults and workload, as a script; after them calm, in which
+//! all must agree. `SEED=n` runs one seed, `FIRST=n SEEDS=m` a range of them. A seed that fails is
+//! printed as the shortest script that still fails, ready to become a file of `tests/scripts`.
+
+mod coverage;
+mod draw;
+mod shrink;
+
+use std::panic::catch_unwind;
+
+use memberlist_sim::Sim;
+use memberlist_sim::script::{Problem, play};
+
+use self::coverage::Coverage;
+
+/// How many seeds are run if nothing else is said, and it takes to see everything.
+const SEEDS: u64 = 60;
+
+#[derive(Debug, PartialEq)]
+enum Failure {
+    /// A law was broken.
+    Law,
+    /// What had to hold in the end did not.
+    Unmet(String),
+    /// The script itself is wrong.
+    Script(String),
+}
+
+fn run(script: &str) -> Result<Sim, Failure> {
+    match catch_unwind(|| play(script)) {
+        Ok(Ok(sim)) => Ok(sim),
+        Ok(Err(error)) => Err(match error.problem {
+            Problem::Unmet(what) => Failure::Unmet(what),
+            _ => Failure::Script(error.to_string()),
+        }),
+        Err(_) => Err(Failure::Law),
+    }
+}
+
+fn survive(seed: u64) -> (String, Sim) {
+    let script = draw::script(seed);
+    match run(&script) {
+        Ok(sim) => (script, sim),
+        Err(failure) => {
+            let kind = std::mem::discriminant(&failure);
+            let short = shrink::shrink(&script, |shorter| {
+                run(shorter).is_err_and(|it| std::mem::discriminant(&it) == kind)
+            });
+            let version = env!("CARGO_PKG_VERSION");
+            panic!(
+                "seed {seed}, version {version}: {failure:?}\nthe shortest script that fails so:\n{short}"
+            );
+        }
+    }
+}
+
+#[test]
+fn seeds_survive_chaos_and_agree() {
+    let number = |name| std::env::var(name).ok().map(|it| it.parse().expect("a number"));
+    if let Some(seed) = number("SEED") {
+        survive(seed);
+        return;
+    }
+    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
+    let mut coverage = Coverage::default();
+    for seed in first..first + seeds {
+        let (script, sim) = survive(seed);
+        coverage.add(&script, &sim);
+    }
+    let missing = coverage.missing();
+    assert!(seeds < SEEDS || missing.is_empty(), "none of {seeds} seeds has seen {missing:?}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_script_and_run() {
+    let hash = || run(&draw::script(5)).expect("it survives").trace_hash();
+    assert_eq!(draw::script(5), draw::script(5));
+    assert_ne!(draw::script(5), draw::script(6));
+    assert_eq!(hash(), hash());
+}

@@ -1,0 +1,76 @@
+//! A script that fails, made as short as it can be and still fail.
+
+use super::draw::{CALM, CHAOS};
+
+/// How many scripts are tried at most.
+const TRIALS: usize = 300;
+
+/// The shortest script found for which `fails` holds, as it does for `script`: without lines of the
+/// chaos, then without nodes, that it does not take. How a cluster is built and what must hold in
+/// the end stays, or anything would fail.
+pub(crate) fn shrink(script: &str, mut fails: impl FnMut(&str) -> bool) -> String {
+    let mut lines: Vec<String> = script.lines().map(str::to_owned).collect();
+    let mut trials = 0;
+    let mut try_out = |lines: &[String]| {
+        trials += 1;
+        trials <= TRIALS && fails(&text(lines))
+    };
+    let position = |lines: &[String], mark: &str| lines.iter().position(|line| line == mark);
+    let begin = position(&lines, CHAOS).map_or(0, |at| at + 1);
+    let end = |lines: &[String]| position(lines, CALM).unwrap_or(lines.len());
+    let mut size = end(&lines).saturating_sub(begin);
+    while size > 0 {
+        let mut at = begin;
+        while at < end(&lines) {
+            let mut shorter = lines.clone();
+            shorter.drain(at..end(&lines).min(at + size));
+            if try_out(&shorter) {
+                lines = shorter;
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+    let names: Vec<String> = lines.iter().filter_map(|line| started(line)).collect();
+    for name in names {
+        let fewer = without(&lines, &name);
+        if try_out(&fewer) {
+            lines = fewer;
+        }
+    }
+    text(&lines)
+}
+
+/// The lines without a node: what is about it alone or joins it goes, lists lose it.
+fn without(lines: &[String], name: &str) -> Vec<String> {
+    let kept = lines.iter().filter_map(|line| {
+        if !line.split_whitespace().any(|word| word == name) {
+            return Some(line.clone());
+        }
+        let list = line.starts_with("cut ") || line.starts_with("split ");
+        let words = line.split_whitespace().filter(|word| *word != name);
+        list.then(|| words.collect::<Vec<_>>().join(" "))
+    });
+    kept.collect()
+}
+
+fn started(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    (words.next() == Some("start")).then(|| words.next().map(str::to_owned)).flatten()
+}
+
+fn text(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+#[test]
+fn only_what_it_takes_is_left() {
+    let script: String = (0..40).map(|n| format!("line {n}\n")).collect();
+    let fails = |text: &str| text.contains("line 7\n") && text.contains("line 31\n");
+    assert_eq!(shrink(&script, fails), "line 7\nline 31\n");
+    let nodes = "start a\nstart b\njoin b to a\n# chaos\nrun 1s\ncut a from b\ncrash a\n\
+                 # calm\nuntil agree within 1s\n";
+    let left = shrink(nodes, |text| text.contains("crash a"));
+    assert_eq!(left, "start a\n# chaos\ncrash a\n# calm\nuntil agree within 1s\n");
+}

@@ -66,7 +66,8 @@ fn text(lines: &[String]) -> String {
 
 #[test]
 fn only_what_it_takes_is_left() {
-    let script: String = (0..40).map(|n| format!("line {n}\n")).collect();
+    let lines: Vec<String> = (0..40).map(|n| format!("line {n}")).collect();
+    let script = text(&lines);
     let fails = |text: &str| text.contains("line 7\n") && text.contains("line 31\n");
     assert_eq!(shrink(&script, fails), "line 7\nline 31\n");
     let nodes = "start a\nstart b\njoin b to a\n# chaos\nrun 1s\ncut a from b\ncrash a\n\

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::admission::ip_of;
 use super::{Memberlist, Timer, send};
-use crate::node::{Name, NodeName};
+use crate::node::NodeName;
 use crate::probes::{Awaiting, Requester};
 use crate::time::Instant;
 use crate::wire::message::{Ack, IndirectPing, Message, Nack, Ping};
@@ -53,11 +53,7 @@ impl Memberlist {
             source_port: me.port(),
             source_node: me.name().as_bytes(),
         });
-        if gossip {
-            self.send_piggybacked(to, Name::new(asked.node), &ping, None);
-        } else {
-            self.send_bare(to, Some(NodeName::from(asked.node)), &ping, false);
-        }
+        self.send_named(to, asked.node, &ping, gossip);
     }
 
     /// The target answered: so does this node.

@@ -167,7 +167,18 @@ impl Memberlist {
     ///
     /// Differs from Go: there anybody can have a full packet sent to any address.
     pub(super) fn reply(&mut self, to: SocketAddr, name: &[u8], message: &Message<'_>) {
-        if self.may_piggyback(to, name) {
+        self.send_named(to, name, message, self.may_piggyback(to, name));
+    }
+
+    /// Sends a message, with gossip or alone.
+    pub(super) fn send_named(
+        &mut self,
+        to: SocketAddr,
+        name: &[u8],
+        message: &Message<'_>,
+        gossip: bool,
+    ) {
+        if gossip {
             self.send_piggybacked(to, Name::new(name), message, None);
         } else {
             let node = self.destination_name(Name::new(name));

@@ -1,16 +1,22 @@
 //! The laws of the protocol, checked over the events of every node.
 
 mod alternation;
+mod bounds;
 mod completion;
+mod contract;
 mod incarnations;
+mod myself;
 
 use std::time::Duration;
 
-use memberlist_proto::{Event, Instant, Memberlist, OpId};
+use memberlist_proto::{Event, Instant, Memberlist, OpId, RequestId, StreamOp};
 
 use self::alternation::Alternation;
+use self::bounds::Bounds;
 use self::completion::Completion;
+use self::contract::Contract;
 use self::incarnations::Incarnations;
+use self::myself::Myself;
 
 /// One law, over the life of one node from its start to its crash.
 pub(crate) trait Law {
@@ -30,6 +36,18 @@ pub(crate) trait Law {
     fn begun(&mut self, op: OpId) {
         let _ = op;
     }
+
+    /// The node wants something done with a stream.
+    fn stream(&mut self, op: &StreamOp) -> Result<(), String> {
+        let _ = op;
+        Ok(())
+    }
+
+    /// The node asks its application.
+    fn asked(&mut self, id: RequestId) -> Result<(), String> {
+        let _ = id;
+        Ok(())
+    }
 }
 
 /// Every law, for one node.
@@ -42,6 +60,9 @@ impl Laws {
             Box::new(Alternation::default()),
             Box::new(Incarnations::new(memory)),
             Box::new(Completion::default()),
+            Box::new(Myself::default()),
+            Box::new(Bounds),
+            Box::new(Contract::default()),
         ])
     }
 
@@ -52,14 +73,31 @@ impl Laws {
     }
 
     pub(crate) fn event(&mut self, now: Instant, event: &Event) -> Result<(), String> {
-        self.0.iter_mut().try_for_each(|law| {
-            law.event(now, event).map_err(|broken| format!("{}: {broken}", law.name()))
-        })
+        self.each(|law| law.event(now, event))
+    }
+
+    pub(crate) fn stream(&mut self, op: &StreamOp) -> Result<(), String> {
+        self.each(|law| law.stream(op))
+    }
+
+    pub(crate) fn asked(&mut self, id: RequestId) -> Result<(), String> {
+        self.each(|law| law.asked(id))
     }
 
     pub(crate) fn rest(&mut self, node: &Memberlist) -> Result<(), String> {
+        self.each(|law| law.rest(node))
+    }
+
+    /// The first law that is broken, by its name.
+    fn each(
+        &mut self,
+        mut check: impl FnMut(&mut dyn Law) -> Result<(), String>,
+    ) -> Result<(), String> {
         self.0.iter_mut().try_for_each(|law| {
-            law.rest(node).map_err(|broken| format!("{}: {broken}", law.name()))
+            check(law.as_mut()).map_err(|broken| format!("{}: {broken}", law.name()))
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

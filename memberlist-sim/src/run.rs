@@ -10,6 +10,10 @@ use rand_chacha::rand_core::Rng as _;
 
 use crate::sim::{Due, Fault, NodeId, Sim, What};
 
+/// The most packets that one input may cause: an answer for each part of a compound message, and
+/// what is due at the same time.
+const PACKETS_AT_ONCE: usize = 512;
+
 impl Sim {
     pub(crate) fn step(&mut self) {
         let Some(Reverse(Due { at, what, .. })) = self.agenda.pop() else { return };
@@ -76,6 +80,7 @@ impl Sim {
 
     /// Carries out what a node wants, until it wants nothing more.
     pub(crate) fn drain(&mut self, id: NodeId) {
+        let mut packets = 0;
         while let Some(node) = self.seats[id.0].node.as_mut() {
             if let Some(transmit) = node.poll_transmit() {
                 let limit = self.seats[id.0].config.udp_buffer_size;
@@ -84,8 +89,14 @@ impl Sim {
                 {
                     self.broken(id, &format!("a packet of {} bytes", transmit.payload.len()));
                 }
+                packets += 1;
+                if packets > PACKETS_AT_ONCE {
+                    self.broken(id, &format!("one input made it send {packets} packets"));
+                }
                 self.send(id, transmit.to, transmit.payload);
             } else if let Some(op) = node.poll_stream() {
+                let result = self.seats[id.0].laws.stream(&op);
+                result.unwrap_or_else(|broken| self.broken(id, &broken));
                 self.carry_out(id, op);
             } else if let Some(lookup) = node.poll_lookup() {
                 let found = self.network.names.get(&lookup.host).cloned().unwrap_or_default();
@@ -105,6 +116,8 @@ impl Sim {
 
     pub(crate) fn ask(&mut self, id: NodeId, request: &Request) {
         let now = self.now;
+        let result = self.seats[id.0].laws.asked(request.id);
+        result.unwrap_or_else(|broken| self.broken(id, &broken));
         let seat = &mut self.seats[id.0];
         if let (Some(answer), Some(node)) =
             (seat.app.request(now, &request.kind), seat.node.as_mut())

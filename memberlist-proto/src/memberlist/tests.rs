@@ -5,6 +5,7 @@ mod floods;
 mod gossip;
 mod keys;
 mod probe;
+mod queueing;
 mod relay;
 mod state;
 mod stream;

@@ -143,6 +143,69 @@ fn an_unreadable_file_is_told_in_one_line_with_the_place() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// `docs/agent.toml`, which is the default of the profile `lan` written out.
+fn documented() -> toml::Table {
+    let text = include_str!("../../../../docs/agent.toml");
+    toml::from_str(text).expect("docs/agent.toml is TOML")
+}
+
+/// Every field of a table by its path.
+fn paths(table: &toml::Table) -> Vec<(String, toml::Value)> {
+    let mut all = Vec::new();
+    for (field, value) in table {
+        match value.as_table() {
+            Some(inner) => {
+                let inner = paths(inner).into_iter();
+                all.extend(inner.map(|(it, value)| (format!("{field}.{it}"), value)));
+            }
+            None => all.push((field.clone(), value.clone())),
+        }
+    }
+    all
+}
+
+#[test]
+fn the_documented_file_has_every_field_with_its_default() {
+    for profile in [Config::lan("x"), Config::wan("x"), Config::local("x")] {
+        let mut settings = Settings::new(profile);
+        for (field, value) in &documented() {
+            settings.set_toml(field, value).unwrap();
+        }
+        assert_eq!(settings, Settings::new(Config::lan("n")));
+    }
+    let mut told: Vec<String> = paths(&documented()).into_iter().map(|(path, _)| path).collect();
+    let mut known: Vec<String> = FIELDS.iter().map(ToString::to_string).collect();
+    known.extend(["bind_addr", "bind_port"].map(str::to_owned));
+    told.sort();
+    known.sort();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn every_documented_field_sets_what_it_says() {
+    for (path, value) in paths(&documented()) {
+        let other = match (&path[..], &value) {
+            ("secret_keys", _) => "AAAAAAAAAAAAAAAAAAAAAA==".into(),
+            ("cidrs_allowed", _) => "10.0.0.0/8".into(),
+            ("bind_addr", _) => "127.0.0.1".into(),
+            ("differences.advertise_form", _) => "mapped".into(),
+            (_, toml::Value::Boolean(it)) => (!it).to_string(),
+            // What may be a number may be a duration that is none.
+            ("dead_node_reclaim_time", _) => "77s".into(),
+            (_, toml::Value::Integer(it)) => (it + 1).to_string(),
+            (_, toml::Value::String(it)) if it.ends_with('s') => "77s".into(),
+            (_, toml::Value::String(_)) => "other".into(),
+            (_, value) => panic!("{path} is {value}"),
+        };
+        let mut settings = settings();
+        settings.set_toml(&path, &other.as_str().into()).unwrap();
+        assert_ne!(settings, Settings::new(Config::lan("n")), "`{path} = {other}` does nothing");
+        let wrong = toml::Value::String("%".into());
+        let text = matches!(&path[..], "name" | "label" | "meta");
+        assert_eq!(settings.set_toml(&path, &wrong).is_ok(), text, "`{path} = %`");
+    }
+}
+
 fn file(name: &str, text: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("memberlist-{}-{name}.toml", std::process::id()));
     std::fs::write(&path, text).unwrap();

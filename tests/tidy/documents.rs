@@ -1,5 +1,6 @@
 //! What the documents say is true of the code.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::source::{files, mask, read, root};
@@ -102,6 +103,25 @@ fn every_limit_has_a_row_and_a_test() {
         let found = sources.iter().any(|file| file.text.contains(&format!("fn {test}()")));
         assert!(found, "docs/limits.md names a test {test} that is not there");
     }
+}
+
+/// Whoever comes from the Go library finds what the document names.
+#[test]
+fn names_for_who_comes_from_go_exist() {
+    let document = read("docs/from-go.md");
+    let sources = files(".", &[".rs"]);
+    let sources = sources.iter().filter(|file| file.path.contains("/src/"));
+    let words = sources.flat_map(|file| {
+        file.text.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+    });
+    let known: BTreeSet<&str> = words.collect();
+    let rows = document.lines().filter(|line| line.starts_with("| ") && line.ends_with(" |"));
+    let ours = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let names: Vec<&str> = ours.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 90, "the tables were not understood: {names:?}");
+    let unknown: Vec<&&str> =
+        names.iter().filter(|name| !name.rsplit("::").all(|part| known.contains(part))).collect();
+    assert!(unknown.is_empty(), "docs/from-go.md names what is not there: {unknown:?}");
 }
 
 /// A reader may copy any line, and the continuous integration has run it.

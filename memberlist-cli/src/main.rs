@@ -8,6 +8,7 @@ mod failure;
 mod hex;
 mod keygen;
 mod node;
+mod simulate;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Program {
     Keygen(keygen::Args),
     /// Print every layer and message of a packet or a stream as JSON.
     Decode(decode::Args),
+    /// Run a cluster in virtual time by a script, and print what happens.
+    Simulate(simulate::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Program::Agent(args) => agent::run(&args),
         Program::Keygen(args) => keygen::run(&args),
         Program::Decode(args) => decode::run(&args),
+        Program::Simulate(args) => simulate::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -50,6 +50,19 @@ fn keygen_prints_a_key() {
     crate::assert_refused(&["keygen", "--bits", "100"], 2, &["100"]);
 }
 
+#[test]
+fn simulate_prints_a_script_with_what_happens() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let file = scripts.join("kill.txt").to_string_lossy().into_owned();
+    let output = run(&["simulate", &file], "");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected = fs::read_to_string(&file).expect("a script");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+    let source = scripts.join("main.rs").to_string_lossy().into_owned();
+    crate::assert_refused(&["simulate", &source], 1, &["line 1", "no command"]);
+    crate::assert_refused(&["simulate", "nowhere.txt"], 1, &["nowhere.txt"]);
+}
+
 /// Every packet of the vectors decodes, with the key and label it was made with.
 #[test]
 fn decode_opens_a_recorded_packet() {

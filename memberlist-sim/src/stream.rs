@@ -19,6 +19,8 @@ pub(crate) struct Streams {
 #[derive(Clone, Copy, Debug)]
 struct End {
     peer: NodeId,
+    /// The peer's life that it leads to: the next one counts its streams anew.
+    life: u64,
     /// The peer's end, once it has accepted.
     other: Option<StreamId>,
     /// When the last thing sent from here arrives: nothing overtakes it.
@@ -116,7 +118,9 @@ impl Sim {
     fn dial(&mut self, node: NodeId, id: StreamId, to: SocketAddr) {
         self.streams.dialled += 1;
         let peer = self.addresses.get(&to).copied();
-        let end = End { peer: peer.unwrap_or(node), other: None, busy: self.now, silent: false };
+        let there = peer.unwrap_or(node);
+        let life = self.seats[there.0].life;
+        let end = End { peer: there, life, other: None, busy: self.now, silent: false };
         self.streams.ends.insert((node, id), end);
         let life = self.seats[node.0].life;
         let Some(peer) = peer else {
@@ -157,8 +161,13 @@ impl Sim {
         let latency = self.latency(node, from);
         let arrival = match accepted {
             Some(id) => {
-                let end =
-                    End { peer: from, other: Some(dialler), busy: now + latency, silent: false };
+                let end = End {
+                    peer: from,
+                    life,
+                    other: Some(dialler),
+                    busy: now + latency,
+                    silent: false,
+                };
                 self.streams.ends.insert((node, id), end);
                 Arrival::Accepted { id: dialler, other: id }
             }
@@ -200,7 +209,8 @@ impl Sim {
     fn pass(&mut self, node: NodeId, id: StreamId, arrival: impl FnOnce(StreamId) -> Arrival) {
         let Some(end) = self.streams.ends.get(&(node, id)).copied() else { return };
         let Some(other) = end.other else { return };
-        if end.silent || self.is_cut(node, end.peer) {
+        let gone = self.seats[end.peer.0].life != end.life;
+        if gone || end.silent || self.is_cut(node, end.peer) {
             return;
         }
         let latency = self.latency(node, end.peer);

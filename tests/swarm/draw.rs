@@ -217,10 +217,11 @@ impl Plot {
         }
         self.line(&format!("until agree within {}s", agreement(self.nodes.len())));
         self.line("run 5s\nexpect agree\nuntil idle within 60s");
-        // Nobody is there to join it again: who is wrongly accused must be heard by itself.
+        // Nobody joins it again: who is wrongly accused, and perhaps declared dead, must come back by
+        // itself, by a refutation or, where gossip missed somebody, by full state exchanges.
         let others = names(1..self.nodes.len());
         self.line(&format!("cut n0 from {others}\nuntil somebody sees n0 suspect within 90s"));
-        self.line("heal\nuntil agree within 30s");
+        self.line(&format!("heal\nuntil agree within {}s", agreement(self.nodes.len())));
     }
 }
 

@@ -161,6 +161,13 @@ struct Key {
     slot: u32,
 }
 
+impl Key {
+    /// Before all keys of `transmits` whose messages have at most `len` bytes.
+    fn first(transmits: u32, len: usize) -> Self {
+        Self { transmits, len: Reverse(len), id: Reverse(u64::MAX), slot: 0 }
+    }
+}
+
 /// The most entries a queue holds unless it is told otherwise.
 pub const DEFAULT_QUEUE_LIMIT: usize = 65_536;
 
@@ -256,7 +263,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             if free == 0 {
                 break;
             }
-            let Some(key) = self.first_fitting(tier, free) else {
+            let Some(key) = self.first_fitting(Bound::Included(Key::first(tier, free)), free)
+            else {
                 break;
             };
             let Some(entry) = self.entry_mut(key.slot) else {
@@ -277,6 +285,20 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
         self.requeue_taken();
         taken
+    }
+
+    /// The bytes that [`get_broadcasts`](Self::get_broadcasts) would take of `limit` now.
+    pub fn demand(&self, overhead: usize, limit: usize) -> usize {
+        let (mut bytes, mut from) = (0, Bound::Unbounded);
+        loop {
+            let free = limit.saturating_sub(bytes).saturating_sub(overhead);
+            let found = if free == 0 { None } else { self.first_fitting(from, free) };
+            let Some(key) = found else {
+                return bytes;
+            };
+            bytes += key.len.0 + overhead;
+            from = Bound::Excluded(key);
+        }
     }
 
     /// The queued broadcast of this name.
@@ -395,17 +417,15 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// The first entry in order of at most `free` bytes, given out at least `tier` times. Goes from
-    /// one number of transmits that occurs to the next, past all that is too long in between.
-    fn first_fitting(&self, mut tier: u32, free: usize) -> Option<Key> {
+    /// The first entry in order, not before `from`, of at most `free` bytes. Goes from one number
+    /// of transmits that occurs to the next, past all that is too long in between.
+    fn first_fitting(&self, mut from: Bound<Key>, free: usize) -> Option<Key> {
         loop {
-            let from = Key { transmits: tier, len: Reverse(free), id: Reverse(u64::MAX), slot: 0 };
-            let range = (Bound::Included(from), Bound::Unbounded);
-            let found = *self.order.range(range).next()?;
+            let found = *self.order.range((from, Bound::Unbounded)).next()?;
             if found.len.0 <= free {
                 return Some(found);
             }
-            tier = found.transmits;
+            from = Bound::Included(Key::first(found.transmits, free));
         }
     }
 

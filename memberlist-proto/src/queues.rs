@@ -161,6 +161,15 @@ impl Queues {
         used
     }
 
+    /// How much of `limit` bytes the user messages that wait now would use.
+    pub(crate) fn user_demand(&self, limit: usize) -> usize {
+        let mut used = 0;
+        for queue in &self.user {
+            used += queue.demand(PART_OVERHEAD, limit - used);
+        }
+        used
+    }
+
     /// Keeps a delegate's message for a later packet; whether there was room.
     pub(crate) fn hold(&mut self, message: Bytes) -> bool {
         let room = self.held.len() < HELD;

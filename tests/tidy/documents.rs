@@ -16,7 +16,10 @@ const DIFFERENCES: [(&str, &[&str]); 15] = [
         "memberlist-proto/src/memberlist/relay.rs",
         &["`relay_to_members_only`", "`nack_after_percent`"],
     ),
-    ("memberlist-proto/src/memberlist/send.rs", &["`piggyback_to_members_only`"]),
+    (
+        "memberlist-proto/src/memberlist/send.rs",
+        &["`piggyback_to_members_only`", "`user_share_percent`"],
+    ),
     ("memberlist-proto/src/memberlist/state.rs", &["`keep_higher_incarnation`", "`tell_the_dead`"]),
     ("memberlist-proto/src/members/probe.rs", &["`free_wrap`"]),
     ("memberlist-proto/src/security/aead.rs", &["invalid padding"]),

@@ -237,6 +237,7 @@ fields! {
         "differences.enforce_broadcast_limit" => differences.enforce_broadcast_limit,
         "differences.piggyback_to_members_only" => differences.piggyback_to_members_only,
         "differences.reap_without_probes" => differences.reap_without_probes,
+        "differences.user_share_percent" => differences.user_share_percent,
         "differences.advertise_form" => differences.advertise_form,
     ]
 }

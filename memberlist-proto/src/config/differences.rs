@@ -57,6 +57,10 @@ pub struct Differences {
     pub piggyback_to_members_only: bool,
     /// Forget dead members by a timer of its own also while probing is switched off.
     pub reap_without_probes: bool,
+    /// The part of a packet's room for gossip, in percent, that membership news leaves to the user
+    /// broadcasts that wait and fit into it: 0 to 50. What no broadcast needs is not kept free, and
+    /// a delegate's broadcasts have no part in it.
+    pub user_share_percent: u32,
     /// How this node writes its own IPv4 address.
     pub advertise_form: AdvertiseForm,
 }
@@ -97,6 +101,7 @@ impl Differences {
             enforce_broadcast_limit: false,
             piggyback_to_members_only: false,
             reap_without_probes: false,
+            user_share_percent: 0,
             advertise_form: AdvertiseForm::Compact,
         }
     }
@@ -125,6 +130,7 @@ impl Default for Differences {
             enforce_broadcast_limit: true,
             piggyback_to_members_only: true,
             reap_without_probes: true,
+            user_share_percent: 25,
             advertise_form: AdvertiseForm::Compact,
         }
     }

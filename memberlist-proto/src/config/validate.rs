@@ -157,6 +157,12 @@ impl Config {
             "it must be 1 to 100",
             (1..=100).contains(&self.differences.nack_after_percent),
         )?;
+        rule(
+            "differences.user_share_percent",
+            self.differences.user_share_percent,
+            "it must be 0 to 50",
+            self.differences.user_share_percent <= 50,
+        )?;
         let limits = &self.limits;
         for (field, value) in [
             ("limits.members", limits.members),

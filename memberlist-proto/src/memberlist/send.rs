@@ -197,11 +197,16 @@ impl Memberlist {
 
     /// Takes gossip for `budget` bytes of a packet: membership first, then this node's own
     /// broadcasts, then the delegate's (Go: `getBroadcasts`).
+    ///
+    /// Differs from Go: membership leaves a share to the broadcasts that wait and fit into it;
+    /// there a large cluster's churn can keep them back for as long as it lasts.
     pub(super) fn pull(&mut self, budget: usize, space: &mut Workspace) {
         let before = space.ends.len();
         let members = self.members.len();
+        let share = budget * self.config.differences.user_share_percent as usize / 100;
+        let reserved = self.queues.user_demand(share);
         let mut used = 0;
-        used += self.queues.fill_membership(budget, members, |message| {
+        used += self.queues.fill_membership(budget - reserved, members, |message| {
             space.push_encoded(message);
         });
         used += self.queues.fill_user(budget.saturating_sub(used), members, |message| {

@@ -210,6 +210,9 @@ proptest! {
                 prop_assert_eq!((finished.transmits, finished.broadcast), (transmits, message));
             }
             prop_assert!(queue.finished.is_empty());
+            let demand = queue.demand(2, 40);
+            let taken = queue.clone().get_broadcasts(2, 40, 10, |_| {});
+            prop_assert_eq!(demand, taken.bytes);
         }
     }
 }

@@ -149,3 +149,37 @@ fn time_may_run_to_its_end() {
     assert_eq!(rig.node.poll_timeout(), None);
     rig.node.check_invariants().expect("invariants");
 }
+
+/// What the first packet of a node with more news than fits carries, of `len` bytes of a user
+/// broadcast (none for 0) and of the news.
+fn first_packet_amid_churn(percent: u32, len: usize) -> (usize, usize) {
+    let mut config = gossiping();
+    config.enable_compression = false;
+    config.differences.user_share_percent = percent;
+    let mut rig = Rig::with(config);
+    for index in 0..40_u16 {
+        let name = alloc::format!("n{index:02}");
+        rig.alive_with(&name, 2 + index, 1, &[b'm'; 150], Some(&[1, 5, 5, 0, 0, 0]));
+    }
+    if len > 0 {
+        let (message, kind) = (alloc::vec![b'u'; len], BroadcastKind::Unique);
+        rig.node.broadcast(rig.now, &message, kind, Priority::Low).expect("it fits");
+    }
+    rig.wait(Duration::from_millis(200));
+    let first = rig.transmits().remove(0);
+    assert!(first.payload.len() <= 1400);
+    let told = opened(first.to, &first.payload);
+    let user = told.iter().filter(|it| it.text.starts_with("user")).count();
+    (user, told.len() - user)
+}
+
+#[test]
+fn churn_leaves_user_broadcasts_their_share_and_no_more() {
+    let (_, full) = first_packet_amid_churn(0, 0);
+    assert_eq!(first_packet_amid_churn(0, 300), (0, full), "as in the Go library");
+    let (user, news) = first_packet_amid_churn(25, 300);
+    assert_eq!(user, 1);
+    assert!(news >= full / 2, "{news} of {full}");
+    assert_eq!(first_packet_amid_churn(25, 0), (0, full), "what nobody needs is not kept free");
+    assert_eq!(first_packet_amid_churn(25, 600), (0, full), "too long for the share");
+}

@@ -3,4 +3,6 @@
 
 mod one;
 
+mod memberlist;
+mod net;
 mod state;

@@ -136,9 +136,21 @@ impl One {
         self.heard.iter().any(|sent| sent.words.iter().any(|it| it == words))
     }
 
+    /// The number of the newest ping of all.
+    pub fn last_number(&mut self) -> u32 {
+        self.hear();
+        self.last_ping.expect("a ping was sent")
+    }
+
+    /// Whoever was pinged last answers.
+    pub fn answer_last(&mut self) {
+        let seq_no = self.last_number();
+        self.receive(&Message::Ack(Ack { seq_no, payload: None }));
+    }
+
     /// A helper says that it got no answer, for the newest ping of all.
     pub fn nack_everything(&mut self) {
-        let sequence = self.last_ping.expect("a ping was sent");
+        let sequence = self.last_number();
         self.receive(&Message::Nack(Nack { seq_no: sequence }));
     }
 

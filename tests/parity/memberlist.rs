@@ -421,25 +421,26 @@ fn ping_delegate() {
     assert!(told);
 }
 
+type Step = fn(&mut Memberlist, Instant);
+
 #[test]
 fn encrypted_gossip_transition() {
     let mut sim = Sim::new(13);
     sim.tolerate_errors();
-    let key = || Key::new(&[0x48; 16]).expect("a key");
     let nodes: Vec<NodeId> = ["a", "b", "c"].map(|name| started(&mut sim, name, |_| {})).into();
     for node in &nodes[1..] {
         joined(&mut sim, *node, nodes[0]).expect("both run");
     }
     // Step by step, and after each step everybody still hears everybody.
-    let steps: [&dyn Fn(&mut Memberlist, Instant); 4] = [
-        &|node, now| node.set_verify(now, false, false),
-        &|node, now| node.add_key(now, key()),
-        &|node, now| node.set_verify(now, false, true),
-        &|node, now| node.set_verify(now, true, true),
+    let steps: [Step; 4] = [
+        |node, now| node.set_verify(now, false, false),
+        |node, now| node.add_key(now, Key::new(&[0x48; 16]).expect("a key")),
+        |node, now| node.set_verify(now, false, true),
+        |node, now| node.set_verify(now, true, true),
     ];
     for step in steps {
         for node in &nodes {
-            sim.with(*node, |node, now| step(node, now));
+            sim.with(*node, step);
             sim.run_for(SECOND * 5);
             assert_eq!(sim.agreement(), Ok(()));
         }

@@ -123,6 +123,34 @@ fn names_for_who_comes_from_go_exist() {
     assert!(unknown.is_empty(), "docs/from-go.md names what is not there: {unknown:?}");
 }
 
+/// The table of the Go library's tests is complete, and every test of ours in it exists.
+#[test]
+fn every_test_of_the_go_library_has_its_row() {
+    let document = read("docs/parity.md");
+    let theirs = read("tests/fixtures/go-tests.txt");
+    let names = theirs.lines().filter(|line| !line.starts_with('#'));
+    let names: Vec<&str> = names.filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(names.len(), 148);
+    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), names.len());
+    let sources = files(".", &[".rs"]);
+    for name in names {
+        let start = format!("| `{name}` | ");
+        let row = rows.iter().find_map(|row| row.strip_prefix(&start));
+        let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+        let (tests, why) = row.split_once(": ").unwrap_or((row, ""));
+        if tests == "—" {
+            assert!(why.len() > 20, "{name} has neither a test nor a reason");
+            continue;
+        }
+        for test in tests.split('`').skip(1).step_by(2) {
+            let defined = format!("fn {test}(");
+            let found = sources.iter().any(|file| file.text.contains(&defined));
+            assert!(found, "{name}: there is no test {test}");
+        }
+    }
+}
+
 /// A reader may copy any line, and the continuous integration has run it.
 #[test]
 fn commands_of_the_readme_are_run() {

@@ -182,6 +182,26 @@ fn the_documented_file_has_every_field_with_its_default() {
 }
 
 #[test]
+fn the_documented_file_says_where_the_profiles_differ() {
+    let text = include_str!("../../../../docs/agent.toml");
+    for (profile, expected) in [("wan ", Config::wan("n")), ("local ", Config::local("n"))] {
+        let mut settings = settings();
+        for line in text.lines() {
+            let Some((field, comment)) = line
+                .split_once(" = ")
+                .and_then(|(field, rest)| Some((field, rest.split_once("# ")?.1)))
+            else {
+                continue;
+            };
+            if let Some(value) = comment.split(", ").find_map(|it| it.strip_prefix(profile)) {
+                settings.set(field, value).unwrap();
+            }
+        }
+        assert_eq!(settings, Settings::new(expected), "{profile}");
+    }
+}
+
+#[test]
 fn every_documented_field_sets_what_it_says() {
     for (path, value) in paths(&documented()) {
         let other = match (&path[..], &value) {

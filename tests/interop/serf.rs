@@ -27,6 +27,7 @@ live! {
         assert_eq!(reply["joined"], 0, "{reply}");
         let error = reply["failed"][0]["error"].as_str().unwrap_or_default();
         assert!(error.contains("key") || error.contains("decrypt"), "{reply}");
+        assert_eq!(serf.members().expect("serf answers").len(), 1);
 
         let serf = Serf::start("s2", None, &[]);
         let stranger = agent().flag("--label", "blue").start();

@@ -1,5 +1,5 @@
 //! The live matrix: each cell is one test, which walks the whole list of checks with one pair of
-//! processes. `cargo run -p memberlist-tests --bin matrix` prints the table afterwards.
+//! processes. `cargo run -p memberlist-tests --example matrix` prints the table afterwards.
 
 mod alertmanager;
 mod go;

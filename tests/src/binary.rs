@@ -80,12 +80,13 @@ pub(crate) fn work_dir() -> PathBuf {
     folder
 }
 
-/// `target/debug`, from `target/debug/deps/interop-0123456789abcdef` or `target/debug/matrix`.
+/// `target/debug`, from `target/debug/deps/interop-0123456789abcdef` or
+/// `target/debug/examples/matrix`.
 fn profile_dir() -> PathBuf {
     let program = env::current_exe().expect("a program knows its own path");
     let folder = program.parent().expect("a program lies in a folder");
-    let below = folder.ends_with("deps").then(|| folder.parent()).flatten();
-    below.unwrap_or(folder).to_owned()
+    let below = folder.ends_with("deps") || folder.ends_with("examples");
+    below.then(|| folder.parent()).flatten().unwrap_or(folder).to_owned()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

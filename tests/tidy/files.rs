@@ -24,6 +24,18 @@ fn unwanted() -> Vec<String> {
     ]
 }
 
+/// `cargo run -- demo` works from the root as long as there is nothing else to run.
+#[test]
+fn there_is_one_program() {
+    let programs: Vec<_> = files(".", &[".rs"])
+        .into_iter()
+        .filter(|file| !file.path.starts_with("fuzz/") && !file.path.starts_with("tests/nostd/"))
+        .filter(|file| file.path.ends_with("src/main.rs") || file.path.contains("/src/bin/"))
+        .map(|file| file.path)
+        .collect();
+    assert_eq!(programs, ["memberlist-cli/src/main.rs"]);
+}
+
 #[test]
 fn no_machine_and_no_registry_is_named() {
     let unwanted = unwanted();

@@ -128,7 +128,9 @@ impl Loop {
 
     async fn send(&self, transmit: &Transmit) {
         let to = self.reachable(transmit.to);
-        if let Err(error) = self.packets.send_to(&transmit.payload, to).await {
+        // Polled once: waiting for room would keep the node from what arrives and from its timers.
+        let sent = poll_once(self.packets.send_to(&transmit.payload, to)).await;
+        if let Err(error) = sent.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into())) {
             self.driver.transmit_failed(transmit);
             self.driver.log(Severity::Error, &format!("sending to {}: {error}", transmit.to));
         }

@@ -88,6 +88,8 @@ impl Loop {
     async fn run(mut self) {
         let mut turns = Turns::default();
         let mut due = None;
+        // Until the runtime has looked at a socket once, it holds it for full.
+        let _ = self.packets.writable().await;
         loop {
             if due.is_some_and(|due: Instant| due.elapsed() > ASLEEP) {
                 // The runtime has first to find out what arrived meanwhile.
@@ -103,7 +105,7 @@ impl Loop {
                 return;
             }
             due = work.timeout;
-            self.carry_out(work).await;
+            self.carry_out(work);
             if batch.failed {
                 tokio::time::sleep(RESPITE).await;
             }
@@ -144,9 +146,9 @@ impl Loop {
         batch
     }
 
-    async fn carry_out(&self, work: Work) {
+    fn carry_out(&self, work: Work) {
         for transmit in work.transmits {
-            self.send(&transmit).await;
+            self.send(&transmit);
         }
         for (id, to) in work.connects {
             tokio::spawn(stream::connect(stream::End::new(self.driver.clone(), id), to));
@@ -160,9 +162,10 @@ impl Loop {
         }
     }
 
-    async fn send(&self, transmit: &Transmit) {
+    fn send(&self, transmit: &Transmit) {
         let to = self.reachable(transmit.to);
-        if let Err(error) = self.packets.send_to(&transmit.payload, to).await {
+        // Waiting for room would keep the node from what arrives and from its timers.
+        if let Err(error) = self.packets.try_send_to(&transmit.payload, to) {
             self.driver.transmit_failed(transmit);
             self.driver.log(Severity::Error, &format!("sending to {}: {error}", transmit.to));
         }

@@ -46,7 +46,7 @@ impl Namespace {
 
     /// Runs words separated by blanks.
     #[track_caller]
-    fn run(&self, line: &str) {
+    pub fn run(&self, line: &str) {
         let mut words = line.split(' ');
         let output = self.command(words.next().expect("a program")).args(words).output();
         self.succeeded(line, output);
@@ -92,12 +92,32 @@ impl Line {
             hub.run(&format!("ip link add {link} type veth peer name eth0 netns {}", end.pid()));
             hub.run(&format!("ip link set {link} up"));
             hub.run(&format!("ip route add {}/32 dev {link} src {}", end.ip, hub.ip));
-            end.run("ip link set eth0 up");
             end.run(&format!("ip addr add {}/32 dev eth0", end.ip));
-            end.run(&format!("ip route add {}/32 dev eth0", hub.ip));
-            end.run(&format!("ip route add default via {}", hub.ip));
         }
-        Self { left, hub, right }
+        let line = Self { left, hub, right };
+        line.connect(&line.left);
+        line.connect(&line.right);
+        line
+    }
+
+    /// Puts the interface of an end up, with its routes, which are gone when it goes down.
+    #[track_caller]
+    pub fn connect(&self, end: &Namespace) {
+        end.run("ip link set eth0 up");
+        end.run(&format!("ip route add {}/32 dev eth0", self.hub.ip));
+        end.run(&format!("ip route add default via {}", self.hub.ip));
+    }
+
+    /// Takes the interface of an end down.
+    #[track_caller]
+    pub fn disconnect(&self, end: &Namespace) {
+        end.run("ip link set eth0 down");
+    }
+
+    /// From now on the ends' streams to each other are lost, but not their packets.
+    #[track_caller]
+    pub fn lose_streams(&self) {
+        self.lose("tcp");
     }
 
     /// Whether the ends reach each other.
@@ -109,9 +129,21 @@ impl Line {
     /// From now on the ends' packets to each other are lost, but not their streams.
     #[track_caller]
     pub fn lose_packets(&self) {
+        self.lose("udp");
+    }
+
+    /// Everything gets through again.
+    #[track_caller]
+    pub fn lose_nothing(&self) {
+        self.hub.run("ip rule del pref 5");
+        self.hub.run("ip rule del pref 5");
+    }
+
+    fn lose(&self, protocol: &str) {
         for (from, to) in [(&self.left, &self.right), (&self.right, &self.left)] {
             let (from, to) = (from.ip, to.ip);
-            self.hub.run(&format!("ip rule add pref 5 ipproto udp from {from} to {to} blackhole"));
+            let what = format!("ipproto {protocol} from {from} to {to}");
+            self.hub.run(&format!("ip rule add pref 5 {what} blackhole"));
         }
     }
 }

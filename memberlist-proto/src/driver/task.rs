@@ -230,8 +230,11 @@ pub fn stream_failure(error: &io::Error) -> StreamFailure {
         io::ErrorKind::TimedOut => StreamFailure::TimedOut,
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
         | io::ErrorKind::AddrNotAvailable => StreamFailure::Unreachable,
+        // On Linux: ENOMEM, ENFILE, EMFILE and ENOBUFS; EAFNOSUPPORT.
         _ if matches!(error.raw_os_error(), Some(12 | 23 | 24 | 105)) => StreamFailure::Exhausted,
+        _ if error.raw_os_error() == Some(97) => StreamFailure::Unreachable,
         _ => StreamFailure::Other,
     }
 }

@@ -1,0 +1,85 @@
+//! A process that is short of something: time, descriptors.
+
+use std::net::TcpStream;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use memberlist_tests::{Launch, Node, eventually};
+
+use crate::alone;
+
+fn pair() -> [Node; 2] {
+    let nodes = ["one", "two"].map(|name| Launch::agent(name).start());
+    nodes[1].join(nodes[0].addr());
+    nodes[0].expect_node("joined", "two");
+    nodes
+}
+
+/// Allows a process so many open files from now on.
+fn allow_files(node: &Node, count: usize) {
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--pid={}", node.process().pid())).arg(format!("--nofile={count}:"));
+    assert!(command.status().expect("util-linux is there").success());
+}
+
+fn open_files(node: &Node) -> usize {
+    let folder = format!("/proc/{}/fd", node.process().pid());
+    std::fs::read_dir(folder).expect("the process runs").count()
+}
+
+alone! {
+    /// No descriptor is left: connections wait or fail with the reason, packets go on, nobody is
+    /// suspected; with descriptors again everything works.
+    fn descriptors_run_out() {
+        let [one, two] = pair();
+        allow_files(&one, open_files(&one) + 3);
+        let crowd: Vec<TcpStream> =
+            (0..10).map(|_| TcpStream::connect(one.addr()).expect("the kernel accepts")).collect();
+        one.process().wait_text("Too many open files");
+        let refused = one.ask("send-reliable two hello");
+        assert_eq!(refused["event"], "error", "{refused}");
+        let message = refused["message"].as_str().unwrap_or_default();
+        assert!(message.contains("exhausted") || message.contains("resources"), "{refused}");
+        for (from, to) in [(&one, "two"), (&two, "one")] {
+            let mark = from.mark();
+            from.expect_after(mark, "pinged", |event| event["node"]["name"] == to);
+        }
+        drop(crowd);
+        allow_files(&one, 1024);
+        one.tell("send-reliable two hello");
+        two.expect_message(b"hello");
+        eventually("a connection is accepted again", || {
+            let reply = two.ask("send-reliable one hello back");
+            if reply["event"] == "sent" { Ok(()) } else { Err(reply.to_string()) }
+        });
+        one.expect_message(b"hello back");
+        for node in [&one, &two] {
+            assert_eq!(node.count("suspected", |_| true), 0, "{}", node.transcript());
+        }
+    }
+
+    /// A process that did not run for ten seconds first reads what waits for it: it suspects
+    /// nobody. The other has declared it dead meanwhile; it refutes that.
+    fn a_process_is_stopped_and_goes_on() {
+        let [one, two] = pair();
+        one.process().signal("STOP");
+        // This is the fault itself, not a wait for something.
+        sleep(Duration::from_secs(10));
+        let mark = one.mark();
+        one.process().signal("CONT");
+        for (node, other) in [(&two, "one"), (&one, "two")] {
+            node.until_node(other, |record| record["state"] == "alive");
+        }
+        for _ in 0..3 {
+            let mark = one.mark();
+            one.expect_after(mark, "pinged", |event| event["node"]["name"] == "two");
+        }
+        let suspected = one
+            .events_after(mark)
+            .iter()
+            .filter(|event| event["event"] == "suspected" && event["node"]["name"] == "two")
+            .count();
+        assert_eq!(suspected, 0, "{}", one.transcript());
+    }
+}

@@ -33,6 +33,7 @@
 #[doc = include_str!("../../docs/simulation.md")]
 pub struct Tutorial;
 
+mod agenda;
 mod app;
 mod check;
 mod network;

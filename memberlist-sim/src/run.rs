@@ -8,7 +8,8 @@ use bytes::Bytes;
 use memberlist_proto::{Event, Instant, LookupFailure, Memberlist, Request};
 use rand_chacha::rand_core::Rng as _;
 
-use crate::sim::{Due, Fault, NodeId, Sim, What};
+use crate::agenda::{Due, What};
+use crate::sim::{Fault, NodeId, Sim};
 
 /// The most packets that one input may cause: an answer for each part of a compound message, and
 /// what is due at the same time.
@@ -26,12 +27,20 @@ impl Sim {
             What::Packet { to, .. } => (*to, None),
             What::Wake { node, life }
             | What::Lookup { node, life, .. }
-            | What::Stream { node, life, .. } => (*node, Some(*life)),
+            | What::Stream { node, life, .. }
+            | What::Turn { node, life, .. } => (*node, Some(*life)),
         };
         let seat = &mut self.seats[id.0];
         if life.is_some_and(|life| life != seat.life) {
             return;
         }
+        let (what, waited) = match what {
+            What::Turn { what, .. } => {
+                seat.inbox_bytes = seat.inbox_bytes.saturating_sub(what.bytes());
+                (*what, true)
+            }
+            what => (what, false),
+        };
         let is_wake = matches!(what, What::Wake { .. });
         if is_wake {
             seat.wake = None;
@@ -39,18 +48,38 @@ impl Sim {
         match seat.fault {
             Some(Fault::Frozen) if is_wake => return,
             Some(Fault::Frozen | Fault::Held) if !is_wake => return seat.keep(what),
+            Some(Fault::Slow { mean }) if !waited => return self.queue(id, mean, what),
+            Some(Fault::Unplugged) if matches!(what, What::Packet { .. }) => return,
             _ => {}
         }
         self.give(id, what);
         self.drain(id);
     }
 
-    pub(crate) fn give(&mut self, id: NodeId, what: What) {
+    /// Lets something wait until a slow node has time for it.
+    fn queue(&mut self, id: NodeId, mean: Duration, what: What) {
+        // Not 0, of which there is no logarithm; and `libm`'s is the same on every machine.
+        let even = (self.below(1 << 53) + 1) as f64 / (1_u64 << 53) as f64;
+        let takes = mean.mul_f64(-libm::log(even));
         let now = self.now;
+        let seat = &mut self.seats[id.0];
+        if !seat.takes(&what) {
+            return;
+        }
+        seat.busy = seat.busy.max(now) + takes;
+        if matches!(what, What::Wake { .. }) {
+            seat.wake = Some(seat.busy);
+        }
+        let (at, life) = (seat.busy, seat.life);
+        self.schedule_at(at, What::Turn { node: id, life, what: Box::new(what) });
+    }
+
+    pub(crate) fn give(&mut self, id: NodeId, what: What) {
+        let (time, now) = (self.now, self.clock(id));
         let Some(node) = self.seats[id.0].node.as_mut() else { return };
         match what {
             What::Packet { from, payload, honest, .. } => {
-                self.trace.step(now, id.0, "packet", &payload);
+                self.trace.step(time, id.0, "packet", &payload);
                 let result = node.handle_packet(now, from, &payload);
                 if let Err(error) = result
                     && honest
@@ -61,7 +90,7 @@ impl Sim {
             }
             What::Wake { .. } => {
                 if node.poll_timeout().is_some_and(|due| due <= now) {
-                    self.trace.step(now, id.0, "wake", b"");
+                    self.trace.step(time, id.0, "wake", b"");
                     node.handle_timeout(now);
                     if node.poll_timeout().is_some_and(|due| due <= now) {
                         self.broken(id, "a timeout is due after all were handled");
@@ -69,12 +98,13 @@ impl Sim {
                 }
             }
             What::Lookup { id: lookup, found, .. } => {
-                self.trace.step(now, id.0, "lookup", b"");
+                self.trace.step(time, id.0, "lookup", b"");
                 let found =
                     if found.is_empty() { Err(LookupFailure::NotFound) } else { Ok(&found[..]) };
                 node.handle_lookup(now, lookup, found);
             }
             What::Stream { arrival, .. } => self.arrive(id, arrival),
+            What::Turn { .. } => unreachable!("its turn has come"),
         }
     }
 
@@ -93,7 +123,13 @@ impl Sim {
                 if packets > PACKETS_AT_ONCE {
                     self.broken(id, &format!("one input made it send {packets} packets"));
                 }
-                self.send(id, transmit.to, transmit.payload);
+                if self.seats[id.0].fault == Some(Fault::Unplugged) {
+                    let now = self.clock(id);
+                    let node = self.seats[id.0].node.as_mut();
+                    node.expect("it has just sent").handle_transmit_failed(now, &transmit);
+                } else {
+                    self.send(id, transmit.to, transmit.payload);
+                }
             } else if let Some(op) = node.poll_stream() {
                 let result = self.seats[id.0].laws.stream(&op);
                 result.unwrap_or_else(|broken| self.broken(id, &broken));
@@ -115,7 +151,7 @@ impl Sim {
     }
 
     pub(crate) fn ask(&mut self, id: NodeId, request: &Request) {
-        let now = self.now;
+        let now = self.clock(id);
         let result = self.seats[id.0].laws.asked(request.id);
         result.unwrap_or_else(|broken| self.broken(id, &broken));
         let seat = &mut self.seats[id.0];
@@ -127,14 +163,14 @@ impl Sim {
     }
 
     pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
-        let now = self.now;
-        self.trace.event(now, id.0, &event);
+        let (time, now) = (self.now, self.clock(id));
+        self.trace.event(time, id.0, &event);
         let seat = &mut self.seats[id.0];
         let broken = seat.laws.event(now, &event).err();
         if let Some(node) = seat.node.as_mut() {
             seat.app.event(now, node, &event);
         }
-        seat.log.push((now, event));
+        seat.log.push((time, event));
         if let Some(broken) = broken {
             self.broken(id, &broken);
         }
@@ -154,6 +190,8 @@ impl Sim {
     pub(crate) fn wake(&mut self, id: NodeId) {
         let seat = &mut self.seats[id.0];
         let Some(due) = seat.node.as_ref().and_then(Memberlist::poll_timeout) else { return };
+        let ahead = seat.ahead.as_nanos() as u64;
+        let due = Instant::from_nanos(due.as_nanos().saturating_sub(ahead));
         if seat.wake.is_none_or(|wake| due < wake) {
             seat.wake = Some(due);
             let life = seat.life;
@@ -211,7 +249,11 @@ impl Sim {
     }
 
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        self.network.is_cut(from, to) || !self.network.link(from, to).streams
+        let unplugged = |node: NodeId| self.seats[node.0].fault == Some(Fault::Unplugged);
+        self.network.is_cut(from, to)
+            || !self.network.link(from, to).streams
+            || unplugged(from)
+            || unplugged(to)
     }
 
     pub(crate) fn latency(&mut self, from: NodeId, to: NodeId) -> Duration {

@@ -7,14 +7,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Config, Event, Instant, LookupId, Memberlist, Node, NodeName, OpId, State};
+use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, OpId, State};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use crate::agenda::{Due, What};
 use crate::app::{App, Silent};
 use crate::check::Laws;
 use crate::network::Network;
-use crate::stream::{Arrival, Streams};
+use crate::stream::Streams;
 use crate::trace::Trace;
 
 /// One node of a simulation, through all its restarts.
@@ -36,6 +37,14 @@ pub enum Fault {
     /// Its messages are held back in both directions, while its timers go on (Lifeguard's
     /// anomaly).
     Held,
+    /// It has too little processor: each input takes a time of its own, drawn exponentially, and
+    /// what comes meanwhile waits, datagrams as far as its socket holds.
+    Slow {
+        /// The mean time that an input takes.
+        mean: Duration,
+    },
+    /// Its interface is down: nothing can be sent, which it is told, and nothing arrives.
+    Unplugged,
 }
 
 /// What a socket holds for a process that does not read, in bytes, as on Linux by default.
@@ -69,27 +78,16 @@ pub(crate) struct Seat {
     /// The next wake-up on the agenda.
     pub(crate) wake: Option<Instant>,
     pub(crate) fault: Option<Fault>,
+    /// How far its clock is ahead of the others'.
+    pub(crate) ahead: Duration,
     /// What waits while the node is frozen or held, and how many bytes of datagrams.
     inbox: VecDeque<What>,
-    inbox_bytes: usize,
+    pub(crate) inbox_bytes: usize,
+    /// Until when a slow node is busy with what came before.
+    pub(crate) busy: Instant,
     pub(crate) outbox: Vec<(SocketAddr, Bytes)>,
     /// Counts starts, so that what was meant for an earlier life is not given to a later one.
     pub(crate) life: u64,
-}
-
-pub(crate) struct Due {
-    pub(crate) at: Instant,
-    pub(crate) sequence: u64,
-    pub(crate) what: What,
-}
-
-/// Something on the agenda.
-#[derive(Clone, Debug)]
-pub(crate) enum What {
-    Packet { to: NodeId, from: SocketAddr, payload: Bytes, honest: bool },
-    Wake { node: NodeId, life: u64 },
-    Lookup { node: NodeId, life: u64, id: LookupId, found: Vec<IpAddr> },
-    Stream { node: NodeId, life: u64, arrival: Arrival },
 }
 
 impl Sim {
@@ -155,8 +153,10 @@ impl Sim {
             log: Vec::new(),
             wake: None,
             fault: None,
+            ahead: Duration::ZERO,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
+            busy: self.now,
             outbox: Vec::new(),
             life: 0,
         });
@@ -216,6 +216,20 @@ impl Sim {
         self.wake(id);
     }
 
+    /// Puts a node's clock forward, by a jump or, before anything happens, for good. Clocks that
+    /// go back are an adapter's to keep from its node.
+    pub fn jump(&mut self, id: NodeId, by: Duration) {
+        self.seats[id.0].ahead += by;
+        // Whatever was to be done at its time may be due by now.
+        self.seats[id.0].wake = None;
+        self.wake(id);
+    }
+
+    /// The time on a node's own clock.
+    pub fn clock(&self, id: NodeId) -> Instant {
+        self.now + self.seats[id.0].ahead
+    }
+
     /// A node that runs.
     ///
     /// # Panics
@@ -253,7 +267,7 @@ impl Sim {
 
     /// Calls any operation of a node.
     pub fn with<R>(&mut self, id: NodeId, f: impl FnOnce(&mut Memberlist, Instant) -> R) -> R {
-        let now = self.now;
+        let now = self.clock(id);
         let node = self.seats[id.0].node.as_mut().expect("the node runs");
         let result = f(node, now);
         self.drain(id);
@@ -286,7 +300,7 @@ impl Sim {
         id: NodeId,
         f: impl FnOnce(&mut Memberlist, Instant) -> Result<OpId, E>,
     ) -> Result<OpId, E> {
-        let now = self.now;
+        let now = self.clock(id);
         let seat = &mut self.seats[id.0];
         let op = f(seat.node.as_mut().expect("the node runs"), now);
         if let Ok(op) = op {
@@ -389,12 +403,13 @@ impl Sim {
     fn boot(&mut self, id: NodeId, ip: IpAddr) {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
+        let now = self.clock(id);
         let seat = &mut self.seats[id.0];
         seat.config.advertise_addr = ip;
         seat.config.bind_port = seat.config.advertise_port;
         seat.life += 1;
         seat.laws = Laws::new(seat.config.gossip_to_the_dead_time);
-        let node = Memberlist::new(self.now, seat.config.clone(), None, seed);
+        let node = Memberlist::new(now, seat.config.clone(), None, seed);
         seat.node = Some(node.expect("a valid configuration"));
         let address = self.address(id);
         self.addresses.insert(address, id);
@@ -411,33 +426,16 @@ impl Sim {
 impl Seat {
     /// What waits for a process that does not read; datagrams only as far as its socket holds.
     pub(crate) fn keep(&mut self, what: What) {
-        if let What::Packet { payload, .. } = &what {
-            if self.inbox_bytes + payload.len() > RECEIVE_BUFFER {
-                return;
-            }
-            self.inbox_bytes += payload.len();
+        if self.takes(&what) {
+            self.inbox.push_back(what);
         }
-        self.inbox.push_back(what);
     }
-}
 
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    /// Whether there is room for it in the socket's buffer, and if so takes it.
+    pub(crate) fn takes(&mut self, what: &What) -> bool {
+        let takes = self.inbox_bytes + what.bytes() <= RECEIVE_BUFFER;
+        self.inbox_bytes += if takes { what.bytes() } else { 0 };
+        takes || what.bytes() == 0
     }
 }
 

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use memberlist_proto::{Instant, StreamFailure, StreamId, StreamOp};
 
-use crate::sim::{NodeId, Sim, What};
+use crate::agenda::What;
+use crate::sim::{Fault, NodeId, Sim};
 
 /// Where each end of each stream leads.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +61,7 @@ impl Sim {
 
     /// Gives a node what reached it by stream.
     pub(crate) fn arrive(&mut self, node: NodeId, arrival: Arrival) {
-        let now = self.now;
+        let now = self.clock(node);
         match arrival {
             Arrival::Dial { from, life, dialler, source } => {
                 self.answer_dial(node, from, life, dialler, source);
@@ -117,6 +118,9 @@ impl Sim {
 
     fn dial(&mut self, node: NodeId, id: StreamId, to: SocketAddr) {
         self.streams.dialled += 1;
+        if self.seats[node.0].fault == Some(Fault::Unplugged) {
+            return self.closed(node, id, Some(StreamFailure::Unreachable));
+        }
         let peer = self.addresses.get(&to).copied();
         let there = peer.unwrap_or(node);
         let life = self.seats[there.0].life;
@@ -155,7 +159,7 @@ impl Sim {
         dialler: StreamId,
         source: SocketAddr,
     ) {
-        let now = self.now;
+        let (time, now) = (self.now, self.clock(node));
         let Some(core) = self.seats[node.0].node.as_mut() else { return };
         let accepted = core.accept_stream(now, source);
         let latency = self.latency(node, from);
@@ -165,7 +169,7 @@ impl Sim {
                     peer: from,
                     life,
                     other: Some(dialler),
-                    busy: now + latency,
+                    busy: time + latency,
                     silent: false,
                 };
                 self.streams.ends.insert((node, id), end);
@@ -180,7 +184,7 @@ impl Sim {
 
     fn write(&mut self, node: NodeId, id: StreamId, data: Bytes) {
         let Some(end) = self.streams.ends.get(&(node, id)).copied() else { return };
-        let now = self.now;
+        let now = self.clock(node);
         if let Some(core) = self.seats[node.0].node.as_mut() {
             core.handle_stream_written(now, id, data.len());
         }
@@ -223,7 +227,7 @@ impl Sim {
     }
 
     fn closed(&mut self, node: NodeId, id: StreamId, cause: Option<StreamFailure>) {
-        let now = self.now;
+        let now = self.clock(node);
         if let Some(core) = self.seats[node.0].node.as_mut() {
             core.handle_stream_closed(now, id, cause);
         }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use memberlist_sim::{Departure, Event, Fault, Link, State};
+use memberlist_sim::{Departure, Event, Fault, Link, Outcome, State};
 
-use super::{as_go, cluster, count, plain, secs, state};
+use super::{as_go, cluster, count, plain, secs, settle, state};
 
 #[test]
 fn a_crash_is_suspected_and_declared_within_lifeguards_bounds() {
@@ -130,4 +130,74 @@ fn without_probes_nothing_fails_but_the_dead_are_forgotten() {
     sim.run_for(secs(90));
     assert_eq!(state(&sim, nodes[0], nodes[1]), None);
     assert_eq!(sim.node(nodes[1]).num_members(), 3, "it keeps its own record, as left");
+}
+
+#[test]
+fn an_unplugged_node_is_told_so_and_comes_back() {
+    for change in [plain, as_go] {
+        let (mut sim, nodes) = cluster(61, 6, change);
+        sim.set_fault(nodes[5], Some(Fault::Unplugged));
+        let suspected = sim.run_until(secs(30), |sim| {
+            nodes[..5].iter().any(|node| state(sim, *node, nodes[5]) == Some(State::Suspect))
+        });
+        assert!(suspected.is_some());
+        assert!(sim.node(nodes[5]).stats().counters.packets_unsent > 0);
+        sim.set_fault(nodes[5], None);
+        settle(&mut sim);
+        for node in &nodes[..5] {
+            assert_eq!(count(&sim, *node, |event| matches!(event, Event::Departed { .. })), 0);
+        }
+    }
+}
+
+#[test]
+fn an_unplugged_node_fails_its_exchanges_at_once() {
+    let (mut sim, nodes) = cluster(62, 3, plain);
+    sim.set_fault(nodes[2], Some(Fault::Unplugged));
+    sim.join(nodes[2], nodes[0]);
+    sim.run_for(secs(1));
+    let failed = sim.events(nodes[2]).iter().rev().find_map(|(_, event)| match event {
+        Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => report.failed.first(),
+        _ => None,
+    });
+    let error = failed.expect("the join has ended").error.to_string();
+    assert!(error.contains("unreachable"), "{error}");
+    sim.set_fault(nodes[2], None);
+    settle(&mut sim);
+}
+
+#[test]
+fn clocks_that_differ_or_jump_do_no_lasting_harm() {
+    for change in [plain, as_go] {
+        let (mut sim, nodes) = cluster(63, 5, change);
+        for (node, ahead) in [(0, 3600), (1, 1), (2, 86_400 * 365)] {
+            sim.jump(nodes[node], secs(ahead));
+            sim.run_for(secs(20));
+        }
+        settle(&mut sim);
+        sim.crash(nodes[4]);
+        let noticed = sim.run_until(secs(60), |sim| {
+            nodes[..4].iter().all(|node| state(sim, *node, nodes[4]) == Some(State::Dead))
+        });
+        assert!(noticed.is_some(), "clocks a year apart, and yet all see the same");
+        for node in &nodes[..4] {
+            let departed = count(&sim, *node, |event| matches!(event, Event::Departed { .. }));
+            assert_eq!(departed, 1, "nobody else");
+        }
+    }
+}
+
+#[test]
+fn one_slow_member_takes_no_healthy_one_down() {
+    let (mut sim, nodes) = cluster(64, 20, plain);
+    sim.set_fault(nodes[7], Some(Fault::Slow { mean: Duration::from_millis(200) }));
+    sim.run_for(secs(120));
+    let slow = sim.name(nodes[7]).clone();
+    for node in nodes.iter().filter(|node| **node != nodes[7]) {
+        let departed = |event: &Event| matches!(event, Event::Departed { node, .. } if node.name().as_bytes() != slow.as_bytes());
+        assert_eq!(count(&sim, *node, departed), 0, "a healthy one is declared dead");
+    }
+    assert!(sim.node(nodes[7]).health_score() > 0, "it knows that it is slow");
+    sim.set_fault(nodes[7], None);
+    settle(&mut sim);
 }

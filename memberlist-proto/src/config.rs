@@ -17,6 +17,7 @@ pub use self::limits::Limits;
 pub use self::presets::DEFAULT_PORT;
 pub use self::validate::ConfigError;
 use crate::node::NodeName;
+use crate::peer::Peer;
 use crate::security::Key;
 
 /// The configuration of one node: plain data, checked as a whole by
@@ -128,6 +129,12 @@ pub struct Config {
     pub require_node_names: bool,
     /// Networks that members may come from; `None` allows all, an empty list none.
     pub cidrs_allowed: Option<Vec<IpNet>>,
+    /// Where the cluster is found: names, resolved anew each time, or addresses. While a seed is no
+    /// live member, this node looks for it as `rejoin` says. Joining is faster: see
+    /// [`Memberlist::join`](crate::Memberlist::join).
+    pub seeds: Vec<Peer>,
+    /// How seeds and members that died are looked for (`differences.rejoin`).
+    pub rejoin: Rejoin,
     /// Between two samples of the queue lengths by an adapter's metrics.
     pub queue_check_interval: Duration,
 
@@ -155,6 +162,26 @@ pub struct Config {
     pub limits: Limits,
     /// Where this node deliberately behaves otherwise than the Go library.
     pub differences: Differences,
+}
+
+/// How a node looks for those it should know: one full state exchange at a time with a seed that is
+/// no live member, or with a member that died without leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Rejoin {
+    /// The mean time between two attempts of a node that is alone, and for each that is missing
+    /// between two attempts of the whole cluster; each wait is random between nothing and twice
+    /// this. A node that is alone makes its first attempts sooner. Zero for none.
+    pub interval: Duration,
+    /// How long after its death a member is looked for; zero to look for seeds only.
+    pub give_up_after: Duration,
+}
+
+impl Default for Rejoin {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(30), give_up_after: Duration::from_secs(86_400) }
+    }
 }
 
 macro_rules! timing {
@@ -201,6 +228,7 @@ timing! {
     dead_node_reclaim_time: Duration,
     join_parallelism: usize,
     join_timeout: Duration,
+    rejoin: Rejoin,
 }
 
 /// Bytes that people write as text: a string where they are UTF-8, else a list of numbers.

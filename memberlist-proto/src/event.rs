@@ -164,6 +164,12 @@ pub enum Event {
         /// How many since this was last told.
         dropped: u64,
     },
+    /// A seed, or a member that had died, was found again and has exchanged its state with this
+    /// node; who is a member by it is told as usual.
+    Rejoined {
+        /// Where it was found.
+        peer: SocketAddr,
+    },
     /// An exchange over a stream failed that no operation waits for.
     ExchangeFailed {
         /// The peer.
@@ -396,6 +402,8 @@ pub enum ExchangeKind {
     PushPull,
     /// A join begun here.
     Join,
+    /// An exchange with a seed or a member that died, to find it again.
+    Rejoin,
     /// A reliable message sent.
     SendReliable,
     /// A probe over a stream.

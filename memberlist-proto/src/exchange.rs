@@ -32,12 +32,30 @@ pub(crate) struct Exchange {
 pub(crate) enum Purpose {
     /// Whatever the peer wants.
     Accepted,
-    /// A full state exchange begun here, maybe for a join.
-    PushPull { join: Option<OpId> },
+    /// A full state exchange begun here.
+    PushPull(Why),
     /// A message of the application: the whole frame, until it is written.
     Message { op: OpId, frame: Bytes },
     /// A probe over a stream: the whole frame, until it is written.
     Ping { sequence: u32, frame: Bytes },
+}
+
+/// Why a full state exchange was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The periodic one with a random member.
+    AntiEntropy,
+    /// As part of a join.
+    Join(OpId),
+    /// To find a seed, or a member that died.
+    Rejoin,
+}
+
+impl Why {
+    /// Whether the two may never have met: both applications are asked before they merge.
+    pub(crate) fn is_join(self) -> bool {
+        self != Self::AntiEntropy
+    }
 }
 
 /// How far an exchange has come.
@@ -59,8 +77,9 @@ impl Exchange {
     pub(crate) fn kind(&self) -> ExchangeKind {
         match self.purpose {
             Purpose::Accepted => ExchangeKind::Accepted,
-            Purpose::PushPull { join: Some(_) } => ExchangeKind::Join,
-            Purpose::PushPull { join: None } => ExchangeKind::PushPull,
+            Purpose::PushPull(Why::Join(_)) => ExchangeKind::Join,
+            Purpose::PushPull(Why::Rejoin) => ExchangeKind::Rejoin,
+            Purpose::PushPull(Why::AntiEntropy) => ExchangeKind::PushPull,
             Purpose::Message { .. } => ExchangeKind::SendReliable,
             Purpose::Ping { .. } => ExchangeKind::StreamPing,
         }

@@ -73,11 +73,12 @@ mod suspicion;
 mod time;
 mod timers;
 mod transmit;
+mod wanted;
 pub mod wire;
 
 pub use crate::broadcast::{Broadcast, TransmitLimitedQueue};
 pub use crate::config::{
-    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Timing,
+    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
 };
 pub use crate::delegate::{Candidate, Delegate, View};
 pub use crate::event::{

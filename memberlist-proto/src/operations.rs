@@ -43,13 +43,21 @@ impl Join {
     }
 }
 
+/// Who asked for a name to be resolved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker {
+    Join(OpId),
+    /// The search for the seed of this index.
+    Seed(usize),
+}
+
 /// All operations under way, by id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operations {
     map: BTreeMap<OpId, Operation>,
     last: u64,
-    /// Which join waits for a look-up.
-    pub(crate) lookups: BTreeMap<LookupId, OpId>,
+    /// Who waits for a look-up.
+    pub(crate) lookups: BTreeMap<LookupId, Asker>,
     last_lookup: u64,
 }
 
@@ -63,9 +71,11 @@ impl Operations {
         OpId(self.last)
     }
 
-    pub(crate) fn next_lookup(&mut self) -> LookupId {
+    pub(crate) fn next_lookup(&mut self, asker: Asker) -> LookupId {
         self.last_lookup += 1;
-        LookupId(self.last_lookup)
+        let id = LookupId(self.last_lookup);
+        self.lookups.insert(id, asker);
+        id
     }
 
     pub(crate) fn insert(&mut self, id: OpId, operation: Operation) {

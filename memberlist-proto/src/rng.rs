@@ -23,6 +23,8 @@ pub struct Randomness {
     pub gossip: Rng,
     /// Phases of periodic timers and the spread of retries.
     pub jitter: Rng,
+    /// When and where to look for seeds and for members that died.
+    pub rejoin: Rng,
     /// Nonces of encrypted messages.
     pub nonces: Nonces,
     /// Everything else.
@@ -36,6 +38,7 @@ impl Randomness {
             probe_order: Rng::from_seed(fork(seed, *b"probe   ")),
             gossip: Rng::from_seed(fork(seed, *b"gossip  ")),
             jitter: Rng::from_seed(fork(seed, *b"jitter  ")),
+            rejoin: Rng::from_seed(fork(seed, *b"rejoin  ")),
             nonces: Nonces(ChaCha20Rng::from_seed(fork(seed, *b"nonces  "))),
             misc: Rng::from_seed(fork(seed, *b"misc    ")),
         }

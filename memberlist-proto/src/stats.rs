@@ -113,6 +113,10 @@ counted! {
         broadcasts_over_limit,
         /// Full state exchanges begun.
         push_pulls,
+        /// Exchanges with a seed or a member that had died, begun here to find it again.
+        rejoins,
+        /// Those that failed.
+        rejoins_failed,
         /// Members forgotten after their time.
         reaped,
         /// Operations refused because too many were under way.
@@ -153,6 +157,8 @@ counted! {
         push_pulls,
         /// Operations under way.
         operations,
+        /// Dead members that are still looked for, also such that are forgotten otherwise.
+        lost_members,
         /// Questions the application has not answered.
         requests,
         /// Bytes of the last full state built here (Go: meant by `size.local`).

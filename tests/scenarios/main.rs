@@ -2,6 +2,7 @@
 
 mod churn;
 mod failure;
+mod healing;
 mod membership;
 mod mistakes;
 

@@ -124,6 +124,7 @@ fn trouble(event: &Event) -> Option<Report> {
             Report::new("name_poisoned").with("by", by.as_ref().map(NodeName::to_string))
         }
         Event::OnlyByStream { node: who } => Report::new("only_by_stream").with("node", node(who)),
+        Event::Rejoined { peer } => Report::new("rejoined").with("peer", peer.to_string()),
         Event::ExchangeFailed { peer, exchange, error } => Report::new("exchange_failed")
             .with("peer", peer.to_string())
             .with("exchange", exchange_name(*exchange))
@@ -153,6 +154,7 @@ fn exchange_name(kind: ExchangeKind) -> &'static str {
     match kind {
         ExchangeKind::PushPull => "push_pull",
         ExchangeKind::Join => "join",
+        ExchangeKind::Rejoin => "rejoin",
         ExchangeKind::SendReliable => "send_reliable",
         ExchangeKind::StreamPing => "stream_ping",
         ExchangeKind::Accepted => "accepted",

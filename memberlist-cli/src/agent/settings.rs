@@ -192,6 +192,9 @@ fields! {
         "queue_check_interval" => queue_check_interval,
         "join_parallelism" => join_parallelism,
         "join_timeout" => join_timeout,
+        "seeds" => seeds,
+        "rejoin.interval" => rejoin.interval,
+        "rejoin.give_up_after" => rejoin.give_up_after,
         "suspicion" => suspicion,
         "buddy_ping" => buddy_ping,
         "nacks" => nacks,
@@ -214,6 +217,7 @@ fields! {
         "limits.push_pull_nodes" => limits.push_pull_nodes,
         "limits.packet_depth" => limits.packet_depth,
         "limits.told_dead" => limits.told_dead,
+        "limits.lost_members" => limits.lost_members,
         "limits.reports_per_second" => limits.reports_per_second,
     ]
     [
@@ -237,6 +241,7 @@ fields! {
         "differences.enforce_broadcast_limit" => differences.enforce_broadcast_limit,
         "differences.piggyback_to_members_only" => differences.piggyback_to_members_only,
         "differences.reap_without_probes" => differences.reap_without_probes,
+        "differences.rejoin" => differences.rejoin,
         "differences.user_share_percent" => differences.user_share_percent,
         "differences.advertise_form" => differences.advertise_form,
     ]

@@ -57,6 +57,9 @@ pub struct Differences {
     pub piggyback_to_members_only: bool,
     /// Forget dead members by a timer of its own also while probing is switched off.
     pub reap_without_probes: bool,
+    /// Look for seeds and for members that died, as `rejoin` says, so that a cluster that was
+    /// split comes together again by itself.
+    pub rejoin: bool,
     /// The part of a packet's room for gossip, in percent, that membership news leaves to the user
     /// broadcasts that wait and fit into it: 0 to 50. What no broadcast needs is not kept free, and
     /// a delegate's broadcasts have no part in it.
@@ -101,6 +104,7 @@ impl Differences {
             enforce_broadcast_limit: false,
             piggyback_to_members_only: false,
             reap_without_probes: false,
+            rejoin: false,
             user_share_percent: 0,
             advertise_form: AdvertiseForm::Compact,
         }
@@ -130,6 +134,7 @@ impl Default for Differences {
             enforce_broadcast_limit: true,
             piggyback_to_members_only: true,
             reap_without_probes: true,
+            rejoin: true,
             user_share_percent: 25,
             advertise_form: AdvertiseForm::Compact,
         }

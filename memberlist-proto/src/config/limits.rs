@@ -45,6 +45,8 @@ pub struct Limits {
     /// Members told about an accusation of theirs within one probe interval
     /// (`differences.tell_the_dead`).
     pub told_dead: usize,
+    /// Dead members that are still looked for (`rejoin`); beyond it those that died first are not.
+    pub lost_members: usize,
     /// Refusals, name conflicts and failures of accepted streams told to the application within
     /// one second, and at once. The others are only counted.
     pub reports_per_second: usize,
@@ -70,6 +72,7 @@ impl Default for Limits {
             push_pull_nodes: 1 << 20,
             packet_depth: 4,
             told_dead: 32,
+            lost_members: 1024,
             reports_per_second: 1000,
         }
     }

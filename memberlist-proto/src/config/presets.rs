@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Config, Differences, Limits};
+use super::{Config, Differences, Limits, Rejoin};
 use crate::node::NodeName;
 
 /// The port that memberlist clusters use unless told otherwise.
@@ -50,6 +50,8 @@ impl Config {
             dead_node_reclaim_time: Duration::ZERO,
             require_node_names: false,
             cidrs_allowed: None,
+            seeds: Vec::new(),
+            rejoin: Rejoin::default(),
             queue_check_interval: Duration::from_secs(30),
             join_parallelism: 8,
             join_timeout: Duration::from_secs(60),
@@ -75,6 +77,7 @@ impl Config {
             gossip_nodes: 4,
             gossip_to_the_dead_time: Duration::from_secs(60),
             join_timeout: Duration::from_secs(180),
+            rejoin: Rejoin { interval: Duration::from_secs(60), ..Rejoin::default() },
             ..Self::lan(name)
         }
     }
@@ -91,6 +94,7 @@ impl Config {
             gossip_interval: Duration::from_millis(100),
             gossip_to_the_dead_time: Duration::from_secs(15),
             join_timeout: Duration::from_secs(10),
+            rejoin: Rejoin { interval: Duration::from_secs(15), ..Rejoin::default() },
             ..Self::lan(name)
         }
     }

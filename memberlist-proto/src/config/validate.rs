@@ -105,6 +105,7 @@ impl Config {
             ("probe_timeout", self.probe_timeout),
             ("gossip_interval", self.gossip_interval),
             ("push_pull_interval", self.push_pull_interval),
+            ("rejoin.interval", self.rejoin.interval),
         ] {
             rule(field, show(value), "it must be at most a day", value <= day)?;
         }
@@ -113,6 +114,7 @@ impl Config {
             ("probe_interval", self.probe_interval),
             ("gossip_interval", self.gossip_interval),
             ("push_pull_interval", self.push_pull_interval),
+            ("rejoin.interval", self.rejoin.interval),
         ] {
             let kept = value.is_zero() || value >= floor;
             rule(field, show(value), "it must be 0 (off) or at least 1ms", kept)?;
@@ -144,6 +146,12 @@ impl Config {
             self.udp_buffer_size,
             "it must be 512 to 67108864 bytes",
             (512..=64 << 20).contains(&self.udp_buffer_size),
+        )?;
+        rule(
+            "seeds",
+            format!("a list of {}", self.seeds.len()),
+            "at most 1024 seeds can be looked for",
+            self.seeds.len() <= 1024,
         )?;
         rule(
             "meta_max_size",
@@ -182,6 +190,7 @@ impl Config {
             ("limits.push_pull_nodes", limits.push_pull_nodes),
             ("limits.packet_depth", limits.packet_depth),
             ("limits.told_dead", limits.told_dead),
+            ("limits.lost_members", limits.lost_members),
             ("limits.reports_per_second", limits.reports_per_second),
         ] {
             let kept = (1..=u32::MAX as usize).contains(&value);

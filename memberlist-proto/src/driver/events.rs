@@ -193,6 +193,7 @@ fn kind(event: &Event) -> Kind<'_> {
         Event::Refused { .. }
         | Event::NamePoisoned { .. }
         | Event::OnlyByStream { .. }
+        | Event::Rejoined { .. }
         | Event::ExchangeFailed { .. } => Kind::Droppable(0),
     }
 }

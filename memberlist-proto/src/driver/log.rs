@@ -153,6 +153,11 @@ fn line(event: &Event) -> Option<(Severity, String)> {
         Event::ExchangeFailed { peer, exchange: ExchangeKind::Accepted, error } => {
             (Severity::Error, format!("stream from {peer}: {error}"))
         }
+        Event::Rejoined { peer } => (Severity::Info, format!("found {peer} again")),
+        // A member that died stays away more often than not.
+        Event::ExchangeFailed { peer, exchange: ExchangeKind::Rejoin, error } => {
+            (Severity::Debug, format!("looking for {peer}: {error}"))
+        }
         Event::ExchangeFailed { peer, error, .. } => {
             (Severity::Error, format!("push/pull with {peer}: {error}"))
         }

@@ -5,13 +5,14 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::{Memberlist, Timer};
 use crate::event::{Event, JoinError, JoinFailure, JoinRefused, OpId, Outcome};
-use crate::operations::{Join, JoinStep, Operation};
+use crate::exchange::Why;
+use crate::operations::{Asker, Join, JoinStep, Operation};
 use crate::peer::{Host, Peer};
 use crate::time::Instant;
 use crate::transmit::{Lookup, LookupFailure, LookupId, StreamId};
 
 /// The most addresses taken from one look-up.
-const ADDRESSES_PER_NAME: usize = 256;
+pub(super) const ADDRESSES_PER_NAME: usize = 256;
 
 impl Memberlist {
     /// Exchanges the full state with each of `peers`, several at a time, resolving host names on
@@ -56,9 +57,24 @@ impl Memberlist {
         found: Result<&[IpAddr], LookupFailure>,
     ) {
         let now = self.advance(now);
-        let Some(op) = self.operations.lookups.remove(&id) else {
-            return;
+        let found = match found {
+            Ok([]) => Err(LookupFailure::NotFound),
+            other => other,
         };
+        match self.operations.lookups.remove(&id) {
+            Some(Asker::Join(op)) => self.join_resolved(now, id, op, found),
+            Some(Asker::Seed(seed)) => self.seed_resolved(now, id, seed, found),
+            None => {}
+        }
+    }
+
+    fn join_resolved(
+        &mut self,
+        now: Instant,
+        id: LookupId,
+        op: OpId,
+        found: Result<&[IpAddr], LookupFailure>,
+    ) {
         let port = self.config.bind_port;
         let Some(join) = self.operations.join_mut(op) else {
             return;
@@ -67,10 +83,6 @@ impl Memberlist {
             return;
         };
         let port = peer.port.unwrap_or(port);
-        let found = match found {
-            Ok([]) => Err(LookupFailure::NotFound),
-            other => other,
-        };
         match found {
             Ok(addresses) => {
                 for ip in addresses.iter().take(ADDRESSES_PER_NAME).rev() {
@@ -159,9 +171,8 @@ impl Memberlist {
 
     fn join_resolve(&mut self, op: OpId, peer: Peer) {
         let Host::Name(host) = &peer.host else { return };
-        let id = self.operations.next_lookup();
+        let id = self.operations.next_lookup(Asker::Join(op));
         self.out.lookups.push_back(Lookup { id, host: host.clone() });
-        self.operations.lookups.insert(id, op);
         if let Some(join) = self.operations.join_mut(op) {
             join.looking.insert(id, peer);
         }
@@ -184,7 +195,7 @@ impl Memberlist {
         let opened = match error {
             Some(error) => Err(error),
             None => self
-                .open_push_pull(now, address, peer.name.clone(), Some(op))
+                .open_push_pull(now, address, peer.name.clone(), Why::Join(op))
                 .map_err(JoinError::Exchange),
         };
         let Some(join) = self.operations.join_mut(op) else {

@@ -12,6 +12,7 @@ mod myself;
 mod packet;
 mod probe;
 mod push_pull;
+mod rejoin;
 mod relay;
 mod reports;
 mod restore;
@@ -42,6 +43,7 @@ use crate::suspects::Suspects;
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
 use crate::transmit::{Lookup, Request, StreamId, StreamOp, Transmit};
+use crate::wanted::Wanted;
 use crate::wire::Scratch;
 
 /// One node of a cluster: bytes and time go in, bytes and events come out.
@@ -72,6 +74,7 @@ pub struct Memberlist {
     counters: Counters,
     rates: Rates,
     periodic: Periodic,
+    wanted: Wanted,
     opening: Scratch,
     layers: Scratch,
     sealing: send::Workspace,
@@ -84,6 +87,7 @@ struct Periodic {
     gossip: Option<TimerId>,
     push_pull: Option<TimerId>,
     reap: Option<TimerId>,
+    rejoin: Option<TimerId>,
 }
 
 /// What this node knows of itself beyond its record.
@@ -107,6 +111,7 @@ enum Timer {
     Gossip,
     PushPull,
     Reap,
+    Rejoin,
     Suspicion(MemberId),
     Relay(u32),
     Nack(u32),
@@ -164,6 +169,7 @@ impl Memberlist {
             counters: Counters::default(),
             rates: Rates::default(),
             periodic: Periodic::default(),
+            wanted: Wanted::new(&config.seeds, config.bind_port),
             opening: Scratch::default(),
             layers: Scratch::default(),
             sealing: send::Workspace::default(),
@@ -188,6 +194,7 @@ impl Memberlist {
                 Timer::Gossip => self.gossip_tick(now, due),
                 Timer::PushPull => self.push_pull_tick(now),
                 Timer::Reap => self.reap_tick(now, due),
+                Timer::Rejoin => self.rejoin_tick(now),
                 Timer::Suspicion(id) => self.suspicion_expired(now, id),
                 Timer::Relay(seq) => self.relay_expired(seq),
                 Timer::Nack(seq) => self.relay_nack(now, seq),
@@ -307,6 +314,7 @@ impl Memberlist {
             stream_memory: self.exchanges.held() as u64,
             push_pulls: self.exchanges.push_pulls_served() as u64,
             operations: self.operations.len() as u64,
+            lost_members: self.wanted.lost().len() as u64,
             requests: self.exchanges.requests() as u64,
             local_state_bytes: self.exchanges.local_state_bytes,
             remote_state_bytes: self.exchanges.remote_state_bytes,
@@ -343,6 +351,7 @@ impl Memberlist {
         self.start_gossip();
         self.start_push_pull();
         self.start_reaping();
+        self.start_rejoining();
     }
 
     /// How long until a periodic activity happens first: somewhere within its first interval, so

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::admission::versions_of;
 use super::state::Accusation;
 use super::{Memberlist, Timer};
-use crate::event::{Event, ExchangeError, OpId, VersionMismatch};
-use crate::exchange::{Phase, Purpose};
+use crate::event::{Event, ExchangeError, VersionMismatch};
+use crate::exchange::{Phase, Purpose, Why};
 use crate::node::{Identity, IdentityParts, Node, NodeName, State};
 use crate::time::{Instant, push_pull_scale};
 use crate::transmit::{Answer, Request, RequestId, RequestKind, StreamId};
@@ -40,7 +40,7 @@ impl Memberlist {
         let identity = self.members.record(*id).identity().clone();
         if let Some(to) = identity.socket_addr() {
             // A full table of streams has been counted; the next tick tries again.
-            let _ = self.open_push_pull(now, to, Some(identity.node_name()), None);
+            let _ = self.open_push_pull(now, to, Some(identity.node_name()), Why::AntiEntropy);
         }
     }
 
@@ -50,21 +50,21 @@ impl Memberlist {
         now: Instant,
         to: SocketAddr,
         node: Option<NodeName>,
-        join: Option<OpId>,
+        why: Why,
     ) -> Result<StreamId, ExchangeError> {
         self.counters.push_pulls += 1;
         let deadline = now + self.config.tcp_timeout;
-        self.open_stream(to, node, Purpose::PushPull { join }, deadline)
+        self.open_stream(to, node, Purpose::PushPull(why), deadline)
     }
 
     pub(super) fn push_pull_connected(&mut self, now: Instant, id: StreamId) {
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return;
         };
-        let Purpose::PushPull { join } = exchange.purpose else {
+        let Purpose::PushPull(why) = exchange.purpose else {
             return;
         };
-        self.ask_state(now, id, join.is_some(), None);
+        self.ask_state(now, id, why.is_join(), None);
     }
 
     /// A peer has sent its state and wants ours.
@@ -161,7 +161,7 @@ impl Memberlist {
             (Some(frame), _) => {
                 matches!(frame.message(), StreamMessage::PushPull(body) if body.join())
             }
-            (None, Some(Purpose::PushPull { join })) => join.is_some(),
+            (None, Some(Purpose::PushPull(why))) => why.is_join(),
             (None, _) => return,
         };
         if user.len() > self.config.limits.stream_bytes {
@@ -228,14 +228,15 @@ impl Memberlist {
             let state = Bytes::copy_from_slice(state);
             self.out.event(Event::RemoteState { from, join, state });
         }
-        if let Some(Purpose::PushPull { join: Some(op) }) =
-            self.exchanges.get_mut(id).map(|exchange| &exchange.purpose)
-        {
-            let op = *op;
-            self.close(now, id);
-            self.join_exchanged(now, op, id, Ok(()));
-        } else {
-            self.close(now, id);
+        let why = match self.exchanges.get_mut(id).map(|exchange| &exchange.purpose) {
+            Some(Purpose::PushPull(why)) => Some(*why),
+            _ => None,
+        };
+        self.close(now, id);
+        match why {
+            Some(Why::Join(op)) => self.join_exchanged(now, op, id, Ok(())),
+            Some(Why::Rejoin) => self.rejoin_ended(now, id, Ok(())),
+            Some(Why::AntiEntropy) | None => {}
         }
         Ok(())
     }
@@ -308,7 +309,7 @@ impl Memberlist {
     /// Whether an exchange is part of a join: what this side began it for, or what the peer said.
     fn is_join(&mut self, id: StreamId, frame: &Frame) -> bool {
         match self.exchanges.get_mut(id).map(|exchange| &exchange.purpose) {
-            Some(Purpose::PushPull { join }) => join.is_some(),
+            Some(Purpose::PushPull(why)) => why.is_join(),
             _ => matches!(frame.message(), StreamMessage::PushPull(body) if body.join()),
         }
     }

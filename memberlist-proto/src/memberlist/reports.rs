@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::Memberlist;
 use crate::event::{Event, ExchangeError, ExchangeKind, JoinError, Refusal};
-use crate::exchange::Purpose;
+use crate::exchange::{Purpose, Why};
 use crate::node::NodeName;
 use crate::time::Instant;
 use crate::transmit::StreamId;
@@ -51,7 +51,7 @@ impl Memberlist {
         };
         let (peer, kind) = (exchange.peer, exchange.kind());
         match exchange.purpose {
-            Purpose::PushPull { join: Some(op) } => {
+            Purpose::PushPull(Why::Join(op)) => {
                 let error = JoinError::Exchange(error.clone());
                 self.join_exchanged(now, op, id, Err(error));
             }
@@ -59,7 +59,10 @@ impl Memberlist {
             Purpose::Ping { sequence, .. } => self.fallback_ended(sequence, false),
             // Whoever connects and says nothing has done no harm.
             Purpose::Accepted if *error == ExchangeError::Closed => {}
-            Purpose::Accepted | Purpose::PushPull { join: None } => {
+            Purpose::Accepted | Purpose::PushPull(_) => {
+                if kind == ExchangeKind::Rejoin {
+                    self.rejoin_ended(now, id, Err(error.clone()));
+                }
                 if kind == ExchangeKind::Accepted && !self.may_report(now) {
                     return;
                 }

@@ -28,6 +28,9 @@ impl Memberlist {
                 State::Alive | State::Suspect => (State::Alive, now),
                 gone => (gone, now),
             };
+            if state == State::Alive {
+                self.wanted.found(node.name().as_bytes());
+            }
             let identity = node.identity().clone();
             let incarnation = node.incarnation();
             self.members.insert(identity, incarnation, state, since, &mut self.rng.probe_order);
@@ -107,6 +110,7 @@ impl Memberlist {
             ("relays", self.probes.relays(), limits.relays),
             ("bytes of streams", self.exchanges.held(), limits.stream_memory),
             ("operations", self.operations.len(), limits.operations + 2),
+            ("lost members", self.wanted.lost().len(), limits.lost_members),
             ("user broadcasts", self.queues.user_len(), 3 * limits.user_broadcasts),
         ] {
             if len > limit {

@@ -139,6 +139,9 @@ impl Memberlist {
         self.counters.dead_accepted += 1;
         let state = if reason == Departure::Left { State::Left } else { State::Dead };
         self.members.set_state(id, state, incarnation, now);
+        if state == State::Dead {
+            self.lose(now, id);
+        }
         self.out.event(Event::Departed { node: self.members.node(id), reason, from });
     }
 
@@ -194,6 +197,7 @@ impl Memberlist {
         let order = &mut self.rng.probe_order;
         let id = self.members.insert(identity, alive.incarnation, State::Alive, now, order);
         self.broadcast_alive(alive);
+        self.wanted.found(alive.node);
         self.counters.alive_accepted += 1;
         self.out.event(Event::Joined { node: self.members.node(id) });
     }
@@ -223,7 +227,10 @@ impl Memberlist {
         self.counters.alive_accepted += 1;
         let node = self.members.node(id);
         match old_state {
-            State::Dead | State::Left => self.out.event(Event::Joined { node }),
+            State::Dead | State::Left => {
+                self.wanted.found(alive.node);
+                self.out.event(Event::Joined { node });
+            }
             State::Suspect => self.out.event(Event::Refuted { node: node.clone(), by: None }),
             State::Alive => {}
         }

@@ -56,7 +56,7 @@ impl Memberlist {
         }
         exchange.phase = Phase::Reading;
         let (write, ends) = match &mut exchange.purpose {
-            Purpose::Accepted | Purpose::PushPull { .. } => (Bytes::new(), false),
+            Purpose::Accepted | Purpose::PushPull(_) => (Bytes::new(), false),
             Purpose::Message { frame, .. } => (core::mem::take(frame), true),
             Purpose::Ping { frame, .. } => (core::mem::take(frame), false),
         };
@@ -143,7 +143,7 @@ impl Memberlist {
             self.sent_reliably(op, Ok(()));
         } else if matches!(exchange.phase, Phase::Reading) && exchange.queued > 0 {
             // What was said is on its way: now the peer has its time to answer.
-            if matches!(exchange.purpose, Purpose::PushPull { .. }) {
+            if matches!(exchange.purpose, Purpose::PushPull(_)) {
                 self.set_stream_timer(id, now + self.config.tcp_timeout);
             }
         }
@@ -374,7 +374,7 @@ impl Memberlist {
         };
         match exchange.purpose {
             Purpose::Accepted => self.accepted(now, id, frame),
-            Purpose::PushPull { .. } => self.push_pull_answered(now, id, frame),
+            Purpose::PushPull(_) => self.push_pull_answered(now, id, frame),
             Purpose::Ping { sequence, .. } => match frame.message() {
                 StreamMessage::Ack(ack) if ack.seq_no == sequence => {
                     self.fallback_ended(sequence, true);

@@ -6,6 +6,7 @@ mod gossip;
 mod keys;
 mod probe;
 mod queueing;
+mod rejoin;
 mod relay;
 mod state;
 mod stream;
@@ -56,6 +57,7 @@ pub(super) fn config() -> Config {
     config.probe_interval = Duration::ZERO;
     config.gossip_interval = Duration::ZERO;
     config.push_pull_interval = Duration::ZERO;
+    config.rejoin.interval = Duration::ZERO;
     config.differences = Differences { reap_without_probes: false, ..Differences::default() };
     config
 }

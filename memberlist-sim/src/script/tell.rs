@@ -50,6 +50,7 @@ pub(super) fn event(event: &Event) -> Option<String> {
         },
         Event::Health { score } => format!("health score {score}"),
         Event::OnlyByStream { node } => format!("{} answers by stream only", node.name()),
+        Event::Rejoined { peer } => format!("found {peer} again"),
         Event::ExchangeFailed { peer, exchange, error } => {
             format!("{exchange:?} with {peer} failed: {error}")
         }
@@ -67,6 +68,7 @@ pub(super) fn kind(event: &Event) -> Option<(&'static str, NodeName)> {
         Event::Refuted { node, .. } => ("refuted", node),
         Event::Conflict { existing, .. } => ("conflict", existing),
         Event::Refused { node, .. } => return Some(("refused", node.clone())),
+        Event::Rejoined { .. } => return Some(("rejoined", NodeName::from(""))),
         Event::ExchangeFailed { .. } => return Some(("failed", NodeName::from(""))),
         Event::Finished { outcome: Outcome::Join(Ok(report)), .. } if report.joined.is_empty() => {
             return Some(("failed", NodeName::from("")));

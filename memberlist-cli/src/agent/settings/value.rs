@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ipnet::IpNet;
-use memberlist_proto::{AdvertiseForm, Key, NodeName};
+use memberlist_proto::{AdvertiseForm, Key, NodeName, Peer};
 
 /// A kind of value.
 pub(super) trait Setting: Sized {
@@ -95,6 +95,14 @@ impl Setting for Vec<Key> {
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         items(text).map(|item| key(item).map_err(Some)).collect()
+    }
+}
+
+impl Setting for Vec<Peer> {
+    const WHAT: &'static str = "a list of peers such as `10.0.0.1:7946,db.example`";
+
+    fn parse(text: &str) -> Result<Self, Option<String>> {
+        items(text).map(|item| item.parse().map_err(|_| None)).collect()
     }
 }
 

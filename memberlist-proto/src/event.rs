@@ -7,9 +7,11 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+mod join;
+
+pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};
 use crate::node::{Node, NodeName};
-use crate::peer::Peer;
-use crate::transmit::{LookupFailure, StreamFailure};
+use crate::transmit::StreamFailure;
 use crate::wire::frame::{FrameError, FrameTooLong};
 
 /// One operation begun by the application; ends as [`Event::Finished`], exactly once.
@@ -124,6 +126,15 @@ pub enum Event {
         op: OpId,
         /// How.
         outcome: Outcome,
+    },
+    /// Nobody has answered in one attempt of a join that tries again.
+    JoinRetries {
+        /// The join.
+        op: OpId,
+        /// What failed in this attempt, and why.
+        failed: Vec<JoinFailure>,
+        /// How long until the next attempt.
+        wait: Duration,
     },
     /// A user broadcast left the queue.
     BroadcastFinished {
@@ -265,70 +276,16 @@ pub enum Outcome {
     Ping(Result<Pong, PingError>),
     /// Of `send_reliable`.
     SendReliable(Result<(), ExchangeError>),
+    /// Of `settle`: how many members there are.
+    Settle(Result<usize, WaitError>),
 }
 
-/// How each peer of a join answered.
-#[derive(Clone, Debug, Default)]
-pub struct JoinReport {
-    /// The addresses that exchanged their state with this node.
-    pub joined: Vec<SocketAddr>,
-    /// What failed, and why.
-    pub failed: Vec<JoinFailure>,
-}
-
-/// One peer, or one address of it, that could not be joined.
-#[derive(Clone, Debug)]
-pub struct JoinFailure {
-    /// The peer as given.
-    pub peer: Peer,
-    /// The address tried, unless the failure came before there was one.
-    pub address: Option<SocketAddr>,
-    /// Why.
-    pub error: JoinError,
-}
-
-/// Why a peer could not be joined.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// Its name could not be resolved.
-    #[error(transparent)]
-    Lookup(#[from] LookupFailure),
-    /// It is this node.
-    #[error("that is this node's own address")]
-    Myself,
-    /// The configuration requires a node name, and the peer was given without.
-    #[error("`require_node_names` is set, and the peer has no name")]
-    NameRequired,
-    /// The exchange failed.
-    #[error(transparent)]
-    Exchange(#[from] ExchangeError),
-    /// The join's own time ran out first.
-    #[error("the join ran out of time")]
-    TimedOut,
-    /// The join was cancelled first.
-    #[error("the join was cancelled")]
-    Cancelled,
-}
-
-/// Why a join did not even start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JoinRefused {
-    /// This node has left, which is final.
-    #[error("this node has left the cluster")]
-    Left,
-    /// Too many operations are under way.
-    #[error("too many operations are under way")]
-    TooMany,
-}
-
-/// Why a wait for a broadcast ended early. The broadcast itself goes on.
+/// Why a wait ended early. A broadcast that was waited for goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// Not everything was sent in time.
-    #[error("the broadcast was not finished in time")]
+    /// What was waited for did not happen in time.
+    #[error("not finished in time")]
     TimedOut,
     /// The wait was cancelled.
     #[error("the wait was cancelled")]

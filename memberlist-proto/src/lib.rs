@@ -90,7 +90,7 @@ pub use crate::memberlist::Memberlist;
 pub use crate::node::{
     Identity, IdentityError, IdentityParts, IdentityPool, Name, Node, NodeName, State, Versions,
 };
-pub use crate::peer::{Host, Peer, PeerError, Target};
+pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};
 pub use crate::security::{InvalidKey, Key, Keyring, KeyringError};
 pub use crate::stats::{Counters, Gauges, Stats};

@@ -2,10 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
-use crate::event::{JoinReport, OpId};
-use crate::peer::Peer;
+use crate::event::{JoinFailure, JoinReport, OpId};
+use crate::peer::{JoinPolicy, Peer};
+use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::{LookupId, StreamId};
 
@@ -17,6 +20,7 @@ pub(crate) enum Operation {
     SetMeta { timer: Option<TimerId> },
     Ping { sequence: u32 },
     SendReliable { stream: StreamId },
+    Settle { quiet: Duration, until: Option<Instant>, timer: TimerId },
 }
 
 /// A join: what is still to be tried, and how the rest went.
@@ -27,7 +31,19 @@ pub(crate) struct Join {
     pub(crate) looking: BTreeMap<LookupId, Peer>,
     pub(crate) trying: BTreeMap<StreamId, (Peer, SocketAddr)>,
     pub(crate) report: JoinReport,
+    /// The end of this attempt, or of the wait for the next.
     pub(crate) timer: Option<TimerId>,
+    pub(crate) policy: JoinPolicy,
+    /// Whom to try again: what was given, if it may be needed.
+    pub(crate) peers: Vec<Peer>,
+    /// Attempts that have failed.
+    pub(crate) failed: u32,
+    /// When the whole join gives up.
+    pub(crate) until: Option<Instant>,
+    /// Waits for the next attempt.
+    pub(crate) waiting: bool,
+    /// What failed in the attempt before this wait.
+    pub(crate) last: Vec<JoinFailure>,
 }
 
 /// The next thing to do for one peer of a join.
@@ -40,6 +56,33 @@ pub(crate) enum JoinStep {
 impl Join {
     pub(crate) fn running(&self) -> usize {
         self.looking.len() + self.trying.len()
+    }
+
+    /// How many more may be begun: no more at a time than `parallel`, and no more exchanges than
+    /// are still wanted.
+    pub(crate) fn room(&self, parallel: usize) -> usize {
+        let wanted = self.policy.enough.max(1).saturating_sub(self.report.joined.len());
+        parallel.min(wanted).saturating_sub(self.running())
+    }
+
+    /// Whether enough peers have answered.
+    pub(crate) fn is_content(&self) -> bool {
+        self.report.joined.len() >= self.policy.enough.max(1)
+    }
+
+    /// Whether another attempt follows this one.
+    pub(crate) fn retries(&self) -> bool {
+        self.policy.retry.is_some() && self.report.joined.is_empty()
+    }
+
+    /// Lines up every peer that was given.
+    pub(crate) fn begin(&mut self, default_port: u16) {
+        self.seen.clear();
+        let step = |peer: &Peer| match peer.address(default_port) {
+            Some(address) => JoinStep::Exchange(peer.clone(), address),
+            None => JoinStep::Resolve(peer.clone()),
+        };
+        self.steps = self.peers.iter().map(step).collect();
     }
 }
 
@@ -91,6 +134,11 @@ impl Operations {
             Some(Operation::Join(join)) => Some(join),
             _ => None,
         }
+    }
+
+    /// Whether any join is under way.
+    pub(crate) fn joins(&self) -> bool {
+        self.map.values().any(|operation| matches!(operation, Operation::Join(_)))
     }
 
     pub(crate) fn remove(&mut self, id: OpId) -> Option<Operation> {

@@ -4,7 +4,9 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use core::ops::Range;
 use core::str::FromStr;
+use core::time::Duration;
 
 use crate::node::NodeName;
 
@@ -36,6 +38,71 @@ pub enum Host {
     Ip(IpAddr),
     /// At each address of a name.
     Name(String),
+}
+
+/// How hard a join tries.
+///
+/// ```
+/// use core::time::Duration;
+///
+/// use memberlist_proto::{JoinPolicy, Retry};
+///
+/// // As long as it takes, but content with two peers.
+/// let patient = JoinPolicy { enough: 2, ..JoinPolicy::until_joined() };
+/// assert_eq!(patient.retry, Some(Retry::default()));
+/// // For a minute.
+/// let _ = JoinPolicy { give_up_after: Duration::from_secs(60), ..patient };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JoinPolicy {
+    /// The join ends as soon as so many addresses have exchanged their state; by default every one
+    /// is tried.
+    pub enough: usize,
+    /// Whether, and how soon, to try all peers again, names resolved anew, after an attempt in
+    /// which none has answered; by default one attempt is all there is.
+    pub retry: Option<Retry>,
+    /// How long the whole join may take; zero, the default, for no limit. Each attempt is limited
+    /// by `join_timeout` as well.
+    pub give_up_after: Duration,
+}
+
+/// The waits between attempts: each is twice the one before, and random between a half of that and
+/// all of it, so that nodes started together do not try together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Before the second attempt: at least a millisecond.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl JoinPolicy {
+    /// Tries until a peer has answered, without end.
+    pub fn until_joined() -> Self {
+        Self { retry: Some(Retry::default()), ..Self::default() }
+    }
+}
+
+impl Default for JoinPolicy {
+    fn default() -> Self {
+        Self { enough: usize::MAX, retry: None, give_up_after: Duration::ZERO }
+    }
+}
+
+impl Retry {
+    /// The range from which to draw the wait after so many attempts have failed.
+    pub(crate) fn wait(self, failed: u32) -> Range<Duration> {
+        let first = self.first.max(Duration::from_millis(1));
+        let doubled = first.saturating_mul(1 << failed.saturating_sub(1).min(30));
+        let longest = doubled.min(self.longest.max(first));
+        longest / 2..longest
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { first: Duration::from_millis(500), longest: Duration::from_secs(30) }
+    }
 }
 
 /// A member by name, or any address.

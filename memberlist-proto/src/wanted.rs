@@ -115,7 +115,12 @@ impl Wanted {
     }
 
     /// Notes how an attempt at an address went, for the seeds that are there.
-    pub(crate) fn tried(&mut self, now: Instant, address: SocketAddr, result: &Result<(), JoinError>) {
+    pub(crate) fn tried(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        result: &Result<(), JoinError>,
+    ) {
         for seed in self.seeds.iter_mut().filter(|seed| seed.addresses.contains(&address)) {
             seed.last = Some((now, result.clone()));
         }

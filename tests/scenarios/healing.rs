@@ -144,9 +144,8 @@ fn three_hundred_restarts_at_once_do_not_storm_the_seed() {
         (1..300).map(|index| seeker(&mut sim, &format!("n{index}"), &["10.0.0.1"])).collect();
     let mut joined: Vec<u64> = Vec::new();
     let first = |sim: &Sim, node: NodeId| -> Option<Instant> {
-        let found = |(at, event): &(Instant, Event)| {
-            matches!(event, Event::Rejoined { .. }).then_some(*at)
-        };
+        let found =
+            |(at, event): &(Instant, Event)| matches!(event, Event::Rejoined { .. }).then_some(*at);
         sim.events(node).iter().find_map(found)
     };
     sim.run_for(secs(10));
@@ -156,7 +155,8 @@ fn three_hundred_restarts_at_once_do_not_storm_the_seed() {
         }
     }
     joined.sort_unstable();
-    let busiest = joined.iter().map(|at| joined.iter().filter(|it| at <= *it && **it < at + 100).count());
+    let busiest =
+        joined.iter().map(|at| joined.iter().filter(|it| at <= *it && **it < at + 100).count());
     let busiest = busiest.max().unwrap_or_default();
     // 299 nodes within 7.5 s are 4 in a tenth of a second; all at once would be 299.
     assert!(busiest < 15, "{busiest} exchanges with the seed within 100 ms");

@@ -7,11 +7,12 @@ use crate::source::{files, mask, read, root};
 
 /// Where the code departs from the Go library, and the words with which `docs/differences.md`
 /// tells about it: one entry for each marker of the file.
-const DIFFERENCES: [(&str, &[&str]); 15] = [
+const DIFFERENCES: [(&str, &[&str]); 16] = [
     ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
     ("memberlist-proto/src/memberlist/mod.rs", &["`random_phase`"]),
     ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
     ("memberlist-proto/src/memberlist/push_pull.rs", &["`lenient_version_check`"]),
+    ("memberlist-proto/src/memberlist/rejoin.rs", &["`rejoin`"]),
     (
         "memberlist-proto/src/memberlist/relay.rs",
         &["`relay_to_members_only`", "`nack_after_percent`"],

@@ -35,6 +35,7 @@ pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
         stream_decompressed_bytes: 1 << 14,
         push_pull_nodes: 16,
         told_dead: 2,
+        lost_members: 3,
         reports_per_second: 5,
         ..Limits::default()
     };

@@ -118,6 +118,7 @@ impl Args {
             let told = |error| Failure::usage(format_args!("--set: {error}"));
             settings.assign(assignment).map_err(told)?;
         }
+        settings.config.seeds.extend(self.join.iter().cloned());
         self.place(&mut settings);
         self.identity(&mut settings.config)?;
         self.security(&mut settings.config)?;

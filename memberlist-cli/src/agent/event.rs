@@ -1,7 +1,7 @@
 //! What the node tells, as reports.
 
 use memberlist_proto::{
-    BroadcastEnd, Channel, Departure, Event, ExchangeKind, JoinReport, Node, NodeName,
+    BroadcastEnd, Channel, Departure, Event, ExchangeKind, JoinFailure, Node, NodeName,
 };
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ pub(super) fn report(event: &Event) -> Option<Report> {
         Event::Coalesced { node: who, events, departure: reason } => {
             coalesced(who, *events, reason.as_ref())
         }
+        Event::JoinRetries { failed, .. } => join(0, failed),
         Event::Pinged { node: who, rtt, payload } => pinged(node(who), *rtt, payload),
         Event::Finished { .. } => return None,
         other => return about_bytes(other).or_else(|| trouble(other)),
@@ -63,9 +64,8 @@ pub(super) fn pinged(node: Value, rtt: std::time::Duration, payload: &[u8]) -> R
 }
 
 /// How each peer of a join answered, by itself or as the reply to `join`.
-pub(super) fn join(report: &JoinReport) -> Report {
-    let failed: Vec<_> = report
-        .failed
+pub(super) fn join(joined: usize, failed: &[JoinFailure]) -> Report {
+    let failed: Vec<_> = failed
         .iter()
         .map(|failure| {
             let address = failure.address.map(|address| address.to_string());
@@ -76,7 +76,7 @@ pub(super) fn join(report: &JoinReport) -> Report {
             })
         })
         .collect();
-    Report::new("join").with("joined", report.joined.len()).with("failed", failed)
+    Report::new("join").with("joined", joined).with("failed", failed)
 }
 
 /// The application's bytes that came in or went out.

@@ -72,7 +72,8 @@ impl Execution {
             Command::Keys(command) => self.keys(command),
             Command::Set { field, text } => self.set(&field, &text),
             Command::Join(peers) => {
-                node.join(&peers).await.map(|report| event::join(&report)).map_err(told)
+                let report = node.join(&peers).await.map_err(told)?;
+                Ok(event::join(report.joined.len(), &report.failed))
             }
             Command::Leave(timeout) => self.leave(timeout).await,
             Command::Quit => Ok(Report::new("quit")),

@@ -194,6 +194,7 @@ fn kind(event: &Event) -> Kind<'_> {
         | Event::NamePoisoned { .. }
         | Event::OnlyByStream { .. }
         | Event::Rejoined { .. }
+        | Event::JoinRetries { .. }
         | Event::ExchangeFailed { .. } => Kind::Droppable(0),
     }
 }

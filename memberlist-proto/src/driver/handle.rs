@@ -14,7 +14,7 @@ use super::shared::{Last, Shared, State};
 use crate::config::{Config, Timing};
 use crate::event::{BroadcastId, JoinReport, OpId, Outcome, Pong};
 use crate::node::{Node, NodeName};
-use crate::peer::{Peer, Target};
+use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
 use crate::security::Key;
 use crate::stats::Stats;
@@ -59,6 +59,17 @@ impl Handle {
         )
     }
 
+    /// As [`join`](Self::join), as hard as `policy` says; dropping the future aborts it.
+    pub fn join_with(&self, peers: &[Peer], policy: JoinPolicy) -> Operation<JoinReport> {
+        self.begin(
+            |state, now| Ok(state.core.join_with(now, peers, policy)),
+            |outcome| match outcome {
+                Outcome::Join(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
     /// Tells the cluster that this node leaves on purpose, and waits until enough members were
     /// told, or for `timeout` (zero: for ever). The node goes on answering until it is shut down.
     pub fn leave(&self, timeout: Duration) -> Operation<()> {
@@ -66,6 +77,18 @@ impl Handle {
             |state, now| Ok(state.core.leave(now, timeout)),
             |outcome| match outcome {
                 Outcome::Leave(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Waits until nobody has joined or departed for `quiet`, and no join is under way, but no
+    /// longer than `timeout` (zero: for ever); the number of members then.
+    pub fn settled(&self, quiet: Duration, timeout: Duration) -> Operation<usize> {
+        self.begin(
+            |state, now| Ok(state.core.settle(now, quiet, timeout)),
+            |outcome| match outcome {
+                Outcome::Settle(result) => Ok(result?),
                 _ => Err(Error::Shutdown),
             },
         )

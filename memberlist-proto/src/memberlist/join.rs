@@ -7,7 +7,7 @@ use super::{Memberlist, Timer};
 use crate::event::{Event, JoinError, JoinFailure, JoinRefused, OpId, Outcome};
 use crate::exchange::Why;
 use crate::operations::{Asker, Join, JoinStep, Operation};
-use crate::peer::{Host, Peer};
+use crate::peer::{Host, JoinPolicy, Peer};
 use crate::time::Instant;
 use crate::transmit::{Lookup, LookupFailure, LookupId, StreamId};
 
@@ -19,6 +19,12 @@ impl Memberlist {
     /// the way. Ends as [`Outcome::Join`] when all have answered or `join_timeout` has passed,
     /// with the result of each.
     pub fn join(&mut self, now: Instant, peers: &[Peer]) -> OpId {
+        self.join_with(now, peers, JoinPolicy::default())
+    }
+
+    /// As [`join`](Self::join), as hard as `policy` says. Each attempt after which another follows
+    /// is told as [`Event::JoinRetries`]; [`cancel`](Self::cancel) aborts.
+    pub fn join_with(&mut self, now: Instant, peers: &[Peer], policy: JoinPolicy) -> OpId {
         let now = self.advance(now);
         let op = self.operations.next_id();
         let refused = if self.me.left {
@@ -33,20 +39,71 @@ impl Memberlist {
             self.out.event(Event::Finished { op, outcome: Outcome::Join(Err(refused)) });
             return op;
         }
-        let mut join = Join::default();
-        for peer in peers {
-            match peer.address(self.config.bind_port) {
-                Some(address) => join.steps.push_back(JoinStep::Exchange(peer.clone(), address)),
-                None => join.steps.push_back(JoinStep::Resolve(peer.clone())),
-            }
-        }
-        if !self.config.join_timeout.is_zero() {
-            let at = now + self.config.join_timeout;
-            join.timer = Some(self.timers.insert(at, Timer::Operation(op)));
-        }
+        let until = (!policy.give_up_after.is_zero()).then(|| now + policy.give_up_after);
+        let join = Join { policy, peers: peers.to_vec(), until, ..Join::default() };
         self.operations.insert(op, Operation::Join(Box::new(join)));
-        self.join_on(now, op);
+        self.begin_attempt(now, op);
         op
+    }
+
+    /// The time of an attempt has run out, or of the wait for the next one.
+    pub(super) fn join_expired(&mut self, now: Instant, op: OpId) {
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
+        join.timer = None;
+        if join.until.is_some_and(|until| until <= now) {
+            self.end_join(op, &JoinError::TimedOut);
+        } else if self.me.left {
+            self.end_join(op, &JoinError::Cancelled);
+        } else if join.waiting {
+            self.begin_attempt(now, op);
+        } else if join.retries() {
+            self.stop_attempt(op, &JoinError::TimedOut);
+            self.end_attempt(now, op);
+        } else {
+            self.end_join(op, &JoinError::TimedOut);
+        }
+    }
+
+    fn begin_attempt(&mut self, now: Instant, op: OpId) {
+        let (port, timeout) = (self.config.bind_port, self.config.join_timeout);
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
+        join.waiting = false;
+        join.begin(port);
+        let attempt = (!timeout.is_zero()).then(|| now + timeout);
+        let at = attempt.into_iter().chain(join.until).min();
+        join.timer = at.map(|at| self.timers.insert(at, Timer::Operation(op)));
+        self.join_on(now, op);
+    }
+
+    /// Every peer has been tried: another attempt follows, or this was it.
+    fn end_attempt(&mut self, now: Instant, op: OpId) {
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
+        let retry = join.policy.retry.filter(|_| join.retries());
+        let Some(retry) = retry else {
+            if let Some(Operation::Join(join)) = self.operations.remove(op) {
+                self.finish_join(op, *join);
+            }
+            return;
+        };
+        join.failed = join.failed.saturating_add(1);
+        join.waiting = true;
+        let wait = self.rng.jitter.duration(retry.wait(join.failed));
+        let next = now + wait;
+        let at = join.until.map_or(next, |until| until.min(next));
+        let timer = self.timers.insert(at, Timer::Operation(op));
+        if let Some(old) = join.timer.replace(timer) {
+            self.timers.cancel(old);
+        }
+        // At the end the last attempt's failures are the ones to tell.
+        let failed = core::mem::take(&mut join.report.failed);
+        join.last.clone_from(&failed);
+        self.out.event(Event::JoinRetries { op, failed, wait });
     }
 
     /// A name has been resolved, or could not be.
@@ -123,36 +180,56 @@ impl Memberlist {
 
     /// Ends a join early: what is under way is dropped, what waits is reported with `error`.
     pub(super) fn end_join(&mut self, op: OpId, error: &JoinError) {
-        let Some(Operation::Join(mut join)) = self.operations.remove(op) else {
-            return;
-        };
-        for (id, peer) in core::mem::take(&mut join.looking) {
-            self.operations.lookups.remove(&id);
-            join.report.failed.push(JoinFailure { peer, address: None, error: error.clone() });
+        self.stop_attempt(op, error);
+        if let Some(Operation::Join(mut join)) = self.operations.remove(op) {
+            if join.waiting {
+                join.report.failed = core::mem::take(&mut join.last);
+            }
+            self.finish_join(op, *join);
         }
-        for (stream, (peer, address)) in core::mem::take(&mut join.trying) {
-            self.abort_stream(stream);
-            let address = Some(address);
-            join.report.failed.push(JoinFailure { peer, address, error: error.clone() });
-        }
-        for step in core::mem::take(&mut join.steps) {
-            let (peer, address) = match step {
-                JoinStep::Resolve(peer) => (peer, None),
-                JoinStep::Exchange(peer, address) => (peer, Some(address)),
-            };
-            join.report.failed.push(JoinFailure { peer, address, error: error.clone() });
-        }
-        self.finish_join(op, *join);
     }
 
-    /// Starts what fits within the parallelism, and ends the join when nothing is left.
+    /// Drops what is under way in an attempt; what waits is reported with `error`.
+    fn stop_attempt(&mut self, op: OpId, error: &JoinError) {
+        let Some(join) = self.operations.join_mut(op) else {
+            return;
+        };
+        let (looking, trying) =
+            (core::mem::take(&mut join.looking), core::mem::take(&mut join.trying));
+        let failed = &mut join.report.failed;
+        let mut fail = |peer, address| {
+            failed.push(JoinFailure { peer, address, error: error.clone() });
+        };
+        for peer in looking.values() {
+            fail(peer.clone(), None);
+        }
+        for (peer, address) in trying.values() {
+            fail(peer.clone(), Some(*address));
+        }
+        for step in core::mem::take(&mut join.steps) {
+            match step {
+                JoinStep::Resolve(peer) => fail(peer, None),
+                JoinStep::Exchange(peer, address) => fail(peer, Some(address)),
+            }
+        }
+        for id in looking.keys() {
+            self.operations.lookups.remove(id);
+        }
+        for stream in trying.keys() {
+            self.abort_stream(*stream);
+        }
+    }
+
+    /// Starts what there is room for, and ends the attempt when nothing is left.
     fn join_on(&mut self, now: Instant, op: OpId) {
         loop {
             let parallel = self.config.join_parallelism;
             let Some(join) = self.operations.join_mut(op) else {
                 return;
             };
-            if join.running() >= parallel {
+            if join.is_content() {
+                join.steps.clear();
+            } else if join.room(parallel) == 0 {
                 return;
             }
             match join.steps.pop_front() {
@@ -161,11 +238,8 @@ impl Memberlist {
                     self.join_exchange(now, op, peer, address);
                 }
                 None if join.running() > 0 => return,
-                None => break,
+                None => return self.end_attempt(now, op),
             }
-        }
-        if let Some(Operation::Join(join)) = self.operations.remove(op) {
-            self.finish_join(op, *join);
         }
     }
 

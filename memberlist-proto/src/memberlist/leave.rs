@@ -120,17 +120,22 @@ impl Memberlist {
                 self.abort_stream(stream);
                 self.sent_reliably(op, Err(crate::event::ExchangeError::Cancelled));
             }
+            Some(Operation::Settle { timer, .. }) => {
+                self.timers.cancel(*timer);
+                self.end_settle(op, Err(WaitError::Cancelled));
+            }
             None => {}
         }
     }
 
     /// The time of an operation has run out.
-    pub(super) fn operation_expired(&mut self, op: OpId) {
+    pub(super) fn operation_expired(&mut self, now: Instant, op: OpId) {
         match self.operations.get(op) {
-            Some(Operation::Join(_)) => self.end_join(op, &JoinError::TimedOut),
+            Some(Operation::Join(_)) => self.join_expired(now, op),
             Some(Operation::Leave { .. } | Operation::SetMeta { .. }) => {
                 self.end_wait(op, Err(WaitError::TimedOut));
             }
+            Some(Operation::Settle { .. }) => self.settle_on(now, op),
             Some(Operation::Ping { .. } | Operation::SendReliable { .. }) | None => {}
         }
     }

@@ -17,6 +17,7 @@ mod relay;
 mod reports;
 mod restore;
 mod send;
+mod settle;
 mod state;
 mod stream;
 mod user;
@@ -99,6 +100,8 @@ struct Me {
     /// The highest incarnation used.
     incarnation: u32,
     left: bool,
+    /// When a node last joined or departed.
+    changed: Instant,
     sequence: u32,
 }
 
@@ -149,6 +152,7 @@ impl Memberlist {
             versions: myself::own_versions(&config),
             incarnation: 1,
             left: false,
+            changed: now,
             sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
         };
         let mut node = Self {
@@ -200,7 +204,7 @@ impl Memberlist {
                 Timer::Nack(seq) => self.relay_nack(now, seq),
                 Timer::Ping(seq) => self.ping_expired(seq),
                 Timer::Stream(id) => self.stream_expired(now, id),
-                Timer::Operation(op) => self.operation_expired(op),
+                Timer::Operation(op) => self.operation_expired(now, op),
             }
         }
     }

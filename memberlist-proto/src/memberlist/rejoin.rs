@@ -50,9 +50,10 @@ impl Memberlist {
     /// The live members but this node, as peers: to be saved, and given to
     /// [`recall`](Self::recall) by the node's next life, which then needs no seed to find them.
     pub fn snapshot(&self) -> impl Iterator<Item = Peer> {
-        let others = self.members.iter().filter(|(id, record)| {
-            *id != self.me.id && record.state().is_live()
-        });
+        let others = self
+            .members
+            .iter()
+            .filter(|(id, record)| *id != self.me.id && record.state().is_live());
         others.filter_map(|(_, record)| {
             let address = record.identity().socket_addr()?;
             Some(Peer { name: Some(record.identity().node_name()), ..Peer::from(address) })
@@ -87,6 +88,10 @@ impl Memberlist {
         self.wanted.give_up(now, self.config.rejoin.give_up_after);
         let alone = self.members.num_live() <= 1;
         self.wanted.alone = if alone { self.wanted.alone.saturating_add(1) } else { 0 };
+        if alone && self.operations.joins() {
+            // The application is at it.
+            return self.await_rejoin(now);
+        }
         match self.wanted.attempt.take() {
             Some(attempt @ Attempt::Trying { .. }) => self.wanted.attempt = Some(attempt),
             Some(Attempt::Looking(pending)) => {

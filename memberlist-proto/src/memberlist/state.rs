@@ -142,6 +142,7 @@ impl Memberlist {
         if state == State::Dead {
             self.lose(now, id);
         }
+        self.me.changed = now;
         self.out.event(Event::Departed { node: self.members.node(id), reason, from });
     }
 
@@ -198,6 +199,7 @@ impl Memberlist {
         let id = self.members.insert(identity, alive.incarnation, State::Alive, now, order);
         self.broadcast_alive(alive);
         self.wanted.found(alive.node);
+        self.me.changed = now;
         self.counters.alive_accepted += 1;
         self.out.event(Event::Joined { node: self.members.node(id) });
     }
@@ -229,6 +231,7 @@ impl Memberlist {
         match old_state {
             State::Dead | State::Left => {
                 self.wanted.found(alive.node);
+                self.me.changed = now;
                 self.out.event(Event::Joined { node });
             }
             State::Suspect => self.out.event(Event::Refuted { node: node.clone(), by: None }),

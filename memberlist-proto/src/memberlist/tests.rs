@@ -3,6 +3,7 @@
 mod bounds;
 mod floods;
 mod gossip;
+mod join;
 mod keys;
 mod probe;
 mod queueing;

@@ -97,6 +97,8 @@ fn finished(outcome: &Outcome) -> String {
         Outcome::SetMeta(result) => end("metadata", result),
         Outcome::Ping(result) => end("ping", result),
         Outcome::SendReliable(result) => end("message", result),
+        Outcome::Settle(Ok(members)) => format!("settled with {members} members"),
+        Outcome::Settle(refused) => end("settling", refused),
         other => format!("{other:?}"),
     }
 }

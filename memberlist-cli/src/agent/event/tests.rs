@@ -115,8 +115,7 @@ fn what_went_wrong_says_why() {
 fn a_join_counts_who_answered_and_tells_why_others_did_not() {
     let failure =
         JoinFailure { peer: "db:7".parse().unwrap(), address: None, error: JoinError::TimedOut };
-    let joined = vec!["127.0.0.1:1".parse().unwrap()];
-    let report = join(&JoinReport { joined, failed: vec![failure] }).to_json();
+    let report = join(1, &[failure]).to_json();
     let told: Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&told["event"], &told["joined"]), (&json!("join"), &json!(1)));
     assert_eq!(told["failed"][0]["peer"], "db:7");

@@ -14,12 +14,3 @@ fn every_reason_is_told_until_there_are_too_many() {
     let many = vec![failure("a"); 7];
     assert!(reasons(&many).ends_with("; and 2 more"));
 }
-
-#[test]
-fn jitter_stays_between_half_and_all() {
-    let wait = Duration::from_secs(8);
-    assert_eq!(jittered(wait, 0), wait / 2);
-    assert_eq!(jittered(wait, u32::MAX), wait);
-    let middle = jittered(wait, u32::MAX / 2);
-    assert!(middle > wait * 7 / 10 && middle < wait * 8 / 10, "{middle:?}");
-}

@@ -91,7 +91,7 @@ fn every_field_of_the_configuration_can_be_set() {
     for line in shown.lines() {
         let indent = line.len() - line.trim_start().len();
         let Some((field, value)) = line.trim_start().split_once(": ") else { continue };
-        if indent == 4 && value.ends_with('{') && matches!(field, "limits" | "differences") {
+        if indent == 4 && value.ends_with('{') && matches!(field, "limits" | "differences" | "rejoin") {
             group = format!("{field}.");
             continue;
         }
@@ -186,7 +186,11 @@ fn the_documented_file_says_where_the_profiles_differ() {
     let text = include_str!("../../../../docs/agent.toml");
     for (profile, expected) in [("wan ", Config::wan("n")), ("local ", Config::local("n"))] {
         let mut settings = settings();
+        let mut group = String::new();
         for line in text.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                group = format!("{}.", name.trim_end_matches(']'));
+            }
             let Some((field, comment)) = line
                 .split_once(" = ")
                 .and_then(|(field, rest)| Some((field, rest.split_once("# ")?.1)))
@@ -194,7 +198,7 @@ fn the_documented_file_says_where_the_profiles_differ() {
                 continue;
             };
             if let Some(value) = comment.split(", ").find_map(|it| it.strip_prefix(profile)) {
-                settings.set(field, value).unwrap();
+                settings.set(&format!("{group}{field}"), value).unwrap();
             }
         }
         assert_eq!(settings, Settings::new(expected), "{profile}");
@@ -207,22 +211,23 @@ fn every_documented_field_sets_what_it_says() {
         let other = match (&path[..], &value) {
             ("secret_keys", _) => "AAAAAAAAAAAAAAAAAAAAAA==".into(),
             ("cidrs_allowed", _) => "10.0.0.0/8".into(),
+            ("seeds", _) => "db.example:7".into(),
             ("bind_addr", _) => "127.0.0.1".into(),
             ("differences.advertise_form", _) => "mapped".into(),
             (_, toml::Value::Boolean(it)) => (!it).to_string(),
             // What may be a number may be a duration that is none.
             ("dead_node_reclaim_time", _) => "77s".into(),
             (_, toml::Value::Integer(it)) => (it + 1).to_string(),
-            (_, toml::Value::String(it)) if it.ends_with('s') => "77s".into(),
+            (_, toml::Value::String(it)) if it.ends_with(['s', 'h']) => "77s".into(),
             (_, toml::Value::String(_)) => "other".into(),
             (_, value) => panic!("{path} is {value}"),
         };
         let mut settings = settings();
         settings.set_toml(&path, &other.as_str().into()).unwrap();
         assert_ne!(settings, Settings::new(Config::lan("n")), "`{path} = {other}` does nothing");
-        let wrong = toml::Value::String("%".into());
+        let wrong = toml::Value::String("%:x".into());
         let text = matches!(&path[..], "name" | "label" | "meta");
-        assert_eq!(settings.set_toml(&path, &wrong).is_ok(), text, "`{path} = %`");
+        assert_eq!(settings.set_toml(&path, &wrong).is_ok(), text, "`{path} = %:x`");
     }
 }
 

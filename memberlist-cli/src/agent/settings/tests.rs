@@ -91,7 +91,10 @@ fn every_field_of_the_configuration_can_be_set() {
     for line in shown.lines() {
         let indent = line.len() - line.trim_start().len();
         let Some((field, value)) = line.trim_start().split_once(": ") else { continue };
-        if indent == 4 && value.ends_with('{') && matches!(field, "limits" | "differences" | "rejoin") {
+        if indent == 4
+            && value.ends_with('{')
+            && matches!(field, "limits" | "differences" | "rejoin")
+        {
             group = format!("{field}.");
             continue;
         }

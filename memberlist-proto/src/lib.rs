@@ -93,7 +93,7 @@ pub use crate::node::{
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};
 pub use crate::security::{InvalidKey, Key, Keyring, KeyringError};
-pub use crate::stats::{Counters, Gauges, Stats};
+pub use crate::stats::{Counters, Decisions, Gauges, Stats};
 pub use crate::time::Instant;
 pub use crate::transmit::{
     Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,

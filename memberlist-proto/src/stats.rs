@@ -10,6 +10,8 @@ pub struct Stats {
     pub counters: Counters,
     /// How things stand.
     pub gauges: Gauges,
+    /// What became of the news about members.
+    pub decisions: Decisions,
 }
 
 macro_rules! counted {
@@ -121,6 +123,103 @@ counted! {
         reaped,
         /// Operations refused because too many were under way.
         operations_refused,
+    }
+}
+
+counted! {
+    /// What became of each alive, suspect and dead message, one figure for each row of the
+    /// protocol's decision tables (Go: `aliveNode`, `suspectNode`, `deadNode`), and of each record
+    /// of a peer's full state (Go: `mergeState`). They only grow. A message counts once, except that one
+    /// of another kind may follow from it, which then counts by itself.
+    Decisions {
+        /// Alive: this node, which has left.
+        alive_after_leaving,
+        /// Alive: refused for its protocol versions.
+        alive_versions,
+        /// Alive: refused for its name's length.
+        alive_name,
+        /// Alive: refused for its metadata's length.
+        alive_meta,
+        /// Alive: refused by the delegate.
+        alive_vetoed,
+        /// Alive: refused for an address outside the allowed networks.
+        alive_network,
+        /// Alive: refused for an address that cannot be sent to.
+        alive_address,
+        /// Alive: refused because the table of members is full.
+        alive_too_many,
+        /// Alive: refused because too many new names came at once.
+        alive_too_fast,
+        /// Alive: a new name at incarnation zero, which is no news.
+        alive_zero,
+        /// Alive: a new member.
+        alive_new,
+        /// Alive: another address claims a name that is taken.
+        alive_conflict,
+        /// Alive: another address takes over the name of a member that left.
+        alive_after_left,
+        /// Alive: another address takes over the name of a member long dead.
+        alive_reclaimed,
+        /// Alive: nothing new about a member.
+        alive_nothing_new,
+        /// Alive: not enough to revive one that is dead or left.
+        alive_old_of_gone,
+        /// Alive: one that was dead or left is back.
+        alive_back,
+        /// Alive: a suspect refuted, perhaps with other metadata.
+        alive_cleared,
+        /// Alive: a member, held for alive before, with other metadata or versions.
+        alive_updated,
+        /// Alive: a member at a higher incarnation, otherwise as it was.
+        alive_renewed,
+        /// Alive: what this node itself said before.
+        alive_mine_old,
+        /// Alive: what this node itself says.
+        alive_mine_same,
+        /// Alive: what this node itself never said, and contradicts.
+        alive_mine_refuted,
+        /// Suspect: nobody known.
+        suspect_unknown,
+        /// Suspect: at an old incarnation.
+        suspect_old,
+        /// Suspect: a suspicion confirmed by another accuser.
+        suspect_confirmed,
+        /// Suspect: a suspicion that enough, or the same, have confirmed before.
+        suspect_repeated,
+        /// Suspect: one that is dead or left.
+        suspect_gone,
+        /// Suspect: this node itself, which contradicts.
+        suspect_mine_refuted,
+        /// Suspect: a suspicion begun.
+        suspect_begun,
+        /// Suspect: taken for dead at once, where suspicion is switched off.
+        suspect_skipped,
+        /// Dead: nobody known.
+        dead_unknown,
+        /// Dead: at an old incarnation.
+        dead_old,
+        /// Dead: one that is dead or left already.
+        dead_gone,
+        /// Dead: this node itself, which contradicts.
+        dead_mine_refuted,
+        /// Dead: this node itself leaves.
+        dead_mine_left,
+        /// Dead: a member left.
+        dead_left,
+        /// Dead: a member, as others say.
+        dead_declared,
+        /// Dead: a member, whose suspicion ran out here.
+        dead_ran_out,
+        /// Full state: a record of one alive; it goes on as an alive message.
+        merged_alive,
+        /// Full state: a record of a suspect; it goes on as a suspect message.
+        merged_suspect,
+        /// Full state: a record of one dead; it goes on as a suspect message.
+        merged_dead,
+        /// Full state: a record of one that left; it goes on as a dead message.
+        merged_left,
+        /// Full state: a record in a state that does not exist, ignored.
+        merged_unknown,
     }
 }
 

@@ -36,7 +36,7 @@
 //! | `until CONDITION within TIME` | lets time pass until it holds, and fails if it never does |
 //! | `expect CONDITION` | fails unless it holds now |
 //! | `watch NAMES`, `watch all` | shows only what these tell |
-//! | `show NAMES`, `stats NAME COUNTERS` | whom they know and how; some of its counters and gauges |
+//! | `show NAMES`, `stats NAME COUNTERS` | whom they know and how; some of its counters, gauges and decisions |
 //! | `hash` | the digest of the whole run |
 //! | `tolerate errors` | what nodes cannot read is no broken law from here on |
 //!

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, OpId, State};
+use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, OpId, State, Stats};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -171,9 +171,7 @@ impl Sim {
         self.addresses.remove(&address);
         let seat = &mut self.seats[id.0];
         if let Some(node) = seat.node.take() {
-            for (counter, figure) in node.stats().counters.iter() {
-                *self.past.entry(counter).or_default() += figure;
-            }
+            add(&mut self.past, &node.stats());
         }
         seat.life += 1;
         seat.wake = None;
@@ -379,13 +377,11 @@ impl Sim {
         })
     }
 
-    /// What all nodes have counted in all their lives, summed up.
+    /// What all nodes have counted and decided in all their lives, summed up.
     pub fn counters(&self) -> BTreeMap<&'static str, u64> {
         let mut sums = self.past.clone();
         for node in self.seats.iter().filter_map(|seat| seat.node.as_ref()) {
-            for (counter, figure) in node.stats().counters.iter() {
-                *sums.entry(counter).or_default() += figure;
-            }
+            add(&mut sums, &node.stats());
         }
         sums
     }
@@ -436,6 +432,12 @@ impl Seat {
         let takes = self.inbox_bytes + what.bytes() <= RECEIVE_BUFFER;
         self.inbox_bytes += if takes { what.bytes() } else { 0 };
         takes || what.bytes() == 0
+    }
+}
+
+fn add(sums: &mut BTreeMap<&'static str, u64>, stats: &Stats) {
+    for (what, figure) in stats.counters.iter().chain(stats.decisions.iter()) {
+        *sums.entry(what).or_default() += figure;
     }
 }
 

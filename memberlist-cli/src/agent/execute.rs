@@ -121,6 +121,7 @@ impl Execution {
         Report::new("stats")
             .with("counters", figures(&mut stats.counters.iter()))
             .with("gauges", figures(&mut stats.gauges.iter()))
+            .with("decisions", figures(&mut stats.decisions.iter()))
     }
 
     fn keys(&self, command: KeyCommand) -> Result<Report, String> {

@@ -195,7 +195,7 @@ impl Handle {
         self.read(|state| state.core.health_score()).unwrap_or_default()
     }
 
-    /// Counters and gauges.
+    /// Counters, gauges and what was decided.
     pub fn stats(&self) -> Stats {
         self.read(|state| state.core.stats()).unwrap_or_default()
     }

@@ -39,7 +39,7 @@ use crate::probes::Probes;
 use crate::queues::Queues;
 use crate::rng::Randomness;
 use crate::security::Keyring;
-use crate::stats::{Counters, Gauges, Stats};
+use crate::stats::{Counters, Decisions, Gauges, Stats};
 use crate::suspects::Suspects;
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
@@ -73,6 +73,7 @@ pub struct Memberlist {
     operations: Operations,
     out: Outbox,
     counters: Counters,
+    decisions: Decisions,
     rates: Rates,
     periodic: Periodic,
     wanted: Wanted,
@@ -171,6 +172,7 @@ impl Memberlist {
             operations: Operations::default(),
             out: Outbox::default(),
             counters: Counters::default(),
+            decisions: Decisions::default(),
             rates: Rates::default(),
             periodic: Periodic::default(),
             wanted: Wanted::new(&config.seeds, config.bind_port),
@@ -299,7 +301,7 @@ impl Memberlist {
         self.me.left
     }
 
-    /// Counters and gauges.
+    /// Counters, gauges and what was decided.
     pub fn stats(&self) -> Stats {
         let count = |state| self.members.count(state) as u64;
         let gauges = Gauges {
@@ -323,7 +325,7 @@ impl Memberlist {
             local_state_bytes: self.exchanges.local_state_bytes,
             remote_state_bytes: self.exchanges.remote_state_bytes,
         };
-        Stats { counters: self.counters.clone(), gauges }
+        Stats { counters: self.counters.clone(), gauges, decisions: self.decisions.clone() }
     }
 
     /// Takes note of the time: it never runs backwards here.

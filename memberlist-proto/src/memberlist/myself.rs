@@ -84,6 +84,7 @@ impl Memberlist {
         let record = self.members.record(self.me.id);
         if alive.incarnation < record.incarnation() {
             self.counters.alive_old += 1;
+            self.decisions.alive_mine_old += 1;
             return;
         }
         let echo = alive.incarnation == record.incarnation()
@@ -91,9 +92,11 @@ impl Memberlist {
             && alive.vsn == Some(&self.me.versions.to_bytes()[..]);
         if echo {
             self.counters.alive_old += 1;
+            self.decisions.alive_mine_same += 1;
             return;
         }
         self.counters.alive_accepted += 1;
+        self.decisions.alive_mine_refuted += 1;
         self.refute(now, alive.incarnation, None);
     }
 }

@@ -247,6 +247,13 @@ impl Memberlist {
         let me = self.me.name.clone();
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
         let accused = |from| Accusation { incarnation, node, from, via };
+        *match remote.state {
+            0 => &mut self.decisions.merged_alive,
+            1 => &mut self.decisions.merged_suspect,
+            2 => &mut self.decisions.merged_dead,
+            3 => &mut self.decisions.merged_left,
+            _ => &mut self.decisions.merged_unknown,
+        } += 1;
         match remote.state {
             0 => {
                 let alive = Alive {

@@ -20,6 +20,16 @@ impl Memberlist {
         reason: Refusal,
     ) {
         self.counters.alive_refused += 1;
+        *match reason {
+            Refusal::Versions => &mut self.decisions.alive_versions,
+            Refusal::Name(_) => &mut self.decisions.alive_name,
+            Refusal::Meta(_) => &mut self.decisions.alive_meta,
+            Refusal::Vetoed(_) => &mut self.decisions.alive_vetoed,
+            Refusal::Network => &mut self.decisions.alive_network,
+            Refusal::Address => &mut self.decisions.alive_address,
+            Refusal::TooMany => &mut self.decisions.alive_too_many,
+            Refusal::TooFast => &mut self.decisions.alive_too_fast,
+        } += 1;
         if self.may_report(now) {
             let node = NodeName::from(alive.node);
             self.out.event(Event::Refused { node, from: Some(from), reason });

@@ -27,6 +27,7 @@ impl Memberlist {
     pub(super) fn alive(&mut self, now: Instant, from: SocketAddr, alive: &Alive<'_>) {
         let mine = self.is_me(alive.node);
         if mine && self.me.left {
+            self.decisions.alive_after_leaving += 1;
             return;
         }
         let known = self.members.get(alive.node);
@@ -48,7 +49,13 @@ impl Memberlist {
         }
         if !moved && alive.incarnation <= record.incarnation() {
             self.counters.alive_old += 1;
-            if record.state() == State::Dead {
+            let state = record.state();
+            if state.is_live() {
+                self.decisions.alive_nothing_new += 1;
+            } else {
+                self.decisions.alive_old_of_gone += 1;
+            }
+            if state == State::Dead {
                 self.tell_the_dead(now, id);
             }
             return;
@@ -60,29 +67,35 @@ impl Memberlist {
     pub(super) fn suspect(&mut self, now: Instant, accusation: Accusation<'_>) {
         let Some(id) = self.members.get(accusation.node) else {
             self.counters.accusations_old += 1;
+            self.decisions.suspect_unknown += 1;
             return;
         };
         let record = self.members.record(id);
         if accusation.incarnation < record.incarnation() {
             self.counters.accusations_old += 1;
+            self.decisions.suspect_old += 1;
             return;
         }
         match record.state() {
             State::Suspect => return self.confirm(now, id, accusation),
             State::Dead | State::Left => {
                 self.counters.accusations_old += 1;
+                self.decisions.suspect_gone += 1;
                 return self.keep_higher(id, accusation.incarnation);
             }
             State::Alive => {}
         }
         if id == self.me.id {
+            self.decisions.suspect_mine_refuted += 1;
             return self.refute(now, accusation.incarnation, Some(accusation.from));
         }
         if !self.config.suspicion {
+            self.decisions.suspect_skipped += 1;
             return self.dead(now, accusation, None);
         }
         self.broadcast_suspect(accusation);
         self.counters.suspect_accepted += 1;
+        self.decisions.suspect_begun += 1;
         self.members.set_state(id, State::Suspect, accusation.incarnation, now);
         let by = NodeName::from(accusation.from);
         self.start_suspicion(now, id, by.clone());
@@ -99,18 +112,22 @@ impl Memberlist {
     ) {
         let Some(id) = self.members.get(accusation.node) else {
             self.counters.accusations_old += 1;
+            self.decisions.dead_unknown += 1;
             return;
         };
         let record = self.members.record(id);
         if accusation.incarnation < record.incarnation() {
             self.counters.accusations_old += 1;
+            self.decisions.dead_old += 1;
             return;
         }
         if !record.state().is_live() {
             self.counters.accusations_old += 1;
+            self.decisions.dead_gone += 1;
             return self.keep_higher(id, accusation.incarnation);
         }
         if id == self.me.id && !self.me.left {
+            self.decisions.dead_mine_refuted += 1;
             return self.refute(now, accusation.incarnation, Some(accusation.from));
         }
         self.end_suspicion(id);
@@ -137,6 +154,12 @@ impl Memberlist {
         from: Option<SocketAddr>,
     ) {
         self.counters.dead_accepted += 1;
+        match reason {
+            Departure::Left if id == self.me.id => self.decisions.dead_mine_left += 1,
+            Departure::Left => self.decisions.dead_left += 1,
+            Departure::Declared { .. } => self.decisions.dead_declared += 1,
+            Departure::Failed { .. } => self.decisions.dead_ran_out += 1,
+        }
         let state = if reason == Departure::Left { State::Left } else { State::Dead };
         self.members.set_state(id, state, incarnation, now);
         if state == State::Dead {
@@ -185,6 +208,7 @@ impl Memberlist {
         };
         if alive.incarnation == 0 {
             self.counters.alive_old += 1;
+            self.decisions.alive_zero += 1;
             if !self.config.differences.ignore_zero_incarnation {
                 // As in Go: a placeholder, dead since forever, that counts until it is reaped.
                 let order = &mut self.rng.probe_order;
@@ -201,6 +225,7 @@ impl Memberlist {
         self.wanted.found(alive.node);
         self.me.changed = now;
         self.counters.alive_accepted += 1;
+        self.decisions.alive_new += 1;
         self.out.event(Event::Joined { node: self.members.node(id) });
     }
 
@@ -209,6 +234,7 @@ impl Memberlist {
         let (old_state, old) = (record.state(), record.identity().clone());
         let Some(identity) = identity_of(alive, old.versions()) else {
             self.counters.alive_refused += 1;
+            self.decisions.alive_meta += 1;
             return;
         };
         self.end_suspicion(id);
@@ -218,7 +244,8 @@ impl Memberlist {
             address: old.addr_bytes() != identity.addr_bytes() || old.port() != identity.port(),
             versions: old.versions() != identity.versions(),
         };
-        if change.meta || change.address || change.versions || old.meta() != identity.meta() {
+        let changed = change.meta || change.address || change.versions;
+        if changed || old.meta() != identity.meta() {
             self.members.replace_identity(id, identity);
         }
         if old_state == State::Alive {
@@ -227,6 +254,14 @@ impl Memberlist {
             self.members.set_state(id, State::Alive, alive.incarnation, now);
         }
         self.counters.alive_accepted += 1;
+        match old_state {
+            State::Left if change.address => self.decisions.alive_after_left += 1,
+            State::Dead if change.address => self.decisions.alive_reclaimed += 1,
+            State::Left | State::Dead => self.decisions.alive_back += 1,
+            State::Suspect => self.decisions.alive_cleared += 1,
+            State::Alive if changed => self.decisions.alive_updated += 1,
+            State::Alive => self.decisions.alive_renewed += 1,
+        }
         let node = self.members.node(id);
         match old_state {
             State::Dead | State::Left => {
@@ -237,7 +272,7 @@ impl Memberlist {
             State::Suspect => self.out.event(Event::Refuted { node: node.clone(), by: None }),
             State::Alive => {}
         }
-        if old_state.is_live() && (change.meta || change.address || change.versions) {
+        if old_state.is_live() && changed {
             self.out.event(Event::Updated { node: self.members.node(id), change });
         }
     }
@@ -255,6 +290,7 @@ impl Memberlist {
 
     fn conflict(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
         self.counters.conflicts += 1;
+        self.decisions.alive_conflict += 1;
         if !self.may_report(now) {
             return;
         }
@@ -268,14 +304,17 @@ impl Memberlist {
     fn confirm(&mut self, now: Instant, id: MemberId, accusation: Accusation<'_>) {
         self.keep_higher(id, accusation.incarnation);
         let Some(slot) = self.members.record(id).suspicion() else {
+            self.decisions.suspect_repeated += 1;
             return;
         };
         let suspect = self.suspects.get_mut(slot);
         let from = Name::new(accusation.from);
         let Confirmation::New { deadline } = suspect.suspicion.confirm(now, from) else {
             self.counters.accusations_old += 1;
+            self.decisions.suspect_repeated += 1;
             return;
         };
+        self.decisions.suspect_confirmed += 1;
         self.timers.reschedule(suspect.timer, deadline);
         self.broadcast_suspect(accusation);
     }

@@ -139,8 +139,9 @@ impl Stage {
                 self.running(id)?;
                 let stats = self.sim.node(id).stats();
                 for wanted in counters {
-                    let mut all = stats.counters.iter().chain(stats.gauges.iter());
-                    let (_, figure) = all
+                    let figures = stats.counters.iter().chain(stats.gauges.iter());
+                    let (_, figure) = figures
+                        .chain(stats.decisions.iter())
                         .find(|(it, _)| it == wanted)
                         .ok_or_else(|| values::value("a counter", wanted))?;
                     self.say(&format!("{name}: {wanted} = {figure}"));

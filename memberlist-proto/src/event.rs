@@ -205,6 +205,8 @@ pub struct Change {
 
 /// Why a node is no longer a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Departure {
     /// It said so itself.

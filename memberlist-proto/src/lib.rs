@@ -68,6 +68,7 @@ mod queues;
 mod rng;
 pub mod security;
 mod stats;
+mod status;
 mod suspects;
 mod suspicion;
 mod time;
@@ -94,6 +95,7 @@ pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};
 pub use crate::security::{InvalidKey, Key, Keyring, KeyringError};
 pub use crate::stats::{Counters, Decisions, Gauges, Stats};
+pub use crate::status::{LostStatus, NodeStatus, RefusedStatus, SeedStatus, Status, Trouble};
 pub use crate::time::Instant;
 pub use crate::transmit::{
     Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,

@@ -17,6 +17,8 @@ pub use pool::IdentityPool;
 ///
 /// Source: `NodeStateType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[repr(u8)]
 pub enum State {
     /// Answers, as far as is known.

@@ -33,6 +33,10 @@ impl Suspects {
         (self.slots.len() - 1) as u32
     }
 
+    pub(crate) fn get(&self, slot: u32) -> Option<&Suspect> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
     pub(crate) fn get_mut(&mut self, slot: u32) -> &mut Suspect {
         self.slots[slot as usize].as_mut().expect("a record's suspicion is running")
     }

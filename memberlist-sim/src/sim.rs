@@ -352,6 +352,13 @@ impl Sim {
                 (local.name().to_owned_name(), (local.incarnation(), local.meta().to_vec()))
             })
             .collect();
+        // Looked at first, because it is quick: long before everything agrees, the numbers differ.
+        for node in running().filter(|node| !node.has_left()) {
+            if node.num_members() < expected.len() {
+                let (name, seen) = (node.local().name().to_owned_name(), node.num_members());
+                return Err(format!("{name} sees {seen} of {} members", expected.len()));
+            }
+        }
         for node in running().filter(|node| !node.has_left()) {
             let seen: BTreeMap<_, _> = node
                 .members()

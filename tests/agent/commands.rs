@@ -134,6 +134,13 @@ fn listings_and_counters() {
     let (one, two) = pair();
     assert_eq!(one.member_names(), ["one", "two"]);
     assert_eq!(one.tell("health")["score"], 0);
+    let overview = one.tell("status");
+    assert_eq!(
+        (&overview["event"], &overview["name"]),
+        (&json!("status"), &overview["nodes"][0]["name"])
+    );
+    assert_eq!(overview["nodes"][0]["state"], "alive");
+    assert!(overview["stats"]["gauges"]["alive"].is_u64(), "{overview}");
     let stats = one.tell("stats");
     assert_eq!(stats["event"], "stats");
     assert!(numbers(&stats) > 10, "{stats}");

@@ -69,6 +69,7 @@ impl Execution {
             }
             Command::Health => Ok(Report::new("health").with("score", node.health_score())),
             Command::Stats => Ok(self.stats()),
+            Command::Status => self.status(),
             Command::Keys(command) => self.keys(command),
             Command::Set { field, text } => self.set(&field, &text),
             Command::Join(peers) => {
@@ -122,6 +123,16 @@ impl Execution {
             .with("counters", figures(&mut stats.counters.iter()))
             .with("gauges", figures(&mut stats.gauges.iter()))
             .with("decisions", figures(&mut stats.decisions.iter()))
+    }
+
+    fn status(&self) -> Result<Report, String> {
+        let status = self.node.status().map_err(told)?;
+        match serde_json::to_value(status).map_err(told)? {
+            Value::Object(fields) => Ok(fields
+                .into_iter()
+                .fold(Report::new("status"), |report, (field, value)| report.with(&field, value))),
+            other => Ok(Report::new("status").with("status", other)),
+        }
     }
 
     fn keys(&self, command: KeyCommand) -> Result<Report, String> {

@@ -18,6 +18,7 @@ use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
 use crate::security::Key;
 use crate::stats::Stats;
+use crate::status::Status;
 use crate::time::Instant;
 
 /// A running node: cheap to clone, usable from every thread. The node ends when the last clone is
@@ -198,6 +199,30 @@ impl Handle {
     /// Counters, gauges and what was decided.
     pub fn stats(&self) -> Stats {
         self.read(|state| state.core.stats()).unwrap_or_default()
+    }
+
+    /// Everything an operator asks for.
+    ///
+    /// # Errors
+    ///
+    /// A delegate asks for it from inside the node.
+    pub fn status(&self) -> Result<Status, Error> {
+        self.shared().with(|state, now| state.core.status(now))
+    }
+
+    /// The live members but this node, to be saved: see [`recall`](Self::recall). Empty if a
+    /// delegate asks for it from inside the node.
+    pub fn snapshot(&self) -> Vec<Peer> {
+        self.read(|state| state.core.snapshot().collect()).unwrap_or_default()
+    }
+
+    /// Looks for peers known from an earlier life, as [`snapshot`](Self::snapshot) gave them.
+    ///
+    /// # Errors
+    ///
+    /// The node has ended.
+    pub fn recall(&self, peers: &[Peer]) -> Result<(), Error> {
+        self.shared().operate(|state, now| state.core.recall(now, peers.iter().cloned()))
     }
 
     /// Whether the node has left the cluster.

@@ -19,9 +19,11 @@ mod restore;
 mod send;
 mod settle;
 mod state;
+mod status;
 mod stream;
 mod user;
 
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 
@@ -29,7 +31,7 @@ use crate::awareness::Awareness;
 use crate::bucket::Rates;
 use crate::config::{Config, ConfigError, Timing};
 use crate::delegate::{Delegate, View};
-use crate::event::Event;
+use crate::event::{Departure, Event};
 use crate::exchange::Exchanges;
 use crate::members::{MemberId, Members};
 use crate::node::{Name, Node, NodeName, State, Versions};
@@ -77,6 +79,9 @@ pub struct Memberlist {
     rates: Rates,
     periodic: Periodic,
     wanted: Wanted,
+    /// Why the dead and those that left are that.
+    departures: BTreeMap<MemberId, Departure>,
+    refusals: VecDeque<reports::Refused>,
     opening: Scratch,
     layers: Scratch,
     sealing: send::Workspace,
@@ -176,6 +181,8 @@ impl Memberlist {
             rates: Rates::default(),
             periodic: Periodic::default(),
             wanted: Wanted::new(&config.seeds, config.bind_port),
+            departures: BTreeMap::new(),
+            refusals: VecDeque::new(),
             opening: Scratch::default(),
             layers: Scratch::default(),
             sealing: send::Workspace::default(),

@@ -364,6 +364,9 @@ impl Memberlist {
         let reaped = self.members.reap(|record| {
             !record.identity().ptr_eq(&mine) && super::state::age(now, record.since()) > limit
         });
+        for (id, _) in &reaped {
+            self.departures.remove(id);
+        }
         self.counters.reaped += reaped.len() as u64;
     }
 }

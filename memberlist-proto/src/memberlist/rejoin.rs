@@ -224,12 +224,17 @@ impl Memberlist {
 
     /// Whoever is looked for and can be.
     fn missing(&self) -> Vec<Missing> {
+        let mut missing = self.wanted.missing(&self.present());
+        missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
+        missing
+    }
+
+    /// The addresses of all live members, and this node's own.
+    pub(super) fn present(&self) -> BTreeSet<SocketAddr> {
         let live = self.members.iter().filter(|(_, record)| record.state().is_live());
         let mut present: BTreeSet<_> =
             live.filter_map(|(_, record)| record.identity().socket_addr()).collect();
         present.insert(SocketAddr::new(self.config.advertise_addr, self.config.advertise_port));
-        let mut missing = self.wanted.missing(&present);
-        missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
-        missing
+        present
     }
 }

@@ -10,6 +10,18 @@ use crate::time::Instant;
 use crate::transmit::StreamId;
 use crate::wire::message::Alive;
 
+/// How many refusals are kept for [`Memberlist::status`].
+const REFUSALS: usize = 32;
+
+/// A refusal, kept for a while.
+#[derive(Clone, Debug)]
+pub(super) struct Refused {
+    pub(super) at: Instant,
+    pub(super) node: NodeName,
+    pub(super) from: SocketAddr,
+    pub(super) reason: Refusal,
+}
+
 impl Memberlist {
     /// News that a node is alive is refused.
     pub(super) fn refused(
@@ -32,6 +44,11 @@ impl Memberlist {
         } += 1;
         if self.may_report(now) {
             let node = NodeName::from(alive.node);
+            if self.refusals.len() >= REFUSALS {
+                self.refusals.pop_front();
+            }
+            let refused = Refused { at: now, node: node.clone(), from, reason: reason.clone() };
+            self.refusals.push_back(refused);
             self.out.event(Event::Refused { node, from: Some(from), reason });
         }
     }

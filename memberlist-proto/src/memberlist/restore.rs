@@ -109,6 +109,7 @@ impl Memberlist {
             ("served push/pulls", self.exchanges.push_pulls_served(), limits.push_pulls),
             ("relays", self.probes.relays(), limits.relays),
             ("bytes of streams", self.exchanges.held(), limits.stream_memory),
+            ("departures", self.departures.len(), self.members.len()),
             ("operations", self.operations.len(), limits.operations + 2),
             ("lost members", self.wanted.lost().len(), limits.lost_members),
             ("user broadcasts", self.queues.user_len(), 3 * limits.user_broadcasts),

@@ -166,6 +166,7 @@ impl Memberlist {
             self.lose(now, id);
         }
         self.me.changed = now;
+        self.departures.insert(id, reason.clone());
         self.out.event(Event::Departed { node: self.members.node(id), reason, from });
     }
 
@@ -266,6 +267,7 @@ impl Memberlist {
         match old_state {
             State::Dead | State::Left => {
                 self.wanted.found(alive.node);
+                self.departures.remove(&id);
                 self.me.changed = now;
                 self.out.event(Event::Joined { node });
             }

@@ -11,6 +11,7 @@ mod queueing;
 mod rejoin;
 mod relay;
 mod state;
+mod status;
 mod stream;
 mod user;
 

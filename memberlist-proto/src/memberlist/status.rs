@@ -1,0 +1,96 @@
+//! How things stand.
+
+use alloc::collections::BTreeSet;
+use alloc::string::ToString;
+use core::net::SocketAddr;
+
+use super::Memberlist;
+use crate::members::Record;
+use crate::node::State;
+use crate::status::{LostStatus, NodeStatus, RefusedStatus, SeedStatus, Status, Trouble};
+use crate::time::Instant;
+use crate::wanted::Seed;
+
+impl Memberlist {
+    /// Everything an operator asks for. Takes time and memory in proportion to the number of nodes.
+    pub fn status(&self, now: Instant) -> Status {
+        let now = self.now.max(now);
+        let present = self.present();
+        let mut nodes: alloc::vec::Vec<_> =
+            self.members.iter().map(|(id, record)| self.node_status(now, id, record)).collect();
+        nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Status {
+            name: self.me.name.clone(),
+            addr: SocketAddr::new(self.config.advertise_addr, self.config.advertise_port),
+            left: self.me.left,
+            health_score: self.awareness.score(),
+            keys: self.keyring.keys().len(),
+            nodes,
+            seeds: self.wanted.seeds.iter().map(|it| seed_status(now, it, &present)).collect(),
+            lost: self
+                .wanted
+                .lost()
+                .map(|lost| LostStatus {
+                    name: lost.name.clone(),
+                    addr: lost.address,
+                    age_ms: ms(now, lost.since),
+                })
+                .collect(),
+            refused: self
+                .refusals
+                .iter()
+                .map(|it| RefusedStatus {
+                    name: it.node.clone(),
+                    from: it.from,
+                    reason: it.reason.to_string(),
+                    age_ms: ms(now, it.at),
+                })
+                .collect(),
+            stats: self.stats(),
+        }
+    }
+
+    fn node_status(
+        &self,
+        now: Instant,
+        id: crate::members::MemberId,
+        record: &Record,
+    ) -> NodeStatus {
+        let identity = record.identity();
+        let suspicion = record.suspicion().and_then(|slot| self.suspects.get(slot));
+        let why = match (record.state(), suspicion) {
+            (State::Suspect, Some(suspect)) => Some(Trouble::Suspected {
+                by: suspect.suspicion.accusers().to_vec(),
+                left_ms: ms(suspect.suspicion.deadline(), now),
+            }),
+            (State::Dead | State::Left, _) => {
+                self.departures.get(&id).cloned().map(Trouble::Departed)
+            }
+            _ => None,
+        };
+        NodeStatus {
+            name: identity.node_name(),
+            addr: identity.socket_addr(),
+            state: record.state(),
+            age_ms: ms(now, record.since()),
+            incarnation: record.incarnation(),
+            meta_len: identity.meta().map_or(0, <[u8]>::len),
+            why,
+        }
+    }
+}
+
+fn seed_status(now: Instant, seed: &Seed, present: &BTreeSet<SocketAddr>) -> SeedStatus {
+    SeedStatus {
+        peer: seed.peer.to_string(),
+        addresses: seed.addresses.clone(),
+        live: !seed.addresses.is_empty() && seed.addresses.iter().all(|it| present.contains(it)),
+        tried_ms: seed.last.as_ref().map(|(at, _)| ms(now, *at)),
+        error: seed.last.as_ref().and_then(|(_, it)| it.as_ref().err()).map(ToString::to_string),
+    }
+}
+
+/// From `earlier` to `later`, in milliseconds.
+fn ms(later: Instant, earlier: Instant) -> u64 {
+    u64::try_from(later.saturating_duration_since(earlier).as_millis()).unwrap_or(u64::MAX)
+}

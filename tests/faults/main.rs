@@ -1,6 +1,7 @@
 //! What goes wrong around a node: links, sockets, the process, and floods. Each test shows what
 //! the user sees meanwhile, and that the node recovers. `docs/faults.md` has the table.
 
+mod healing;
 mod links;
 mod loaded;
 mod process;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use memberlist_sim::{Config, Event, Instant, NodeId, Peer, Sim, Spread, State};
 
-use super::{cluster, count, plain, secs, settle, state};
+use super::{cluster, count, grow, plain, secs, settle, state};
 
 fn without_rejoin(_: usize, config: &mut Config) {
     config.differences.rejoin = false;
@@ -17,7 +17,10 @@ fn heal_after(
     limit: Duration,
     change: impl Fn(usize, &mut Config),
 ) -> Option<Duration> {
-    let (mut sim, nodes) = cluster(size as u64 + split.as_secs(), size, change);
+    let mut sim = Sim::new(size as u64 + split.as_secs());
+    sim.check_every(size as u64);
+    let nodes = grow(&mut sim, size, change);
+    agreed(&mut sim, secs(120)).expect("they join");
     let (one, other) = nodes.split_at(size / 2);
     sim.network().partition(one, other);
     sim.run_for(split);

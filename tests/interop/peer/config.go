@@ -35,6 +35,7 @@ func configure() (*memberlist.Config, *peer, error) {
 	reclaim := flag.Duration("dead-node-reclaim-time", 0, "when a dead name may be taken")
 	indirect := flag.Int("indirect-checks", -1, "how many helpers a probe asks, -1 for the profile's")
 	retransmit := flag.Int("retransmit-mult", 0, "how often a message is gossiped, 0 for the profile's")
+	forget := flag.Duration("gossip-to-the-dead-time", 0, "how long the dead are gossiped to, 0 for the profile's")
 	var keys keyList
 	flag.Var(&keys, "key", "base64, repeatable, the first is primary")
 	flag.Parse()
@@ -61,6 +62,9 @@ func configure() (*memberlist.Config, *peer, error) {
 	config.DeadNodeReclaimTime = *reclaim
 	if *indirect >= 0 {
 		config.IndirectChecks = *indirect
+	}
+	if *forget > 0 {
+		config.GossipToTheDeadTime = *forget
 	}
 	if *retransmit > 0 {
 		config.RetransmitMult = *retransmit

@@ -10,6 +10,7 @@ mod report;
 mod seeds;
 mod settings;
 mod signals;
+mod snapshot;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,6 +32,7 @@ use self::output::Output;
 use self::report::Report;
 pub(crate) use self::settings::{Settings, value::key};
 use self::signals::Signals;
+use self::snapshot::Snapshot;
 use crate::failure::Failure;
 use crate::node::{self, Carried};
 
@@ -80,14 +82,23 @@ impl Agent {
         mut signals: Signals,
     ) -> Result<(), Failure> {
         self.output.tell(execute::started(&self.node)).await;
+        let snapshot = args.snapshot.as_deref().map(|path| Snapshot::recall(path, &self.node));
+        let mut snapshot = snapshot.transpose()?;
         // Commands that wait for something.
         let mut replies = JoinSet::new();
         let result = {
             // Signals are heard even while nobody reads what these two have to say.
             let mut telling = pin!(self.tell(&mut events));
             let mut obeying = pin!(self.obey_all(input::start(), &mut replies));
-            self.wait_for_end(args, &mut signals, telling.as_mut(), obeying.as_mut()).await
+            let ended = self.wait_for_end(args, &mut signals, telling.as_mut(), obeying.as_mut());
+            tokio::select! {
+                result = ended => result,
+                never = keep(&mut snapshot, &self.node) => match never {},
+            }
         };
+        if let Some(snapshot) = &mut snapshot {
+            snapshot.save(&self.node);
+        }
         let farewell = async {
             self.node.shutdown().await;
             // What happened before, and what the end means for commands under way.
@@ -217,6 +228,14 @@ impl Agent {
     fn leave(&self) -> Running<Result<(), Error>> {
         let node = self.node.clone();
         Box::pin(async move { execute::leave(&node, LEAVE_TIMEOUT).await })
+    }
+}
+
+/// Keeps the snapshot, if there is one, for ever.
+async fn keep(snapshot: &mut Option<Snapshot>, node: &Memberlist) -> Infallible {
+    match snapshot {
+        Some(snapshot) => snapshot.keep(node).await,
+        None => std::future::pending().await,
     }
 }
 

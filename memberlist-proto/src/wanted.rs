@@ -49,7 +49,7 @@ pub(crate) enum Attempt {
     Trying { stream: StreamId, address: SocketAddr },
 }
 
-/// One of those wanted, at an address that no live member has.
+/// One of those wanted, who is missing if no live member has the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) name: Option<NodeName>,
@@ -99,8 +99,8 @@ impl Wanted {
         self.lost.retain(|lost| now.saturating_duration_since(lost.since) < age);
     }
 
-    /// Everybody at an address that is not among those `present`.
-    pub(crate) fn missing(&self, present: &BTreeSet<SocketAddr>) -> Vec<Missing> {
+    /// Every address at which somebody is looked for, once.
+    pub(crate) fn all(&self) -> Vec<Missing> {
         let seeds = self.seeds.iter().flat_map(|seed| {
             let name = &seed.peer.name;
             seed.addresses.iter().map(move |address| (name, *address))
@@ -109,7 +109,7 @@ impl Wanted {
         let mut seen = BTreeSet::new();
         seeds
             .chain(lost)
-            .filter(|(_, address)| !present.contains(address) && seen.insert(*address))
+            .filter(|(_, address)| seen.insert(*address))
             .map(|(name, address)| Missing { name: name.clone(), address })
             .collect()
     }

@@ -161,3 +161,44 @@ fn keys_and_labels_keep_strangers_out() {
     friend.join(labelled.addr());
     labelled.expect_node("joined", "friend");
 }
+
+/// A file of its own in the directory for temporary ones, gone with the test.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let file = format!("memberlist-{}-{name}", std::process::id());
+        Self(std::env::temp_dir().join(file))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_snapshot_finds_the_cluster_again_without_any_seed() {
+    let file = Scratch::new("snapshot");
+    let keeping = || {
+        Launch::agent("two")
+            .flag("--snapshot", file.0.display())
+            .flag("--set", "rejoin.interval=1s")
+    };
+    let one = Launch::agent("one").start();
+    let two = keeping().start();
+    two.join(one.addr());
+    assert!(two.quit().success());
+    let saved = std::fs::read_to_string(&file.0).expect("written at the end");
+    assert_eq!(saved, format!("one/{}\n", one.addr()));
+
+    let two = keeping().start();
+    two.expect_node("joined", "one");
+    two.expect("rejoined", |event| event["peer"] == one.addr().to_string());
+
+    std::fs::write(&file.0, "no:peer:at all\n").expect("a file");
+    let wrong = keeping().spawn();
+    assert_eq!(wrong.process().wait_exit().code(), Some(2), "{}", wrong.transcript());
+    wrong.process().wait_text("no:peer:at all");
+}

@@ -31,6 +31,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) join: Vec<Peer>,
 
+    /// Keep the known members in this file, and look for those of the last run
+    #[arg(long, value_name = "FILE")]
+    pub(super) snapshot: Option<PathBuf>,
+
     /// Try `--join` once, and fail if none answers
     #[arg(long, requires = "join")]
     pub(super) join_once: bool,

@@ -5,7 +5,6 @@
 //! split until somebody joins the halves by hand (hashicorp/memberlist#222).
 
 use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -204,9 +203,17 @@ impl Memberlist {
     /// so with the n-th part of the probability: together they make about one attempt per interval
     /// for each that is missing.
     fn rejoin_one(&mut self, now: Instant) {
-        let missing = self.missing();
+        let mut missing = self.wanted.all();
+        missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
         let others = self.members.num_live().saturating_sub(1).max(1);
-        if missing.is_empty() || self.rng.rejoin.index(others) >= missing.len() {
+        let draw = self.rng.rejoin.index(others);
+        // Who of them is missing takes a look at every member, and mostly need not be known.
+        if draw >= missing.len() {
+            return;
+        }
+        let present = self.present(&missing.iter().map(|it| it.address).collect());
+        missing.retain(|it| !present.contains(&it.address));
+        if draw >= missing.len() {
             return;
         }
         let Missing { name, address } = missing[self.rng.rejoin.index(missing.len())].clone();
@@ -222,19 +229,11 @@ impl Memberlist {
         }
     }
 
-    /// Whoever is looked for and can be.
-    fn missing(&self) -> Vec<Missing> {
-        let mut missing = self.wanted.missing(&self.present());
-        missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
-        missing
-    }
-
-    /// The addresses of all live members, and this node's own.
-    pub(super) fn present(&self) -> BTreeSet<SocketAddr> {
+    /// Which of these addresses are live members', or this node's own.
+    pub(super) fn present(&self, of: &BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
+        let own = SocketAddr::new(self.config.advertise_addr, self.config.advertise_port);
         let live = self.members.iter().filter(|(_, record)| record.state().is_live());
-        let mut present: BTreeSet<_> =
-            live.filter_map(|(_, record)| record.identity().socket_addr()).collect();
-        present.insert(SocketAddr::new(self.config.advertise_addr, self.config.advertise_port));
-        present
+        let live = live.filter_map(|(_, record)| record.identity().socket_addr());
+        live.chain([own]).filter(|address| of.contains(address)).collect()
     }
 }

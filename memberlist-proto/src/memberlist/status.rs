@@ -15,7 +15,9 @@ impl Memberlist {
     /// Everything an operator asks for. Takes time and memory in proportion to the number of nodes.
     pub fn status(&self, now: Instant) -> Status {
         let now = self.now.max(now);
-        let present = self.present();
+        let seeds = &self.wanted.seeds;
+        let present =
+            self.present(&seeds.iter().flat_map(|seed| seed.addresses.iter().copied()).collect());
         let mut nodes: alloc::vec::Vec<_> =
             self.members.iter().map(|(id, record)| self.node_status(now, id, record)).collect();
         nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -26,7 +28,7 @@ impl Memberlist {
             health_score: self.awareness.score(),
             keys: self.keyring.keys().len(),
             nodes,
-            seeds: self.wanted.seeds.iter().map(|it| seed_status(now, it, &present)).collect(),
+            seeds: seeds.iter().map(|it| seed_status(now, it, &present)).collect(),
             lost: self
                 .wanted
                 .lost()

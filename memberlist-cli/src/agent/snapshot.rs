@@ -1,0 +1,68 @@
+//! The members known, kept in a file for the next start.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use memberlist_proto::Peer;
+use memberlist_tokio::Memberlist;
+
+use crate::failure::Failure;
+
+/// Between two looks at the members.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A file with one peer on each line; one that is not there yet holds nobody.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    path: PathBuf,
+    saved: String,
+}
+
+impl Snapshot {
+    /// Reads the file and has its peers looked for.
+    pub(super) fn recall(path: &Path, node: &Memberlist) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::usage(format_args!("--snapshot: {}: {error}", path.display()))
+        };
+        let saved = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(failed(&error)),
+        };
+        let lines = saved.lines().map(str::trim).filter(|line| !line.is_empty());
+        let peers: Vec<Peer> = lines
+            .map(|line| line.parse().map_err(|error| failed(&format!("`{line}`: {error}"))))
+            .collect::<Result<_, _>>()?;
+        node.recall(&peers).map_err(Failure::failed)?;
+        Ok(Self { path: path.to_owned(), saved })
+    }
+
+    /// Writes the file whenever the members have changed.
+    pub(super) async fn keep(&mut self, node: &Memberlist) -> Infallible {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            self.save(node);
+        }
+    }
+
+    /// Writes the file if the members have changed. A node that has lost everybody keeps what it
+    /// knew.
+    pub(super) fn save(&mut self, node: &Memberlist) {
+        let mut lines: Vec<_> = node.snapshot().iter().map(|peer| format!("{peer}\n")).collect();
+        lines.sort();
+        let text = lines.concat();
+        if text.is_empty() || text == self.saved {
+            return;
+        }
+        // Whoever reads it sees the old one or the new one.
+        let beside = self.path.with_extension("new");
+        let written =
+            std::fs::write(&beside, &text).and_then(|()| std::fs::rename(&beside, &self.path));
+        match written {
+            Ok(()) => self.saved = text,
+            Err(error) => eprintln!("memberlist: --snapshot: {}: {error}", self.path.display()),
+        }
+    }
+}

@@ -33,7 +33,12 @@ impl Memberlist {
         config.advertise_port = advertise.port();
         config.bind_port = bound.port();
         log::warn_if_public(&config);
-        let setup = Setup { delegate: options.delegate, events: options.events, log: log::log() };
+        let setup = Setup {
+            delegate: options.delegate,
+            events: options.events,
+            log: log::log(),
+            metric_labels: options.metric_labels,
+        };
         let (handle, events, driver) = driver::start(config, bound, setup, bind::seed()?)?;
         sockets.run(driver);
         Ok((Self(handle), Events(events)))

@@ -5,6 +5,7 @@ mod command;
 mod event;
 mod execute;
 mod input;
+mod metrics;
 mod output;
 mod report;
 mod seeds;
@@ -49,6 +50,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let result = runtime.block_on(async {
         let signals = Signals::start()
             .map_err(|error| Failure::failed(format_args!("no signals: {error}")))?;
+        if let Some(address) = args.metrics {
+            tokio::spawn(metrics::Exporter::start(address).await?.serve());
+        }
         let carried = Arc::new(Carried::default());
         let (node, events) = node::start(settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);

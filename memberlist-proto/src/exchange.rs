@@ -6,6 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use crate::event::{ExchangeKind, OpId};
+use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::{RequestId, StreamId};
 use crate::wire::frame::{Frame, FrameReader};
@@ -14,6 +15,7 @@ use crate::wire::frame::{Frame, FrameReader};
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) peer: SocketAddr,
+    pub(crate) begun: Instant,
     pub(crate) purpose: Purpose,
     pub(crate) phase: Phase,
     pub(crate) reader: FrameReader,

@@ -1,5 +1,7 @@
 //! What a node counts.
 
+use crate::time::Instant;
+
 /// Counters since the start, and gauges as of the call of
 /// [`Memberlist::stats`](crate::Memberlist::stats).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,11 @@ pub struct Stats {
     pub gauges: Gauges,
     /// What became of the news about members.
     pub decisions: Decisions,
+}
+
+/// Adds the time from `begun` to `ended` to a sum of nanoseconds.
+pub(crate) fn add_time(sum: &mut u64, begun: Instant, ended: Instant) {
+    *sum = sum.saturating_add(ended.as_nanos().saturating_sub(begun.as_nanos()));
 }
 
 macro_rules! counted {
@@ -94,6 +101,10 @@ counted! {
         probes_failed,
         /// Members reached only over a stream.
         probes_by_stream,
+        /// Probes that ended, whatever became of them.
+        probes_ended,
+        /// How long those took in all, in nanoseconds (Go: `probeNode`).
+        probe_nanos,
         /// Suspicions that ran out with fewer confirmations than wanted (Go: `degraded.timeout`).
         suspicions_degraded,
         /// Acks and nacks that nobody waited for.
@@ -115,6 +126,10 @@ counted! {
         broadcasts_over_limit,
         /// Full state exchanges begun.
         push_pulls,
+        /// Those that have succeeded.
+        push_pulls_ended,
+        /// How long these took in all, in nanoseconds (Go: `pushPullNode`).
+        push_pull_nanos,
         /// Exchanges with a seed or a member that had died, begun here to find it again.
         rejoins,
         /// Those that failed.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod lifecycle;
+mod metrics;
 mod tools;
 mod usage;
 

@@ -3,5 +3,6 @@
 mod direction;
 mod documents;
 mod files;
+mod metrics;
 mod size;
 mod source;

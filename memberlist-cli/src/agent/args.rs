@@ -31,6 +31,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) join: Vec<Peer>,
 
+    /// Tell Prometheus every figure there, by `GET /metrics`
+    #[arg(long, value_name = "IP:PORT")]
+    pub(super) metrics: Option<SocketAddr>,
+
     /// Keep the known members in this file, and look for those of the last run
     #[arg(long, value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,

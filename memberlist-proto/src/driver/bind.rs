@@ -29,6 +29,9 @@ pub struct Options {
     pub delegate: Option<Arc<dyn Delegate>>,
     /// How many events may wait for their reader.
     pub events: EventBounds,
+    /// Labels of everything that is published with the feature `metrics` (Go: `MetricLabels`):
+    /// they tell several nodes of one process apart.
+    pub metric_labels: Vec<(String, String)>,
 }
 
 impl Options {
@@ -46,6 +49,7 @@ impl Default for Options {
             advertise: None,
             delegate: None,
             events: EventBounds::default(),
+            metric_labels: Vec::new(),
         }
     }
 }

@@ -15,12 +15,16 @@ mod error;
 mod events;
 mod handle;
 pub mod log;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod operation;
 mod shared;
 mod task;
 mod turns;
 
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 pub use self::clock::Clock;
@@ -47,6 +51,8 @@ pub struct Setup {
     pub events: EventBounds,
     /// Where log lines go.
     pub log: Option<LogSink>,
+    /// Labels of everything that is published with the feature `metrics` (Go: `MetricLabels`).
+    pub metric_labels: Vec<(String, String)>,
 }
 
 /// Makes a node and takes it apart into what its user holds, what its reader holds and what its

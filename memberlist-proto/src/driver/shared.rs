@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) bound: SocketAddr,
     pub(super) delegate: Option<Arc<dyn Delegate>>,
     pub(super) log: Log,
+    #[cfg(feature = "metrics")]
+    publisher: Mutex<super::metrics::Publisher>,
 }
 
 /// What is behind the lock.
@@ -126,7 +128,17 @@ impl Shared {
         let local = Mutex::new(state.core.local());
         let state = Mutex::new(state);
         let log = Log::new(name.clone(), setup.log);
-        let shared = Self { state, local, clock, name, bound, delegate, log };
+        let shared = Self {
+            state,
+            local,
+            clock,
+            name,
+            bound,
+            delegate,
+            log,
+            #[cfg(feature = "metrics")]
+            publisher: Mutex::new(super::metrics::Publisher::new(&setup.metric_labels)),
+        };
         // The node's own join is the first event.
         let _ = shared.with(|_, _| ());
         Ok(shared)
@@ -168,6 +180,8 @@ impl Shared {
             *self.local.lock().unwrap_or_else(PoisonError::into_inner) = local;
         }
         drop(state);
+        #[cfg(feature = "metrics")]
+        self.publish(now);
         for waker in aftermath.wakers {
             waker.wake();
         }
@@ -175,6 +189,19 @@ impl Shared {
             self.log.event(now, event);
         }
         Ok(result)
+    }
+
+    /// Publishes the node's figures, unless that is being done: then the next call does it. The
+    /// recorder is somebody else's code, which must not run under the node's lock.
+    #[cfg(feature = "metrics")]
+    fn publish(&self, now: Instant) {
+        if let Ok(mut publisher) = self.publisher.try_lock() {
+            let locked = self.lock();
+            let stats = locked.core.stats();
+            let interval = locked.core.config().queue_check_interval;
+            drop(locked);
+            publisher.publish(now, interval, &stats);
+        }
     }
 
     /// Runs `f` on what waits for the core, which it leaves alone.

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::members::{MemberId, ProbeStep, ProbeTick};
 use crate::node::{Node, State};
 use crate::probes::{Awaiting, Fallback, Probe};
+use crate::stats::add_time;
 use crate::time::Instant;
 use crate::transmit::Transmit;
 use crate::wire::message::{Ack, IndirectPing, Message, Ping, Suspect};
@@ -322,6 +323,8 @@ impl Memberlist {
 
     fn end_probe(&mut self) -> Option<Probe> {
         let probe = self.probes.current.take()?;
+        self.counters.probes_ended += 1;
+        add_time(&mut self.counters.probe_nanos, probe.started, self.now);
         if let Some(timeout) = probe.timeout {
             self.timers.cancel(timeout);
         }

@@ -9,8 +9,9 @@ use super::admission::versions_of;
 use super::state::Accusation;
 use super::{Memberlist, Timer};
 use crate::event::{Event, ExchangeError, VersionMismatch};
-use crate::exchange::{Phase, Purpose, Why};
+use crate::exchange::{Exchange, Phase, Purpose, Why};
 use crate::node::{Identity, IdentityParts, Node, NodeName, State};
+use crate::stats::add_time;
 use crate::time::{Instant, push_pull_scale};
 use crate::transmit::{Answer, Request, RequestId, RequestKind, StreamId};
 use crate::wire::frame::{Frame, StreamMessage};
@@ -228,8 +229,12 @@ impl Memberlist {
             let state = Bytes::copy_from_slice(state);
             self.out.event(Event::RemoteState { from, join, state });
         }
-        let why = match self.exchanges.get_mut(id).map(|exchange| &exchange.purpose) {
-            Some(Purpose::PushPull(why)) => Some(*why),
+        let why = match self.exchanges.get_mut(id) {
+            Some(Exchange { purpose: Purpose::PushPull(why), begun, .. }) => {
+                self.counters.push_pulls_ended += 1;
+                add_time(&mut self.counters.push_pull_nanos, *begun, now);
+                Some(*why)
+            }
             _ => None,
         };
         self.close(now, id);

@@ -32,6 +32,7 @@ impl Memberlist {
         self.counters.streams_accepted += 1;
         let id = self.exchanges.insert(Exchange {
             peer: from,
+            begun: now,
             purpose: Purpose::Accepted,
             phase: Phase::Reading,
             reader: FrameReader::new(Role::Acceptor),
@@ -265,6 +266,7 @@ impl Memberlist {
         self.counters.streams_opened += 1;
         let id = self.exchanges.insert(Exchange {
             peer: to,
+            begun: self.now,
             purpose,
             phase: Phase::Connecting,
             reader: FrameReader::new(Role::Initiator),

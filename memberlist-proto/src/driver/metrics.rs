@@ -1,0 +1,164 @@
+//! What a node counts, through the facade of the crate `metrics`. Feature `metrics`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata};
+
+use crate::stats::{Counters, Decisions, Gauges, Stats};
+use crate::time::Instant;
+
+/// The counters that the Go library has too, by its names.
+pub const GO_COUNTERS: &[(&str, &str)] = &[
+    ("alive_accepted", "memberlist.msg.alive"),
+    ("suspect_accepted", "memberlist.msg.suspect"),
+    ("dead_accepted", "memberlist.msg.dead"),
+    ("packet_bytes_sent", "memberlist.udp.sent"),
+    ("packet_bytes_received", "memberlist.udp.received"),
+    ("stream_bytes_sent", "memberlist.tcp.sent"),
+    ("streams_opened", "memberlist.tcp.connect"),
+    ("streams_accepted", "memberlist.tcp.accept"),
+    ("probes_degraded", "memberlist.degraded.probe"),
+    ("suspicions_degraded", "memberlist.degraded.timeout"),
+];
+
+/// The gauges that the Go library has too, by its names, and the state of nodes that they count.
+pub const GO_GAUGES: &[(&str, &str, Option<&str>)] = &[
+    ("alive", "memberlist.node.instances", Some("alive")),
+    ("suspect", "memberlist.node.instances", Some("suspect")),
+    ("dead", "memberlist.node.instances", Some("dead")),
+    ("left", "memberlist.node.instances", Some("left")),
+    ("health_score", "memberlist.health.score", None),
+    ("local_state_bytes", "memberlist.size.local", None),
+    ("remote_state_bytes", "memberlist.size.remote", None),
+];
+
+/// Sums of times that are published as histograms, in seconds: the sum, how many it is of, and the
+/// Go library's name.
+pub const GO_TIMES: &[(&str, &str, &str)] = &[
+    ("probe_nanos", "probes_ended", "memberlist.probeNode"),
+    ("push_pull_nanos", "push_pulls_ended", "memberlist.pushPullNode"),
+];
+
+/// The name under which the length of the gossip queue is published, as a histogram with one value
+/// every `queue_check_interval`.
+pub const GO_QUEUE: &str = "memberlist.queue.broadcasts";
+
+/// The name under which [`Decisions`] are published, each with the label `row`.
+pub const DECISIONS: &str = "memberlist.decisions";
+
+/// The name under which a counter is published.
+pub fn counter_name(field: &str) -> String {
+    match GO_COUNTERS.iter().find(|(ours, _)| *ours == field) {
+        Some((_, name)) => (*name).into(),
+        None => format!("memberlist.{field}"),
+    }
+}
+
+/// The name under which a gauge is published, and the value of its label `node_state`. Where a
+/// counter has the same name, `.now` keeps them apart.
+pub fn gauge_name(field: &str) -> (String, Option<&'static str>) {
+    match GO_GAUGES.iter().find(|(ours, ..)| *ours == field) {
+        Some((_, name, state)) => ((*name).into(), *state),
+        None if Counters::default().iter().any(|(counter, _)| counter == field) => {
+            (format!("memberlist.{field}.now"), None)
+        }
+        None => (format!("memberlist.{field}"), None),
+    }
+}
+
+/// Whether a counter is published as part of a histogram.
+pub fn is_time(field: &str) -> bool {
+    GO_TIMES.iter().any(|(sum, count, _)| *sum == field || *count == field)
+}
+
+/// The handles of one node's figures, and what was published last.
+pub(super) struct Publisher {
+    counters: Vec<Counter>,
+    gauges: Vec<Gauge>,
+    times: Vec<Histogram>,
+    decisions: Vec<Counter>,
+    queue: Histogram,
+    last: Stats,
+    queue_checked: Instant,
+}
+
+const METADATA: Metadata<'static> = Metadata::new("memberlist", Level::INFO, None);
+
+impl Publisher {
+    /// Publishes to the recorder that is installed now.
+    pub(super) fn new(labels: &[(String, String)]) -> Self {
+        let key = |name: String, own: Option<(&'static str, &'static str)>| {
+            let labels = labels.iter().map(|(name, value)| Label::new(name.clone(), value.clone()));
+            let own = own.map(|(name, value)| Label::new(name, value));
+            Key::from_parts(name, labels.chain(own).collect::<Vec<_>>())
+        };
+        metrics::with_recorder(|recorder| {
+            let counter = |(field, _)| {
+                if is_time(field) {
+                    return Counter::noop();
+                }
+                recorder.register_counter(&key(counter_name(field), None), &METADATA)
+            };
+            let decision = |(row, _)| {
+                recorder.register_counter(&key(DECISIONS.into(), Some(("row", row))), &METADATA)
+            };
+            let gauge = |(field, _)| {
+                let (name, state) = gauge_name(field);
+                let label = state.map(|state| ("node_state", state));
+                recorder.register_gauge(&key(name, label), &METADATA)
+            };
+            let histogram =
+                |name: &str| recorder.register_histogram(&key(name.into(), None), &METADATA);
+            Self {
+                counters: Counters::default().iter().map(counter).collect(),
+                gauges: Gauges::default().iter().map(gauge).collect(),
+                times: GO_TIMES.iter().map(|(.., name)| histogram(name)).collect(),
+                decisions: Decisions::default().iter().map(decision).collect(),
+                queue: histogram(GO_QUEUE),
+                last: Stats::default(),
+                queue_checked: Instant::ORIGIN,
+            }
+        })
+    }
+
+    /// Publishes what has changed since the last time.
+    pub(super) fn publish(&mut self, now: Instant, interval: Duration, stats: &Stats) {
+        let figures = stats.counters.iter().zip(self.last.counters.iter()).zip(&self.counters);
+        for (((_, figure), (_, before)), handle) in figures {
+            if figure > before {
+                handle.increment(figure - before);
+            }
+        }
+        let rows = stats.decisions.iter().zip(self.last.decisions.iter()).zip(&self.decisions);
+        for (((_, figure), (_, before)), handle) in rows {
+            if figure > before {
+                handle.increment(figure - before);
+            }
+        }
+        for ((_, figure), handle) in stats.gauges.iter().zip(&self.gauges) {
+            handle.set(figure as f64);
+        }
+        for ((sum, count, _), handle) in GO_TIMES.iter().zip(&self.times) {
+            let since =
+                |field: &str| figure(stats, field).saturating_sub(figure(&self.last, field));
+            let count = since(count);
+            if let Some(mean) = since(sum).checked_div(count) {
+                let mean = Duration::from_nanos(mean).as_secs_f64();
+                handle.record_many(mean, count as usize);
+            }
+        }
+        if !interval.is_zero() && now.saturating_duration_since(self.queue_checked) >= interval {
+            self.queue_checked = now;
+            self.queue.record(stats.gauges.membership_queue as f64);
+        }
+        self.last = stats.clone();
+    }
+}
+
+/// A counter by its name.
+fn figure(stats: &Stats, field: &str) -> u64 {
+    stats.counters.iter().find(|(name, _)| *name == field).map_or(0, |(_, figure)| figure)
+}

@@ -1,14 +1,21 @@
 //! The application on a node.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    Answer, BroadcastKind, Channel, Event, Instant, Memberlist, Priority, RequestKind,
+    Answer, BroadcastKind, Candidate, Channel, Delegate, Event, Instant, Memberlist, Priority,
+    RequestKind,
 };
 
 /// The code of an application, driven by its node. It may call any operation on `node`.
 pub trait App {
+    /// What its node asks at once, from inside its decisions; called at every start.
+    fn delegate(&mut self) -> Option<Arc<dyn Delegate>> {
+        None
+    }
+
     /// Something happened.
     fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
         let _ = (now, node, event);
@@ -35,6 +42,35 @@ impl App for Silent {}
 /// broadcast only from where it began. It remembers all it has heard: for tests.
 #[derive(Clone, Debug, Default)]
 pub struct Spread(BTreeSet<Bytes>);
+
+/// Another application whose node refuses members of one name.
+pub(crate) struct Vetoing<A> {
+    pub(crate) app: A,
+    pub(crate) name: String,
+}
+
+impl<A: App> App for Vetoing<A> {
+    fn delegate(&mut self) -> Option<Arc<dyn Delegate>> {
+        Some(Arc::new(Veto(self.name.clone())))
+    }
+
+    fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
+        self.app.event(now, node, event);
+    }
+
+    fn request(&mut self, now: Instant, request: &RequestKind) -> Option<Answer> {
+        self.app.request(now, request)
+    }
+}
+
+struct Veto(String);
+
+impl Delegate for Veto {
+    fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+        let vetoed = candidate.name.as_bytes() == self.0.as_bytes();
+        if vetoed { Err(format!("{} is not wanted", self.0)) } else { Ok(()) }
+    }
+}
 
 impl App for Spread {
     fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {

@@ -35,6 +35,7 @@ pub struct Tutorial;
 
 mod agenda;
 mod app;
+mod bound;
 mod check;
 mod network;
 mod run;

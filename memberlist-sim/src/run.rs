@@ -108,6 +108,12 @@ impl Sim {
         }
     }
 
+    /// Hands a node a datagram that no node sent, as somebody outside of the cluster can: over no
+    /// link, at once. It may be anything.
+    pub fn forge(&mut self, to: NodeId, from: SocketAddr, payload: impl Into<Bytes>) {
+        self.happen(What::Packet { to, from, payload: payload.into(), honest: false });
+    }
+
     /// Carries out what a node wants, until it wants nothing more.
     pub(crate) fn drain(&mut self, id: NodeId) {
         let mut packets = 0;

@@ -32,8 +32,10 @@
 //! | `meta NAME TEXT`, `broadcast NAME TEXT` | announces metadata, gossips a message |
 //! | `send NAME NAME TEXT`, `tell NAME NAME TEXT` | a message by packet, by stream |
 //! | `ping NAME NAME` | asks for the round trip time |
+//! | `forge NAME alive WHO OPTIONS`, `suspect`, `dead` | a stranger's message; `WHO` is any name, `-` an empty one |
+//! | `try COMMAND` | does it, unless the node refuses it, or runs or stands still already |
 //! | `run TIME` | lets time pass: `200ms`, `5s`, `2m` |
-//! | `until CONDITION within TIME` | lets time pass until it holds, and fails if it never does |
+//! | `until CONDITION within TIME` | lets time pass until it holds, and fails if it never does; `within bound` is [`Sim::agreement_bound`] |
 //! | `expect CONDITION` | fails unless it holds now |
 //! | `watch NAMES`, `watch all` | shows only what these tell |
 //! | `show NAMES`, `stats NAME COUNTERS` | whom they know and how; some of its counters, gauges and decisions |
@@ -49,14 +51,19 @@
 //! Options of a node: `preset=lan|wan|local`, `name=TEXT`, `label=TEXT`, `key=1` (a digit repeated),
 //! `meta=TEXT`, `compress=on|off`, `differences=all|none`, `reclaim=TIME`, `probe=TIME`,
 //! `streampings=on|off`, `indirect=N`, `protocol=N`, `application=N` (its own version),
+//! `ip=4|6`, `networks=NETWORK,…` (where members may be), `vetoes=NAME` (refuses one), `seeds=HOST,…`,
+//! `rejoin=on|off|TIME`, `suspicion=on|off`, `limits.NAME=N` (any of [`Limits`](memberlist_proto::Limits)),
 //! `asks=on|off` (asks
 //! its application for state and admission), `spread=on|off` (passes on what is broadcast: [`Spread`](crate::Spread)). Options of a link:
 //! `loss`, `duplication`, `corruption`, `refusal`, `reset`, `silence` from 0 to 1, `latency=TIME..TIME`, `connect=TIME`,
 //! `mtu`, `queue` and `chunk` in bytes, `bandwidth` in bytes a second,
-//! `packets=on|off`, `streams=on|off`.
+//! `packets=on|off`, `streams=on|off`. Options of a forged message: `incarnation=N`, `by=NAME` (the
+//! accuser), `address` and `source`, each `IP:PORT` or a node whose address it is,
+//! `versions=crossed` (impossible ones), `meta=N` bytes.
 
 mod command;
 mod condition;
+mod forge;
 mod tell;
 mod values;
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -138,7 +138,8 @@ impl Sim {
         self.start_with(config, Silent)
     }
 
-    /// Starts a node with an application. The configuration's address is set by the simulator.
+    /// Starts a node with an application. The configuration's address is set by the simulator, to
+    /// one of its family.
     ///
     /// # Panics
     ///
@@ -160,8 +161,7 @@ impl Sim {
             outbox: Vec::new(),
             life: 0,
         });
-        let index = id.0 as u32 + 1;
-        self.boot(id, Ipv4Addr::from(0x0a00_0000 + index).into());
+        self.boot(id, self.place(id, 0));
         id
     }
 
@@ -186,8 +186,7 @@ impl Sim {
     /// Starts a crashed node again, with empty memory: at its old address, or at a new one.
     pub fn restart(&mut self, id: NodeId, new_address: bool) {
         let ip = if new_address {
-            let lives = self.seats[id.0].life as u32 + 1;
-            Ipv4Addr::from(0x0a80_0000 + (lives << 14) + id.0 as u32 + 1).into()
+            self.place(id, self.seats[id.0].life as u32 + 1)
         } else {
             self.seats[id.0].config.advertise_addr
         };
@@ -338,19 +337,17 @@ impl Sim {
     }
 
     /// Whether all nodes that run, and have not left, hold exactly each other for alive, at the
-    /// same incarnation and with the same metadata.
+    /// same address and incarnation and with the same metadata.
     ///
     /// # Errors
     ///
     /// Who differs from whom, and how.
     pub fn agreement(&self) -> Result<(), String> {
         let running = || self.seats.iter().filter_map(|seat| seat.node.as_ref());
+        let facts = |node: &Node| (node.incarnation(), node.address(), node.meta().to_vec());
         let expected: BTreeMap<_, _> = running()
             .filter(|node| !node.has_left())
-            .map(|node| {
-                let local = node.local();
-                (local.name().to_owned_name(), (local.incarnation(), local.meta().to_vec()))
-            })
+            .map(|node| (node.local().name().to_owned_name(), facts(&node.local())))
             .collect();
         // Looked at first, because it is quick: long before everything agrees, the numbers differ.
         for node in running().filter(|node| !node.has_left()) {
@@ -363,7 +360,7 @@ impl Sim {
             let seen: BTreeMap<_, _> = node
                 .members()
                 .filter(|member| member.state() == State::Alive)
-                .map(|it| (it.name().to_owned_name(), (it.incarnation(), it.meta().to_vec())))
+                .map(|member| (member.name().to_owned_name(), facts(&member)))
                 .collect();
             if seen.len() != node.num_members() {
                 return Err(format!("{} suspects somebody", node.local().name()));
@@ -403,6 +400,16 @@ impl Sim {
         self.trace.steps()
     }
 
+    /// An address of the family that a node has, another in each life.
+    fn place(&self, id: NodeId, life: u32) -> IpAddr {
+        let moved = if life == 0 { 0 } else { 0x80_0000 + (life << 14) };
+        let number = moved + id.0 as u32 + 1;
+        match self.seats[id.0].config.advertise_addr {
+            IpAddr::V4(_) => Ipv4Addr::from(0x0a00_0000 + number).into(),
+            IpAddr::V6(_) => Ipv6Addr::from((0xfd << 120) + u128::from(number)).into(),
+        }
+    }
+
     fn boot(&mut self, id: NodeId, ip: IpAddr) {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
@@ -412,7 +419,7 @@ impl Sim {
         seat.config.bind_port = seat.config.advertise_port;
         seat.life += 1;
         seat.laws = Laws::new(seat.config.gossip_to_the_dead_time);
-        let node = Memberlist::new(now, seat.config.clone(), None, seed);
+        let node = Memberlist::new(now, seat.config.clone(), seat.app.delegate(), seed);
         seat.node = Some(node.expect("a valid configuration"));
         let address = self.address(id);
         self.addresses.insert(address, id);

@@ -14,7 +14,7 @@ use memberlist_sim::script::{Problem, play};
 use self::coverage::Coverage;
 
 /// How many seeds are run if nothing else is said, and it takes to see everything.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 100;
 
 #[derive(Debug, PartialEq)]
 enum Failure {
@@ -37,35 +37,36 @@ fn run(script: &str) -> Result<Sim, Failure> {
     }
 }
 
-fn survive(seed: u64) -> (String, Sim) {
-    let script = draw::script(seed);
-    match run(&script) {
-        Ok(sim) => (script, sim),
-        Err(failure) => {
-            let kind = std::mem::discriminant(&failure);
-            let short = shrink::shrink(&script, |shorter| {
-                run(shorter).is_err_and(|it| std::mem::discriminant(&it) == kind)
-            });
-            let version = env!("CARGO_PKG_VERSION");
-            panic!(
-                "seed {seed}, version {version}: {failure:?}\nthe shortest script that fails so:\n{short}"
-            );
-        }
-    }
+/// What is to be told of a seed that fails.
+fn obituary(seed: u64, script: &str, failure: &Failure) -> String {
+    let kind = std::mem::discriminant(failure);
+    let short = shrink::shrink(script, |shorter| {
+        run(shorter).is_err_and(|it| std::mem::discriminant(&it) == kind)
+    });
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "seed {seed}, version {version}: {failure:?}\nthe shortest script that fails so:\n{short}"
+    )
 }
 
 #[test]
 fn seeds_survive_chaos_and_agree() {
     let number = |name| std::env::var(name).ok().map(|it| it.parse().expect("a number"));
-    if let Some(seed) = number("SEED") {
-        survive(seed);
-        return;
-    }
-    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
-    let mut coverage = Coverage::default();
+    let (first, seeds) = match number("SEED") {
+        Some(seed) => (seed, 1),
+        None => (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS)),
+    };
+    let (mut coverage, mut failed) = (Coverage::default(), Vec::new());
     for seed in first..first + seeds {
-        let (script, sim) = survive(seed);
-        coverage.add(&script, &sim);
+        let script = draw::script(seed);
+        match run(&script) {
+            Ok(sim) => coverage.add(&script, &sim),
+            Err(failure) => failed.push((seed, script, failure)),
+        }
+    }
+    if let Some((seed, script, failure)) = failed.first() {
+        let all: Vec<u64> = failed.iter().map(|(seed, ..)| *seed).collect();
+        panic!("{all:?} fail\n{}", obituary(*seed, script, failure));
     }
     let missing = coverage.missing();
     assert!(seeds < SEEDS || missing.is_empty(), "none of {seeds} seeds has seen {missing:?}");

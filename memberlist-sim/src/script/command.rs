@@ -10,7 +10,7 @@ use memberlist_proto::{
 
 use super::condition::Condition;
 use super::{Problem, tell, values};
-use crate::app::Spread;
+use crate::app::{Silent, Spread, Vetoing};
 use crate::sim::{Fault, NodeId, Sim};
 
 /// How often a condition is looked at.
@@ -58,6 +58,14 @@ impl Stage {
         self.sim
     }
 
+    pub(super) fn sim(&mut self) -> &mut Sim {
+        &mut self.sim
+    }
+
+    pub(super) fn sim_ref(&self) -> &Sim {
+        &self.sim
+    }
+
     /// What was told and shown since the last call.
     pub(super) fn output(&mut self) -> String {
         self.collect();
@@ -69,10 +77,15 @@ impl Stage {
         let words: Vec<&str> = line.split_whitespace().collect();
         let Some((command, rest)) = words.split_first() else { return Ok(()) };
         match *command {
+            "try" => match self.line(&rest.join(" ")) {
+                Err(Problem::Refused(_) | Problem::Runs(_) | Problem::Stopped(_)) => Ok(()),
+                result => result,
+            },
             "seed" | "tolerate" | "run" | "until" | "expect" => self.govern(command, rest),
             "watch" | "show" | "stats" | "hash" => self.report(command, rest),
             "host" | "cut" | "split" | "heal" | "link" | "calm" => self.wire(command, rest),
             "meta" | "broadcast" | "send" | "tell" | "ping" | "join" => self.talk(command, rest),
+            "forge" => self.forge(rest),
             "start" => self.start(rest),
             "crash" | "restart" | "move" | "leave" | "freeze" | "hold" | "resume" => {
                 for id in self.ids(rest)? {
@@ -100,7 +113,12 @@ impl Stage {
             ("run", _) => return Err(Problem::Usage("run TIME")),
             ("until", [wanted @ .., "within", limit]) => {
                 let condition = Condition::parse(wanted, &self.nodes)?;
-                let end = self.sim.now() + values::time(limit)?;
+                let limit = if *limit == "bound" {
+                    self.sim.agreement_bound()
+                } else {
+                    values::time(limit)?
+                };
+                let end = self.sim.now() + limit;
                 while !condition.holds(&self.sim) {
                     if self.sim.now() >= end {
                         return Err(self.unmet(wanted));
@@ -256,11 +274,15 @@ impl Stage {
             if self.nodes.contains_key(&name) {
                 return Err(Problem::Twice(name));
             }
-            let (config, spread) = values::config(&name, options)?;
-            let id = if spread {
-                self.sim.start_with(config, Spread::default())
-            } else {
-                self.sim.start(config)
+            let values::Start { config, spread, vetoes } = values::config(&name, options)?;
+            let sim = &mut self.sim;
+            let id = match (spread, vetoes) {
+                (true, None) => sim.start_with(config, Spread::default()),
+                (false, None) => sim.start(config),
+                (true, Some(name)) => {
+                    sim.start_with(config, Vetoing { app: Spread::default(), name })
+                }
+                (false, Some(name)) => sim.start_with(config, Vetoing { app: Silent, name }),
             };
             self.nodes.insert(name.clone(), id);
             self.names.push(name);
@@ -303,7 +325,7 @@ impl Stage {
         Ok(Target::Member(member))
     }
 
-    fn id(&self, name: &str) -> Result<NodeId, Problem> {
+    pub(super) fn id(&self, name: &str) -> Result<NodeId, Problem> {
         self.nodes.get(name).copied().ok_or_else(|| Problem::Node(name.to_owned()))
     }
 
@@ -311,7 +333,7 @@ impl Stage {
         values::names(words)?.iter().map(|name| self.id(name)).collect()
     }
 
-    fn running(&self, id: NodeId) -> Result<(), Problem> {
+    pub(super) fn running(&self, id: NodeId) -> Result<(), Problem> {
         if self.sim.runs(id) { Ok(()) } else { Err(Problem::Stopped(self.names[id.0].clone())) }
     }
 

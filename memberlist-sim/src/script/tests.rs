@@ -37,6 +37,17 @@ fn mistakes_are_told_with_their_line() {
         "join",
         "tolerate",
         "hash all",
+        "start a with ip=5",
+        "start a with networks=all",
+        "start a with limits.cats=1",
+        "start a with limits.members=0",
+        "start a with rejoin=often",
+        "forge a alive b",
+        "start a\nforge a alive",
+        "start a\nforge a kills b",
+        "start a\nforge a alive b address=b",
+        "start a\nforge a alive b versions=none",
+        "start a\nforge a alive b meta=9999999",
     ] {
         run(line).expect_err(line);
     }
@@ -48,6 +59,8 @@ fn a_refused_operation_is_told() {
     let (line, problem) = problem(&format!("start a\nmeta a {long}\n"));
     assert_eq!(line, 2);
     assert!(matches!(&problem, Problem::Refused(why) if why.contains("600")), "{problem:?}");
+    run(&format!("start a\ntry meta a {long}\n")).unwrap();
+    run("start a\ntry meta b x\n").expect_err("no node b");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Names, times and options as people write them.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use memberlist_proto::{Config, Differences, Key};
+use memberlist_proto::{Config, Differences, Host, Key, Limits, Peer};
 
 use super::Problem;
 use crate::network::Link;
@@ -55,10 +56,18 @@ pub(super) fn value(what: &str, text: &str) -> Problem {
     Problem::Value { what: what.to_owned(), text: text.to_owned() }
 }
 
-/// The configuration of a node, and whether it passes broadcasts on.
-pub(super) fn config(name: &str, words: &[&str]) -> Result<(Config, bool), Problem> {
+/// How a node starts.
+pub(super) struct Start {
+    pub(super) config: Config,
+    /// Whether it passes broadcasts on.
+    pub(super) spread: bool,
+    /// Whom it refuses.
+    pub(super) vetoes: Option<String>,
+}
+
+pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
     let mut config = Config::lan(name);
-    let mut spread = false;
+    let (mut spread, mut vetoes) = (false, None);
     for option in options(words) {
         let (what, text) = option?;
         match what {
@@ -92,13 +101,67 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<(Config, bool), Probl
                 config.ask_admit_merge = config.ask_local_state;
             }
             "spread" => spread = switch(what, text)?,
+            "vetoes" => vetoes = Some(text.to_owned()),
+            "ip" | "networks" | "seeds" | "rejoin" | "suspicion" => place(&mut config, what, text)?,
+            _ if what.starts_with("limits.") => {
+                let limit = limit(&mut config.limits, what);
+                *limit.ok_or_else(|| value("a limit", what))? = number(what, text)?;
+            }
             _ => return Err(value("an option of a node", what)),
         }
     }
     match config.validate() {
-        Ok(()) => Ok((config, spread)),
+        Ok(()) => Ok(Start { config, spread, vetoes }),
         Err(error) => Err(Problem::Refused(error.to_string())),
     }
+}
+
+/// Where a node is, and how it finds others and loses them.
+fn place(config: &mut Config, what: &str, text: &str) -> Result<(), Problem> {
+    match (what, text) {
+        ("ip", "4") => config.advertise_addr = Ipv4Addr::LOCALHOST.into(),
+        ("ip", "6") => config.advertise_addr = Ipv6Addr::LOCALHOST.into(),
+        ("networks", _) => {
+            let networks = text.split(',').map(|network| number(what, network));
+            config.cidrs_allowed = Some(networks.collect::<Result<_, _>>()?);
+        }
+        ("seeds", _) => {
+            let host = |host: &str| Host::Name(host.to_owned());
+            let peer = |it| Peer { name: None, host: host(it), port: None };
+            config.seeds = text.split(',').map(peer).collect();
+        }
+        ("rejoin", "on" | "off") => config.differences.rejoin = switch(what, text)?,
+        ("rejoin", _) => config.rejoin.interval = time(text)?,
+        ("suspicion", _) => config.suspicion = switch(what, text)?,
+        _ => return Err(value(what, text)),
+    }
+    Ok(())
+}
+
+/// The limit of this name.
+fn limit<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut usize> {
+    macro_rules! named {
+        ($($field:ident)*) => {
+            // Every field, or this does not compile.
+            let Limits { $($field,)* } = limits;
+            match name.strip_prefix("limits.")? {
+                $(stringify!($field) => Some($field),)*
+                _ => None,
+            }
+        };
+    }
+    named! {
+        members new_members_per_second new_members_burst streams streams_per_source stream_memory
+        stream_memory_per_source push_pulls relays relays_per_second operations user_broadcasts
+        stream_bytes stream_decompressed_bytes push_pull_nodes packet_depth told_dead lost_members
+        reports_per_second
+    }
+}
+
+/// A number of bytes, of which nobody needs many.
+pub(super) fn size(what: &str, text: &str) -> Result<usize, Problem> {
+    let size = number(what, text)?;
+    if size > 60_000 { Err(value(what, text)) } else { Ok(size) }
 }
 
 /// `link` with some of its behaviour changed.

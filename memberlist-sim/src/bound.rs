@@ -1,0 +1,55 @@
+//! How long a cluster may take to agree.
+
+use std::time::Duration;
+
+use memberlist_proto::Config;
+
+use crate::sim::Sim;
+
+/// Whom a node exchanges its full state with is random: after so many intervals, everybody's has
+/// reached everybody in all but a few of a million small clusters.
+const EXCHANGES: u32 = 4;
+
+/// The wait for an attempt to rejoin is random, too, and an attempt may go to the wrong one.
+const ATTEMPTS: u32 = 20;
+
+impl Sim {
+    /// How long the nodes that run may take, by their configurations, until all agree again once
+    /// nothing disturbs them any more: the longest, over all nodes, of the sum of
+    ///
+    /// - a round of probes at the worst health, in which every failure is noticed;
+    /// - the longest suspicion, and the time after which a dead member makes room for others;
+    /// - four intervals of full state exchanges, and as many more as it takes to learn all names
+    ///   where their rate is limited;
+    /// - twenty intervals of rejoining, where that is on.
+    ///
+    /// An interval of zero adds nothing: what is switched off cannot be waited for.
+    pub fn agreement_bound(&self) -> Duration {
+        let running: Vec<_> = self.node_ids().filter(|id| self.runs(*id)).collect();
+        let n = u32::try_from(running.len()).unwrap_or(u32::MAX);
+        running.iter().map(|id| bound(self.node(*id).config(), n)).max().unwrap_or_default()
+    }
+}
+
+fn bound(config: &Config, n: u32) -> Duration {
+    let probe = config.probe_interval;
+    // As in Go, every turn of the list costs a tick.
+    let turns = if config.differences.free_wrap { n } else { n + 1 };
+    let round = probe * config.awareness_max_multiplier * turns;
+    // A whole digit more than the logarithm.
+    let digits = n.max(1).ilog10() + 1;
+    let suspicion = probe * config.suspicion_mult * config.suspicion_max_timeout_mult * digits;
+    let burst = u32::try_from(config.limits.new_members_burst).unwrap_or(u32::MAX);
+    let exchange = config.push_pull_interval * digits_of_two(n);
+    let exchanges = (exchange + config.tcp_timeout) * (EXCHANGES + n / burst);
+    let rate = u32::try_from(config.limits.new_members_per_second).unwrap_or(u32::MAX);
+    let names = Duration::from_secs((n / rate).into());
+    let rejoin =
+        if config.differences.rejoin { config.rejoin.interval * ATTEMPTS } else { Duration::ZERO };
+    round + suspicion + config.gossip_to_the_dead_time + exchanges + names + rejoin
+}
+
+/// By what the interval of full state exchanges is multiplied at most.
+fn digits_of_two(n: u32) -> u32 {
+    (n / 32).checked_ilog2().map_or(1, |doublings| doublings + 2)
+}

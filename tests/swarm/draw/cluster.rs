@@ -1,0 +1,124 @@
+//! What a cluster is like: each has its own configuration, and so has each node.
+
+use std::fmt::Write as _;
+
+use super::{Draw, Plot};
+
+/// What all nodes have in common.
+#[allow(clippy::struct_excessive_bools)] // Drawn each by itself.
+pub(super) struct Kind {
+    pub(super) encrypted: bool,
+    labelled: bool,
+    /// Whether every node looks for the others by itself.
+    pub(super) heals: bool,
+    rejoins: bool,
+    /// Whether nodes join by host names.
+    pub(super) by_name: bool,
+    pub(super) suspicion: bool,
+    pub(super) preset: Option<&'static str>,
+    guarded: bool,
+    /// The share of nodes in percent with IPv6 addresses.
+    six: usize,
+    narrow: bool,
+}
+
+impl Kind {
+    pub(super) fn draw(draw: &mut Draw) -> Self {
+        let rejoins = draw.chance(50);
+        Self {
+            encrypted: draw.chance(40),
+            labelled: draw.chance(30),
+            rejoins,
+            heals: rejoins && draw.chance(60),
+            by_name: draw.chance(30),
+            suspicion: draw.chance(90),
+            preset: draw.one(&[Some("local"), Some("local"), Some("lan"), Some("wan"), None]),
+            guarded: draw.chance(25),
+            six: draw.one(&[0, 0, 50, 100]),
+            narrow: draw.chance(40),
+        }
+    }
+
+    /// Whether a stranger's packets can be read: it has neither key nor label.
+    pub(super) fn open(&self) -> bool {
+        !self.encrypted && !self.labelled
+    }
+}
+
+/// Small limits, each with its least and most; the number of nodes is added to the last ones.
+const LIMITS: [(&str, usize, usize, bool); 12] = [
+    ("new_members_burst", 1, 3, false),
+    ("new_members_per_second", 1, 3, false),
+    ("streams", 3, 6, false),
+    ("streams_per_source", 2, 4, false),
+    ("push_pulls", 3, 5, false),
+    ("relays", 1, 3, false),
+    ("relays_per_second", 1, 3, false),
+    ("operations", 1, 3, false),
+    ("user_broadcasts", 1, 3, false),
+    ("told_dead", 1, 3, false),
+    ("reports_per_second", 1, 3, false),
+    ("members", 0, 2, true),
+];
+
+impl Plot {
+    pub(super) fn start(&mut self) {
+        let mut common = format!("reclaim=1s compress={}", self.draw.switch(60));
+        if self.kind.encrypted {
+            common.push_str(" key=9");
+        }
+        if self.kind.labelled {
+            common.push_str(" label=swarm");
+        }
+        if self.kind.guarded {
+            common.push_str(" networks=10.0.0.0/8,fd00::/8");
+        }
+        if !self.kind.suspicion {
+            common.push_str(" suspicion=off");
+        }
+        for index in 0..self.nodes.len() {
+            let own = self.own();
+            let preset =
+                self.kind.preset.unwrap_or_else(|| self.draw.one(&["local", "lan", "wan"]));
+            self.line(&format!("start n{index} with preset={preset} {own} {common}"));
+        }
+        for index in 0..self.nodes.len() {
+            self.line(&format!("host host{index} n{index}"));
+        }
+        for index in 1..self.nodes.len() {
+            let target = self.target(0);
+            self.line(&format!("join n{index} {target}"));
+        }
+    }
+
+    /// What a node has for itself.
+    fn own(&mut self) -> String {
+        let as_go = self.draw.chance(25) && !self.kind.heals;
+        let protocol = self.draw.one(&[2, 3, 5]);
+        let (asks, streams) = (self.draw.switch(30), self.draw.switch(85));
+        let spread = self.draw.switch(50);
+        let mut own = format!("protocol={protocol} asks={asks} streampings={streams}");
+        let _ = write!(own, " spread={spread} differences={}", if as_go { "none" } else { "all" });
+        if !as_go {
+            let rejoins = if self.kind.rejoins { "on" } else { "off" };
+            let _ = write!(own, " rejoin={rejoins}");
+        }
+        if self.kind.heals {
+            own.push_str(" seeds=host0");
+        }
+        let ip = if self.draw.chance(self.kind.six) { 6 } else { 4 };
+        let _ = write!(own, " ip={ip}");
+        if self.draw.chance(20) {
+            own.push_str(" vetoes=eve");
+        }
+        if self.kind.narrow {
+            for _ in 0..=self.draw.below(4) {
+                let (name, least, most, each) = self.draw.one(&LIMITS);
+                let nodes = if each { self.nodes.len() } else { 0 };
+                let limit = least + self.draw.below(most - least + 1) + nodes;
+                let _ = write!(own, " limits.{name}={limit}");
+            }
+        }
+        own
+    }
+}

@@ -1,6 +1,7 @@
 //! The `memberlist` program end to end, as a process: lines in, JSON and exit codes out.
 
 mod commands;
+mod floods;
 mod lifecycle;
 mod metrics;
 mod tools;

@@ -24,7 +24,8 @@ pub enum Severity {
     Debug,
 }
 
-/// Where lines come from that strangers, or a failing machine, can cause any number of times.
+/// Where lines come from: each can be caused any number of times, by strangers or by a failing
+/// machine, and none is to drown the others.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
     /// Packets that cannot be understood.
@@ -35,6 +36,21 @@ pub(super) enum Source {
     Refusals,
     /// Sockets that fail.
     Adapter,
+    /// What becomes of members.
+    Members,
+}
+
+impl Source {
+    const COUNT: usize = Self::Members as usize + 1;
+
+    /// How many lines are written in a second.
+    fn lines(self) -> u32 {
+        match self {
+            Self::Packets | Self::Streams | Self::Refusals | Self::Adapter => 10,
+            // A rack that fails is to be read of.
+            Self::Members => 100,
+        }
+    }
 }
 
 /// Where lines go.
@@ -42,7 +58,7 @@ pub(super) struct Log {
     name: NodeName,
     sink: Option<LogSink>,
     /// One for each source.
-    throttles: Mutex<[Throttle; 4]>,
+    throttles: Mutex<[Throttle; Source::COUNT]>,
 }
 
 impl Log {
@@ -56,14 +72,13 @@ impl Log {
 
     /// The line for an event, if it deserves one.
     pub(super) fn event(&self, now: Instant, event: &Event) {
-        let Some(sink) = self.sink else { return };
         let Some((severity, line)) = line(event) else { return };
         let source = match event {
             Event::ExchangeFailed { .. } => Source::Streams,
             Event::Refused { .. } | Event::Conflict { .. } | Event::NamePoisoned { .. } => {
                 Source::Refusals
             }
-            _ => return sink(&self.name, severity, &line),
+            _ => Source::Members,
         };
         self.repeated(now, source, severity, &line);
     }
@@ -79,7 +94,7 @@ impl Log {
         let Some(sink) = self.sink else { return };
         let passed = {
             let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
-            throttles[source as usize].pass(now)
+            throttles[source as usize].pass(now, source.lines())
         };
         let line = match passed {
             None => return,
@@ -99,16 +114,15 @@ struct Throttle {
 }
 
 impl Throttle {
-    const LINES: u32 = 10;
     const WINDOW: Duration = Duration::from_secs(1);
 
-    /// Whether to let a line through, and then how many were held back before it.
-    fn pass(&mut self, now: Instant) -> Option<u64> {
+    /// Whether to let one of so many lines through, and then how many were held back before it.
+    fn pass(&mut self, now: Instant, lines: u32) -> Option<u64> {
         if now.saturating_duration_since(self.since) >= Self::WINDOW {
             self.since = now;
             self.passed = 0;
         }
-        if self.passed >= Self::LINES {
+        if self.passed >= lines {
             self.missing += 1;
             return None;
         }

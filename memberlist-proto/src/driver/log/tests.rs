@@ -7,9 +7,13 @@ fn at(millis: u64) -> Instant {
 #[test]
 fn a_flood_of_lines_is_cut_and_counted() {
     let mut throttle = Throttle::default();
-    let passed = (0..1000).filter(|number| throttle.pass(at(number / 2)).is_some()).count();
+    let passed = (0..1000).filter(|number| throttle.pass(at(number / 2), 10).is_some()).count();
     assert_eq!(passed, 10);
-    assert_eq!(throttle.pass(at(999)), None);
-    assert_eq!(throttle.pass(at(1000)), Some(991), "what is missing is told with the next line");
-    assert_eq!(throttle.pass(at(1001)), Some(0), "and only once");
+    assert_eq!(throttle.pass(at(999), 10), None);
+    assert_eq!(
+        throttle.pass(at(1000), 10),
+        Some(991),
+        "what is missing is told with the next line"
+    );
+    assert_eq!(throttle.pass(at(1001), 10), Some(0), "and only once");
 }

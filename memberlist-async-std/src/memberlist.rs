@@ -1,16 +1,12 @@
-//! The handle of a node, its options and its events.
+//! The handle of a node.
 
 use std::ops::Deref;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use futures_core::Stream;
-use memberlist_proto::driver::bind::{self, Options, StartError};
-use memberlist_proto::driver::{self, Handle, Setup};
-use memberlist_proto::{Config, Event};
+use memberlist_proto::Config;
+use memberlist_proto::driver::bind::{Options, StartError};
+use memberlist_proto::driver::{Events, Handle, Opened, open};
 
-use crate::log;
-use crate::tasks::Sockets;
+use crate::tasks;
 
 /// A running node: a [`Handle`] that was started on async-std. Cheap to clone; the node ends when the
 /// last clone is dropped. Its methods are those of [`Handle`].
@@ -24,24 +20,11 @@ impl Memberlist {
     /// # Errors
     ///
     /// Whatever keeps it from running.
-    #[allow(clippy::unused_async)] // As for other runtimes.
-    pub async fn start(mut config: Config, options: Options) -> Result<(Self, Events), StartError> {
-        let sockets = Sockets::bind(options.bind)?;
-        let bound = sockets.address();
-        let advertise = bind::advertised(options.advertise, bound)?;
-        config.advertise_addr = advertise.ip();
-        config.advertise_port = advertise.port();
-        config.bind_port = bound.port();
-        log::warn_if_public(&config);
-        let setup = Setup {
-            delegate: options.delegate,
-            events: options.events,
-            log: log::log(),
-            metric_labels: options.metric_labels,
-        };
-        let (handle, events, driver) = driver::start(config, bound, setup, bind::seed()?)?;
-        sockets.run(driver);
-        Ok((Self(handle), Events(events)))
+    #[allow(clippy::unused_async)] // Binding may have to wait one day, and for other runtimes does.
+    pub async fn start(config: Config, options: Options) -> Result<(Self, Events), StartError> {
+        let Opened { listener, packets, address, handle, events, driver } = open(config, options)?;
+        tasks::run(listener, packets, address, driver)?;
+        Ok((Self(handle), events))
     }
 }
 
@@ -50,25 +33,5 @@ impl Deref for Memberlist {
 
     fn deref(&self) -> &Handle {
         &self.0
-    }
-}
-
-/// What happens, in order, for one reader. Ends when the node has ended. A slow reader never
-/// holds up the node: see [`EventBounds`](driver::EventBounds).
-#[derive(Debug)]
-pub struct Events(driver::Events);
-
-impl Events {
-    /// The next event; `None` when the node has ended and everything was told.
-    pub async fn next(&mut self) -> Option<Event> {
-        std::future::poll_fn(|cx| self.0.poll_next(cx)).await
-    }
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.0.poll_next(cx)
     }
 }

@@ -23,13 +23,12 @@
 //! What happens is told by [`Events`]; what the application must decide is asked of a
 //! [`Delegate`]. Everything else is of `memberlist-proto`, and documented there.
 
-mod log;
 mod memberlist;
 mod stream;
 mod tasks;
 
 pub use memberlist_proto::driver::bind::{Options, StartError};
-pub use memberlist_proto::driver::{Delegate, Error, EventBounds, Operation};
+pub use memberlist_proto::driver::{Delegate, Error, EventBounds, Events, Operation};
 pub use memberlist_proto::*;
 
-pub use crate::memberlist::{Events, Memberlist};
+pub use crate::memberlist::Memberlist;

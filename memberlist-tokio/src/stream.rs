@@ -5,60 +5,32 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Buf as _, Bytes};
-use memberlist_proto::driver::{Command, Driver, stream_failure};
-use memberlist_proto::{StreamFailure, StreamId};
+use memberlist_proto::StreamFailure;
+use memberlist_proto::driver::{Command, StreamTask, stream_failure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::tasks::dial;
-
-/// Bytes read at once.
-const READ: usize = 64 << 10;
-/// Bytes of a peer's last words that are read and thrown away, so that closing does not cut off
-/// what it has yet to read.
-const LAST_WORDS: usize = 1 << 20;
-
-/// Tells the end of a stream, once: when it is dropped, which is after the connection.
-pub(crate) struct End {
-    driver: Driver,
-    id: StreamId,
-    cause: Option<StreamFailure>,
-}
-
-impl End {
-    pub(crate) fn new(driver: Driver, id: StreamId) -> Self {
-        // A task that does not come to its own end is dropped by its runtime.
-        Self { driver, id, cause: Some(StreamFailure::Shutdown) }
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.driver.closed(self.id, self.cause);
-    }
-}
-
 /// Opens a connection and runs it.
-pub(crate) async fn connect(mut end: End, to: SocketAddr) {
+pub(crate) async fn connect(mut task: StreamTask, to: SocketAddr) {
     let dialled = tokio::select! {
-        dialled = dial(to) => dialled,
-        () = poll_fn(|cx| end.driver.poll_abort(cx, end.id)) => Err(StreamFailure::Other),
+        dialled = TcpStream::connect(to) => dialled.map_err(|error| stream_failure(&error)),
+        () = poll_fn(|cx| task.driver.poll_abort(cx, task.id)) => Err(StreamFailure::Other),
     };
     match dialled {
         Ok(stream) => {
-            end.driver.connected(end.id);
-            run(stream, end).await;
+            task.driver.connected(task.id);
+            run(stream, task).await;
         }
-        Err(failure) => end.cause = Some(failure),
+        Err(failure) => task.cause = Some(failure),
     }
 }
 
 /// Carries a connection until it ends.
-pub(crate) async fn run(stream: TcpStream, end: End) {
+pub(crate) async fn run(stream: TcpStream, task: StreamTask) {
     // A delay would only make an answer late.
     let _ = stream.set_nodelay(true);
-    let mut carrier = Carrier { stream, pending: Bytes::new(), broken: None, end };
-    carrier.end.cause = carrier.run().await;
+    let mut carrier = Carrier { stream, pending: Bytes::new(), broken: None, task };
+    carrier.task.cause = carrier.run().await;
 }
 
 struct Carrier {
@@ -67,7 +39,7 @@ struct Carrier {
     /// Why writing ended; the peer's answer may still be there to read.
     broken: Option<StreamFailure>,
     /// Behind the stream, so that it is dropped after it.
-    end: End,
+    task: StreamTask,
 }
 
 /// What happened first.
@@ -86,7 +58,7 @@ impl Carrier {
                 Ok(Step::Readable) => match self.read(true) {
                     Ok(Some(0)) => {
                         reading = false;
-                        self.end.driver.eof(self.end.id);
+                        self.task.driver.eof(self.task.id);
                         if self.broken.is_some() {
                             return self.broken;
                         }
@@ -118,7 +90,7 @@ impl Carrier {
     }
 
     async fn step(&self, reading: bool) -> io::Result<Step> {
-        let (driver, id, writing) = (&self.end.driver, self.end.id, !self.pending.is_empty());
+        let (driver, id, writing) = (&self.task.driver, self.task.id, !self.pending.is_empty());
         tokio::select! {
             ready = self.stream.readable(), if reading => ready.map(|()| Step::Readable),
             ready = self.stream.writable(), if writing => ready.map(|()| Step::Writable),
@@ -132,11 +104,11 @@ impl Carrier {
     /// Reads what there is, 0 bytes at the peer's end, and hands it in if anybody is to `hear` it.
     /// The buffer lives no longer than that: a stream on which nobody says anything has none.
     fn read(&self, hear: bool) -> io::Result<Option<usize>> {
-        let mut buffer = Vec::with_capacity(READ);
+        let mut buffer = Vec::with_capacity(StreamTask::READ);
         match self.stream.try_read_buf(&mut buffer) {
             Ok(len) => {
                 if hear && len > 0 {
-                    self.end.driver.data(self.end.id, &buffer);
+                    self.task.driver.data(self.task.id, &buffer);
                 }
                 Ok(Some(len))
             }
@@ -149,7 +121,7 @@ impl Carrier {
         match self.stream.try_write(&self.pending) {
             Ok(len) => {
                 self.pending.advance(len);
-                self.end.driver.written(self.end.id, len);
+                self.task.driver.written(self.task.id, len);
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -167,8 +139,8 @@ impl Carrier {
             return Some(stream_failure(&error));
         }
         let mut heard = 0;
-        while reading && heard < LAST_WORDS {
-            let (driver, id) = (&self.end.driver, self.end.id);
+        while reading && heard < StreamTask::LAST_WORDS {
+            let (driver, id) = (&self.task.driver, self.task.id);
             tokio::select! {
                 ready = self.stream.readable() => match ready.and_then(|()| self.read(false)) {
                     Ok(Some(len)) if len > 0 => heard += len,

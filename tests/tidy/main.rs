@@ -1,5 +1,6 @@
 //! Rules about the source itself which no compiler checks.
 
+mod adapters;
 mod direction;
 mod documents;
 mod files;

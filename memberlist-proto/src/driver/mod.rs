@@ -13,10 +13,14 @@ mod clock;
 mod delegate;
 mod error;
 mod events;
+mod guard;
 mod handle;
+mod intake;
 pub mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "net")]
+mod open;
 mod operation;
 mod shared;
 mod task;
@@ -31,7 +35,11 @@ pub use self::clock::Clock;
 pub use self::delegate::Delegate;
 pub use self::error::Error;
 pub use self::events::EventBounds;
+pub use self::guard::{Running, StreamTask};
 pub use self::handle::Handle;
+pub use self::intake::{Batch, Intake, reachable};
+#[cfg(feature = "net")]
+pub use self::open::{Opened, open};
 pub use self::operation::Operation;
 use self::shared::Shared;
 pub use self::task::{Command, Driver, Work, stream_failure};
@@ -73,13 +81,32 @@ pub fn start(
     Ok((Handle::new(&shared), Events(Arc::clone(&shared)), Driver::new(shared)))
 }
 
-/// The events of a node, to be read by one reader. Without a reader nothing is kept.
+/// What happens, in order, for one reader. Ends when the node has ended. A slow reader never holds
+/// up the node, see [`EventBounds`]; without a reader nothing is kept. With the feature `net` it is
+/// a `Stream`.
 pub struct Events(Arc<Shared>);
 
 impl Events {
     /// The next event; `None` when the node has ended and everything was told.
+    pub async fn next(&mut self) -> Option<Event> {
+        core::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next event; `None` when the node has ended and everything was told.
     pub fn poll_next(&mut self, cx: &core::task::Context<'_>) -> core::task::Poll<Option<Event>> {
         self.0.poll_event(cx)
+    }
+}
+
+#[cfg(feature = "net")]
+impl futures_core::Stream for Events {
+    type Item = Event;
+
+    fn poll_next(
+        mut self: core::pin::Pin<&mut Self>,
+        cx: &mut core::task::Context<'_>,
+    ) -> core::task::Poll<Option<Event>> {
+        Self::poll_next(&mut self, cx)
     }
 }
 

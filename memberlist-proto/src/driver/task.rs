@@ -78,6 +78,12 @@ impl Driver {
         self.0.poll_dirty(cx)
     }
 
+    /// A datagram could not be sent: told, counted and logged.
+    pub fn unsent(&self, transmit: &Transmit, error: &io::Error) {
+        self.transmit_failed(transmit);
+        self.log(Severity::Error, &std::format!("sending to {}: {error}", transmit.to));
+    }
+
     /// Everything there is to do now.
     pub fn work(&self) -> Work {
         let mut state = self.0.lock();
@@ -153,6 +159,24 @@ impl Driver {
     /// A name has been resolved.
     pub fn resolved(&self, id: LookupId, found: Result<&[IpAddr], LookupFailure>) {
         let _ = self.0.operate(|state, now| state.core.handle_lookup(now, id, found));
+    }
+
+    /// As [`resolved`](Self::resolved), with what a runtime's resolver has to say.
+    pub fn looked_up(&self, lookup: &Lookup, found: io::Result<impl Iterator<Item = SocketAddr>>) {
+        match found {
+            Ok(found) => {
+                let found: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+                self.resolved(lookup.id, Ok(&found));
+            }
+            Err(error) => {
+                let failure = match error.kind() {
+                    io::ErrorKind::TimedOut => LookupFailure::TimedOut,
+                    _ => LookupFailure::NotFound,
+                };
+                self.log(Severity::Debug, &std::format!("resolving {}: {error}", lookup.host));
+                self.resolved(lookup.id, Err(failure));
+            }
+        }
     }
 
     /// Asks the application a question: may block, and belongs on a thread that may.

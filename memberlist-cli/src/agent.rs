@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use memberlist_tokio::{Error, Events, Memberlist};
+use memberlist_proto::driver::{Error, Events, Handle};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -54,7 +54,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             tokio::spawn(metrics::Exporter::start(address).await?.serve());
         }
         let carried = Arc::new(Carried::default());
-        let (node, events) = node::start(settings, Some(Arc::clone(&carried))).await?;
+        let (node, events) =
+            node::start(args.runtime, settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);
         let agent = Agent { node, carried, output };
         let result = agent.run(args, events, signals).await;
@@ -68,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// A running node and where its reports go.
 struct Agent {
-    node: Memberlist,
+    node: Handle,
     carried: Arc<Carried>,
     output: Output,
 }
@@ -166,7 +167,7 @@ impl Agent {
 
     /// Tells every event until the node has ended.
     async fn tell_rest(&self, events: &mut Events) {
-        while let Some(event) = node::next(events).await {
+        while let Some(event) = events.next().await {
             if let Some(report) = event::report(&event) {
                 self.output.tell(report).await;
             }
@@ -236,7 +237,7 @@ impl Agent {
 }
 
 /// Keeps the snapshot, if there is one, for ever.
-async fn keep(snapshot: &mut Option<Snapshot>, node: &Memberlist) -> Infallible {
+async fn keep(snapshot: &mut Option<Snapshot>, node: &Handle) -> Infallible {
     match snapshot {
         Some(snapshot) => snapshot.keep(node).await,
         None => std::future::pending().await,

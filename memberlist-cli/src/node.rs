@@ -1,17 +1,25 @@
-//! Starting a node and reading its events: all that the program knows of the adapter beyond the
-//! methods of its handle.
+//! Starting a node: all that the program knows of the adapters beyond the methods of their handle.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use futures_core::Stream;
-use memberlist_proto::Event;
-use memberlist_tokio::{Delegate, Events, Memberlist, Options, StartError};
+use clap::ValueEnum;
+use memberlist_proto::driver::bind::{Options, StartError};
+use memberlist_proto::driver::{Delegate, Events, Handle};
 
 use crate::agent::Settings;
 use crate::failure::Failure;
+
+/// What drives a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// The adapter memberlist-tokio.
+    #[default]
+    Tokio,
+    /// The adapter memberlist-async-std.
+    AsyncStd,
+}
 
 /// What the node's acks and full state exchanges carry.
 #[derive(Debug, Default)]
@@ -42,9 +50,10 @@ impl Delegate for Carried {
 
 /// Binds and starts a node.
 pub(crate) async fn start(
+    runtime: Runtime,
     settings: Settings,
     carried: Option<Arc<Carried>>,
-) -> Result<(Memberlist, Events), Failure> {
+) -> Result<(Handle, Events), Failure> {
     let Settings { config, bind, advertise_ip, advertise_port } = settings;
     let advertise = match (advertise_ip, advertise_port) {
         (None, None) => None,
@@ -53,13 +62,25 @@ pub(crate) async fn start(
     };
     let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
     let options = Options { bind, advertise, delegate, ..Options::default() };
-    Memberlist::start(config, options).await.map_err(|error| match error {
+    let started = match runtime {
+        Runtime::Tokio => memberlist_tokio::Memberlist::start(config, options)
+            .await
+            .map(|(node, events)| (Handle::clone(&node), events)),
+        Runtime::AsyncStd => memberlist_async_std::Memberlist::start(config, options)
+            .await
+            .map(|(node, events)| (Handle::clone(&node), events)),
+    };
+    started.map_err(|error| match error {
         StartError::Config(error) => Failure::usage(error),
         error => Failure::failed(error),
     })
 }
 
-/// The next event; `None` once the node has ended.
-pub(crate) async fn next(events: &mut Events) -> Option<Event> {
-    std::future::poll_fn(|context| Pin::new(&mut *events).poll_next(context)).await
+impl std::fmt::Display for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tokio => "tokio",
+            Self::AsyncStd => "async-std",
+        })
+    }
 }

@@ -23,7 +23,13 @@ const AGREEMENT: Duration = Duration::from_secs(120);
 const NAMES: [&str; 6] = ["go-1", "go-2", "go-3", "rust-1", "rust-2", "rust-3"];
 
 fn launch(name: &str) -> Launch {
-    if name.starts_with("go") { Launch::go(name) } else { Launch::agent(name) }
+    match name {
+        "rust-3" if std::env::var_os("RUNTIME").is_none() => {
+            Launch::agent(name).flag("--runtime", "async-std")
+        }
+        name if name.starts_with("go") => Launch::go(name),
+        name => Launch::agent(name),
+    }
 }
 
 /// How long a long test lasts.

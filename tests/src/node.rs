@@ -32,9 +32,12 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Our agent.
+    /// Our agent, on the runtime that the environment names in `RUNTIME`: `tokio` unless it does.
     pub fn agent(name: &str) -> Self {
-        let args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
+        let mut args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
+        if let Ok(runtime) = std::env::var("RUNTIME") {
+            args.extend(["--runtime".to_owned(), runtime]);
+        }
         Self { is_go: false, name: name.to_owned(), args, bind: None, loopback: None, inside: None }
     }
 

@@ -10,6 +10,7 @@ use memberlist_proto::{Config, NodeName, Peer};
 use super::settings::{FIELDS, Settings, value};
 use crate::failure::Failure;
 use crate::hex;
+use crate::node::Runtime;
 
 /// Run one node in the foreground, driven by lines on standard input.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -42,6 +43,10 @@ pub(crate) struct Args {
     /// Try `--join` once, and fail if none answers
     #[arg(long, requires = "join")]
     pub(super) join_once: bool,
+
+    /// What drives the node; both do the same
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) runtime: Runtime,
 
     /// The preset to start from
     #[arg(long, value_enum, default_value_t)]

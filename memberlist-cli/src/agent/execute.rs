@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use memberlist_proto::driver::{Error, Handle};
 use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target};
-use memberlist_tokio::{Error, Memberlist};
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, HELP, KeyCommand};
@@ -21,19 +21,19 @@ const META_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a command works on.
 pub(super) struct Execution {
-    pub(super) node: Memberlist,
+    pub(super) node: Handle,
     pub(super) carried: Arc<Carried>,
 }
 
 /// The first report of all.
-pub(super) fn started(node: &Memberlist) -> Report {
+pub(super) fn started(node: &Handle) -> Report {
     Report::new("started")
         .with("node", report::node(&node.local()))
         .with("bind", node.bound_address().to_string())
 }
 
 /// Leaves, waiting for `timeout` at most.
-pub(super) async fn leave(node: &Memberlist, timeout: Duration) -> Result<(), Error> {
+pub(super) async fn leave(node: &Handle, timeout: Duration) -> Result<(), Error> {
     // To the core, zero would be no limit.
     node.leave(timeout.max(Duration::from_millis(1))).await
 }

@@ -1,7 +1,7 @@
 //! Joining through the seeds of `--join` until one answers.
 
+use memberlist_proto::driver::Handle;
 use memberlist_proto::{JoinFailure, JoinPolicy, Peer};
-use memberlist_tokio::Memberlist;
 
 use super::event;
 use super::output::Output;
@@ -14,7 +14,7 @@ const REASONS: usize = 5;
 /// Joins through any of `seeds`. With `once` the first failure is final; otherwise the node tries
 /// until one answers, and tells each attempt as an event.
 pub(super) async fn join(
-    node: Memberlist,
+    node: Handle,
     output: Output,
     seeds: Vec<Peer>,
     once: bool,

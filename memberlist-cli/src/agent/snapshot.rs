@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use memberlist_proto::Peer;
-use memberlist_tokio::Memberlist;
+use memberlist_proto::driver::Handle;
 
 use crate::failure::Failure;
 
@@ -22,7 +22,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads the file and has its peers looked for.
-    pub(super) fn recall(path: &Path, node: &Memberlist) -> Result<Self, Failure> {
+    pub(super) fn recall(path: &Path, node: &Handle) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::usage(format_args!("--snapshot: {}: {error}", path.display()))
         };
@@ -40,7 +40,7 @@ impl Snapshot {
     }
 
     /// Writes the file whenever the members have changed.
-    pub(super) async fn keep(&mut self, node: &Memberlist) -> Infallible {
+    pub(super) async fn keep(&mut self, node: &Handle) -> Infallible {
         loop {
             tokio::time::sleep(INTERVAL).await;
             self.save(node);
@@ -49,7 +49,7 @@ impl Snapshot {
 
     /// Writes the file if the members have changed. A node that has lost everybody keeps what it
     /// knew.
-    pub(super) fn save(&mut self, node: &Memberlist) {
+    pub(super) fn save(&mut self, node: &Handle) {
         let mut lines: Vec<_> = node.snapshot().iter().map(|peer| format!("{peer}\n")).collect();
         lines.sort();
         let text = lines.concat();

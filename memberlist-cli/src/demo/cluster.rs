@@ -4,14 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use memberlist_proto::driver::{Events, Handle};
 use memberlist_proto::{BroadcastKind, Config, Event, Priority};
-use memberlist_tokio::{Events, Memberlist};
 use tokio::sync::mpsc;
 
 use super::screen::{Screen, Tone};
 use crate::agent::Settings;
 use crate::failure::Failure;
-use crate::node;
+use crate::node::{self, Runtime};
 
 /// Between two turns of the wheel.
 const TICK: Duration = Duration::from_millis(100);
@@ -34,7 +34,8 @@ pub(super) struct Cluster {
 pub(super) struct Seat {
     pub(super) name: String,
     pub(super) address: SocketAddr,
-    pub(super) node: Option<Memberlist>,
+    pub(super) runtime: Runtime,
+    pub(super) node: Option<Handle>,
 }
 
 /// An event, to which node it was told, and when.
@@ -63,6 +64,7 @@ impl Cluster {
             .map(|number| Seat {
                 name: format!("node{number}"),
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                runtime: if number % 2 == 1 { Runtime::Tokio } else { Runtime::AsyncStd },
                 node: None,
             })
             .collect();
@@ -90,7 +92,7 @@ impl Cluster {
         config.meta = Bytes::copy_from_slice(meta.as_bytes());
         let mut settings = Settings::new(config);
         settings.bind = seat.address;
-        let (node, events) = node::start(settings, None).await?;
+        let (node, events) = node::start(seat.runtime, settings, None).await?;
         seat.address = node.bound_address();
         seat.node = Some(node.clone());
         tokio::spawn(pass_on(index, node, events, self.teller.clone()));
@@ -98,7 +100,7 @@ impl Cluster {
     }
 
     /// The handle of a node that runs.
-    pub(super) fn node(&self, index: usize) -> Result<Memberlist, Failure> {
+    pub(super) fn node(&self, index: usize) -> Result<Handle, Failure> {
         let seat = &self.seats[index];
         let gone = || Failure::failed(format_args!("{} does not run", seat.name));
         seat.node.clone().ok_or_else(gone)
@@ -193,10 +195,10 @@ pub(super) fn show(duration: Duration) -> String {
 /// Passes on what a node tells. The first message that reaches it is gossiped further, as
 /// applications do that want a broadcast to reach everybody: the protocol itself sends it from
 /// where it was broadcast only.
-async fn pass_on(to: usize, node: Memberlist, mut events: Events, teller: mpsc::Sender<Told>) {
+async fn pass_on(to: usize, node: Handle, mut events: Events, teller: mpsc::Sender<Told>) {
     // The first node is the one that broadcasts.
     let mut passed_on = to == 0;
-    while let Some(event) = node::next(&mut events).await {
+    while let Some(event) = events.next().await {
         let at = Instant::now();
         if let Event::Message { payload, .. } = &event
             && !passed_on

@@ -57,7 +57,8 @@ fn introduce(cluster: &Cluster, size: usize) {
         )
     };
     cluster.screen.text(&format!(
-        "{size} nodes on 127.0.0.1, each with a UDP and a TCP socket of its own.\n\
+        "{size} nodes on 127.0.0.1, each with a UDP and a TCP socket of its own,\n\
+         one half of them on tokio, the other on async-std.\n\
          Faster than usual: {}\n(on a local network: {}).\n",
         timing(&here),
         timing(&lan)
@@ -70,7 +71,7 @@ async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
     for index in 0..size {
         cluster.start(index, "").await?;
         let seat = &cluster.seats[index];
-        let listens = format!("{} listens on {}", seat.name, seat.address);
+        let listens = format!("{} listens on {}, run by {}", seat.name, seat.address, seat.runtime);
         if index == 0 {
             cluster.screen.line(Tone::Plain, &listens);
         } else {

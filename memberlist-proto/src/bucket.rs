@@ -4,12 +4,17 @@ use crate::time::Instant;
 
 /// A token bucket, kept as the time at which it is full again: it needs no timer, and what it
 /// holds at any time follows from the rate and the burst that it is asked with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bucket {
     full_at: Instant,
 }
 
 impl Bucket {
+    /// A full one.
+    pub(crate) const fn new() -> Self {
+        Self { full_at: Instant::ORIGIN }
+    }
+
     /// Takes one token, if there is one: `burst` fit in, and `rate` come back each second.
     pub(crate) fn take(&mut self, now: Instant, rate: usize, burst: usize) -> bool {
         const SECOND: u64 = 1_000_000_000;
@@ -22,17 +27,6 @@ impl Bucket {
         self.full_at = Instant::from_nanos(now.as_nanos().saturating_add(missing));
         true
     }
-}
-
-/// The rates of everything that strangers can make this node do or tell.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rates {
-    /// New names among the members.
-    pub(crate) names: Bucket,
-    /// Indirect pings relayed.
-    pub(crate) relays: Bucket,
-    /// Refusals, conflicts and failed exchanges told.
-    pub(crate) reports: Bucket,
 }
 
 #[cfg(test)]

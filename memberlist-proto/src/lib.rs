@@ -67,6 +67,7 @@ mod probes;
 mod queues;
 mod rng;
 pub mod security;
+mod shares;
 mod stats;
 mod status;
 mod suspects;

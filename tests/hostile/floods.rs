@@ -7,6 +7,9 @@ use memberlist_proto::{Event, JoinRefused, Outcome, Refusal, State};
 
 use super::rig::{Target, alive, cost, encoded, member_address, stranger};
 
+/// What a source has in a second when the part for everybody is used up.
+const SHARE: usize = 8;
+
 #[test]
 fn names_are_bounded_in_number_and_rate() {
     let mut target = Target::with(|config| {
@@ -21,14 +24,14 @@ fn names_are_bounded_in_number_and_rate() {
             drop(target.events());
         }
     });
-    assert_eq!(target.node.num_members(), 20_001, "the burst and the node itself");
-    assert_eq!(target.counters().names_too_fast, 80_000);
+    assert_eq!(target.node.num_members(), 20_001 + SHARE, "the burst and the node itself");
+    assert_eq!(target.counters().names_too_fast, 80_000 - SHARE as u64);
     assert!(cost.kept <= 20_000 * 1024, "a member's record, tables and gossip: {cost:?}");
     target.wait(Duration::from_secs(5));
     for number in 30_000..40_000 {
         target.alive(&format!("n{number}"), 1);
     }
-    assert_eq!(target.node.num_members(), 25_001, "a thousand more in each second");
+    assert_eq!(target.node.num_members(), 25_001 + 2 * SHARE, "a thousand more in each second");
     target.wait(Duration::from_secs(60));
     for number in 40_000..50_000 {
         let name = format!("n{number}");
@@ -73,10 +76,10 @@ fn floods_are_told_at_a_bounded_rate() {
         }
         target.wait(Duration::from_secs(1));
     }
-    assert_eq!(told, 3000);
+    assert_eq!(told, 3 * (1000 + SHARE));
     let counters = target.counters();
     assert_eq!((counters.conflicts, counters.alive_refused), (60_000, 60_000));
-    assert_eq!(counters.reports_dropped, 117_000);
+    assert_eq!(counters.reports_dropped, 117_000 - 3 * SHARE as u64);
 }
 
 /// News without end about one member is one entry in the queue.
@@ -169,8 +172,59 @@ fn strangers_get_little_out_of_a_node() {
     for _ in 0..5000 {
         target.packet(stranger(1), &ask(&address, b"n7", true)).expect("a good packet");
     }
-    assert_eq!(target.counters().relayed, 2000, "a thousand in a second");
+    let most = 1000 + 768 + SHARE as u64;
+    assert_eq!(target.counters().relayed, most, "three quarters of all at the same time");
     assert!(target.node.stats().gauges.acks_awaited <= 1024);
+}
+
+/// Names, relays and refusals from one address without end: whoever else comes has its share of
+/// each, and a thousand others have no more than theirs.
+#[test]
+fn one_source_leaves_the_others_their_share() {
+    let mut target = Target::with(|config| config.limits.new_members_burst = 1000);
+    target.alive("n7", 1);
+    let address = member_address("n7");
+    let relay = encoded(&Message::IndirectPing(IndirectPing {
+        seq_no: 1,
+        target: Some(&address),
+        port: 7946,
+        node: b"n7",
+        nack: false,
+        source_addr: None,
+        source_port: 0,
+        source_node: b"",
+    }));
+    let refused = alive("x1", &[0, 0, 0, 0], 9);
+    let mut number = 100;
+    let mut flood = |target: &mut Target, from, count| {
+        let (members, relayed) = (target.node.num_members(), target.counters().relayed);
+        drop(target.events());
+        for _ in 0..count {
+            number += 1;
+            let name = format!("n{number}");
+            target.packet(from, &alive(&name, &member_address(&name), 1)).expect("a good packet");
+            target.packet(from, &relay).expect("a good packet");
+        }
+        drop(target.events());
+        for _ in 0..count {
+            target.packet(from, &refused).expect("a good packet");
+        }
+        let relayed = target.counters().relayed - relayed;
+        let told = target.events().len();
+        (target.node.num_members() - members, relayed as usize, told)
+    };
+    // The refusals of names that come too fast are told as well.
+    assert_eq!(flood(&mut target, stranger(1), 5000), (999 + SHARE, 768 + SHARE, 0));
+    assert_eq!(flood(&mut target, stranger(1), 5000), (0, 0, 0));
+    assert_eq!(flood(&mut target, stranger(2), SHARE), (SHARE, SHARE, SHARE));
+    assert_eq!(flood(&mut target, stranger(2), 5000), (0, 0, 0));
+    let places = cost("a thousand sources", 0, || {
+        for host in 3..=255 {
+            flood(&mut target, stranger(host), SHARE);
+        }
+    });
+    assert!(target.node.stats().gauges.acks_awaited <= 1024);
+    assert!(places.kept <= 256 * 8 * 1024, "what the members cost: {places:?}");
 }
 
 /// A member that we hold for dead is told so; a flood in its name does not become one at it.

@@ -62,7 +62,7 @@ const EVENTS: [&str; 14] = [
     "Suspected",
 ];
 
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 38] = [
     "bandwidth",
     "broadcast",
     "corruption",
@@ -84,6 +84,7 @@ const COMMANDS: [&str; 37] = [
     "limits.relays",
     "limits.relays_per_second",
     "limits.reports_per_second",
+    "limits.share_per_source",
     "limits.streams",
     "limits.streams_per_source",
     "limits.told_dead",

@@ -27,7 +27,7 @@ pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
         stream_memory: 10 << 10,
         stream_memory_per_source: 6 << 10,
         push_pulls: 2,
-        relays: 3,
+        relays: 4,
         relays_per_second: 4,
         operations: 6,
         user_broadcasts: 3,
@@ -37,6 +37,7 @@ pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
         told_dead: 2,
         lost_members: 3,
         reports_per_second: 5,
+        share_per_source: 2,
         ..Limits::default()
     };
     if flags & 1 != 0 {

@@ -219,6 +219,7 @@ fields! {
         "limits.told_dead" => limits.told_dead,
         "limits.lost_members" => limits.lost_members,
         "limits.reports_per_second" => limits.reports_per_second,
+        "limits.share_per_source" => limits.share_per_source,
     ]
     [
         "differences.keep_higher_incarnation" => differences.keep_higher_incarnation,

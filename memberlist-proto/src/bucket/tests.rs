@@ -10,7 +10,7 @@ fn taken(bucket: &mut Bucket, millis: u64, tries: usize, rate: usize, burst: usi
 
 #[test]
 fn a_full_bucket_gives_its_burst_and_then_its_rate() {
-    let mut bucket = Bucket::default();
+    let mut bucket = Bucket::new();
     assert_eq!(taken(&mut bucket, 0, 1000, 10, 50), 50);
     assert_eq!(taken(&mut bucket, 99, 10, 10, 50), 0);
     assert_eq!(taken(&mut bucket, 100, 10, 10, 50), 1);
@@ -20,14 +20,14 @@ fn a_full_bucket_gives_its_burst_and_then_its_rate() {
 
 #[test]
 fn a_burst_of_one_is_an_even_pace() {
-    let mut bucket = Bucket::default();
+    let mut bucket = Bucket::new();
     let taken = (0..10_000).filter(|millis| bucket.take(at(*millis), 100, 1)).count();
     assert_eq!(taken, 1000);
 }
 
 #[test]
 fn time_may_run_to_its_end_and_back() {
-    let mut bucket = Bucket::default();
+    let mut bucket = Bucket::new();
     let end = Instant::from_nanos(u64::MAX);
     assert!(bucket.take(end, 1, 1));
     assert!(bucket.take(end, usize::MAX, usize::MAX));

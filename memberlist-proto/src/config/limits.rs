@@ -50,6 +50,9 @@ pub struct Limits {
     /// Refusals, name conflicts and failures of accepted streams told to the application within
     /// one second, and at once. The others are only counted.
     pub reports_per_second: usize,
+    /// New names, relayed pings and reports, of each so many within one second and at once, that
+    /// an IP address still has when the rate for everybody is used up.
+    pub share_per_source: usize,
 }
 
 impl Default for Limits {
@@ -74,6 +77,7 @@ impl Default for Limits {
             told_dead: 32,
             lost_members: 1024,
             reports_per_second: 1000,
+            share_per_source: 8,
         }
     }
 }

@@ -192,6 +192,7 @@ impl Config {
             ("limits.told_dead", limits.told_dead),
             ("limits.lost_members", limits.lost_members),
             ("limits.reports_per_second", limits.reports_per_second),
+            ("limits.share_per_source", limits.share_per_source),
         ] {
             let kept = (1..=u32::MAX as usize).contains(&value);
             rule(field, value, "it must be 1 to 4294967295", kept)?;

@@ -28,7 +28,6 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use crate::awareness::Awareness;
-use crate::bucket::Rates;
 use crate::config::{Config, ConfigError, Timing};
 use crate::delegate::{Delegate, View};
 use crate::event::{Departure, Event};
@@ -41,6 +40,7 @@ use crate::probes::Probes;
 use crate::queues::Queues;
 use crate::rng::Randomness;
 use crate::security::Keyring;
+use crate::shares::Rates;
 use crate::stats::{Counters, Decisions, Gauges, Stats};
 use crate::suspects::Suspects;
 use crate::time::Instant;
@@ -178,7 +178,7 @@ impl Memberlist {
             out: Outbox::default(),
             counters: Counters::default(),
             decisions: Decisions::default(),
-            rates: Rates::default(),
+            rates: Rates::new(hash_key),
             periodic: Periodic::default(),
             wanted: Wanted::new(&config.seeds, config.bind_port),
             departures: BTreeMap::new(),

@@ -20,10 +20,7 @@ impl Memberlist {
             || self.members.get(asked.node).is_some_and(|id| {
                 self.members.record(id).identity().socket_addr() == target && target.is_some()
             });
-        let limits = &self.config.limits;
-        let (most, rate) = (limits.relays, limits.relays_per_second);
-        let room = self.probes.relays() < most;
-        if !known || !room || !self.rates.relays.take(now, rate, rate) {
+        if !known || !self.may_relay(now, from) {
             self.counters.relays_refused += 1;
             return;
         }
@@ -54,6 +51,17 @@ impl Memberlist {
             source_node: me.name().as_bytes(),
         });
         self.send_named(to, asked.node, &ping, gossip);
+    }
+
+    /// Whether there is room for one more relay. The last quarter is for those who keep to their
+    /// share, so that nobody can occupy it all.
+    fn may_relay(&mut self, now: Instant, from: SocketAddr) -> bool {
+        let limits = &self.config.limits;
+        let (most, rate) = (limits.relays, limits.relays_per_second);
+        let free = most.saturating_sub(self.probes.relays());
+        let relays = &mut self.rates.relays;
+        let common = free > most / 4 && relays.take_common(now, rate, rate);
+        common || (free > 0 && relays.take_own(now, from.ip(), limits.share_per_source))
     }
 
     /// The target answered: so does this node.

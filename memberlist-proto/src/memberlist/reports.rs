@@ -42,7 +42,7 @@ impl Memberlist {
             Refusal::TooMany => &mut self.decisions.alive_too_many,
             Refusal::TooFast => &mut self.decisions.alive_too_fast,
         } += 1;
-        if self.may_report(now) {
+        if self.may_report(now, from) {
             let node = NodeName::from(alive.node);
             if self.refusals.len() >= REFUSALS {
                 self.refusals.pop_front();
@@ -53,19 +53,23 @@ impl Memberlist {
         }
     }
 
-    /// Whether there is room for one more report in this second.
-    pub(super) fn may_report(&mut self, now: Instant) -> bool {
-        let rate = self.config.limits.reports_per_second;
-        let may = self.rates.reports.take(now, rate, rate);
+    /// Whether there is room for one more report of what came from there.
+    pub(super) fn may_report(&mut self, now: Instant, from: SocketAddr) -> bool {
+        let limits = &self.config.limits;
+        let (rate, share) = (limits.reports_per_second, limits.share_per_source);
+        let reports = &mut self.rates.reports;
+        let may = reports.take_common(now, rate, rate) || reports.take_own(now, from.ip(), share);
         self.counters.reports_dropped += u64::from(!may);
         may
     }
 
-    /// Whether one more new name may become a member now.
-    pub(super) fn takes_new_name(&mut self, now: Instant) -> bool {
+    /// Whether one more new name that came from there may become a member now.
+    pub(super) fn takes_new_name(&mut self, now: Instant, from: SocketAddr) -> bool {
         let limits = &self.config.limits;
-        let takes =
-            self.rates.names.take(now, limits.new_members_per_second, limits.new_members_burst);
+        let (rate, burst) = (limits.new_members_per_second, limits.new_members_burst);
+        let names = &mut self.rates.names;
+        let takes = names.take_common(now, rate, burst)
+            || names.take_own(now, from.ip(), limits.share_per_source);
         self.counters.names_too_fast += u64::from(!takes);
         takes
     }
@@ -90,7 +94,7 @@ impl Memberlist {
                 if kind == ExchangeKind::Rejoin {
                     self.rejoin_ended(now, id, Err(error.clone()));
                 }
-                if kind == ExchangeKind::Accepted && !self.may_report(now) {
+                if kind == ExchangeKind::Accepted && !self.may_report(now, peer) {
                     return;
                 }
                 let error = error.clone();

@@ -42,7 +42,7 @@ impl Memberlist {
             != alive.addr.unwrap_or_default()
             || record.identity().port() != alive.port;
         if moved && !self.may_take_over(now, id) {
-            return self.conflict(now, id, alive);
+            return self.conflict(now, from, id, alive);
         }
         if mine {
             return self.alive_about_me(now, alive);
@@ -217,7 +217,7 @@ impl Memberlist {
             }
             return;
         }
-        if !self.takes_new_name(now) {
+        if !self.takes_new_name(now, from) {
             return self.refused(now, from, alive, Refusal::TooFast);
         }
         let order = &mut self.rng.probe_order;
@@ -290,10 +290,10 @@ impl Memberlist {
         }
     }
 
-    fn conflict(&mut self, now: Instant, id: MemberId, alive: &Alive<'_>) {
+    fn conflict(&mut self, now: Instant, from: SocketAddr, id: MemberId, alive: &Alive<'_>) {
         self.counters.conflicts += 1;
         self.decisions.alive_conflict += 1;
-        if !self.may_report(now) {
+        if !self.may_report(now, from) {
             return;
         }
         let Some(identity) = identity_of(alive, None) else {

@@ -10,6 +10,7 @@ mod probe;
 mod queueing;
 mod rejoin;
 mod relay;
+mod shares;
 mod state;
 mod status;
 mod stream;

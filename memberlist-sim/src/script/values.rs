@@ -154,7 +154,7 @@ fn limit<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut usize> {
         members new_members_per_second new_members_burst streams streams_per_source stream_memory
         stream_memory_per_source push_pulls relays relays_per_second operations user_broadcasts
         stream_bytes stream_decompressed_bytes push_pull_nodes packet_depth told_dead lost_members
-        reports_per_second
+        reports_per_second share_per_source
     }
 }
 

@@ -46,7 +46,7 @@ impl Kind {
 }
 
 /// Small limits, each with its least and most; the number of nodes is added to the last ones.
-const LIMITS: [(&str, usize, usize, bool); 12] = [
+const LIMITS: [(&str, usize, usize, bool); 13] = [
     ("new_members_burst", 1, 3, false),
     ("new_members_per_second", 1, 3, false),
     ("streams", 3, 6, false),
@@ -58,6 +58,7 @@ const LIMITS: [(&str, usize, usize, bool); 12] = [
     ("user_broadcasts", 1, 3, false),
     ("told_dead", 1, 3, false),
     ("reports_per_second", 1, 3, false),
+    ("share_per_source", 1, 3, false),
     ("members", 0, 2, true),
 ];
 

@@ -73,7 +73,8 @@ fn what_is_refused() {
     let mut config = config();
     config.cidrs_allowed = Some(["10.0.0.0/8".parse().unwrap()].into());
     config.limits.members = 4;
-    config.limits.new_members_burst = 2;
+    config.limits.new_members_burst = 1;
+    config.limits.share_per_source = 1;
     config.limits.new_members_per_second = 1;
     let mut rows = Rows::new(Rig::with_delegate(config, Some(Arc::new(NotEve))));
     rows.alive("", 2, 1, "alive_name");

@@ -8,6 +8,7 @@ use crate::wire::message::IndirectPing;
 
 fn flooded(change: impl FnOnce(&mut Config)) -> Rig {
     let mut config = config();
+    config.limits.share_per_source = 1;
     change(&mut config);
     Rig::with(config)
 }
@@ -18,20 +19,20 @@ fn new_names_come_in_a_burst_and_then_at_their_rate() {
         config.limits.new_members_burst = 5;
         config.limits.new_members_per_second = 2;
     });
-    for number in 0..8 {
+    for number in 0..9 {
         rig.alive(&alloc::format!("n{number}"), 2, 1);
     }
     let counters = rig.node.stats().counters;
     assert_eq!((counters.names_too_fast, counters.alive_refused), (3, 3));
-    assert_eq!(rig.node.num_members(), 6);
-    assert_eq!(rig.events().pop(), Some("refused n7: too many new names at once".into()));
+    assert_eq!(rig.node.num_members(), 7, "the burst, the source's share and the node itself");
+    assert_eq!(rig.events().pop(), Some("refused n8: too many new names at once".into()));
     rig.alive("n1", 2, 2);
     assert_eq!(rig.state("n1"), (State::Alive, 2), "what is known is not new");
     rig.wait(Duration::from_secs(1));
-    for number in 5..8 {
+    for number in 6..12 {
         rig.alive(&alloc::format!("n{number}"), 2, 1);
     }
-    assert_eq!(rig.node.num_members(), 8);
+    assert_eq!(rig.node.num_members(), 10);
 }
 
 #[test]
@@ -44,9 +45,9 @@ fn reports_are_told_up_to_their_rate_and_counted_all() {
         rig.alive_with("b", 3, 1, b"", Some(&[1, 2]));
     }
     let told = rig.events();
-    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told.len(), 5, "{told:?}");
     let counters = rig.node.stats().counters;
-    assert_eq!((counters.conflicts, counters.alive_refused, counters.reports_dropped), (3, 3, 2));
+    assert_eq!((counters.conflicts, counters.alive_refused, counters.reports_dropped), (3, 3, 1));
     rig.wait(Duration::from_secs(1));
     rig.alive("a", 10, 5);
     assert_eq!(rig.events(), ["conflict a 10"]);
@@ -61,7 +62,7 @@ fn failures_of_accepted_streams_are_told_up_to_the_rate() {
         assert!(result.is_err(), "the caller hears of each");
         rig.node.handle_stream_closed(rig.now, id, None);
     }
-    assert_eq!(rig.events().len(), 2);
+    assert_eq!(rig.events().len(), 3);
     assert_eq!(rig.node.stats().counters.exchanges_failed, 5);
 }
 
@@ -95,10 +96,10 @@ fn relays_are_limited_in_time() {
         rig.sent();
     }
     let counters = rig.node.stats().counters;
-    assert_eq!((counters.relayed, counters.relays_refused), (3, 2));
+    assert_eq!((counters.relayed, counters.relays_refused), (4, 1));
     rig.wait(Duration::from_secs(1));
     relay(&mut rig, b"x");
-    assert_eq!(rig.node.stats().counters.relayed, 4);
+    assert_eq!(rig.node.stats().counters.relayed, 5);
 }
 
 #[test]

@@ -1,0 +1,67 @@
+use core::net::Ipv4Addr;
+
+use super::*;
+
+fn at(millis: u64) -> Instant {
+    Instant::from_nanos(1_000_000_000 + millis * 1_000_000)
+}
+
+fn source(number: u32) -> IpAddr {
+    Ipv4Addr::from(0x0a00_0000 + number).into()
+}
+
+/// What one of several sources gets: of ten a second in common, and three each.
+fn take(shares: &mut Shares, millis: u64, from: IpAddr) -> bool {
+    shares.take_common(at(millis), 10, 10) || shares.take_own(at(millis), from, 3)
+}
+
+#[test]
+fn a_flood_leaves_every_other_source_its_share() {
+    let mut shares = Shares::new([7; 16]);
+    let [one, two] = [source(1), source(2)];
+    assert_ne!(shares.place(one), shares.place(two), "two places in this test");
+    let flood = (0..1000).filter(|_| take(&mut shares, 0, one)).count();
+    assert_eq!(flood, 13, "what is common, and its own share");
+    let other = (0..1000).filter(|_| take(&mut shares, 0, two)).count();
+    assert_eq!(other, 3);
+    let flood = (0..1000).filter(|_| take(&mut shares, 1000, one)).count();
+    assert_eq!(flood, 13, "a second later it is the same again");
+}
+
+#[test]
+fn a_share_is_touched_only_when_nothing_is_left_in_common() {
+    let mut shares = Shares::new([7; 16]);
+    assert!((0..10).all(|_| take(&mut shares, 0, source(1))));
+    assert!(shares.places.is_empty(), "nothing is kept until then");
+    assert!((0..3).all(|_| take(&mut shares, 0, source(1))), "and the share is whole");
+    assert!(!take(&mut shares, 0, source(1)));
+}
+
+#[test]
+fn any_number_of_sources_gets_and_keeps_a_bounded_amount() {
+    let mut shares = Shares::new([7; 16]);
+    let got = (0..100_000).filter(|number| take(&mut shares, 0, source(*number))).count();
+    assert_eq!(got, 10 + 3 * PLACES);
+    assert_eq!(shares.places.len(), PLACES);
+}
+
+#[test]
+fn who_shares_a_place_with_whom_differs_from_node_to_node() {
+    let together = |key: u8| {
+        let shares = Shares::new([key; 16]);
+        let pairs = (0..10_000).map(|number| (source(2 * number), source(2 * number + 1)));
+        let met = pairs.filter(|(a, b)| shares.place(*a) == shares.place(*b));
+        met.collect::<Vec<_>>()
+    };
+    let (one, other) = (together(1), together(2));
+    assert!((10..100).contains(&one.len()), "about one in {PLACES}: {}", one.len());
+    let both = one.iter().filter(|pair| other.contains(pair)).count();
+    assert!(both < 5, "{both} of {}", one.len());
+}
+
+#[test]
+fn an_address_mapped_into_ipv6_is_the_same_source() {
+    let shares = Shares::new([7; 16]);
+    let ip = Ipv4Addr::new(10, 1, 2, 3);
+    assert_eq!(shares.place(ip.into()), shares.place(ip.to_ipv6_mapped().into()));
+}

@@ -128,7 +128,13 @@ impl Memberlist {
                 self.state_known(now, stream, received, &state);
             }
             (Phase::AskingMerge { received, .. }, Answer::AdmitMerge(Ok(()))) => {
-                let _ = self.merge(now, stream, &received);
+                // Who is known may have changed since the application was asked.
+                match self.verify_versions(&received) {
+                    Ok(()) => self.merge(now, stream, &received),
+                    Err(mismatch) => {
+                        let _ = self.fail(now, stream, ExchangeError::Versions(mismatch));
+                    }
+                }
             }
             (Phase::AskingMerge { .. }, Answer::AdmitMerge(Err(reason))) => {
                 let _ = self.fail(now, stream, ExchangeError::Vetoed(reason));
@@ -194,7 +200,8 @@ impl Memberlist {
             return self.fail(now, id, ExchangeError::Versions(mismatch));
         }
         if !self.config.ask_admit_merge || !self.is_join(id, &frame) {
-            return self.merge(now, id, &frame);
+            self.merge(now, id, &frame);
+            return Ok(());
         }
         let peers = self.reported(now, &frame);
         let request = self.exchanges.next_request(id);
@@ -208,15 +215,13 @@ impl Memberlist {
         Ok(())
     }
 
-    fn merge(&mut self, now: Instant, id: StreamId, frame: &Frame) -> Result<(), ExchangeError> {
-        if let Err(mismatch) = self.verify_versions(frame) {
-            return self.fail(now, id, ExchangeError::Versions(mismatch));
-        }
+    /// Merges a state whose versions have been verified.
+    fn merge(&mut self, now: Instant, id: StreamId, frame: &Frame) {
         let StreamMessage::PushPull(body) = frame.message() else {
-            return Ok(());
+            return;
         };
         let Some(exchange) = self.exchanges.get_mut(id) else {
-            return Ok(());
+            return;
         };
         let from = exchange.peer;
         self.exchanges.remote_state_bytes = frame.as_bytes().len() as u64;
@@ -243,7 +248,6 @@ impl Memberlist {
             Some(Why::Rejoin) => self.rejoin_ended(now, id, Ok(())),
             Some(Why::AntiEntropy) | None => {}
         }
-        Ok(())
     }
 
     /// One record of a peer's state. What a peer holds for dead is only an accusation: the member
@@ -334,20 +338,27 @@ impl Memberlist {
         let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
         let lenient = self.config.differences.lenient_version_check;
         let skips = |vsn: &[u8]| lenient && (vsn.len() < 6 || vsn[1] == 0);
-        let mut ranges = Ranges::default();
-        for remote in body.states().filter(|remote| remote.state == 0) {
-            let vsn = remote.vsn.unwrap_or_default();
-            if !skips(vsn) {
+        let local = || self.members.iter().map(|(_, record)| record);
+        let (mut ranges, mut spoken) = (Ranges::default(), Spoken::default());
+        let mut look = |alive: bool, vsn: &[u8]| {
+            if alive && !skips(vsn) {
                 ranges.narrow(vsn);
             }
-        }
-        let local = || self.members.iter().map(|(_, record)| record);
-        for record in local().filter(|record| record.state() == State::Alive) {
-            let vsn = record.identity().vsn_bytes().unwrap_or_default();
-            if !skips(&vsn) {
-                ranges.narrow(&vsn);
+            if (alive || !lenient) && !skips(vsn) {
+                spoken.widen(vsn);
             }
+        };
+        for remote in body.states() {
+            look(remote.state == 0, remote.vsn.unwrap_or_default());
         }
+        for record in local() {
+            let vsn = record.identity().vsn_bytes().unwrap_or_default();
+            look(record.state() == State::Alive, &vsn);
+        }
+        if ranges.hold(spoken) {
+            return Ok(());
+        }
+        // The first that is outside.
         for remote in body.states().filter(|remote| remote.state == 0 || !lenient) {
             let vsn = remote.vsn.unwrap_or_default();
             if !skips(vsn) {
@@ -390,11 +401,14 @@ impl Ranges {
         self.delegate = within(self.delegate, dmin, dmax);
     }
 
+    /// Whether everything that is spoken lies within.
+    fn hold(self, spoken: Spoken) -> bool {
+        let within = |(low, high): (u8, u8), (min, max): (u8, u8)| min <= low && high <= max;
+        within(spoken.protocol, self.protocol) && within(spoken.delegate, self.delegate)
+    }
+
     fn check(self, name: &[u8], vsn: &[u8]) -> Result<(), VersionMismatch> {
-        let (pcur, dcur) = match *vsn {
-            [_, _, pcur, _, _, dcur, ..] => (pcur, dcur),
-            _ => (0, 0),
-        };
+        let (pcur, dcur) = current(vsn);
         for (what, current, (min, max)) in
             [("memberlist", pcur, self.protocol), ("delegate", dcur, self.delegate)]
         {
@@ -409,5 +423,36 @@ impl Ranges {
             }
         }
         Ok(())
+    }
+}
+
+/// The lowest and the highest version that anybody speaks: of memberlist itself and of the
+/// application.
+#[derive(Clone, Copy, Debug)]
+struct Spoken {
+    protocol: (u8, u8),
+    delegate: (u8, u8),
+}
+
+impl Default for Spoken {
+    fn default() -> Self {
+        Self { protocol: (u8::MAX, 0), delegate: (u8::MAX, 0) }
+    }
+}
+
+impl Spoken {
+    fn widen(&mut self, vsn: &[u8]) {
+        let with = |(low, high): (u8, u8), version: u8| (low.min(version), high.max(version));
+        let (pcur, dcur) = current(vsn);
+        self.protocol = with(self.protocol, pcur);
+        self.delegate = with(self.delegate, dcur);
+    }
+}
+
+/// The versions that are spoken, of memberlist and of the application; zeros if unknown.
+fn current(vsn: &[u8]) -> (u8, u8) {
+    match *vsn {
+        [_, _, pcur, _, _, dcur, ..] => (pcur, dcur),
+        _ => (0, 0),
     }
 }

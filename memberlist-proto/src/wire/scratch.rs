@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::compress::Lzw;
 
 /// A buffer that has grown beyond this many bytes is not kept.
-const KEEP: usize = 256 << 10;
+const KEEP: usize = 64 << 10;
 
 /// Working memory for opening and sealing, so that a packet costs no allocation but its own.
 /// It carries nothing from one call to the next; a clone is simply empty.

@@ -23,13 +23,13 @@ pub(crate) struct Settings {
 /// Why a field cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SettingError {
-    #[error("there is no field `{0}`{1}")]
+    #[error("there is no field `{}`{}", shown(.0), .1)]
     Unknown(String, Hint),
-    #[error("`{field}` is {what}, not `{text}`")]
+    #[error("`{field}` is {what}, not `{}`", shown(.text))]
     Value { field: String, what: &'static str, text: String },
     #[error("`{field}` is a list of keys: {reason}")]
     Key { field: String, reason: String },
-    #[error("`{0}` is no `field=value`")]
+    #[error("`{}` is no `field=value`", shown(.0))]
     NoValue(String),
 }
 
@@ -75,15 +75,20 @@ impl Settings {
     pub(crate) fn load(&mut self, path: &Path) -> Result<(), String> {
         let file = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
-        let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        self.read(&text).map_err(|error| format!("{file}: {error}"))
+    }
+
+    /// Sets every field of a text in TOML; an error is one line.
+    fn read(&mut self, text: &str) -> Result<(), String> {
+        let table: toml::Table = toml::from_str(text).map_err(|error| {
             let end = error.span().map_or(0, |span| span.start);
             let line = text.get(..end).map_or(1, |before| before.split('\n').count());
-            format!("{file}, line {line}: {}", error.message().replace('\n', " "))
+            format!("line {line}: {}", error.message().replace('\n', " "))
         })?;
-        for (field, value) in &table {
-            self.set_toml(field, value).map_err(|error| format!("{file}: {error}"))?;
-        }
-        Ok(())
+        table
+            .iter()
+            .try_for_each(|(field, value)| self.set_toml(field, value))
+            .map_err(|error| error.to_string())
     }
 
     fn set_toml(&mut self, field: &str, value: &toml::Value) -> Result<(), SettingError> {
@@ -98,6 +103,15 @@ impl Settings {
             value => self.set(field, &scalar(value)),
         }
     }
+}
+
+/// A text within a line.
+fn shown(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
 }
 
 /// The two sides of `field=value`.

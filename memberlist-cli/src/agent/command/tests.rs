@@ -103,3 +103,18 @@ fn every_command_of_the_help_exists_and_takes_no_more_than_it_says() {
     }
     assert_eq!(parse("dance"), Err(CommandError::Unknown));
 }
+
+proptest::proptest! {
+    /// Whatever is typed is a command, or what is wrong with it is told.
+    #[test]
+    fn any_line_is_a_command_or_told(
+        word in proptest::sample::select(&["set", "join", "leave", "keys add", "send-hex a", "#1"][..]),
+        rest in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
+    ) {
+        for line in [rest.clone(), [word.as_bytes(), b" ", &rest].concat()] {
+            if let Some(Err(error)) = Line::parse(&line).map(|line| line.command) {
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+}

@@ -1,3 +1,5 @@
+mod properties;
+
 use std::time::Duration;
 
 use super::*;
@@ -136,7 +138,7 @@ fn a_toml_file_sets_nested_fields_and_lists() {
 fn an_unreadable_file_is_told_in_one_line_with_the_place() {
     let path = file("broken", "label = \"blue\"\nprobe_interval = = 3\n");
     let told = settings().load(&path).unwrap_err();
-    assert!(told.contains(", line 2: ") && !told.contains('\n'), "{told}");
+    assert!(told.contains(": line 2: ") && !told.contains('\n'), "{told}");
     std::fs::remove_file(&path).unwrap();
     let told = settings().load(&path).unwrap_err();
     assert!(told.starts_with(&path.display().to_string()), "{told}");

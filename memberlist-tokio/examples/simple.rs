@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use memberlist_tokio::{Config, Memberlist, Options, Peer};
+use memberlist_tokio::{Config, JoinPolicy, Memberlist, Options, Peer};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,8 +13,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{name} listens on {}", node.bound_address());
 
     let seeds = args.map(|seed| seed.parse()).collect::<Result<Vec<Peer>, _>>()?;
-    while !seeds.is_empty() && node.join(&seeds).await?.joined.is_empty() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    if !seeds.is_empty() {
+        node.join_with(&seeds, JoinPolicy::until_joined()).await?;
     }
     loop {
         for member in node.members() {

@@ -326,6 +326,18 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
+    /// Drops what was queued first, however often it was given out, until at most `max` entries are
+    /// left. Takes O(n) for each.
+    pub fn drop_oldest(&mut self, max: usize) {
+        while self.order.len() > max {
+            // The smaller number is the older one.
+            let Some(oldest) = self.order.iter().max_by_key(|key| key.id).copied() else {
+                break;
+            };
+            self.finish(oldest.slot, FinishCause::Pruned);
+        }
+    }
+
     /// Drops everything.
     pub fn reset(&mut self) {
         while let Some(first) = self.order.first().copied() {

@@ -440,6 +440,13 @@ pub enum BroadcastEnd {
     Replaced,
     /// The queue was full.
     Dropped,
+    /// It was sent by stream to every member.
+    Streamed {
+        /// To how many.
+        sent: u32,
+        /// How many could not be reached.
+        failed: u32,
+    },
 }
 
 /// Why metadata cannot be announced.

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use crate::event::{ExchangeKind, OpId};
+use crate::event::{BroadcastId, ExchangeKind, OpId};
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::{RequestId, StreamId};
@@ -37,9 +37,18 @@ pub(crate) enum Purpose {
     /// A full state exchange begun here.
     PushPull(Why),
     /// A message of the application: the whole frame, until it is written.
-    Message { op: OpId, frame: Bytes },
+    Message { sender: Sender, frame: Bytes },
     /// A probe over a stream: the whole frame, until it is written.
     Ping { sequence: u32, frame: Bytes },
+}
+
+/// Who sends a message of the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// An operation.
+    Op(OpId),
+    /// The dissemination of a message to everybody.
+    Everybody(BroadcastId),
 }
 
 /// Why a full state exchange was begun.

@@ -53,6 +53,7 @@ pub mod broadcast;
 mod bucket;
 mod config;
 mod delegate;
+mod dissemination;
 #[cfg(feature = "std")]
 pub mod driver;
 mod event;

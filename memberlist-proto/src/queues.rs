@@ -44,6 +44,8 @@ const HELD: usize = 256;
 pub(crate) struct Queues {
     membership: TransmitLimitedQueue<News>,
     user: [TransmitLimitedQueue<UserMessage>; 3],
+    /// Entries in each of those.
+    user_limit: usize,
     held: VecDeque<Bytes>,
     last: u64,
     finished: VecDeque<Finished>,
@@ -81,10 +83,18 @@ impl Queues {
         let user = [(); 3].map(|()| {
             let mut queue = TransmitLimitedQueue::with_hash_key(mult, hash_key);
             queue.set_keep_finished(true);
-            queue.set_limit(config.limits.user_broadcasts);
+            // The oldest makes room, not the last in order.
+            queue.set_limit(usize::MAX);
             queue
         });
-        Self { membership, user, held: VecDeque::new(), last: 0, finished: VecDeque::new() }
+        Self {
+            membership,
+            user,
+            user_limit: config.limits.user_broadcasts,
+            held: VecDeque::new(),
+            last: 0,
+            finished: VecDeque::new(),
+        }
     }
 
     pub(crate) fn set_retransmit_mult(&mut self, mult: u32) {
@@ -107,18 +117,25 @@ impl Queues {
         self.collect();
     }
 
+    /// A number for one more broadcast.
+    pub(crate) fn next_id(&mut self) -> BroadcastId {
+        self.last += 1;
+        BroadcastId(self.last)
+    }
+
     pub(crate) fn push_user(
         &mut self,
         payload: &[u8],
         kind: BroadcastKind,
         priority: Priority,
     ) -> BroadcastId {
-        self.last += 1;
-        let id = BroadcastId(self.last);
+        let id = self.next_id();
         let mut message = Vec::with_capacity(payload.len() + 1);
         message.push(MessageType::User as u8);
         message.extend_from_slice(payload);
-        self.user[priority as usize].queue(UserMessage { id, kind, message: message.into() });
+        let queue = &mut self.user[priority as usize];
+        queue.queue(UserMessage { id, kind, message: message.into() });
+        queue.drop_oldest(self.user_limit);
         self.collect();
         id
     }

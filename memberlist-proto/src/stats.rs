@@ -122,6 +122,12 @@ counted! {
         broadcasts_sent,
         /// User broadcasts dropped because the queue was full.
         broadcasts_dropped,
+        /// Members that a disseminated message was sent to by stream.
+        disseminated_sent,
+        /// Members that it could not be sent to.
+        disseminated_failed,
+        /// Messages not disseminated because too many were on their way.
+        disseminations_dropped,
         /// Delegate broadcasts beyond the limit the delegate was given.
         broadcasts_over_limit,
         /// Full state exchanges begun.
@@ -271,6 +277,10 @@ counted! {
         push_pulls,
         /// Operations under way.
         operations,
+        /// Messages that are being disseminated by stream.
+        disseminations,
+        /// Their bytes.
+        dissemination_bytes,
         /// Dead members that are still looked for, also such that are forgotten otherwise.
         lost_members,
         /// Questions the application has not answered.

@@ -45,8 +45,8 @@ mod stream;
 mod trace;
 
 pub use memberlist_proto::{
-    Answer, BroadcastKind, Channel, Config, Decisions, Departure, Differences, Event, Instant,
-    Memberlist, Node, NodeName, Outcome, Peer, Priority, RequestKind, State, Target,
+    Answer, BroadcastEnd, BroadcastKind, Channel, Config, Decisions, Departure, Differences, Event,
+    Instant, Memberlist, Node, NodeName, Outcome, Peer, Priority, RequestKind, State, Target,
 };
 
 pub use crate::app::{App, Silent, Spread};

@@ -64,6 +64,22 @@ fn messages_go_all_ways() {
 }
 
 #[test]
+fn a_message_of_any_size_is_disseminated() {
+    let (one, two) = pair();
+    let id = one.tell("disseminate short")["broadcast_id"].clone();
+    two.expect_message(b"short");
+    one.expect("broadcast_finished", |event| event["broadcast_id"] == id && event["end"] == "sent");
+    let long = "long ".repeat(1000);
+    let id = one.tell(&format!("disseminate {long}"))["broadcast_id"].clone();
+    two.expect("message", |event| event["channel"] == "stream" && event["text"] == long.as_str());
+    one.expect("broadcast_finished", |event| {
+        event["broadcast_id"] == id && event["end"] == "streamed" && event["sent"] == 1
+    });
+    one.tell("disseminate-hex 00ff");
+    two.expect_message(&[0, 0xff]);
+}
+
+#[test]
 fn payloads_may_be_empty() {
     let (one, two) = pair();
     for (n, command) in ["send two ", "send-hex two ", "broadcast "].iter().enumerate() {

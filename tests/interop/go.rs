@@ -61,6 +61,18 @@ fn reclaim(witness: &Node, victim: &Node, successor: Launch) {
 }
 
 live! {
+    /// A message too long for gossip arrives as any other does.
+    fn go_hears_what_is_disseminated() {
+        let (rust, go) = (Launch::agent("rust").start(), Launch::go("go").start());
+        rust.join(go.addr());
+        rust.tell("disseminate short");
+        go.expect_message(b"short");
+        let long = "long ".repeat(10_000);
+        rust.tell(&format!("disseminate {long}"));
+        go.expect_message(long.as_bytes());
+        rust.expect("broadcast_finished", |event| event["end"] == "streamed" && event["sent"] == 1);
+    }
+
     /// A wrong key is a clear error on our side and no harm on theirs.
     fn wrong_key() {
         let go = Launch::go("go").key(Some(KEY)).start();

@@ -1,6 +1,7 @@
 //! Whole clusters in virtual time, each scenario under the simulator's laws.
 
 mod churn;
+mod dissemination;
 mod failure;
 mod healing;
 mod membership;

@@ -13,6 +13,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("members", "the members that are alive or suspect, this node included"),
     ("nodes", "every node known, also dead and left"),
     ("broadcast TEXT", "spread a message by gossip"),
+    ("disseminate TEXT", "spread a message of any size: by gossip if it is short, else by stream"),
     ("send NAME TEXT", "send a message in a packet, best effort"),
     ("send-reliable NAME TEXT", "send a message over a stream"),
     ("ping NAME", "measure one round trip"),
@@ -51,6 +52,7 @@ pub(super) enum Command {
     Members,
     Nodes,
     Broadcast(Bytes),
+    Disseminate(Bytes),
     Send { to: NodeName, message: Bytes },
     SendReliable { to: NodeName, message: Bytes },
     Ping(NodeName),
@@ -128,6 +130,7 @@ impl Command {
             "quit" => bare("quit", rest, Self::Quit),
             "help" => bare("help", rest, Self::Help),
             "broadcast" => payload(rest).map(Self::Broadcast),
+            "disseminate" => payload(rest).map(Self::Disseminate),
             "meta" => payload(rest).map(Self::Meta),
             "state" => payload(rest).map(Self::State),
             "ack-payload" => payload(rest).map(Self::AckPayload),
@@ -151,7 +154,10 @@ impl Command {
 }
 
 fn takes_text(name: &str) -> bool {
-    matches!(name, "broadcast" | "send" | "send-reliable" | "meta" | "state" | "ack-payload")
+    matches!(
+        name,
+        "broadcast" | "disseminate" | "send" | "send-reliable" | "meta" | "state" | "ack-payload"
+    )
 }
 
 /// The first word, and what comes after exactly one space: `None` without one.

@@ -99,12 +99,15 @@ fn about_bytes(event: &Event) -> Option<Report> {
             .with("text", text(state))
             .with("hex", hex::encode(state)),
         Event::BroadcastFinished { id, end } => {
-            let end = match end {
-                BroadcastEnd::Sent => "sent",
-                BroadcastEnd::Replaced => "replaced",
-                BroadcastEnd::Dropped => "dropped",
-            };
-            Report::new("broadcast_finished").with("broadcast_id", id.as_u64()).with("end", end)
+            let finished = Report::new("broadcast_finished").with("broadcast_id", id.as_u64());
+            match end {
+                BroadcastEnd::Sent => finished.with("end", "sent"),
+                BroadcastEnd::Replaced => finished.with("end", "replaced"),
+                BroadcastEnd::Dropped => finished.with("end", "dropped"),
+                BroadcastEnd::Streamed { sent, failed } => {
+                    finished.with("end", "streamed").with("sent", *sent).with("failed", *failed)
+                }
+            }
         }
         _ => return None,
     })

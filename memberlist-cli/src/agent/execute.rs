@@ -46,6 +46,10 @@ impl Execution {
             Command::Members => Ok(list("members", &node.members())),
             Command::Nodes => Ok(list("nodes", &node.nodes())),
             Command::Broadcast(message) => self.broadcast(&message),
+            Command::Disseminate(message) => {
+                let id = node.disseminate(&message).map_err(told)?;
+                Ok(Report::new("disseminate").with("broadcast_id", id.as_u64()))
+            }
             Command::Send { to, message } => {
                 node.send(Target::Member(to), &message).map_err(told)?;
                 Ok(Report::new("sent").with("bytes", message.len()))

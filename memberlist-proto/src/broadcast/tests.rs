@@ -131,6 +131,18 @@ fn a_full_queue_drops_the_last_in_order() {
 }
 
 #[test]
+fn the_oldest_makes_room_however_long_it_is() {
+    let mut queue = four(1);
+    queue.queue(about("short", b""));
+    queue.drop_oldest(4);
+    queue.queue(about("shorter", b""));
+    queue.drop_oldest(4);
+    let mut left = names(&queue);
+    left.sort_unstable();
+    assert_eq!(left, ["bar", "baz", "short", "shorter"]);
+}
+
+#[test]
 fn resetting_finishes_everything() {
     let mut queue = four(1);
     queue.reset();

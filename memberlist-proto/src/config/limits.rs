@@ -31,8 +31,14 @@ pub struct Limits {
     pub relays_per_second: usize,
     /// Operations under way at the same time.
     pub operations: usize,
-    /// Messages in each of the queues for `broadcast`; the least urgent is dropped beyond it.
+    /// Messages in each of the three queues for `broadcast`; the oldest is dropped beyond it.
     pub user_broadcasts: usize,
+    /// Messages that are being disseminated by stream; one more is refused.
+    pub disseminations: usize,
+    /// Bytes of all of them.
+    pub dissemination_bytes: usize,
+    /// Streams that carry them at the same time.
+    pub dissemination_streams: usize,
     /// Bytes of one encrypted stream frame, of the user state of a push/pull, and of a reliable
     /// message (Go: 20 MiB).
     pub stream_bytes: usize,
@@ -70,6 +76,9 @@ impl Default for Limits {
             relays_per_second: 1000,
             operations: 4096,
             user_broadcasts: 4096,
+            disseminations: 64,
+            dissemination_bytes: 64 << 20,
+            dissemination_streams: 8,
             stream_bytes: 20 << 20,
             stream_decompressed_bytes: 40 << 20,
             push_pull_nodes: 1 << 20,

@@ -155,6 +155,16 @@ impl Handle {
         Ok(self.shared().operate(push)??)
     }
 
+    /// Spreads a message of any size: a short one by gossip, a longer one by stream to every member
+    /// ([`Memberlist::disseminate`](crate::Memberlist::disseminate)).
+    ///
+    /// # Errors
+    ///
+    /// The message is too long for a stream, too many are on their way, or the node has ended.
+    pub fn disseminate(&self, message: &[u8]) -> Result<BroadcastId, Error> {
+        Ok(self.shared().operate(|state, now| state.core.disseminate(now, message))??)
+    }
+
     /// The members that are alive or suspect, this node included unless it has left. Empty if a
     /// delegate asks for it from inside the node.
     pub fn members(&self) -> Vec<Node> {

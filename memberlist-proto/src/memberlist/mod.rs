@@ -4,6 +4,7 @@
 //! is one more `impl` block in a file of its own.
 
 mod admission;
+mod disseminate;
 mod gossip;
 mod join;
 mod keys;
@@ -30,6 +31,7 @@ use core::net::SocketAddr;
 use crate::awareness::Awareness;
 use crate::config::{Config, ConfigError, Timing};
 use crate::delegate::{Delegate, View};
+use crate::dissemination::Disseminations;
 use crate::event::{Departure, Event};
 use crate::exchange::Exchanges;
 use crate::members::{MemberId, Members};
@@ -73,6 +75,7 @@ pub struct Memberlist {
     probes: Probes,
     exchanges: Exchanges,
     operations: Operations,
+    disseminations: Disseminations,
     out: Outbox,
     counters: Counters,
     decisions: Decisions,
@@ -175,6 +178,7 @@ impl Memberlist {
             probes: Probes::default(),
             exchanges: Exchanges::default(),
             operations: Operations::default(),
+            disseminations: Disseminations::default(),
             out: Outbox::default(),
             counters: Counters::default(),
             decisions: Decisions::default(),
@@ -327,6 +331,8 @@ impl Memberlist {
             stream_memory: self.exchanges.held() as u64,
             push_pulls: self.exchanges.push_pulls_served() as u64,
             operations: self.operations.len() as u64,
+            disseminations: self.disseminations.len() as u64,
+            dissemination_bytes: self.disseminations.bytes() as u64,
             lost_members: self.wanted.lost().len() as u64,
             requests: self.exchanges.requests() as u64,
             local_state_bytes: self.exchanges.local_state_bytes,

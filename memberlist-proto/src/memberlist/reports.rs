@@ -86,7 +86,9 @@ impl Memberlist {
                 let error = JoinError::Exchange(error.clone());
                 self.join_exchanged(now, op, id, Err(error));
             }
-            Purpose::Message { op, .. } => self.sent_reliably(op, Err(error.clone())),
+            Purpose::Message { sender, .. } => {
+                self.message_ended(now, id, sender, Err(error.clone()));
+            }
             Purpose::Ping { sequence, .. } => self.fallback_ended(sequence, false),
             // Whoever connects and says nothing has done no harm.
             Purpose::Accepted if *error == ExchangeError::Closed => {}

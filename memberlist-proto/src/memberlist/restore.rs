@@ -112,6 +112,13 @@ impl Memberlist {
             ("departures", self.departures.len(), self.members.len()),
             ("operations", self.operations.len(), limits.operations + 2),
             ("lost members", self.wanted.lost().len(), limits.lost_members),
+            ("disseminations", self.disseminations.len(), limits.disseminations),
+            ("bytes on their way", self.disseminations.bytes(), limits.dissemination_bytes),
+            (
+                "streams of disseminations",
+                self.disseminations.running(),
+                limits.dissemination_streams,
+            ),
             ("user broadcasts", self.queues.user_len(), 3 * limits.user_broadcasts),
         ] {
             if len > limit {

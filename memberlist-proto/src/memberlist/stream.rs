@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Memberlist, Timer};
 use crate::event::{Channel, Event, ExchangeError, OpId};
-use crate::exchange::{Exchange, Phase, Purpose};
+use crate::exchange::{Exchange, Phase, Purpose, Sender};
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
@@ -137,11 +137,11 @@ impl Memberlist {
         if exchange.written < exchange.queued {
             return;
         }
-        if let Purpose::Message { op, .. } = exchange.purpose
+        if let Purpose::Message { sender, .. } = exchange.purpose
             && !matches!(exchange.phase, Phase::Connecting)
         {
             exchange.phase = Phase::Closing;
-            self.sent_reliably(op, Ok(()));
+            self.message_ended(now, id, sender, Ok(()));
         } else if matches!(exchange.phase, Phase::Reading) && exchange.queued > 0 {
             // What was said is on its way: now the peer has its time to answer.
             if matches!(exchange.purpose, Purpose::PushPull(_)) {
@@ -178,11 +178,11 @@ impl Memberlist {
             return;
         };
         let ended = match exchange.purpose {
-            Purpose::Message { op, .. } => {
+            Purpose::Message { sender, .. } => {
                 let whole = cause.is_none() || exchange.written >= exchange.queued;
                 let sent = whole && !matches!(exchange.phase, Phase::Connecting);
                 if sent {
-                    self.sent_reliably(op, Ok(()));
+                    self.message_ended(now, id, sender, Ok(()));
                 }
                 sent
             }
@@ -249,7 +249,7 @@ impl Memberlist {
         push_pull::encode_user(&mut message, payload);
         let frame = self.seal_stream(&message)?;
         let deadline = now + self.config.tcp_timeout;
-        self.open_stream(to, node, Purpose::Message { op, frame }, deadline)
+        self.open_stream(to, node, Purpose::Message { sender: Sender::Op(op), frame }, deadline)
     }
 
     pub(super) fn open_stream(

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod decisions;
+mod disseminate;
 mod floods;
 mod gossip;
 mod join;

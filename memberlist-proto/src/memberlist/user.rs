@@ -7,12 +7,14 @@ use bytes::Bytes;
 
 use super::{Memberlist, Timer};
 use crate::event::{BroadcastId, Event, ExchangeError, OpId, Outcome, PingError, Pong, SendError};
+use crate::exchange::Sender;
 use crate::node::{Name, Node, NodeName};
 use crate::operations::Operation;
 use crate::peer::Target;
 use crate::probes::Awaiting;
 use crate::queues::{BroadcastKind, Priority};
 use crate::time::Instant;
+use crate::transmit::StreamId;
 use crate::wire::message::{Message, Ping};
 
 impl Memberlist {
@@ -153,6 +155,20 @@ impl Memberlist {
         if self.operations.remove(op).is_some() {
             let outcome = Outcome::SendReliable(result);
             self.out.event(Event::Finished { op, outcome });
+        }
+    }
+
+    /// The stream of a message has ended, or all of it has been written.
+    pub(super) fn message_ended(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        sender: Sender,
+        result: Result<(), ExchangeError>,
+    ) {
+        match sender {
+            Sender::Op(op) => self.sent_reliably(op, result),
+            Sender::Everybody(id) => self.disseminated(now, id, Some(stream), result.is_ok()),
         }
     }
 

@@ -47,6 +47,9 @@ pub(super) fn event(event: &Event) -> Option<String> {
             BroadcastEnd::Sent => "its broadcast was sent as often as it should".to_owned(),
             BroadcastEnd::Replaced => "its broadcast was replaced".to_owned(),
             BroadcastEnd::Dropped => "its broadcast was dropped".to_owned(),
+            BroadcastEnd::Streamed { sent, failed } => {
+                format!("its message went to {sent} by stream, and not to {failed}")
+            }
         },
         Event::Health { score } => format!("health score {score}"),
         Event::OnlyByStream { node } => format!("{} answers by stream only", node.name()),

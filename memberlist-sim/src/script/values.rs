@@ -153,6 +153,7 @@ fn limit<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut usize> {
     named! {
         members new_members_per_second new_members_burst streams streams_per_source stream_memory
         stream_memory_per_source push_pulls relays relays_per_second operations user_broadcasts
+        disseminations dissemination_bytes dissemination_streams
         stream_bytes stream_decompressed_bytes push_pull_nodes packet_depth told_dead lost_members
         reports_per_second share_per_source
     }

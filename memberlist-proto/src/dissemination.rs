@@ -1,0 +1,101 @@
+//! Messages too long for gossip, on their way to every member by stream.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::event::BroadcastId;
+use crate::node::NodeName;
+use crate::transmit::StreamId;
+
+/// The messages that are not everywhere yet, the first one first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disseminations {
+    queue: VecDeque<Parcel>,
+    bytes: usize,
+    running: BTreeMap<StreamId, BroadcastId>,
+}
+
+/// One message: sealed once, for all.
+#[derive(Clone, Debug)]
+struct Parcel {
+    id: BroadcastId,
+    frame: Bytes,
+    /// Who has not had it yet, the next one last.
+    to: Vec<NodeName>,
+    running: usize,
+    sent: u32,
+    failed: u32,
+}
+
+/// How a message fared that is everywhere now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) id: BroadcastId,
+    pub(crate) sent: u32,
+    pub(crate) failed: u32,
+}
+
+impl Disseminations {
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Streams under way.
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(crate) fn push(&mut self, id: BroadcastId, frame: Bytes, to: Vec<NodeName>) {
+        self.bytes += frame.len();
+        self.queue.push_back(Parcel { id, frame, to, running: 0, sent: 0, failed: 0 });
+    }
+
+    /// The next message to send, and to whom; it is not with them before [`begun`](Self::begun) or
+    /// [`ended`](Self::ended) tells of it.
+    pub(crate) fn next(&mut self) -> Option<(BroadcastId, Bytes, NodeName)> {
+        let parcel = self.queue.iter_mut().find(|parcel| !parcel.to.is_empty())?;
+        let to = parcel.to.pop()?;
+        Some((parcel.id, parcel.frame.clone(), to))
+    }
+
+    /// A stream carries a message to somebody.
+    pub(crate) fn begun(&mut self, id: BroadcastId, stream: StreamId) {
+        self.running.insert(stream, id);
+        if let Some(parcel) = self.parcel(id) {
+            parcel.running += 1;
+        }
+    }
+
+    /// A stream has ended, or could not be opened: then there is none.
+    pub(crate) fn ended(&mut self, id: BroadcastId, stream: Option<StreamId>, sent: bool) -> bool {
+        let known = stream.is_none_or(|stream| self.running.remove(&stream).is_some());
+        if let Some(parcel) = self.parcel(id).filter(|_| known) {
+            parcel.running -= usize::from(stream.is_some());
+            parcel.sent += u32::from(sent);
+            parcel.failed += u32::from(!sent);
+        }
+        known
+    }
+
+    /// Takes out a message that nobody waits for any more.
+    pub(crate) fn take_done(&mut self) -> Option<Done> {
+        let done = |parcel: &Parcel| parcel.to.is_empty() && parcel.running == 0;
+        let place = self.queue.iter().position(done)?;
+        let Parcel { id, frame, sent, failed, .. } = self.queue.remove(place)?;
+        self.bytes -= frame.len();
+        Some(Done { id, sent, failed })
+    }
+
+    fn parcel(&mut self, id: BroadcastId) -> Option<&mut Parcel> {
+        self.queue.iter_mut().find(|parcel| parcel.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Messages of any size to every member.
+
+use alloc::vec::Vec;
+
+use super::Memberlist;
+use crate::event::{BroadcastEnd, BroadcastId, Event, SendError};
+use crate::exchange::{Purpose, Sender};
+use crate::node::{NodeName, State};
+use crate::queues::{BroadcastKind, Priority};
+use crate::time::Instant;
+use crate::transmit::StreamId;
+use crate::wire::push_pull;
+
+impl Memberlist {
+    /// Spreads a message of any size. One up to half of [`broadcast_limit`](Self::broadcast_limit)
+    /// is gossiped, as a unique [`broadcast`](Self::broadcast). A longer one goes by stream to
+    /// every member that is alive or suspect now, `limits.dissemination_streams` at a time. Nobody
+    /// is tried twice: what fails must be repaired by full state exchanges, as Alertmanager does.
+    /// Ends as [`Event::BroadcastFinished`].
+    ///
+    /// # Errors
+    ///
+    /// It is longer than `limits.stream_bytes`; or too many messages, or bytes of them, are on
+    /// their way already.
+    pub fn disseminate(&mut self, now: Instant, message: &[u8]) -> Result<BroadcastId, SendError> {
+        let now = self.advance(now);
+        if message.len() <= self.broadcast_limit() / 2 {
+            return self.broadcast(now, message, BroadcastKind::Unique, Priority::default());
+        }
+        let limits = &self.config.limits;
+        if message.len() > limits.stream_bytes {
+            return Err(SendError::TooLong { len: message.len(), limit: limits.stream_bytes });
+        }
+        let (most, bytes) = (limits.disseminations, limits.dissemination_bytes);
+        let mut body = Vec::with_capacity(message.len() + 24);
+        push_pull::encode_user(&mut body, message);
+        let frame = self
+            .seal_stream(&body)
+            .map_err(|_| SendError::TooLong { len: message.len(), limit: bytes })?;
+        if self.disseminations.len() >= most
+            || self.disseminations.bytes().saturating_add(frame.len()) > bytes
+        {
+            self.counters.disseminations_dropped += 1;
+            return Err(SendError::TooMany);
+        }
+        let to = self.others();
+        let id = self.queues.next_id();
+        self.disseminations.push(id, frame, to);
+        self.disseminate_on(now);
+        Ok(id)
+    }
+
+    /// A stream that carried a message to one of all has ended.
+    pub(super) fn disseminated(
+        &mut self,
+        now: Instant,
+        id: BroadcastId,
+        stream: Option<StreamId>,
+        sent: bool,
+    ) {
+        if self.disseminations.ended(id, stream, sent) {
+            let counter = if sent {
+                &mut self.counters.disseminated_sent
+            } else {
+                &mut self.counters.disseminated_failed
+            };
+            *counter += 1;
+            if stream.is_some() {
+                self.disseminate_on(now);
+            }
+        }
+    }
+
+    /// Begins what there is room for, and tells what is done.
+    fn disseminate_on(&mut self, now: Instant) {
+        while self.disseminations.running() < self.config.limits.dissemination_streams {
+            let Some((id, frame, to)) = self.disseminations.next() else {
+                break;
+            };
+            let member = self.member(&to).filter(|node| node.state().is_live());
+            let Some(address) = member.and_then(|node| node.address()) else {
+                continue;
+            };
+            let purpose = Purpose::Message { sender: Sender::Everybody(id), frame };
+            match self.open_stream(address, Some(to), purpose, now + self.config.tcp_timeout) {
+                Ok(stream) => self.disseminations.begun(id, stream),
+                Err(_) => self.disseminated(now, id, None, false),
+            }
+        }
+        while let Some(done) = self.disseminations.take_done() {
+            let end = BroadcastEnd::Streamed { sent: done.sent, failed: done.failed };
+            self.out.event(Event::BroadcastFinished { id: done.id, end });
+        }
+    }
+
+    /// Every live member but this node, in random order.
+    fn others(&mut self) -> Vec<NodeName> {
+        let live = |state: State| state.is_live();
+        let others = self.members.iter().filter(|(id, it)| *id != self.me.id && live(it.state()));
+        let mut names: Vec<_> = others.map(|(_, record)| record.identity().node_name()).collect();
+        for place in (1..names.len()).rev() {
+            names.swap(place, self.rng.misc.index(place + 1));
+        }
+        names
+    }
+}

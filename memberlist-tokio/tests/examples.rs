@@ -44,6 +44,23 @@ fn rotate_keys_shuts_nobody_out_but_the_old_key() {
 }
 
 #[test]
+fn peers_reconnects_and_gives_up() {
+    let lines = Example::start("peers", &[]).finish();
+    let expected = [
+        "a: three peers",
+        "a: ready with 3 members",
+        "b: heard 100000 bytes",
+        "c: heard 100000 bytes",
+        "a: c has failed",
+        "a: looks for c",
+        "a: c is back",
+        "a: c has failed",
+        "a: c is given up",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn std_loop_needs_no_runtime() {
     let mut lines = Example::start("std_loop", &[]).finish();
     lines.sort();

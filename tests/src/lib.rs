@@ -6,6 +6,7 @@
 
 mod alertmanager;
 mod binary;
+pub mod conformance;
 mod http;
 mod loopback;
 pub mod matrix;

@@ -145,8 +145,10 @@ fn every_test_of_the_go_library_has_its_row() {
             continue;
         }
         for test in tests.split('`').skip(1).step_by(2) {
-            let defined = format!("fn {test}(");
-            let found = sources.iter().any(|file| file.text.contains(&defined));
+            // Those of the suite over all adapters are generic.
+            let defined = ["(", "<A: Adapter>("].map(|rest| format!("fn {test}{rest}"));
+            let is_in = |text: &str| defined.iter().any(|it| text.contains(it));
+            let found = sources.iter().any(|file| is_in(&file.text));
             assert!(found, "{name}: there is no test {test}");
         }
     }

@@ -1,0 +1,169 @@
+//! What every adapter must do, as tests that run over any adapter.
+//!
+//! An adapter is described by [`Adapter`]; [`conformance!`](crate::conformance!) then makes each
+//! scenario a test. All nodes are on loopback addresses, of one process.
+
+pub mod addresses;
+pub mod endings;
+pub mod exchange;
+pub mod peers;
+pub mod questions;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_lite::future::or;
+use memberlist_proto::driver::bind::{Options, StartError};
+use memberlist_proto::driver::{Events, Handle};
+use memberlist_proto::{Config, Event, Target};
+
+/// Long enough for a busy machine; nothing waits this long unless it fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a condition is looked at that nothing announces.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// A runtime, and how a node is started on it.
+pub trait Adapter {
+    /// Starts a node; called from within [`block_on`](Self::block_on).
+    fn start(
+        config: Config,
+        options: Options,
+    ) -> impl Future<Output = Result<(Handle, Events), StartError>>;
+
+    /// Runs a scenario to its end on the calling thread, and the nodes that it starts.
+    fn block_on<T>(scenario: impl Future<Output = T>) -> T;
+
+    /// Waits.
+    fn sleep(time: Duration) -> impl Future<Output = ()>;
+}
+
+/// Makes each scenario a test over an [`Adapter`](crate::conformance::Adapter), in modules by
+/// subject.
+///
+/// ```ignore
+/// memberlist_tests::conformance!(MyAdapter);
+/// ```
+#[macro_export]
+macro_rules! conformance {
+    ($adapter:ty) => {
+        $crate::conformance! { $adapter:
+            addresses {
+                a_port_in_use_is_named
+                bound_to_everything_it_announces_what_it_is_told
+                ipv6_and_host_names_work
+            }
+            endings {
+                a_dropped_future_cancels_what_it_waited_for
+                a_vanished_node_is_declared_dead
+                after_shutdown_every_call_says_so
+                ends_when_the_last_handle_is_dropped
+            }
+            exchange {
+                a_node_tells_how_it_stands
+                a_patient_join_finds_who_starts_later
+                keys_change_while_nodes_talk
+                a_join_says_why_each_peer_failed
+                two_nodes_exchange_everything
+            }
+            peers {
+                a_peer_that_speaks_nonsense_harms_nobody
+            }
+            questions {
+                a_delegate_that_calls_its_node_is_told_instead_of_hanging
+                a_slow_answer_delays_only_its_own_exchange
+            }
+        }
+    };
+    ($adapter:ty: $($subject:ident { $($scenario:ident)+ })+) => {
+        $(mod $subject {
+            #[allow(unused_imports)] // The adapter may be named by its whole path.
+            use super::*;
+
+            $(#[test]
+            fn $scenario() {
+                let scenario = $crate::conformance::$subject::$scenario::<$adapter>();
+                <$adapter as $crate::conformance::Adapter>::block_on(scenario);
+            })+
+        })+
+    };
+}
+
+/// What the scenarios do over and over, on any adapter.
+trait Kit: Adapter {
+    async fn node(name: &str) -> (Handle, Events) {
+        Self::start(quick(name), loopback()).await.expect("a free port")
+    }
+
+    async fn pair() -> [(Handle, Events); 2] {
+        let one = Self::node("one").await;
+        let two = Self::node("two").await;
+        let report = two.0.join(&[one.0.bound_address().into()]).await.expect("both run");
+        assert_eq!(report.joined, [one.0.bound_address()]);
+        [one, two]
+    }
+
+    /// What the future gives, if that is before `time` has passed.
+    async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+        let late = async {
+            Self::sleep(time).await;
+            None
+        };
+        or(async { Some(future.await) }, late).await
+    }
+
+    async fn in_time<T>(future: impl Future<Output = T>) -> T {
+        Self::within(PATIENCE, future).await.expect("in time")
+    }
+
+    /// Waits until something is so that no event tells.
+    async fn eventually(mut so: impl FnMut() -> bool) {
+        Self::in_time(async {
+            while !so() {
+                Self::sleep(GLANCE).await;
+            }
+        })
+        .await;
+    }
+
+    /// The first event that `wanted` takes.
+    async fn until<T>(events: &mut Events, wanted: impl Fn(&Event) -> Option<T>) -> T {
+        Self::in_time(async {
+            loop {
+                let event = events.next().await.expect("the node runs");
+                if let Some(found) = wanted(&event) {
+                    return found;
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl<A: Adapter> Kit for A {}
+
+fn quick(name: &str) -> Config {
+    Config {
+        probe_interval: Duration::from_millis(200),
+        probe_timeout: Duration::from_millis(100),
+        gossip_interval: Duration::from_millis(20),
+        tcp_timeout: Duration::from_secs(5),
+        ..Config::local(name)
+    }
+}
+
+fn loopback() -> Options {
+    Options::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn member(node: &Handle) -> Target {
+    Target::Member(node.local().name().into())
+}
+
+fn payload(event: &Event) -> Option<Bytes> {
+    match event {
+        Event::Message { payload, .. } => Some(payload.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,147 @@
+//! What nodes tell each other, and their users.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use memberlist_proto::driver::bind::Options;
+use memberlist_proto::driver::{Error, Handle};
+use memberlist_proto::{
+    BroadcastKind, Config, Event, ExchangeError, JoinError, JoinPolicy, Key, KeyringError, Node,
+    Peer, Priority, Retry, State, StreamFailure, Timing,
+};
+
+use super::{Adapter, Kit as _, PATIENCE, loopback, member, payload, quick};
+
+/// Packets, streams, gossip, pings, metadata, leaving.
+pub async fn two_nodes_exchange_everything<A: Adapter>() {
+    let [(one, mut told), (two, mut heard)] = A::pair().await;
+    assert_eq!((one.num_members(), two.num_members()), (2, 2));
+
+    two.send(member(&one), b"by packet").expect("a member");
+    assert_eq!(A::until(&mut told, payload).await, "by packet");
+    let large = vec![7; 1 << 20];
+    two.send_reliable(member(&one), &large).await.expect("a member");
+    assert_eq!(A::until(&mut told, payload).await, large);
+    one.broadcast(b"to all", BroadcastKind::Unique, Priority::Normal).expect("short enough");
+    assert_eq!(A::until(&mut heard, payload).await, "to all");
+
+    let pong = two.ping(member(&one)).await.expect("an answer");
+    assert!(pong.rtt < PATIENCE);
+    one.set_meta("new", PATIENCE).await.expect("sent in time");
+    let updated = |event: &Event| match event {
+        Event::Updated { node, .. } => Some(node.meta().to_vec()),
+        _ => None,
+    };
+    assert_eq!(A::until(&mut heard, updated).await, b"new");
+
+    one.leave(PATIENCE).await.expect("sent in time");
+    let departed = |event: &Event| match event {
+        Event::Departed { node, .. } => Some(node.state()),
+        _ => None,
+    };
+    assert_eq!(A::until(&mut heard, departed).await, State::Left);
+    assert!(matches!(one.join(&[]).await, Err(Error::Join(_))), "leaving is final");
+    one.shutdown().await;
+}
+
+/// A join tells of each peer why it could not be joined.
+pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
+    let (node, _events) = A::node("n").await;
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let closed = free.local_addr().expect("bound");
+    drop(free);
+    let peers = [closed.into(), node.bound_address().into()];
+    let report = node.join(&peers).await.expect("it runs");
+    assert!(report.joined.is_empty());
+    let refused = JoinError::Exchange(ExchangeError::Stream(StreamFailure::Refused));
+    let error =
+        |peer: &Peer| report.failed.iter().find(|it| it.peer == *peer).map(|it| it.error.clone());
+    assert_eq!(error(&peers[0]), Some(refused));
+    assert_eq!(error(&peers[1]), Some(JoinError::Myself));
+}
+
+/// A join that is to last until it succeeds finds a peer that starts after it; who was joined
+/// settles, and is remembered.
+pub async fn a_patient_join_finds_who_starts_later<A: Adapter>() {
+    let (one, _told) = A::node("one").await;
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("bound");
+    let retry = Some(Retry { first: Duration::from_millis(20), ..Retry::default() });
+    let join = one.join_with(&[address.into()], JoinPolicy { retry, ..JoinPolicy::default() });
+    drop(free);
+    let (two, _heard) = A::start(quick("two"), Options::bind(address)).await.expect("it was free");
+    let report = A::in_time(join).await.expect("both run");
+    assert_eq!(report.joined, [address]);
+    let settled = one.settled(Duration::from_millis(50), PATIENCE);
+    assert_eq!(A::in_time(settled).await, Ok(2));
+    assert_eq!(
+        one.snapshot().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [format!("two/{address}")]
+    );
+
+    let (three, _heard) = A::node("three").await;
+    three.recall(&one.snapshot()).expect("it runs");
+    A::eventually(|| two.num_members() == 3).await;
+}
+
+/// What a node says of itself and the others.
+pub async fn a_node_tells_how_it_stands<A: Adapter>() {
+    let [(one, _told), (two, _heard)] = A::pair().await;
+    let names = |nodes: Vec<Node>| {
+        nodes.iter().map(|node| node.name().to_string()).collect::<BTreeSet<_>>()
+    };
+    let both = BTreeSet::from(["one".to_owned(), "two".to_owned()]);
+    assert_eq!((names(one.members()), names(one.nodes())), (both.clone(), both.clone()));
+    let known = one.member(&"two".into()).expect("it joined");
+    assert_eq!((known.address(), known.state()), (Some(two.bound_address()), State::Alive));
+    assert_eq!(one.member(&"three".into()), None);
+    assert_eq!((one.health_score(), one.has_left()), (0, false));
+    let status = one.status().expect("it runs");
+    assert_eq!((status.addr, status.nodes.len()), (one.bound_address(), 2));
+
+    let config = one.config().expect("it runs");
+    assert_eq!((config.name.to_string().as_str(), config.gossip_nodes), ("one", 3));
+    let timing = |gossip_nodes| Timing { gossip_nodes, ..config.timing() };
+    one.reconfigure(timing(7)).expect("it runs");
+    assert_eq!(one.config().expect("it runs").gossip_nodes, 7);
+    let wrong = Timing { probe_timeout: PATIENCE, ..config.timing() };
+    assert!(matches!(one.reconfigure(wrong), Err(Error::Config(_))));
+
+    two.leave(PATIENCE).await.expect("one is told");
+    assert!(two.has_left());
+    A::eventually(|| one.num_members() == 1).await;
+    assert_eq!((names(one.nodes()), one.members().len()), (both, 1));
+}
+
+/// A key is brought into use, and the one before it out of use, while everybody hears everybody.
+pub async fn keys_change_while_nodes_talk<A: Adapter>() {
+    let [old, new] = [[1; 16], [2; 16]].map(|bytes| Key::new(&bytes).expect("16 bytes"));
+    let secret = |name| Config { secret_keys: vec![old.clone()], ..quick(name) };
+    let (one, mut told) = A::start(secret("one"), loopback()).await.expect("a free port");
+    let (two, _heard) = A::start(secret("two"), loopback()).await.expect("a free port");
+    A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    let nodes = [&one, &two];
+    for change in [
+        &(|node: &Handle| node.add_key(new.clone())) as &dyn Fn(&Handle) -> Result<(), Error>,
+        &|node| node.use_key(&new),
+        &|node| node.remove_key(&old),
+    ] {
+        for node in nodes {
+            change(node).expect("it runs");
+            A::in_time(two.send_reliable(member(&one), b"secret")).await.expect("it is heard");
+            assert_eq!(A::until(&mut told, payload).await, "secret");
+        }
+    }
+    assert_eq!(one.keys(), std::slice::from_ref(&new));
+    assert_eq!(one.use_key(&old), Err(Error::Keyring(KeyringError::NotFound)));
+    assert_eq!(one.remove_key(&new), Err(Error::Keyring(KeyringError::IsPrimary)));
+
+    // Who has no key is heard only by who does not insist on one.
+    let (plain, _) = A::node("plain").await;
+    let refused = A::in_time(plain.join(&[one.bound_address().into()])).await.expect("it runs");
+    assert!(refused.joined.is_empty(), "{refused:?}");
+    one.set_verify(false, false).expect("it runs");
+    let admitted = A::in_time(plain.join(&[one.bound_address().into()])).await.expect("it runs");
+    assert_eq!(admitted.joined, [one.bound_address()]);
+}

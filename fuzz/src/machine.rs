@@ -1,6 +1,7 @@
 //! One node against everything: hostile messages, streams, answers, operations and time.
 
 mod operate;
+mod search;
 mod setup;
 mod streams;
 mod watch;
@@ -216,6 +217,7 @@ impl World {
         timing.gossip_interval = Duration::ZERO;
         timing.push_pull_interval = Duration::ZERO;
         timing.probe_interval = Duration::ZERO;
+        timing.rejoin.interval = Duration::ZERO;
         self.node.reconfigure(self.now, timing).expect("activity can be switched off");
         for id in core::mem::take(&mut self.lookups) {
             self.node.handle_lookup(self.now, id, Err(LookupFailure::TimedOut));

@@ -18,6 +18,12 @@ const STEPS: usize = 300;
 /// Packets under way, at most: a real network forgets too.
 const IN_FLIGHT: usize = 64;
 
+/// How often they look for each other, if nobody else brings them together.
+const SEARCH: Duration = Duration::from_secs(2);
+/// How long they are split then: until they have declared each other dead, and for the 15 seconds
+/// after that in which they still gossip to each other.
+const SPLIT: Duration = Duration::from_secs(60);
+
 /// Lets `data` be the network between two nodes, then gives them a perfect one.
 pub fn pair(data: &[u8]) {
     let mut input = Input::new(data);
@@ -39,6 +45,8 @@ struct Pair {
     /// The other end of each end of a stream.
     streams: [BTreeMap<StreamId, StreamId>; 2],
     reachable: bool,
+    /// They are split for longer than they remember, and nobody brings them together.
+    alone: bool,
 }
 
 impl Pair {
@@ -58,6 +66,13 @@ impl Pair {
             if flags & 4 != 0 {
                 config.protocol_version = 5;
             }
+            if flags & 32 != 0 {
+                config.rejoin.interval = SEARCH;
+                // Who has never met needs a seed.
+                let met = flags & 16 == 0;
+                let other = Peer::from(address(usize::from(port == 1)));
+                config.seeds = (!met || flags & 64 != 0).then_some(other).into_iter().collect();
+            }
             config.dead_node_reclaim_time = Duration::from_secs(u64::from(flags & 8 != 0));
             Memberlist::new(now, config, None, [port as u8; 32]).expect("a valid node")
         };
@@ -67,8 +82,8 @@ impl Pair {
             nodes[0].restore(now, [two]);
             nodes[1].restore(now, [one]);
         }
-        let reachable = true;
-        Self { nodes, now, packets: Vec::new(), streams: Default::default(), reachable }
+        let (packets, streams) = (Vec::new(), Default::default());
+        Self { nodes, now, packets, streams, reachable: true, alone: flags & 32 != 0 }
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
@@ -201,12 +216,31 @@ impl Pair {
         }
     }
 
+    /// Nothing gets through, until each holds the other for dead and has stopped gossiping to it.
+    fn split(&mut self) {
+        self.reachable = false;
+        let end = self.now + SPLIT;
+        while self.now < end {
+            self.tick();
+            self.carry();
+            self.packets.clear();
+        }
+        for node in &self.nodes {
+            assert_eq!(node.num_members(), 1, "nobody answers any more");
+        }
+    }
+
     /// A perfect network: everything arrives at once and in order.
     fn calm(&mut self) {
+        if self.alone {
+            self.split();
+        }
         self.reachable = true;
         for who in 0..2 {
             self.nodes[who].handle_timeout(self.now);
-            self.join(who);
+            if !self.alone {
+                self.join(who);
+            }
         }
         let end = self.now + Duration::from_secs(20);
         while self.now < end {

@@ -56,6 +56,7 @@ impl World {
             15 => self.keys(input),
             16 => self.reconfigure(input),
             17 => self.restore(input),
+            18 => self.search(input),
             _ => {
                 let at = self.node.poll_timeout().unwrap_or(now);
                 self.at(at);
@@ -99,7 +100,7 @@ impl World {
     fn reconfigure(&mut self, input: &mut Input<'_>) {
         let mut timing = self.node.config().timing();
         let millis = Duration::from_millis(u64::from(input.u16()) * 4);
-        match input.below(12) {
+        match input.below(14) {
             0 => timing.gossip_interval = millis,
             1 => timing.probe_interval = millis,
             2 => timing.probe_timeout = millis,
@@ -111,6 +112,8 @@ impl World {
             8 => timing.retransmit_mult = input.byte().into(),
             9 => timing.gossip_nodes = input.byte().into(),
             10 => timing.dead_node_reclaim_time = millis,
+            11 => timing.rejoin.interval = millis,
+            12 => timing.rejoin.give_up_after = millis,
             _ => timing.gossip_to_the_dead_time = millis,
         }
         let before = self.node.config().timing();
@@ -131,11 +134,11 @@ impl World {
     }
 }
 
-fn timeout(input: &mut Input<'_>) -> Duration {
+pub(super) fn timeout(input: &mut Input<'_>) -> Duration {
     Duration::from_millis(u64::from(input.byte()) * 16)
 }
 
-fn peer(input: &mut Input<'_>) -> Peer {
+pub(super) fn peer(input: &mut Input<'_>) -> Peer {
     let text = ["some.host", "a/some.host:9", "10.0.0.1", "10.0.0.2:5", "[fd00::1]:3", "10.0.0.9"];
     match input.below(8) {
         6 => Peer::from(SocketAddr::from(([0, 0, 0, 0], 0))),

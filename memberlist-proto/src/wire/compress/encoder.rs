@@ -12,7 +12,7 @@ const END: u32 = 257;
 const LAST: u32 = 4095;
 const FIRST_WIDTH: u32 = 9;
 /// More than twice as many places as there are codes.
-const PLACES: usize = 1 << 13;
+const MOST_PLACES: usize = 1 << 13;
 const CODE_BITS: u32 = 12;
 
 /// A dictionary that is kept from one message to the next.
@@ -39,7 +39,11 @@ impl Encoder {
     /// Appends the LZW form of `input` to `out`, but stops soon after that is longer than `limit`;
     /// whether it is complete.
     pub(super) fn encode(&mut self, input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
-        self.places.resize(PLACES, 0);
+        // At least twice as many places as codes can come, but a short message takes little memory.
+        let places = input.len().saturating_mul(2).min(MOST_PLACES).next_power_of_two();
+        if self.places.len() < places {
+            self.places.resize(places, 0);
+        }
         let limit = out.len().saturating_add(limit);
         let mut bits = Bits { out, limit, pending: 0, count: 0 };
         let complete = self.write(input, &mut bits);
@@ -95,7 +99,8 @@ impl Encoder {
 
     /// The code of what an entry stands for, or the free place for it.
     fn find(&self, entry: u32) -> Result<u32, usize> {
-        let mut place = hash(entry);
+        let most = self.places.len().wrapping_sub(1);
+        let mut place = hash(entry) & most;
         loop {
             // A place that is not there would be free: there are more than can be taken.
             let there = self.places.get(place).copied().unwrap_or_default();
@@ -105,7 +110,7 @@ impl Encoder {
             if there >> CODE_BITS == entry {
                 return Ok(there & LAST);
             }
-            place = place.wrapping_add(1) % PLACES;
+            place = place.wrapping_add(1) & most;
         }
     }
 
@@ -146,7 +151,7 @@ impl Bits<'_> {
     }
 }
 
-/// Where an entry of 20 bits belongs.
+/// Where an entry of 20 bits belongs, of [`MOST_PLACES`].
 fn hash(entry: u32) -> usize {
-    (entry.wrapping_mul(0x9e37_79b1) >> 19) as usize % PLACES
+    (entry.wrapping_mul(0x9e37_79b1) >> 19) as usize
 }

@@ -11,7 +11,6 @@ use async_std::net::{TcpListener, ToSocketAddrs as _, UdpSocket};
 use async_std::task;
 use futures_lite::future::or;
 use memberlist_proto::driver::bind::StartError;
-use memberlist_proto::driver::log::Severity;
 use memberlist_proto::driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
 use memberlist_proto::{Lookup, Transmit};
 
@@ -121,7 +120,7 @@ async fn accept(listener: TcpListener, driver: Driver) {
                 }
             }
             Err(error) => {
-                driver.log(Severity::Error, &format!("accepting a stream: {error}"));
+                driver.failed("accepting a stream", &error);
                 task::sleep(backoff.wait()).await;
             }
         }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use memberlist_proto::driver::bind::StartError;
-use memberlist_proto::driver::log::Severity;
 use memberlist_proto::driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
 use memberlist_proto::{Lookup, Transmit};
 use tokio::net::{TcpListener, UdpSocket};
@@ -119,7 +118,7 @@ async fn accept(listener: TcpListener, driver: Driver) {
                 }
             }
             Err(error) => {
-                driver.log(Severity::Error, &format!("accepting a stream: {error}"));
+                driver.failed("accepting a stream", &error);
                 tokio::time::sleep(backoff.wait()).await;
             }
         }

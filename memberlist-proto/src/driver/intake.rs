@@ -7,7 +7,6 @@ use core::time::Duration;
 use std::io;
 use std::time::Instant as StdInstant;
 
-use super::log::Severity;
 use super::{Driver, Turns};
 
 /// The longest datagram.
@@ -64,7 +63,7 @@ impl Intake {
                 // An earlier send was refused by its receiver; that says nothing about reading.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
-                    driver.log(Severity::Error, &std::format!("reading packets: {error}"));
+                    driver.failed("reading packets", &error);
                     batch.failed = true;
                     return batch;
                 }

@@ -81,7 +81,12 @@ impl Driver {
     /// A datagram could not be sent: told, counted and logged.
     pub fn unsent(&self, transmit: &Transmit, error: &io::Error) {
         self.transmit_failed(transmit);
-        self.log(Severity::Error, &std::format!("sending to {}: {error}", transmit.to));
+        self.failed(&std::format!("sending to {}", transmit.to), error);
+    }
+
+    /// Logs what the operating system has refused, and why.
+    pub fn failed(&self, doing: &str, error: &io::Error) {
+        self.log(Severity::Error, &std::format!("{doing}: {}", root(error)));
     }
 
     /// Everything there is to do now.
@@ -246,6 +251,7 @@ impl core::fmt::Debug for Driver {
 
 /// The core's word for an error of the operating system.
 pub fn stream_failure(error: &io::Error) -> StreamFailure {
+    let error = root(error);
     match error.kind() {
         io::ErrorKind::ConnectionRefused => StreamFailure::Refused,
         io::ErrorKind::ConnectionReset
@@ -261,4 +267,13 @@ pub fn stream_failure(error: &io::Error) -> StreamFailure {
         _ if error.raw_os_error() == Some(97) => StreamFailure::Unreachable,
         _ => StreamFailure::Other,
     }
+}
+
+/// What the operating system said: some runtimes wrap it into words of their own, without its
+/// number.
+fn root(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = core::error::Error::source(error).and_then(|it| it.downcast_ref()) {
+        error = inner;
+    }
+    error
 }

@@ -1,6 +1,7 @@
 //! Nodes without sockets: what they put out is looked at, what they wait for is made up.
 
 use std::boxed::Box;
+use std::io;
 use std::string::String;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, mpsc};
@@ -288,4 +289,24 @@ fn look_ups_and_timeouts_reach_whoever_waits() {
     std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
     driver.handle_timeout();
     assert_eq!(poll(&mut ping), Poll::Ready(Err(Error::Ping(PingError::NoResponse))));
+}
+
+#[test]
+fn an_error_that_a_runtime_has_wrapped_is_known_by_its_number() {
+    #[derive(Debug)]
+    struct Wrapped(io::Error);
+    impl core::fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("could not do it")
+        }
+    }
+    impl core::error::Error for Wrapped {
+        fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let wrap = |error: io::Error| io::Error::new(error.kind(), Wrapped(error));
+    let exhausted = || io::Error::from_raw_os_error(24);
+    assert_eq!(stream_failure(&exhausted()), StreamFailure::Exhausted);
+    assert_eq!(stream_failure(&wrap(wrap(exhausted()))), StreamFailure::Exhausted);
 }

@@ -61,6 +61,7 @@ macro_rules! conformance {
                 ends_when_the_last_handle_is_dropped
             }
             exchange {
+                a_message_of_any_size_reaches_everybody
                 a_node_tells_how_it_stands
                 a_patient_join_finds_who_starts_later
                 keys_change_while_nodes_talk

@@ -145,3 +145,21 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     let admitted = A::in_time(plain.join(&[one.bound_address().into()])).await.expect("it runs");
     assert_eq!(admitted.joined, [one.bound_address()]);
 }
+
+/// A message of any size reaches everybody, and its origin learns when it has.
+pub async fn a_message_of_any_size_reaches_everybody<A: Adapter>() {
+    let [(one, mut told), (two, mut heard)] = A::pair().await;
+    let (three, mut third) = A::node("three").await;
+    A::in_time(three.join(&[one.bound_address().into()])).await.expect("both run");
+    A::eventually(|| two.num_members() == 3).await;
+    for message in [vec![1; 10], vec![2; 1 << 20]] {
+        let id = one.disseminate(&message).expect("not too long");
+        for events in [&mut heard, &mut third] {
+            assert_eq!(A::until(events, payload).await, message);
+        }
+        let finished = |event: &Event| {
+            matches!(event, Event::BroadcastFinished { id: it, .. } if *it == id).then_some(())
+        };
+        A::until(&mut told, finished).await;
+    }
+}

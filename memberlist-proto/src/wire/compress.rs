@@ -5,15 +5,12 @@
 //! 09 | msgpack map: Algo 0, Buf the LZW bytes of a whole message with its type byte
 //! ```
 
-mod encoder;
-
 use alloc::vec::Vec;
 use core::fmt;
 
 use thiserror::Error;
 use weezl::{BitOrder, LzwStatus};
 
-use self::encoder::Encoder;
 use super::message::MessageType;
 use super::msgpack::{DecodeError, Reader, write_map, write_raw, write_uint};
 
@@ -90,10 +87,11 @@ impl<'a> Compressed<'a> {
 
 /// An LZW encoder and decoder whose tables are kept from one message to the next.
 ///
-/// Its output equals Go's byte for byte.
+/// Its output equals Go's byte for byte until the dictionary is full (after about 3,800 codes, some
+/// KiB); from there on it differs in where the dictionary is cleared, which decoders are told.
 #[derive(Default)]
 pub struct Lzw {
-    encoder: Encoder,
+    encoder: Option<weezl::encode::Encoder>,
     decoder: Option<weezl::decode::Decoder>,
 }
 
@@ -101,12 +99,31 @@ impl Lzw {
     /// Appends the LZW form of `input` to `out` if it takes at most `limit` bytes. If it takes
     /// more, that is noticed after `limit` bytes, `out` is as before and the answer is `false`.
     pub fn compress(&mut self, input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
+        let encoder = self
+            .encoder
+            .get_or_insert_with(|| weezl::encode::Encoder::new(BitOrder::Lsb, LITERAL_WIDTH));
+        encoder.reset();
+        encoder.finish();
         let start = out.len();
-        let complete = self.encoder.encode(input, limit, out);
-        if !complete {
-            out.truncate(start);
+        let mut rest = input;
+        let mut end = start;
+        loop {
+            let room = limit.saturating_sub(end.saturating_sub(start));
+            // At least one byte of room tells "exactly full" from "does not fit".
+            let step = step(end.saturating_sub(start), input.len()).min(room.saturating_add(1));
+            out.resize(end.saturating_add(step), 0);
+            let result = encoder.encode_bytes(rest, out.get_mut(end..).unwrap_or_default());
+            rest = rest.get(result.consumed_in..).unwrap_or_default();
+            end = end.saturating_add(result.consumed_out);
+            if end.saturating_sub(start) > limit || result.status.is_err() {
+                out.truncate(start);
+                return false;
+            }
+            if matches!(result.status, Ok(LzwStatus::Done)) {
+                out.truncate(end);
+                return true;
+            }
         }
-        complete
     }
 
     /// Appends to `out` what the LZW bytes `input` stand for. Bytes after the end code are

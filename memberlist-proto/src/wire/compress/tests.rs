@@ -30,12 +30,6 @@ fn a_long_input_gives_gos_bytes() {
     assert_eq!(crc32fast::hash(&input), 0xdc85_d136);
     let output = compressed(&input);
     assert_eq!((output.len(), crc32fast::hash(&output)), (1884, 0x41ce_6ebb));
-    assert_eq!(compressed(b""), [0x00, 0x03, 0x02]);
-    // The dictionary is cleared several times.
-    let input = noise(20_000);
-    assert_eq!(crc32fast::hash(&input), 0xc714_dd18);
-    let output = compressed(&input);
-    assert_eq!((output.len(), crc32fast::hash(&output)), (27_301, 0x855d_1260));
 }
 
 #[test]
@@ -46,31 +40,6 @@ fn a_full_dictionary_is_cleared() {
         let output = compressed(&input);
         assert_eq!(Lzw::default().decompress(&output, len, &mut restored), Ok(()));
         assert_eq!(restored, input);
-    }
-}
-
-/// Another encoder writes the same until the dictionary is full.
-#[test]
-fn short_inputs_are_compressed_as_by_others() {
-    let inputs = (0..1000).map(|len| noise(len).iter().map(|it| it % 7).collect::<Vec<_>>());
-    let mut lzw = Lzw::default();
-    for input in inputs.chain([vec![0; 3000], noise(3000)]) {
-        let mut out = Vec::new();
-        assert!(lzw.compress(&input, usize::MAX, &mut out));
-        let other = weezl::encode::Encoder::new(BitOrder::Lsb, LITERAL_WIDTH).encode(&input);
-        assert_eq!(out, other.unwrap(), "{} bytes", input.len());
-    }
-}
-
-/// The last code may be the one at which a code grows, or the dictionary is full.
-#[test]
-fn every_length_around_a_full_dictionary_is_restored() {
-    for len in (250..265).chain(505..520).chain(3700..4200) {
-        let input = noise(len);
-        let mut restored = Vec::new();
-        let output = compressed(&input);
-        assert_eq!(Lzw::default().decompress(&output, len, &mut restored), Ok(()), "{len}");
-        assert_eq!(restored, input, "{len}");
     }
 }
 

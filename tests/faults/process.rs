@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use memberlist_tests::{Launch, Node, eventually};
+use memberlist_tests::{Launch, Node, Process, eventually};
 
 use crate::alone;
 
@@ -28,7 +28,44 @@ fn open_files(node: &Node) -> usize {
     std::fs::read_dir(folder).expect("the process runs").count()
 }
 
+/// From now on every system call of these kinds fails, as a kernel short of memory lets it.
+fn fail(node: &Node, calls: &str, error: &str) -> Process {
+    let mut command = Command::new("strace");
+    let fault = format!("inject={calls}:error={error}");
+    command.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &fault]);
+    let strace = Process::spawn("strace", command.args(["-p", &node.process().pid().to_string()]));
+    strace.wait_text("attached");
+    strace
+}
+
 alone! {
+    /// The kernel has no buffers for anything that is to be sent, by packet or by stream: it is
+    /// told and counted, commands are answered, and afterwards everything works.
+    fn the_kernel_has_no_buffers() {
+        let [one, two] = pair();
+        let fault = fail(&one, "sendto,sendmsg,sendmmsg", "ENOBUFS");
+        one.process().wait_text("No buffer space available");
+        let refused = one.ask("send-reliable two hello");
+        assert_eq!(refused["event"], "error", "{refused}");
+        let message = refused["message"].as_str().unwrap_or_default();
+        assert!(message.contains("exhausted") || message.contains("resources"), "{refused}");
+        two.tell("send one still there?");
+        one.expect_message(b"still there?");
+        let unsent = one.tell("stats")["counters"]["packets_unsent"].as_u64();
+        assert!(unsent.is_some_and(|unsent| unsent > 0), "what could not be sent is counted");
+        fault.signal("INT");
+        fault.wait_exit();
+        // By now each may hold the other for dead.
+        one.join(two.addr());
+        for (node, other) in [(&one, "two"), (&two, "one")] {
+            node.until_node(other, |record| record["state"] == "alive");
+        }
+        one.tell("send-reliable two by stream");
+        two.expect_message(b"by stream");
+        one.tell("send two by packet");
+        two.expect_message(b"by packet");
+    }
+
     /// No descriptor is left: connections wait or fail with the reason, packets go on, nobody is
     /// suspected; with descriptors again everything works.
     fn descriptors_run_out() {

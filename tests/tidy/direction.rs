@@ -16,6 +16,21 @@ const LAYERS: [&[&str]; 5] = [
 ];
 const NOUNS: usize = 2;
 
+/// Wall clocks jump. Whoever needs the time is told it, and drivers read the monotonic clock.
+#[test]
+fn only_the_program_reads_the_wall_clock() {
+    let readers = |folder: &str| -> Vec<String> {
+        let clocks = ["SystemTime", "UNIX_EPOCH", "OffsetDateTime", "chrono", "CLOCK_REALTIME"];
+        let reads = |file: &File| clocks.iter().any(|clock| has_word(&mask(&file.text), clock));
+        files(folder, &[".rs"]).into_iter().filter(reads).map(|file| file.path).collect()
+    };
+    for library in [CORE, "memberlist-tokio/src", "memberlist-async-std/src", "memberlist-sim/src"]
+    {
+        assert_eq!(readers(library), [""; 0]);
+    }
+    assert_eq!(readers("memberlist-cli/src"), ["memberlist-cli/src/agent/report.rs"]);
+}
+
 #[test]
 fn modules_look_down() {
     let exports = exports();

@@ -241,6 +241,7 @@ impl World {
         assert_eq!(self.streams.open(), 0, "streams stay open for ever");
         let gauges = self.node.stats().gauges;
         assert_eq!((gauges.acks_awaited, gauges.requests), (0, 0));
+        assert_eq!((gauges.disseminations, gauges.dissemination_bytes), (0, 0));
         // Configured high enough, a suspicion takes days.
         let left = gauges.timers.checked_sub(gauges.suspicions);
         assert!(left.is_some_and(|left| left <= 1), "{gauges:?}");

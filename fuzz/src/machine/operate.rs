@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use memberlist_proto::{BroadcastKind, Config, Memberlist, NodeName, Peer, Priority, Target};
+use memberlist_proto::{
+    BroadcastKind, Config, Memberlist, NodeName, Peer, Priority, SendError, Target,
+};
 
 use super::{World, source};
 use crate::hostile;
@@ -57,6 +59,7 @@ impl World {
             16 => self.reconfigure(input),
             17 => self.restore(input),
             18 => self.search(input),
+            19 if input.flag() => self.disseminate(input),
             _ => {
                 let at = self.node.poll_timeout().unwrap_or(now);
                 self.at(at);
@@ -80,6 +83,29 @@ impl World {
         match self.node.broadcast(self.now, &message, kind, priority) {
             Ok(id) => self.watch.queued(id),
             Err(_) => assert!(message.len() > limit, "refused without a reason"),
+        }
+    }
+
+    /// A message of any size, to everybody.
+    fn disseminate(&mut self, input: &mut Input<'_>) {
+        let limits = self.node.config().limits.clone();
+        let gossiped = self.node.broadcast_limit() / 2;
+        let len = match input.below(8) {
+            0 => gossiped,
+            1 => limits.stream_bytes + usize::from(input.flag()),
+            _ => gossiped + 1 + usize::from(input.u16() % 4096),
+        };
+        let before = self.node.stats().gauges;
+        match self.node.disseminate(self.now, &vec![input.byte(); len]) {
+            Ok(id) => self.watch.queued(id),
+            Err(SendError::TooLong { .. }) => assert!(len > limits.stream_bytes),
+            Err(SendError::TooMany) => {
+                let most = limits.dissemination_bytes as u64;
+                let full = before.disseminations == limits.disseminations as u64;
+                // Layers around it are a few bytes, and its compression makes it shorter.
+                assert!(full || before.dissemination_bytes + len as u64 + 200 > most);
+            }
+            Err(error) => panic!("{error}"),
         }
     }
 

@@ -208,7 +208,11 @@ impl Watch {
         let gauges = node.stats().gauges;
         assert_eq!(gauges.streams, streams as u64, "streams");
         assert_eq!(gauges.operations, self.operations.len() as u64, "{:?}", self.operations);
-        assert_eq!(gauges.user_queue, self.broadcasts.len() as u64, "broadcasts");
+        let on_their_way = gauges.user_queue + gauges.disseminations;
+        assert_eq!(on_their_way, self.broadcasts.len() as u64, "broadcasts");
+        let limits = &node.config().limits;
+        assert!(gauges.disseminations <= limits.disseminations as u64);
+        assert!(gauges.dissemination_bytes <= limits.dissemination_bytes as u64);
         assert_eq!(gauges.suspicions, gauges.suspect, "suspicions");
         assert!(gauges.requests <= gauges.streams, "questions without a stream");
         let timers = gauges.suspicions

@@ -1,6 +1,7 @@
 //! Each verb by its decision table: packets in, packets and events out.
 
 mod bounds;
+mod conditions;
 mod decisions;
 mod disseminate;
 mod floods;

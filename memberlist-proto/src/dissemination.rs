@@ -56,12 +56,19 @@ impl Disseminations {
         self.queue.push_back(Parcel { id, frame, to, running: 0, sent: 0, failed: 0 });
     }
 
-    /// The next message to send, and to whom; it is not with them before [`begun`](Self::begun) or
-    /// [`ended`](Self::ended) tells of it.
+    /// The next message to send, and to whom: either a stream has then [`begun`](Self::begun), or
+    /// they are [put back](Self::put_back), or passed over.
     pub(crate) fn next(&mut self) -> Option<(BroadcastId, Bytes, NodeName)> {
         let parcel = self.queue.iter_mut().find(|parcel| !parcel.to.is_empty())?;
         let to = parcel.to.pop()?;
         Some((parcel.id, parcel.frame.clone(), to))
+    }
+
+    /// There was no room for a stream: it is the same one's turn again.
+    pub(crate) fn put_back(&mut self, id: BroadcastId, to: NodeName) {
+        if let Some(parcel) = self.parcel(id) {
+            parcel.to.push(to);
+        }
     }
 
     /// A stream carries a message to somebody.
@@ -72,11 +79,11 @@ impl Disseminations {
         }
     }
 
-    /// A stream has ended, or could not be opened: then there is none.
-    pub(crate) fn ended(&mut self, id: BroadcastId, stream: Option<StreamId>, sent: bool) -> bool {
-        let known = stream.is_none_or(|stream| self.running.remove(&stream).is_some());
+    /// A stream has ended; whether it was one of these.
+    pub(crate) fn ended(&mut self, id: BroadcastId, stream: StreamId, sent: bool) -> bool {
+        let known = self.running.remove(&stream).is_some();
         if let Some(parcel) = self.parcel(id).filter(|_| known) {
-            parcel.running -= usize::from(stream.is_some());
+            parcel.running -= 1;
             parcel.sent += u32::from(sent);
             parcel.failed += u32::from(!sent);
         }

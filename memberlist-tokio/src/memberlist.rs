@@ -29,11 +29,12 @@ use crate::tasks;
 /// two.send(to_one(), b"by datagram, if it arrives")?;
 /// two.send_reliable(to_one(), b"by stream").await?;
 /// two.broadcast(b"by gossip, to all", BroadcastKind::Unique, Priority::Normal)?;
+/// two.disseminate(&vec![7; 100_000])?; // too long for gossip: by stream, to all
 /// println!("round trip: {:?}", two.ping(to_one()).await?.rtt);
 /// two.set_meta("version=2", Duration::from_secs(5)).await?;
 ///
 /// let mut messages = Vec::new();
-/// while messages.len() < 2 {
+/// while messages.len() < 3 {
 ///     match events.next().await.expect("ends only with the node") {
 ///         Event::Joined { node } => println!("{node} is here"),
 ///         Event::Message { payload, .. } => messages.push(payload),

@@ -28,18 +28,22 @@ impl Memberlist {
             return self.broadcast(now, message, BroadcastKind::Unique, Priority::default());
         }
         let limits = &self.config.limits;
-        if message.len() > limits.stream_bytes {
-            return Err(SendError::TooLong { len: message.len(), limit: limits.stream_bytes });
+        let limit = limits.stream_bytes;
+        if message.len() > limit {
+            return Err(SendError::TooLong { len: message.len(), limit });
         }
         let (most, bytes) = (limits.disseminations, limits.dissemination_bytes);
+        let room = bytes.saturating_sub(self.disseminations.bytes());
+        if self.disseminations.len() >= most {
+            self.counters.disseminations_dropped += 1;
+            return Err(SendError::TooMany);
+        }
         let mut body = Vec::with_capacity(message.len() + 24);
         push_pull::encode_user(&mut body, message);
         let frame = self
             .seal_stream(&body)
-            .map_err(|_| SendError::TooLong { len: message.len(), limit: bytes })?;
-        if self.disseminations.len() >= most
-            || self.disseminations.bytes().saturating_add(frame.len()) > bytes
-        {
+            .map_err(|_| SendError::TooLong { len: message.len(), limit })?;
+        if frame.len() > room {
             self.counters.disseminations_dropped += 1;
             return Err(SendError::TooMany);
         }
@@ -55,7 +59,7 @@ impl Memberlist {
         &mut self,
         now: Instant,
         id: BroadcastId,
-        stream: Option<StreamId>,
+        stream: StreamId,
         sent: bool,
     ) {
         if self.disseminations.ended(id, stream, sent) {
@@ -65,14 +69,12 @@ impl Memberlist {
                 &mut self.counters.disseminated_failed
             };
             *counter += 1;
-            if stream.is_some() {
-                self.disseminate_on(now);
-            }
+            self.disseminate_on(now);
         }
     }
 
     /// Begins what there is room for, and tells what is done.
-    fn disseminate_on(&mut self, now: Instant) {
+    pub(super) fn disseminate_on(&mut self, now: Instant) {
         while self.disseminations.running() < self.config.limits.dissemination_streams {
             let Some((id, frame, to)) = self.disseminations.next() else {
                 break;
@@ -82,10 +84,14 @@ impl Memberlist {
                 continue;
             };
             let purpose = Purpose::Message { sender: Sender::Everybody(id), frame };
-            match self.open_stream(address, Some(to), purpose, now + self.config.tcp_timeout) {
-                Ok(stream) => self.disseminations.begun(id, stream),
-                Err(_) => self.disseminated(now, id, None, false),
-            }
+            let deadline = now + self.config.tcp_timeout;
+            let opened = self.open_stream(address, Some(to.clone()), purpose, deadline);
+            let Ok(stream) = opened else {
+                // No room: the end of any stream makes some.
+                self.disseminations.put_back(id, to);
+                break;
+            };
+            self.disseminations.begun(id, stream);
         }
         while let Some(done) = self.disseminations.take_done() {
             let end = BroadcastEnd::Streamed { sent: done.sent, failed: done.failed };

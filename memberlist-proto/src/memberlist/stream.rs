@@ -455,6 +455,9 @@ impl Memberlist {
         {
             self.timers.cancel(timer);
         }
+        if self.disseminations.len() > 0 {
+            self.disseminate_on(self.now);
+        }
     }
 }
 

@@ -168,7 +168,7 @@ impl Memberlist {
     ) {
         match sender {
             Sender::Op(op) => self.sent_reliably(op, result),
-            Sender::Everybody(id) => self.disseminated(now, id, Some(stream), result.is_ok()),
+            Sender::Everybody(id) => self.disseminated(now, id, stream, result.is_ok()),
         }
     }
 

@@ -136,6 +136,22 @@ fn disseminations_are_bounded() {
 }
 
 #[test]
+fn without_room_for_a_stream_it_waits_for_one() {
+    let mut config = config();
+    config.limits.streams = 1;
+    let mut rig = Rig::with(config);
+    rig.alive("2", 2, 1);
+    let other = rig.node.accept_stream(rig.now, super::address(9)).expect("room");
+    let id = rig.node.disseminate(rig.now, &[7; 2000]).expect("taken");
+    assert_eq!((opened(&mut rig), ends(&mut rig)), (vec![], vec![]));
+    rig.node.handle_stream_closed(rig.now, other, None);
+    let open = opened(&mut rig);
+    assert_eq!(open.len(), 1);
+    deliver(&mut rig, open[0].0);
+    assert_eq!(ends(&mut rig), [(id, BroadcastEnd::Streamed { sent: 1, failed: 0 })]);
+}
+
+#[test]
 fn alone_there_is_nobody_to_send_it_to() {
     let mut rig = Rig::new();
     let id = rig.node.disseminate(rig.now, &[7; 2000]).expect("taken");

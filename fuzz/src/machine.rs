@@ -12,7 +12,9 @@ use std::time::Duration;
 use memberlist_proto::security::Version;
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
-use memberlist_proto::{Answer, Instant, LookupFailure, LookupId, Memberlist, Node, RequestId};
+use memberlist_proto::{
+    Answer, Instant, LookupFailure, LookupId, Memberlist, Node, OpId, RequestId,
+};
 
 use self::streams::Streams;
 use self::watch::Watch;
@@ -50,6 +52,8 @@ struct World {
     watch: Watch,
     lookups: Vec<LookupId>,
     requests: Vec<RequestId>,
+    /// Joins that try without end.
+    tireless: Vec<OpId>,
 }
 
 impl World {
@@ -64,6 +68,7 @@ impl World {
             streams: Streams::default(),
             lookups: Vec::new(),
             requests: Vec::new(),
+            tireless: Vec::new(),
         };
         world.check();
         // Mostly it knows somebody already.
@@ -221,6 +226,10 @@ impl World {
         self.node.reconfigure(self.now, timing).expect("activity can be switched off");
         for id in core::mem::take(&mut self.lookups) {
             self.node.handle_lookup(self.now, id, Err(LookupFailure::TimedOut));
+        }
+        // They might try every millisecond of an hour.
+        for op in core::mem::take(&mut self.tireless) {
+            self.node.cancel(self.now, op);
         }
         self.check();
         let end = self.now + Duration::from_secs(3600);

@@ -16,7 +16,9 @@ impl World {
                 let peers: Vec<Peer> = (0..input.below(4)).map(|_| peer(input)).collect();
                 let policy = policy(input);
                 let op = self.node.join_with(now, &peers, policy);
-                self.watch.began(op, policy.retry.is_some() && policy.give_up_after.is_zero());
+                let tireless = policy.retry.is_some() && policy.give_up_after.is_zero();
+                self.watch.began(op, tireless);
+                self.tireless.extend(tireless.then_some(op));
             }
             3 | 4 => {
                 let (quiet, limit) = (timeout(input), timeout(input));

@@ -49,29 +49,6 @@ fn at(address: SocketAddr) -> Target {
     Target::Addr { addr: address, node: None }
 }
 
-#[tokio::test]
-async fn shutdown_waits_until_every_socket_is_closed() {
-    let (node, _events) = start("n").await;
-    let mut streams = Vec::new();
-    for _ in 0..20 {
-        let mut stream = TcpStream::connect(node.bound_address()).await.expect("it listens");
-        // Half a message, so that the node has to wait for the rest.
-        stream.write_all(&[6, 0x83]).await.expect("it reads");
-        streams.push(stream);
-    }
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let join = node.join(&[silent.local_addr().expect("bound").into()]);
-    eventually(|| node.stats().gauges.streams == 21).await;
-    in_time(node.shutdown()).await;
-    assert_eq!(node.stats().gauges.streams, 0);
-    assert!(in_time(join).await.is_err());
-    for mut stream in streams {
-        // The end, or a reset: whatever comes first.
-        let _ = in_time(stream.read_to_end(&mut Vec::new())).await;
-    }
-    Memberlist::start(quick("n"), Options::bind(node.bound_address())).await.expect("free again");
-}
-
 #[test]
 fn a_node_ends_with_its_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -10,7 +10,8 @@ pub mod peers;
 pub mod questions;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,10 +56,17 @@ macro_rules! conformance {
                 ipv6_and_host_names_work
             }
             endings {
+                a_dropped_announcement_is_made_all_the_same
                 a_dropped_future_cancels_what_it_waited_for
                 a_vanished_node_is_declared_dead
+                after_leaving_a_node_answers_but_does_not_join
                 after_shutdown_every_call_says_so
+                an_event_loop_may_call_everything
                 ends_when_the_last_handle_is_dropped
+                ends_when_the_last_handle_is_dropped_amid_streams
+                leaving_twice_is_leaving_once
+                shutdown_waits_until_every_socket_is_closed
+                who_leaves_and_shuts_down_has_left
             }
             exchange {
                 a_message_of_any_size_reaches_everybody
@@ -128,6 +136,22 @@ trait Kit: Adapter {
         .await;
     }
 
+    /// Waits until the other end has closed or reset a connection; what it says meanwhile.
+    async fn end_of(stream: &mut TcpStream) -> Vec<u8> {
+        stream.set_nonblocking(true).expect("a socket");
+        let (mut heard, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        Self::eventually(|| match stream.read(&mut buffer) {
+            Ok(0) => true,
+            Ok(len) => {
+                heard.extend_from_slice(&buffer[..len]);
+                false
+            }
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        })
+        .await;
+        heard
+    }
+
     /// The first event that `wanted` takes.
     async fn until<T>(events: &mut Events, wanted: impl Fn(&Event) -> Option<T>) -> T {
         Self::in_time(async {
@@ -160,6 +184,10 @@ fn loopback() -> Options {
 
 fn member(node: &Handle) -> Target {
     Target::Member(node.local().name().into())
+}
+
+fn at(node: &Handle) -> Target {
+    Target::Addr { addr: node.bound_address(), node: None }
 }
 
 fn payload(event: &Event) -> Option<Bytes> {

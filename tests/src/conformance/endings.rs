@@ -1,31 +1,43 @@
 //! How nodes and operations end.
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use memberlist_proto::driver::Error;
 use memberlist_proto::driver::bind::Options;
-use memberlist_proto::{BroadcastKind, Event, Node, Peer, Priority, SendError, State, Target};
+use memberlist_proto::driver::{Error, Handle};
+use memberlist_proto::{
+    BroadcastKind, Config, Event, JoinPolicy, JoinRefused, Key, Node, Peer, Priority, SendError,
+    State, Target, WaitError,
+};
 
-use super::{Adapter, Kit as _, PATIENCE, member, quick};
+use super::{Adapter, Kit as _, PATIENCE, at, loopback, member, payload, quick};
 
-/// A dropped future takes its operation and its streams with it.
-pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
-    let (node, _events) = A::node("n").await;
-    // A listener that never answers.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let peer: Peer = silent.local_addr().expect("bound").into();
-    for _ in 0..10 {
-        let join = node.join(std::slice::from_ref(&peer));
-        let late = A::within(Duration::from_millis(20), join).await;
-        assert!(late.is_none(), "nobody answers");
-    }
-    drop(node.ping(Target::Addr { addr: ([127, 0, 0, 1], 9).into(), node: None }));
-    assert_eq!(node.stats().gauges.operations, 0);
-    assert_eq!(node.stats().gauges.streams, 0);
-    let limit = Error::Send(SendError::UnknownMember);
-    let unknown = Target::Member("nobody".into());
-    assert_eq!(node.send(unknown, b""), Err(limit));
+/// The node ends with its last handle, not before, and its port is free then.
+pub async fn ends_when_the_last_handle_is_dropped<A: Adapter>() {
+    let (node, mut events) = A::node("n").await;
+    let address = node.bound_address();
+    let clone = node.clone();
+    drop(node);
+    assert_eq!(clone.num_members(), 1);
+    drop(clone);
+    A::in_time(async { while events.next().await.is_some() {} }).await;
+    A::start(quick("n"), Options::bind(address)).await.expect("the port is free again");
+}
+
+/// The last handle ends the node also while streams are open and operations under way.
+pub async fn ends_when_the_last_handle_is_dropped_amid_streams<A: Adapter>() {
+    let (node, mut events) = A::node("n").await;
+    let address = node.bound_address();
+    let (_silent, silent) = silent();
+    let join = node.join(&[silent.into()]);
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(&[6, 0x83]).expect("it reads");
+    A::eventually(|| node.stats().gauges.streams == 2).await;
+    drop(node);
+    assert_eq!(A::in_time(join).await.err(), Some(Error::Shutdown));
+    A::in_time(async { while events.next().await.is_some() {} }).await;
+    A::start(quick("n"), Options::bind(address)).await.expect("the port is free again");
 }
 
 /// Who is shut down without leaving is declared dead.
@@ -41,30 +53,208 @@ pub async fn a_vanished_node_is_declared_dead<A: Adapter>() {
     assert_eq!(one.num_members(), 1);
 }
 
-/// Every call on a node that was shut down fails with `Error::Shutdown`.
-pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
-    let (node, _events) = A::node("n").await;
-    // A listener that never answers: the join cannot have ended by itself.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let waiting = node.join(&[silent.local_addr().expect("bound").into()]);
-    node.shutdown().await;
-    assert!(waiting.await.is_err());
-    assert_eq!(node.ping(member(&node)).await, Err(Error::Shutdown));
-    assert_eq!(node.leave(PATIENCE).await, Err(Error::Shutdown));
-    assert_eq!(node.send(member(&node), b""), Err(Error::Shutdown));
-    let broadcast = node.broadcast(b"", BroadcastKind::Unique, Priority::Normal);
-    assert_eq!(broadcast, Err(Error::Shutdown));
-    node.shutdown().await;
+/// Who leaves before it is shut down is never suspected, nor declared dead.
+pub async fn who_leaves_and_shuts_down_has_left<A: Adapter>() {
+    let [(one, mut told), (two, mut heard)] = A::pair().await;
+    let address = two.bound_address();
+    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    A::in_time(two.shutdown()).await;
+    A::in_time(async { while heard.next().await.is_some() {} }).await;
+    A::eventually(|| one.num_members() == 1).await;
+    // It would be probed by now, if it were.
+    let settled = one.settled(quick("one").probe_interval * 3, PATIENCE);
+    assert_eq!(A::in_time(settled).await, Ok(1));
+    one.shutdown().await;
+    let mut departures = Vec::new();
+    while let Some(event) = told.next().await {
+        assert!(!matches!(event, Event::Suspected { .. }), "{event:?}");
+        if let Event::Departed { node, .. } = event {
+            departures.push((node.name().to_string(), node.state()));
+        }
+    }
+    assert_eq!(departures, [("two".to_owned(), State::Left)]);
+    A::start(quick("two"), Options::bind(address)).await.expect("the port is free again");
 }
 
-/// The node ends with its last handle, not before, and its port is free then.
-pub async fn ends_when_the_last_handle_is_dropped<A: Adapter>() {
+/// Leaving twice is leaving once; the second time there is nothing to wait for.
+pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
+    let [(one, mut told), (two, _heard)] = A::pair().await;
+    let first = two.leave(PATIENCE);
+    assert_eq!(A::in_time(two.leave(PATIENCE)).await, Ok(()));
+    assert_eq!(A::in_time(first).await, Ok(()));
+    assert_eq!(A::in_time(two.leave(PATIENCE)).await, Ok(()));
+    A::eventually(|| one.num_members() == 1).await;
+    one.shutdown().await;
+    let mut departures = 0;
+    while let Some(event) = told.next().await {
+        departures += usize::from(matches!(event, Event::Departed { .. }));
+    }
+    assert_eq!(departures, 1);
+}
+
+/// A node that left answers and sends; it neither joins nor announces anything of itself.
+pub async fn after_leaving_a_node_answers_but_does_not_join<A: Adapter>() {
+    let [(one, mut told), (two, _heard)] = A::pair().await;
+    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    let peer: Peer = one.bound_address().into();
+    let refused = Error::Join(JoinRefused::Left);
+    assert_eq!(
+        A::in_time(two.join(std::slice::from_ref(&peer))).await.err(),
+        Some(refused.clone())
+    );
+    let patient = two.join_with(&[peer], JoinPolicy::until_joined());
+    assert_eq!(A::in_time(patient).await.err(), Some(refused));
+    let late = A::in_time(two.set_meta("late", PATIENCE)).await;
+    assert_eq!(late, Err(Error::Wait(WaitError::Left)));
+    assert!(two.has_left());
+    A::in_time(two.ping(at(&one))).await.expect("it still asks");
+    A::in_time(one.ping(at(&two))).await.expect("it still answers");
+    A::in_time(two.send_reliable(at(&one), b"last words")).await.expect("it still sends");
+    assert_eq!(A::until(&mut told, payload).await, "last words");
+    A::eventually(|| one.num_members() == 1).await;
+}
+
+/// Every call on a node that was shut down fails with `Error::Shutdown`.
+pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
     let (node, mut events) = A::node("n").await;
-    let address = node.bound_address();
-    let clone = node.clone();
-    drop(node);
-    assert_eq!(clone.num_members(), 1);
-    drop(clone);
+    let (_silent, silent) = silent();
+    let waiting = node.join(&[silent.into()]);
+    let quiet = node.settled(PATIENCE, PATIENCE);
+    A::in_time(node.shutdown()).await;
+    assert_eq!(A::in_time(waiting).await.err(), Some(Error::Shutdown));
+    assert_eq!(A::in_time(quiet).await, Err(Error::Shutdown));
+    let (peer, over): (Peer, _) = (silent.into(), Some(Error::Shutdown));
+    let peers = std::slice::from_ref(&peer);
+    assert_eq!(A::in_time(node.join(peers)).await.err(), over);
+    assert_eq!(A::in_time(node.join_with(peers, JoinPolicy::until_joined())).await.err(), over);
+    assert_eq!(A::in_time(node.leave(PATIENCE)).await.err(), over);
+    assert_eq!(A::in_time(node.settled(PATIENCE, PATIENCE)).await.err(), over);
+    assert_eq!(A::in_time(node.set_meta("late", PATIENCE)).await.err(), over);
+    assert_eq!(A::in_time(node.ping(member(&node))).await.err(), over);
+    assert_eq!(A::in_time(node.send_reliable(member(&node), b"")).await.err(), over);
+    assert_eq!(node.send(member(&node), b"").err(), over);
+    let broadcast = node.broadcast(b"", BroadcastKind::Unique, Priority::Normal);
+    assert_eq!(broadcast.err(), over);
+    assert_eq!(node.disseminate(b"").err(), over);
+    assert_eq!(node.recall(&[]).err(), over);
+    let key = Key::new(&[1; 16]).expect("16 bytes");
+    assert_eq!(node.add_key(key.clone()).err(), over);
+    assert_eq!(node.use_key(&key).err(), over);
+    assert_eq!(node.remove_key(&key).err(), over);
+    assert_eq!(node.set_verify(false, false).err(), over);
+    assert_eq!(node.reconfigure(quick("n").timing()).err(), over);
+    A::in_time(node.shutdown()).await;
     A::in_time(async { while events.next().await.is_some() {} }).await;
-    A::start(quick("n"), Options::bind(address)).await.expect("the port is free again");
+    // What it knew can still be read.
+    assert_eq!((node.num_members(), node.local().name() == "n"), (1, true));
+}
+
+/// A dropped future takes its operation and its streams with it.
+pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
+    let config = Config { enable_compression: false, ..quick("n") };
+    let (node, _events) = A::start(config, loopback()).await.expect("a free port");
+    let (_silent, silent) = silent();
+    let peer: Peer = silent.into();
+    let nothing = |node: &Handle| {
+        let gauges = node.stats().gauges;
+        (gauges.operations, gauges.streams) == (0, 0)
+    };
+    for _ in 0..10 {
+        let join = node.join(std::slice::from_ref(&peer));
+        A::eventually(|| node.stats().gauges.streams == 1).await;
+        assert!(A::within(Duration::from_millis(20), join).await.is_none(), "nobody answers");
+        assert!(nothing(&node), "{:?}", node.stats().gauges);
+    }
+    let patient = node.join_with(&[peer], JoinPolicy::until_joined());
+    assert!(A::within(Duration::from_millis(20), patient).await.is_none(), "nobody answers");
+    let to_nobody = || Target::Addr { addr: ([127, 0, 0, 1], 9).into(), node: None };
+    drop(node.ping(to_nobody()));
+    drop(node.settled(PATIENCE, PATIENCE));
+    assert!(nothing(&node), "{:?}", node.stats().gauges);
+    // More than the sockets can hold, so that it is in the middle of it.
+    let message = vec![0; 16 << 20];
+    let send = node.send_reliable(Target::Addr { addr: silent, node: None }, &message);
+    assert!(A::within(Duration::from_millis(200), send).await.is_none(), "nobody reads");
+    assert!(nothing(&node), "{:?}", node.stats().gauges);
+    assert_eq!(node.send(Target::Member("nobody".into()), b""), {
+        Err(Error::Send(SendError::UnknownMember))
+    });
+}
+
+/// Of a leave and a change of metadata only the wait ends when it is dropped.
+pub async fn a_dropped_announcement_is_made_all_the_same<A: Adapter>() {
+    let [(one, mut told), (two, _heard)] = A::pair().await;
+    drop(two.set_meta("new", PATIENCE));
+    let updated = |event: &Event| match event {
+        Event::Updated { node, .. } => Some(node.meta().to_vec()),
+        _ => None,
+    };
+    assert_eq!(A::until(&mut told, updated).await, b"new");
+    drop(two.leave(PATIENCE));
+    let departed = |event: &Event| match event {
+        Event::Departed { node, .. } => Some(node.state()),
+        _ => None,
+    };
+    assert_eq!(A::until(&mut told, departed).await, State::Left);
+    assert_eq!((one.num_members(), two.stats().gauges.operations), (1, 0));
+}
+
+/// `shutdown` is ready when every socket is closed, however many streams were open.
+pub async fn shutdown_waits_until_every_socket_is_closed<A: Adapter>() {
+    let (node, _events) = A::node("n").await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(node.bound_address()).expect("it listens");
+        // Half a message, so that the node has to wait for the rest.
+        stream.write_all(&[6, 0x83]).expect("it reads");
+        streams.push(stream);
+    }
+    let (_silent, silent) = silent();
+    let join = node.join(&[silent.into()]);
+    A::eventually(|| node.stats().gauges.streams == 21).await;
+    A::in_time(node.shutdown()).await;
+    assert_eq!(node.stats().gauges.streams, 0);
+    assert_eq!(A::in_time(join).await.err(), Some(Error::Shutdown));
+    for stream in &mut streams {
+        A::end_of(stream).await;
+    }
+    A::start(quick("n"), Options::bind(node.bound_address())).await.expect("free again");
+}
+
+/// Everything may be called, and awaited, by who reads the events.
+pub async fn an_event_loop_may_call_everything<A: Adapter>() {
+    let (one, mut told) = A::node("one").await;
+    let config = Config { push_pull_interval: Duration::ZERO, ..quick("two") };
+    let (two, _heard) = A::start(config, loopback()).await.expect("a free port");
+    let join = two.join(&[one.bound_address().into()]);
+    let mut order = Vec::new();
+    A::in_time(async {
+        while let Some(event) = told.next().await {
+            match event {
+                Event::Joined { node } if node.name() == "two" => {
+                    order.push("joined");
+                    assert_eq!((one.num_members(), one.members().len()), (2, 2));
+                    one.ping(at(&two)).await.expect("an answer");
+                    one.set_meta("met", PATIENCE).await.expect("two is told");
+                    one.send_reliable(member(&one), b"to myself").await.expect("it listens");
+                }
+                Event::Message { .. } => {
+                    order.push("message");
+                    one.leave(PATIENCE).await.expect("two is told");
+                    one.shutdown().await;
+                }
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert_eq!(order, ["joined", "message"]);
+    assert_eq!(A::in_time(join).await.expect("both ran").joined.len(), 1);
+}
+
+/// A listener that never answers.
+fn silent() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
 }

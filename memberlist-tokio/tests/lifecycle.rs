@@ -1,14 +1,10 @@
-//! How nodes end, wait, sleep and are pestered.
+//! What is tokio's own: the end of a runtime, and a thread that sleeps. The rest is in the suite.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use memberlist_tokio::{
-    Config, Event, EventBounds, Events, Memberlist, Options, Peer, State, Target,
-};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use memberlist_tokio::{Config, Event, Events, Memberlist, Options, Peer};
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,10 +39,6 @@ async fn eventually(so: impl Fn() -> bool) {
         }
     })
     .await;
-}
-
-fn at(address: SocketAddr) -> Target {
-    Target::Addr { addr: address, node: None }
 }
 
 #[test]
@@ -150,102 +142,4 @@ fn a_process_that_slept_suspects_nobody() {
     });
     drop(stop);
     awake.join().unwrap();
-}
-
-#[tokio::test]
-async fn silent_and_trickling_peers_harm_nobody() {
-    let (one, mut told) = start("one").await;
-    let (two, _heard) = start("two").await;
-    in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
-    let mut streams = Vec::new();
-    for number in 0..500_u32 {
-        let mut stream = TcpStream::connect(one.bound_address()).await.expect("it listens");
-        if number % 2 == 0 {
-            stream.write_all(&[6]).await.ok();
-        }
-        streams.push(stream);
-    }
-    let limit = u64::try_from(one.config().expect("it runs").limits.streams_per_source).unwrap();
-    eventually(|| one.stats().counters.streams_refused >= 500 - limit).await;
-    assert!(one.stats().gauges.streams <= limit + 1);
-    // More than one round of probes with all of them open.
-    let probes = two.stats().counters.probes;
-    eventually(|| two.stats().counters.probes >= probes + 5).await;
-    in_time(two.ping(at(one.bound_address()))).await.expect("it answers");
-    assert_eq!((one.health_score(), two.health_score()), (0, 0));
-    // Each is given up when its time is over, also those that say a byte now and then.
-    eventually(|| {
-        for stream in &streams {
-            let _ = stream.try_write(&[0]);
-        }
-        one.stats().gauges.streams == 0
-    })
-    .await;
-    one.shutdown().await;
-    while let Some(event) = told.next().await {
-        assert!(!matches!(event, Event::Suspected { .. }), "{event:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_slow_reader_is_told_what_it_missed() {
-    let options = Options { events: EventBounds { count: 8, bytes: 1000 }, ..loopback() };
-    let (one, mut told) = Memberlist::start(quick("one"), options).await.expect("a free port");
-    let (two, _heard) = start("two").await;
-    in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
-    for number in 1..=100 {
-        two.send(at(one.bound_address()), b"hello").expect("sent");
-        // One after the other: a full socket must not be what drops them.
-        eventually(|| one.stats().counters.messages_received >= number).await;
-    }
-    in_time(two.leave(PATIENCE)).await.expect("told");
-    eventually(|| one.num_members() == 1).await;
-    one.shutdown().await;
-    let (mut messages, mut missing, mut last) = (0, 0, None);
-    while let Some(event) = told.next().await {
-        match event {
-            Event::Message { .. } => messages += 1,
-            Event::Overflow { dropped } => missing += dropped,
-            Event::Joined { node }
-            | Event::Departed { node, .. }
-            | Event::Coalesced { node, .. }
-                if node.name() == "two" =>
-            {
-                last = Some(node.state());
-            }
-            _ => {}
-        }
-    }
-    assert!(messages <= 8, "{messages} messages were kept");
-    assert!(messages + missing >= 100, "{messages} messages, {missing} missing");
-    assert_eq!(last, Some(State::Left), "the last word about a node is true");
-}
-
-#[tokio::test]
-async fn one_socket_serves_both_families() {
-    let options = Options {
-        advertise: Some("127.0.0.1:0".parse().expect("an address")),
-        ..Options::bind("[::]:0".parse().expect("an address"))
-    };
-    let Ok((both, _told)) = Memberlist::start(quick("both"), options).await else {
-        // A machine without IPv6 has nothing to test here.
-        assert!(std::net::UdpSocket::bind("[::]:0").is_err());
-        return;
-    };
-    let (four, mut heard) = start("four").await;
-    let address = both.local().address().expect("announced");
-    assert_eq!(address.ip(), std::net::Ipv4Addr::LOCALHOST);
-    let report = in_time(both.join(&[four.bound_address().into()])).await.expect("both run");
-    assert_eq!(report.joined, [four.bound_address()], "{:?}", report.failed);
-    in_time(four.ping(at(address))).await.expect("an answer");
-    in_time(both.ping(at(four.bound_address()))).await.expect("an answer");
-    both.send(Target::Member("four".into()), b"by packet").expect("a member");
-    let from = in_time(async {
-        loop {
-            if let Event::Message { from, .. } = heard.next().await.expect("it runs") {
-                break from;
-            }
-        }
-    });
-    assert_eq!(from.await, address);
 }

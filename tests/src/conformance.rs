@@ -5,6 +5,7 @@
 
 pub mod addresses;
 pub mod endings;
+pub mod events;
 pub mod exchange;
 pub mod peers;
 pub mod questions;
@@ -51,9 +52,15 @@ macro_rules! conformance {
     ($adapter:ty) => {
         $crate::conformance! { $adapter:
             addresses {
+                a_host_name_stands_for_all_its_addresses
                 a_port_in_use_is_named
+                an_address_that_is_not_here_is_named
+                bound_to_everything_it_announces_a_private_address
                 bound_to_everything_it_announces_what_it_is_told
-                ipv6_and_host_names_work
+                ipv6_nodes_find_each_other
+                one_socket_serves_both_families
+                port_zero_is_one_port_for_both
+                who_announces_another_address_is_reached_there
             }
             endings {
                 a_dropped_announcement_is_made_all_the_same
@@ -69,15 +76,25 @@ macro_rules! conformance {
                 who_leaves_and_shuts_down_has_left
             }
             exchange {
-                a_message_of_any_size_reaches_everybody
+                a_message_of_any_size_is_spread
                 a_node_tells_how_it_stands
                 a_patient_join_finds_who_starts_later
                 keys_change_while_nodes_talk
                 a_join_says_why_each_peer_failed
                 two_nodes_exchange_everything
             }
+            events {
+                a_node_without_a_reader_goes_on
+                a_slow_reader_holds_no_more_bytes_than_it_may
+                a_slow_reader_is_told_what_it_missed
+            }
             peers {
                 a_peer_that_speaks_nonsense_harms_nobody
+                a_request_is_answered_however_it_arrives
+                a_reset_ends_its_stream_and_nothing_else
+                hundreds_of_bad_peers_at_once_harm_nobody
+                who_never_ends_a_message_is_given_up
+                who_never_reads_its_answer_is_given_up
             }
             questions {
                 a_delegate_that_calls_its_node_is_told_instead_of_hanging

@@ -1,18 +1,48 @@
 //! What a node listens on and announces.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{
+    IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket,
+};
 
 use memberlist_proto::driver::bind::{Options, StartError};
+use memberlist_proto::{Event, Target};
 
-use super::{Adapter, Kit as _, loopback, quick};
+use super::{Adapter, Kit as _, at, loopback, payload, quick};
 
-/// The error of a port that is taken says which one.
+/// The error of a port that is taken, for packets or for streams, says which one.
 pub async fn a_port_in_use_is_named<A: Adapter>() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("bound");
-    let error = A::start(quick("n"), Options::bind(address)).await.expect_err("in use");
-    assert!(matches!(error, StartError::Bind { .. }));
-    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    let streams = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let packets = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    for taken in [streams.local_addr(), packets.local_addr()] {
+        let address = taken.expect("bound");
+        let error = A::start(quick("n"), Options::bind(address)).await.expect_err("in use");
+        let StartError::Bind { address: named, source } = &error else { panic!("{error}") };
+        assert_eq!((*named, source.kind()), (address, ErrorKind::AddrInUse));
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+    }
+}
+
+/// So does that of an address that no interface has.
+pub async fn an_address_that_is_not_here_is_named<A: Adapter>() {
+    let elsewhere = SocketAddr::from(([192, 0, 2, 1], 7946));
+    let error = A::start(quick("n"), Options::bind(elsewhere)).await.expect_err("not here");
+    let StartError::Bind { address, source } = &error else { panic!("{error}") };
+    assert_eq!((*address, source.kind()), (elsewhere, ErrorKind::AddrNotAvailable));
+}
+
+/// Port 0 is one that is free for packets and streams, and it is the announced one.
+pub async fn port_zero_is_one_port_for_both<A: Adapter>() {
+    let (one, _told) = A::node("one").await;
+    let (two, _heard) = A::node("two").await;
+    assert_ne!(one.bound_address().port(), two.bound_address().port());
+    for node in [&one, &two] {
+        let address = node.bound_address();
+        assert!(address.port() > 0);
+        assert_eq!(node.local().address(), Some(address));
+        assert_eq!(UdpSocket::bind(address).expect_err("taken").kind(), ErrorKind::AddrInUse);
+        TcpStream::connect(address).expect("it listens");
+    }
 }
 
 /// `Options::advertise` wins over the bound address, in part or as a whole.
@@ -28,24 +58,125 @@ pub async fn bound_to_everything_it_announces_what_it_is_told<A: Adapter>() {
     let (node, _told) = A::start(quick("n"), only_port).await.expect("a free port");
     assert_eq!(node.local().address(), Some(([127, 0, 0, 1], 4000).into()));
     let (two, _heard) = A::node("two").await;
-    two.join(&[expected.into()]).await.expect("both run");
+    A::in_time(two.join(&[expected.into()])).await.expect("both run");
     assert_eq!(one.num_members(), 2);
 }
 
-/// Nodes on `::1` find each other, and so do those that are named `localhost`.
-pub async fn ipv6_and_host_names_work<A: Adapter>() {
-    let options = Options::bind("[::1]:0".parse().expect("an address"));
-    let Ok((one, _told)) = A::start(quick("one"), options.clone()).await else {
-        // A machine without IPv6 has nothing to test here.
-        assert!(UdpSocket::bind("[::1]:0").is_err());
+/// Bound to everything and told nothing, it announces a private address of the machine, or says
+/// that there is none.
+pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
+    let anywhere = Options::bind("0.0.0.0:0".parse().expect("an address"));
+    match A::start(quick("n"), anywhere).await {
+        Ok((node, _events)) => {
+            let announced = node.local().address().expect("announced");
+            let IpAddr::V4(ip) = announced.ip() else { panic!("{announced}") };
+            assert!(!ip.is_unspecified() && !ip.is_loopback(), "{ip}");
+            assert_eq!(announced.port(), node.bound_address().port());
+            TcpStream::connect(announced).expect("an address of this machine");
+        }
+        Err(StartError::NoAddress(ip)) => assert_eq!(ip, IpAddr::from([0, 0, 0, 0])),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Others reach a node by what it announces, although it is bound to something else.
+pub async fn who_announces_another_address_is_reached_there<A: Adapter>() {
+    // What is announced leads to the node only through this door.
+    let door = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let announced = door.local_addr().expect("bound");
+    let options = Options { advertise: Some(announced), ..loopback() };
+    let (one, _told) = A::start(quick("one"), options).await.expect("a free port");
+    let (two, _heard) = A::node("two").await;
+    assert_ne!(one.bound_address(), announced);
+    assert_eq!(one.local().address(), Some(announced));
+    A::in_time(one.join(&[two.bound_address().into()])).await.expect("both run");
+    let known = two.member(&"one".into()).expect("it joined");
+    assert_eq!(known.address(), Some(announced));
+    two.send(Target::Member("one".into()), b"through the door").expect("a member");
+    door.set_nonblocking(true).expect("a socket");
+    let mut buffer = vec![0; 2048];
+    // Beside it come pings and gossip.
+    A::eventually(|| {
+        let heard = door.recv(&mut buffer).map(|len| &buffer[..len]);
+        heard.is_ok_and(|heard| heard.windows(16).any(|part| part == b"through the door"))
+    })
+    .await;
+}
+
+/// Nodes on `::1` do what nodes on `127.0.0.1` do.
+pub async fn ipv6_nodes_find_each_other<A: Adapter>() {
+    if !has_ipv6() {
         return;
-    };
-    let (two, _heard) = A::start(quick("two"), options).await.expect("a free port");
-    let report = two.join(&[one.bound_address().into()]).await.expect("both run");
+    }
+    let options = || Options::bind("[::1]:0".parse().expect("an address"));
+    let (one, mut told) = A::start(quick("one"), options()).await.expect("a free port");
+    let (two, _heard) = A::start(quick("two"), options()).await.expect("a free port");
+    let report = A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
     assert_eq!(report.joined, [one.bound_address()]);
-    let (three, _heard) = A::node("three").await;
-    let (four, _heard) = A::node("four").await;
-    let name = format!("localhost:{}", three.bound_address().port());
-    let report = four.join(&[name.parse().expect("a peer")]).await.expect("both run");
-    assert!(report.joined.contains(&three.bound_address()), "{report:?}");
+    assert_eq!(one.member(&"two".into()).and_then(|it| it.address()), Some(two.bound_address()));
+    A::in_time(two.ping(at(&one))).await.expect("an answer");
+    let text = format!("[::1]:{}", one.bound_address().port());
+    assert_eq!(text, one.bound_address().to_string());
+    two.send(at(&one), b"by packet").expect("sent");
+    assert_eq!(A::until(&mut told, payload).await, "by packet");
+}
+
+/// A node bound to `[::]` serves both families by one socket.
+pub async fn one_socket_serves_both_families<A: Adapter>() {
+    if !has_ipv6() {
+        return;
+    }
+    let options = Options {
+        advertise: Some("127.0.0.1:0".parse().expect("an address")),
+        ..Options::bind("[::]:0".parse().expect("an address"))
+    };
+    let (both, _told) = A::start(quick("both"), options).await.expect("a free port");
+    let (four, mut heard) = A::node("four").await;
+    let address = both.local().address().expect("announced");
+    assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
+    let report = A::in_time(both.join(&[four.bound_address().into()])).await.expect("both run");
+    assert_eq!(report.joined, [four.bound_address()], "{:?}", report.failed);
+    let by_four = Target::Addr { addr: address, node: None };
+    A::in_time(four.ping(by_four)).await.expect("an answer");
+    A::in_time(both.ping(at(&four))).await.expect("an answer");
+    let by_six = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()));
+    TcpStream::connect(by_six).expect("it listens there, too");
+    both.send(Target::Member("four".into()), b"by packet").expect("a member");
+    let sender = |event: &Event| match event {
+        Event::Message { from, .. } => Some(*from),
+        _ => None,
+    };
+    assert_eq!(A::until(&mut heard, sender).await, address);
+}
+
+/// A host name stands for all its addresses: a join tells of each one.
+pub async fn a_host_name_stands_for_all_its_addresses<A: Adapter>() {
+    let (one, _told) = A::node("one").await;
+    let address = one.bound_address();
+    let mut expected: Vec<SocketAddr> =
+        ("localhost", address.port()).to_socket_addrs().expect("every machine has it").collect();
+    expected.sort_unstable();
+    expected.dedup();
+    // Where the name has an address of the other family, a node waits there, too.
+    let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()));
+    let listening = if expected.contains(&other) {
+        Some(A::start(quick("six"), Options::bind(other)).await.expect("a free port"))
+    } else {
+        None
+    };
+    let (two, _heard) = A::node("two").await;
+    let name = format!("localhost:{}", address.port());
+    let join = two.join(&[name.parse().expect("a peer")]);
+    let report = A::in_time(join).await.expect("all run");
+    let mut tried = report.joined.clone();
+    tried.extend(report.failed.iter().filter_map(|failure| failure.address));
+    tried.sort_unstable();
+    assert_eq!(tried, expected, "{report:?}");
+    assert!(report.joined.contains(&address), "{report:?}");
+    assert!(listening.is_none() || report.joined.contains(&other), "{report:?}");
+}
+
+/// A machine without IPv6 has nothing to show of it.
+fn has_ipv6() -> bool {
+    UdpSocket::bind("[::1]:0").is_ok()
 }

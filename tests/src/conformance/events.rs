@@ -1,0 +1,81 @@
+//! What readers of events are told, however slow they are.
+
+use memberlist_proto::driver::EventBounds;
+use memberlist_proto::driver::bind::Options;
+use memberlist_proto::{Event, State};
+
+use super::{Adapter, Kit as _, PATIENCE, at, loopback, quick};
+
+/// A slow reader learns how many messages it missed, and its last word about a node is true.
+pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
+    let options = Options { events: EventBounds { count: 8, bytes: 1000 }, ..loopback() };
+    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (two, _heard) = A::node("two").await;
+    A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    for number in 1..=100 {
+        two.send(at(&one), b"hello").expect("sent");
+        // One after the other: a full socket must not be what drops them.
+        A::eventually(|| one.stats().counters.messages_received >= number).await;
+    }
+    for number in 0..10 {
+        A::in_time(two.set_meta(number.to_string(), PATIENCE)).await.expect("one is told");
+    }
+    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    A::eventually(|| one.num_members() == 1).await;
+    one.shutdown().await;
+    let (mut messages, mut missing, mut about, mut last) = (0, 0, 0, None);
+    while let Some(event) = told.next().await {
+        match event {
+            Event::Message { .. } => messages += 1,
+            Event::Overflow { dropped } => missing += dropped,
+            Event::Joined { node }
+            | Event::Updated { node, .. }
+            | Event::Departed { node, .. }
+            | Event::Coalesced { node, .. }
+                if node.name() == "two" =>
+            {
+                about += 1;
+                last = Some((node.state(), node.meta().to_vec()));
+            }
+            _ => {}
+        }
+    }
+    assert!(messages <= 8, "{messages} messages were kept");
+    assert!(messages + missing >= 100, "{messages} messages, {missing} missing");
+    assert_eq!(last, Some((State::Left, b"9".to_vec())), "the last word about a node is true");
+    assert!(about <= 8, "{about} entries were kept about one node");
+}
+
+/// The bytes of what waits are bounded as well.
+pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
+    let options = Options { events: EventBounds { count: 1000, bytes: 10_000 }, ..loopback() };
+    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (two, _heard) = A::node("two").await;
+    for number in 1..=30 {
+        A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
+        A::eventually(|| one.stats().counters.messages_received >= number).await;
+    }
+    one.shutdown().await;
+    let (mut messages, mut missing) = (0, 0);
+    while let Some(event) = told.next().await {
+        match event {
+            Event::Message { .. } => messages += 1,
+            Event::Overflow { dropped } => missing += dropped,
+            _ => {}
+        }
+    }
+    assert_eq!((messages, missing), (10, 20));
+}
+
+/// Without a reader nothing is kept, and the node goes on.
+pub async fn a_node_without_a_reader_goes_on<A: Adapter>() {
+    let [(one, told), (two, _heard)] = A::pair().await;
+    drop(told);
+    for number in 1..=20 {
+        A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
+        A::eventually(|| one.stats().counters.messages_received >= number).await;
+    }
+    A::in_time(one.leave(PATIENCE)).await.expect("two is told");
+    A::eventually(|| two.num_members() == 1).await;
+    A::in_time(one.shutdown()).await;
+}

@@ -1,4 +1,4 @@
-//! One suite over every adapter, and over a cluster of both.
+//! One suite over every adapter, over a cluster of both, and over a third party's.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -10,6 +10,7 @@ use memberlist_proto::driver::{Events, Handle};
 use memberlist_tests::conformance::Adapter;
 
 mod coverage;
+mod threads;
 
 mod on_tokio {
     memberlist_tests::conformance!(crate::Tokio);
@@ -21,6 +22,10 @@ mod on_async_std {
 
 mod on_both {
     memberlist_tests::conformance!(crate::Mixed);
+}
+
+mod on_threads {
+    memberlist_tests::conformance!(crate::threads::Threads);
 }
 
 /// Everything on one thread.

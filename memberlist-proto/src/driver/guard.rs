@@ -45,6 +45,11 @@ impl StreamTask {
         // A task that does not come to its own end is dropped by its runtime.
         Self { driver, id, cause: Some(StreamFailure::Shutdown) }
     }
+
+    /// Ends the stream, for this reason.
+    pub fn end(mut self, cause: Option<StreamFailure>) {
+        self.cause = cause;
+    }
 }
 
 impl Drop for StreamTask {

@@ -1,95 +1,21 @@
 //! One suite over every adapter, over a cluster of both, and over a third party's.
 
-use std::cell::Cell;
-use std::future::Future;
-use std::time::Duration;
-
-use memberlist_proto::Config;
-use memberlist_proto::driver::bind::{Options, StartError};
-use memberlist_proto::driver::{Events, Handle};
-use memberlist_tests::conformance::Adapter;
-
 mod coverage;
+mod runtimes;
 mod threads;
 
 mod on_tokio {
-    memberlist_tests::conformance!(crate::Tokio);
+    memberlist_tests::conformance!(crate::runtimes::Tokio);
 }
 
 mod on_async_std {
-    memberlist_tests::conformance!(crate::AsyncStd);
+    memberlist_tests::conformance!(crate::runtimes::AsyncStd);
 }
 
 mod on_both {
-    memberlist_tests::conformance!(crate::Mixed);
+    memberlist_tests::conformance!(crate::runtimes::Mixed);
 }
 
 mod on_threads {
     memberlist_tests::conformance!(crate::threads::Threads);
-}
-
-/// Everything on one thread.
-struct Tokio;
-
-impl Adapter for Tokio {
-    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
-        let (node, events) = memberlist_tokio::Memberlist::start(config, options).await?;
-        Ok(((*node).clone(), events))
-    }
-
-    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().build().expect("a runtime").block_on(scenario)
-    }
-
-    async fn sleep(time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-}
-
-/// On the threads that all scenarios of a process share.
-struct AsyncStd;
-
-impl Adapter for AsyncStd {
-    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
-        let (node, events) = memberlist_async_std::Memberlist::start(config, options).await?;
-        Ok(((*node).clone(), events))
-    }
-
-    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
-        async_std::task::block_on(scenario)
-    }
-
-    async fn sleep(time: Duration) {
-        async_std::task::sleep(time).await;
-    }
-}
-
-/// Every second node of a scenario on the other runtime; tokio's has two threads here.
-struct Mixed;
-
-thread_local! {
-    static STARTED: Cell<usize> = const { Cell::new(0) };
-}
-
-impl Adapter for Mixed {
-    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
-        let number = STARTED.replace(STARTED.get() + 1);
-        if number.is_multiple_of(2) {
-            AsyncStd::start(config, options).await
-        } else {
-            Tokio::start(config, options).await
-        }
-    }
-
-    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
-        STARTED.set(0);
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
-        runtime.block_on(scenario)
-    }
-
-    async fn sleep(time: Duration) {
-        Tokio::sleep(time).await;
-    }
 }

@@ -9,6 +9,7 @@ pub mod events;
 pub mod exchange;
 pub mod peers;
 pub mod questions;
+pub mod resources;
 
 use std::future::Future;
 use std::io::{ErrorKind, Read as _};

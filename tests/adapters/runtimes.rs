@@ -1,0 +1,76 @@
+//! The adapters that the suite runs over.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::time::Duration;
+
+use memberlist_proto::Config;
+use memberlist_proto::driver::bind::{Options, StartError};
+use memberlist_proto::driver::{Events, Handle};
+use memberlist_tests::conformance::Adapter;
+
+/// Everything on one thread.
+pub(crate) struct Tokio;
+
+impl Adapter for Tokio {
+    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
+        let (node, events) = memberlist_tokio::Memberlist::start(config, options).await?;
+        Ok(((*node).clone(), events))
+    }
+
+    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().expect("a runtime").block_on(scenario)
+    }
+
+    async fn sleep(time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// On the threads that all scenarios of a process share.
+pub(crate) struct AsyncStd;
+
+impl Adapter for AsyncStd {
+    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
+        let (node, events) = memberlist_async_std::Memberlist::start(config, options).await?;
+        Ok(((*node).clone(), events))
+    }
+
+    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
+        async_std::task::block_on(scenario)
+    }
+
+    async fn sleep(time: Duration) {
+        async_std::task::sleep(time).await;
+    }
+}
+
+/// Every second node of a scenario on the other runtime; tokio's has two threads here.
+pub(crate) struct Mixed;
+
+thread_local! {
+    static STARTED: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Adapter for Mixed {
+    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
+        let number = STARTED.replace(STARTED.get() + 1);
+        if number.is_multiple_of(2) {
+            AsyncStd::start(config, options).await
+        } else {
+            Tokio::start(config, options).await
+        }
+    }
+
+    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
+        STARTED.set(0);
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+        runtime.block_on(scenario)
+    }
+
+    async fn sleep(time: Duration) {
+        Tokio::sleep(time).await;
+    }
+}

@@ -1,0 +1,59 @@
+//! What nodes leave behind. Not one of the scenarios: it needs a process in which nothing else runs.
+
+use std::fs::{read_dir, read_to_string};
+use std::time::Duration;
+
+use memberlist_proto::Config;
+
+use super::{Adapter, Kit as _, PATIENCE, at, loopback, quick};
+
+/// Nodes that join and end after the first have warmed everything up.
+const LIVES: usize = 1000;
+const WARM_UP: usize = 200;
+/// What the process may grow by, in KiB: less than a kilobyte for each life.
+const GROWTH: usize = 1000;
+
+/// A thousand nodes join, half of them leave, and end: descriptors, threads, memory, and the tasks
+/// that `tasks` counts, are what they were. Linux only.
+pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() -> usize) {
+    let config = |name: &str| Config { gossip_interval: Duration::from_millis(1), ..quick(name) };
+    let (seed, mut told) = A::start(config("seed"), loopback()).await.expect("a free port");
+    A::in_time(seed.ping(at(&seed))).await.expect("it runs");
+    let settled = || (descriptors(), tasks(), seed.stats().gauges.streams);
+    let (mut before, mut memory) = (settled(), 0);
+    for number in 0..WARM_UP + LIVES {
+        if number == WARM_UP {
+            A::eventually(|| settled() == before).await;
+            before = settled();
+            memory = resident();
+        }
+        // The seed remembers every name.
+        let (node, _events) = A::start(config("other"), loopback()).await.expect("a free port");
+        let join = node.join(&[seed.bound_address().into()]);
+        assert_eq!(A::in_time(join).await.expect("both run").joined.len(), 1);
+        // Who is only dropped would hold its name until it is found dead.
+        A::in_time(node.leave(PATIENCE)).await.expect("the seed is told");
+        if number % 2 == 0 {
+            A::in_time(node.shutdown()).await;
+        }
+        drop(node);
+        A::eventually(|| seed.num_members() == 1).await;
+        while A::within(Duration::ZERO, told.next()).await.is_some() {}
+    }
+    A::eventually(|| settled() == before).await;
+    let grown = resident().saturating_sub(memory);
+    println!("{before:?} as before; {memory} KiB and {grown} KiB more after {LIVES} lives");
+    assert!(grown <= GROWTH, "{memory} KiB have grown by {grown} KiB");
+}
+
+/// Open files of this process.
+fn descriptors() -> usize {
+    read_dir("/proc/self/fd").expect("it is there").count()
+}
+
+/// KiB that this process has in memory.
+fn resident() -> usize {
+    let status = read_to_string("/proc/self/status").expect("it is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}

@@ -185,3 +185,46 @@ fn the_dead_are_forgotten_without_probes_too() {
         assert_eq!(rig.knows("b"), !reaps, "again and again");
     }
 }
+
+/// How long the version vectors are with which news of `a` is gossiped.
+struct Vectors(Vec<Option<usize>>);
+
+impl Visit for Vectors {
+    fn message(&mut self, message: Message<'_>, _: &[u8]) {
+        if let Message::Alive(alive) = message
+            && alive.node == b"a"
+        {
+            self.0.push(alive.vsn.map(<[u8]>::len));
+        }
+    }
+}
+
+#[test]
+fn a_version_vector_cut_short_is_not_passed_on() {
+    let mut config = Config { gossip_interval: Duration::from_secs(1), ..config() };
+    config.differences.require_versions = false;
+    let longer = [1, 5, 2, 0, 0, 0, 9];
+    for (vsn, passed) in [(&longer[..0], Some(0)), (&longer[..1], None), (&longer[..5], None)]
+        .into_iter()
+        .chain([(&longer[..6], Some(6)), (&longer[..], Some(7))])
+    {
+        let mut rig = Rig::with(config.clone());
+        rig.alive("b", 3, 1);
+        rig.alive_with("a", 2, 1, b"", Some(vsn));
+        rig.wait(Duration::from_secs(2));
+        let rules = Rules {
+            label: b"",
+            skip_inbound_label_check: false,
+            keyring: None,
+            verify_incoming: true,
+            limits: PacketLimits::default(),
+        };
+        let mut vectors = Vectors(Vec::new());
+        for sent in rig.transmits() {
+            packet::open(&sent.payload, &rules, &mut Scratch::default(), &mut vectors)
+                .expect("an honest packet");
+        }
+        assert!(!vectors.0.is_empty());
+        assert!(vectors.0.iter().all(|it| *it == passed), "{vsn:?}: {:?}", vectors.0);
+    }
+}

@@ -291,6 +291,7 @@ fn a_dead_node_that_announces_itself_too_low_is_told() {
     assert_eq!(told, [expected]);
     rig.alive("a", 2, 1);
     assert_eq!(rig.sent(), [], "once in a probe interval");
+    assert_eq!(rig.node.stats().counters.told_dead, 1);
 }
 
 #[test]

@@ -326,6 +326,7 @@ fn a_member_reached_by_stream_alone_stays_alive() {
     pair.rigs[0].wait(Duration::from_millis(500));
     pair.run();
     assert!(pair.told[0].contains(&"only by stream two".to_string()), "{:?}", pair.told[0]);
+    assert_eq!(pair.rigs[0].node.stats().counters.probes_by_stream, 1);
     assert_eq!(pair.rigs[0].state("two").0, State::Alive);
     assert_eq!(pair.rigs[0].node.health_score(), 0);
 }

@@ -53,6 +53,7 @@ scripts! {
     metadata
     name_conflict
     narrow_links
+    news_of_the_forgotten
     partition_and_heal
     refute
     restart_elsewhere

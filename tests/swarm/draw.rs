@@ -105,12 +105,10 @@ impl Plot {
         self.line(&format!("cut n0 from {others}"));
         let state = if self.kind.suspicion { "suspect" } else { "dead" };
         self.line(&format!("until somebody sees n0 {state} within bound\nheal"));
-        // Who is wrongly accused, and perhaps declared dead, must come back by itself, by a
-        // refutation or, where gossip missed somebody, by full state exchanges. But where some
-        // have forgotten before the others notice, nobody is left to hear the refutation.
-        if !self.kind.suspicion || self.kind.preset.is_none() {
-            self.gather();
-        }
+        // Who is wrongly accused, and perhaps declared dead, must come back by itself where all
+        // look for the dead. Elsewhere two may hold each other for dead, as nodes of the Go library
+        // do: then nobody is left to hear a refutation.
+        self.gather();
         self.line("until agree within bound");
     }
 
@@ -120,6 +118,14 @@ impl Plot {
         if self.kind.heals {
             return;
         }
+        self.join_all();
+        // Whoever is held for dead, too long to be told and not yet forgotten, refutes to nobody:
+        // as in Go, an operator has to join once more.
+        self.line("run 120s");
+        self.join_all();
+    }
+
+    fn join_all(&mut self) {
         for index in 1..self.nodes.len() {
             let target = self.target(0);
             // One after another: some serve only one at a time.

@@ -4,7 +4,7 @@ use memberlist_proto::{Event, Instant, Memberlist};
 
 use super::Law;
 
-/// Timers of the node itself: probe, gossip, full state exchange, reaping.
+/// Timers of the node itself: probe or reaping, gossip, full state exchange, rejoin.
 const OWN: u64 = 4;
 
 /// Keeps nothing: it compares what a node counts.
@@ -21,18 +21,21 @@ impl Law for Bounds {
     }
 
     fn rest(&mut self, node: &Memberlist) -> Result<(), String> {
-        let gauges = node.stats().gauges;
+        let stats = node.stats();
+        let gauges = stats.gauges;
         // A probe waits for its timeout and its deadline, a relay for its ack and its nack.
         let waiting = gauges.suspicions + gauges.streams + gauges.operations;
         let timers = OWN + waiting + 2 * gauges.acks_awaited;
         if gauges.timers > timers {
             return Err(format!("{} timers, but only {timers} have a reason", gauges.timers));
         }
-        // One entry a name, and a refutation under the own address beside the announcement.
+        // One entry a name, also of those that were forgotten before anybody could be told, and a
+        // refutation under the own address beside the announcement.
         let records = gauges.alive + gauges.suspect + gauges.dead + gauges.left;
-        if gauges.membership_queue > records + 1 {
+        let names = records + stats.counters.reaped;
+        if gauges.membership_queue > names + 1 {
             let queue = gauges.membership_queue;
-            return Err(format!("{queue} membership messages about {records} records"));
+            return Err(format!("{queue} membership messages about {names} names"));
         }
         Ok(())
     }

@@ -176,3 +176,21 @@ fn patient() -> Config {
     let probe_interval = Duration::from_secs(1);
     Config { probe_interval, dead_node_reclaim_time: Duration::from_secs(10), ..config() }
 }
+
+#[test]
+fn records_of_no_known_state_are_passed_over() {
+    use crate::wire::push_pull::{NodeState, encode_header, encode_state};
+    let mut rig = Rig::new();
+    let mut body = alloc::vec::Vec::new();
+    encode_header(&mut body, false, 2, 0);
+    for (name, state) in [(&b"a"[..], 7), (b"b", 0)] {
+        let addr = Some(&[10, 0, 0, 1][..]);
+        let (port, incarnation, meta, vsn) = (2, 1, None, Some(&super::VSN[..]));
+        encode_state(&mut body, &NodeState { name, addr, port, meta, incarnation, state, vsn });
+    }
+    let id = rig.node.accept_stream(rig.now, super::address(9)).expect("room");
+    rig.node.handle_stream_data(rig.now, id, &body).expect("a good state");
+    let decisions = rig.node.stats().decisions;
+    assert_eq!((decisions.merged_unknown, decisions.merged_alive), (1, 1));
+    assert!(rig.knows("b") && !rig.knows("a"));
+}

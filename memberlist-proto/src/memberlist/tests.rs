@@ -28,7 +28,7 @@ use crate::event::Event;
 use crate::memberlist::Memberlist;
 use crate::node::{Node, NodeName, State};
 use crate::time::Instant;
-use crate::transmit::Transmit;
+use crate::transmit::{StreamId, StreamOp, Transmit};
 use crate::wire::Scratch;
 use crate::wire::message::{Ack, Alive, Dead, Message, Suspect};
 use crate::wire::packet::{self, PacketLimits, Rules, Visit};
@@ -177,6 +177,16 @@ impl Rig {
 
     pub(super) fn transmits(&mut self) -> Vec<Transmit> {
         core::iter::from_fn(|| self.node.poll_transmit()).collect()
+    }
+
+    /// Every stream that is to be opened, and where to.
+    pub(super) fn connects(&mut self) -> Vec<(StreamId, SocketAddr)> {
+        let ops = core::iter::from_fn(|| self.node.poll_stream());
+        let connect = |op| match op {
+            StreamOp::Connect { id, to, .. } => Some((id, to)),
+            _ => None,
+        };
+        ops.filter_map(connect).collect()
     }
 
     pub(super) fn departures(&mut self) -> Vec<String> {

@@ -23,12 +23,7 @@ fn rig() -> Rig {
 
 /// Streams opened, and whom to.
 fn opened(rig: &mut Rig) -> Vec<(StreamId, u16)> {
-    let ops = core::iter::from_fn(|| rig.node.poll_stream());
-    let connect = |op| match op {
-        StreamOp::Connect { id, to, .. } => Some((id, to.port())),
-        _ => None,
-    };
-    ops.filter_map(connect).collect()
+    rig.connects().into_iter().map(|(id, to)| (id, to.port())).collect()
 }
 
 /// Lets a stream take all that is written to it.

@@ -1,11 +1,10 @@
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::{Rig, address, config};
 use crate::event::{Event, JoinError, JoinReport, OpId, Outcome, WaitError};
 use crate::peer::{JoinPolicy, Peer, Retry};
-use crate::transmit::{StreamFailure, StreamId, StreamOp};
+use crate::transmit::StreamFailure;
 
 const RETRY: Retry = Retry { first: Duration::from_secs(2), longest: Duration::from_secs(8) };
 
@@ -19,17 +18,8 @@ fn peers(ports: core::ops::Range<u16>) -> Vec<Peer> {
     ports.map(|port| Peer::from(address(port))).collect()
 }
 
-fn connects(rig: &mut Rig) -> Vec<(StreamId, SocketAddr)> {
-    let ops = core::iter::from_fn(|| rig.node.poll_stream());
-    let connect = |op| match op {
-        StreamOp::Connect { id, to, .. } => Some((id, to)),
-        _ => None,
-    };
-    ops.filter_map(connect).collect()
-}
-
 fn refuse(rig: &mut Rig) -> usize {
-    let ids = connects(rig);
+    let ids = rig.connects();
     for (id, _) in &ids {
         rig.node.handle_stream_closed(rig.now, *id, Some(StreamFailure::Refused));
     }
@@ -89,11 +79,11 @@ fn attempts_go_on_with_growing_waits_until_one_is_given_up() {
 fn an_attempt_that_hangs_is_followed_by_another() {
     let mut rig = rig();
     let op = rig.node.join_with(rig.now, &peers(2..3), JoinPolicy::until_joined());
-    let first = connects(&mut rig);
+    let first = rig.connects();
     rig.wait(Duration::from_secs(5));
     assert_eq!(told(&mut rig, op).0.len(), 1, "join_timeout has passed");
     rig.wait(Duration::from_secs(1));
-    let second = connects(&mut rig);
+    let second = rig.connects();
     assert_eq!((first.len(), second.len()), (1, 1));
     // What comes of the first one is nobody's concern any more.
     rig.node.handle_stream_closed(rig.now, first[0].0, Some(StreamFailure::Refused));
@@ -128,10 +118,10 @@ fn no_more_are_tried_than_are_wanted() {
     let mut rig = rig();
     let policy = JoinPolicy { enough: 2, ..JoinPolicy::default() };
     let op = rig.node.join_with(rig.now, &peers(2..9), policy);
-    assert_eq!(connects(&mut rig).len(), 2);
+    assert_eq!(rig.connects().len(), 2);
     let mut rig = self::rig();
     let op_of_all = rig.node.join(rig.now, &peers(2..9));
-    assert_eq!(connects(&mut rig).len(), 7);
+    assert_eq!(rig.connects().len(), 7);
     let _ = (op, op_of_all);
 }
 

@@ -8,7 +8,7 @@ use crate::config::Rejoin;
 use crate::event::{Event, ExchangeKind};
 use crate::peer::Peer;
 use crate::time::Instant;
-use crate::transmit::{LookupFailure, StreamFailure, StreamId, StreamOp};
+use crate::transmit::{LookupFailure, StreamFailure};
 
 const INTERVAL: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,22 +26,13 @@ fn attempts(rig: &mut Rig, time: Duration) -> Vec<(Instant, SocketAddr)> {
     let (end, mut attempts) = (rig.now + time, Vec::new());
     while let Some(due) = rig.node.poll_timeout().filter(|due| *due <= end) {
         rig.wait(due.saturating_duration_since(rig.now));
-        for (id, to) in connects(rig) {
+        for (id, to) in rig.connects() {
             attempts.push((rig.now, to));
             rig.node.handle_stream_closed(rig.now, id, Some(StreamFailure::Refused));
         }
     }
     rig.wait(end.saturating_duration_since(rig.now));
     attempts
-}
-
-fn connects(rig: &mut Rig) -> Vec<(StreamId, SocketAddr)> {
-    let ops = core::iter::from_fn(|| rig.node.poll_stream());
-    let connect = |op| match op {
-        StreamOp::Connect { id, to, .. } => Some((id, to)),
-        _ => None,
-    };
-    ops.filter_map(connect).collect()
 }
 
 fn bury(rig: &mut Rig, name: &str, port: u16) {
@@ -144,7 +135,7 @@ fn one_exchange_runs_at_a_time() {
         })
         .expect("valid");
     rig.wait(4 * INTERVAL);
-    assert_eq!(connects(&mut rig).len(), 1);
+    assert_eq!(rig.connects().len(), 1);
 }
 
 #[test]
@@ -160,16 +151,16 @@ fn names_are_resolved_anew_and_every_address_is_a_seed() {
         lookup.id
     };
     let id = lookup(&mut rig);
-    assert_eq!(connects(&mut rig), [], "nothing begins before it is resolved");
+    assert_eq!(rig.connects(), [], "nothing begins before it is resolved");
     let found: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
     rig.alive("b", 5, 1);
     rig.node.handle_lookup(rig.now, id, Ok(&found));
-    let mut tried = connects(&mut rig);
+    let mut tried = rig.connects();
     while tried.is_empty() {
         // One of two members: half of the attempts are left to the other.
         let id = lookup(&mut rig);
         rig.node.handle_lookup(rig.now, id, Ok(&found));
-        tried = connects(&mut rig);
+        tried = rig.connects();
     }
     assert_eq!(tried[0].1, SocketAddr::from(([10, 0, 0, 2], 5)), "the one that is no member");
     rig.node.handle_stream_closed(rig.now, tried[0].0, Some(StreamFailure::Refused));
@@ -181,7 +172,7 @@ fn names_are_resolved_anew_and_every_address_is_a_seed() {
 
     let id = lookup(&mut rig);
     rig.node.handle_lookup(rig.now, id, Ok(&found[..1]));
-    assert_eq!(connects(&mut rig), [], "the other address is not its any more");
+    assert_eq!(rig.connects(), [], "the other address is not its any more");
     let id = lookup(&mut rig);
     rig.node.handle_lookup(rig.now, id, Err(LookupFailure::NotFound));
     let id = lookup(&mut rig);

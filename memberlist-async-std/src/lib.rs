@@ -28,8 +28,8 @@ mod memberlist;
 mod stream;
 mod tasks;
 
-pub use memberlist_proto::driver::bind::{Options, StartError};
-pub use memberlist_proto::driver::{Delegate, Error, EventBounds, Events, Operation};
+pub use memberlist_driver::bind::{Options, StartError};
+pub use memberlist_driver::{Delegate, Error, EventBounds, Events, Operation};
 pub use memberlist_proto::*;
 
 pub use crate::memberlist::Memberlist;

@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
+use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::{Events, Handle, Opened, open};
 use memberlist_proto::Config;
-use memberlist_proto::driver::bind::{Options, StartError};
-use memberlist_proto::driver::{Events, Handle, Opened, open};
 
 use crate::tasks;
 

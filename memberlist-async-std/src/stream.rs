@@ -8,8 +8,8 @@ use async_std::net::TcpStream;
 use bytes::{Buf as _, Bytes};
 use futures_lite::future::{or, pending, race};
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
+use memberlist_driver::{Command, StreamTask, stream_failure};
 use memberlist_proto::StreamFailure;
-use memberlist_proto::driver::{Command, StreamTask, stream_failure};
 
 use crate::tasks::at_once;
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use async_std::net::{TcpListener, ToSocketAddrs as _, UdpSocket};
 use async_std::task;
 use futures_lite::future::or;
-use memberlist_proto::driver::bind::StartError;
-use memberlist_proto::driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
+use memberlist_driver::bind::StartError;
+use memberlist_driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
 use memberlist_proto::{Lookup, Transmit};
 
 use crate::stream;

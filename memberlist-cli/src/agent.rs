@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use memberlist_proto::driver::{Error, Events, Handle};
+use memberlist_driver::{Error, Events, Handle};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 

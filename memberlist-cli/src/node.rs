@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use memberlist_proto::driver::bind::{Options, StartError};
-use memberlist_proto::driver::{Delegate, Events, Handle};
+use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::{Delegate, Events, Handle};
 
 use crate::agent::Settings;
 use crate::failure::Failure;

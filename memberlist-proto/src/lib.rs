@@ -54,8 +54,6 @@ mod bucket;
 mod config;
 mod delegate;
 mod dissemination;
-#[cfg(feature = "std")]
-pub mod driver;
 mod event;
 mod exchange;
 mod memberlist;

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use memberlist_proto::driver::bind;
+use memberlist_driver::bind;
 use memberlist_proto::{
     Config, Event, Instant, LookupFailure, Memberlist, Peer, StreamFailure, StreamId, StreamOp,
 };

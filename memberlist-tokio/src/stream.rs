@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Buf as _, Bytes};
+use memberlist_driver::{Command, StreamTask, stream_failure};
 use memberlist_proto::StreamFailure;
-use memberlist_proto::driver::{Command, StreamTask, stream_failure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 

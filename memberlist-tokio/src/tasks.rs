@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use memberlist_proto::driver::bind::StartError;
-use memberlist_proto::driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
+use memberlist_driver::bind::StartError;
+use memberlist_driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
 use memberlist_proto::{Lookup, Transmit};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;

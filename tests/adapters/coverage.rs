@@ -5,7 +5,7 @@ use std::path::Path;
 
 #[test]
 fn every_method_of_a_handle_is_called() {
-    let handle = read(&root().join("memberlist-proto/src/driver/handle.rs"));
+    let handle = read(&root().join("memberlist-driver/src/handle.rs"));
     let suite: String = scenarios().into_iter().map(|(_, text)| text).collect();
     let methods: Vec<_> = handle.lines().filter_map(|line| named(line, "    pub fn ")).collect();
     assert!(methods.len() > 20, "{methods:?}");

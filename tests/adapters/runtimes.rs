@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 
+use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::{Events, Handle};
 use memberlist_proto::Config;
-use memberlist_proto::driver::bind::{Options, StartError};
-use memberlist_proto::driver::{Events, Handle};
 use memberlist_tests::conformance::Adapter;
 
 /// Everything on one thread.

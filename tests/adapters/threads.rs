@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use memberlist_proto::driver::bind::{Options, StartError};
-use memberlist_proto::driver::{
+use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::{
     Command, Driver, Events, Handle, Intake, Opened, Running, StreamTask, Work, open, reachable,
     stream_failure,
 };

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_lite::future::or;
-use memberlist_proto::driver::bind::{Options, StartError};
-use memberlist_proto::driver::{Events, Handle};
+use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::{Events, Handle};
 use memberlist_proto::{Config, Event, Target};
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.

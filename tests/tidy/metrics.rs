@@ -1,6 +1,6 @@
 //! What is published by the Go library's names is documented, and is all that is.
 
-use memberlist_proto::driver::metrics::{GO_COUNTERS, GO_GAUGES, GO_QUEUE, GO_TIMES};
+use memberlist_driver::metrics::{GO_COUNTERS, GO_GAUGES, GO_QUEUE, GO_TIMES};
 
 use crate::source::read;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use memberlist_proto::driver::{Error, Handle};
+use memberlist_driver::{Error, Handle};
 use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target};
 use serde_json::{Map, Value, json};
 

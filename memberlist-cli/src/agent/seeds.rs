@@ -1,6 +1,6 @@
 //! Joining through the seeds of `--join` until one answers.
 
-use memberlist_proto::driver::Handle;
+use memberlist_driver::Handle;
 use memberlist_proto::{JoinFailure, JoinPolicy, Peer};
 
 use super::event;

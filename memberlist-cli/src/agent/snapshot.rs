@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use memberlist_driver::Handle;
 use memberlist_proto::Peer;
-use memberlist_proto::driver::Handle;
 
 use crate::failure::Failure;
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use memberlist_proto::driver::{Events, Handle};
+use memberlist_driver::{Events, Handle};
 use memberlist_proto::{BroadcastKind, Config, Event, Priority};
 use tokio::sync::mpsc;
 

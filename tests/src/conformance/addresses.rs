@@ -5,7 +5,7 @@ use std::net::{
     IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket,
 };
 
-use memberlist_proto::driver::bind::{Options, StartError};
+use memberlist_driver::bind::{Options, StartError};
 use memberlist_proto::{Event, Target};
 
 use super::{Adapter, Kit as _, at, loopback, payload, quick};

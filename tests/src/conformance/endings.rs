@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use memberlist_proto::driver::bind::Options;
-use memberlist_proto::driver::{Error, Handle};
+use memberlist_driver::bind::Options;
+use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
     BroadcastKind, Config, Event, JoinPolicy, JoinRefused, Key, Node, Peer, Priority, SendError,
     State, Target, WaitError,

@@ -1,7 +1,7 @@
 //! What readers of events are told, however slow they are.
 
-use memberlist_proto::driver::EventBounds;
-use memberlist_proto::driver::bind::Options;
+use memberlist_driver::EventBounds;
+use memberlist_driver::bind::Options;
 use memberlist_proto::{Event, State};
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, quick};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use memberlist_proto::driver::bind::Options;
-use memberlist_proto::driver::{Error, Handle};
+use memberlist_driver::bind::Options;
+use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
     BroadcastKind, Config, Event, ExchangeError, JoinError, JoinPolicy, Key, KeyringError, Node,
     Peer, Priority, Retry, State, StreamFailure, Timing,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::driver::bind::Options;
-use memberlist_proto::driver::{Delegate, Events, Handle};
+use memberlist_driver::bind::Options;
+use memberlist_driver::{Delegate, Events, Handle};
 use memberlist_proto::wire::push_pull::encode_header;
 use memberlist_proto::{Config, Event, ExchangeError};
 use socket2::{Domain, SockRef, Socket, Type};

@@ -4,8 +4,8 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread;
 
 use bytes::Bytes;
-use memberlist_proto::driver::bind::Options;
-use memberlist_proto::driver::{Delegate, Error, Handle};
+use memberlist_driver::bind::Options;
+use memberlist_driver::{Delegate, Error, Handle};
 use memberlist_proto::{Candidate, Event, Target};
 
 use super::{Adapter, Kit as _, loopback, payload, quick};

@@ -1,15 +1,15 @@
 //! What the Go library would log, at its severity.
 
-use alloc::format;
-use alloc::string::String;
-use core::fmt::Display;
-use core::time::Duration;
+use std::fmt::Display;
+use std::format;
+use std::string::String;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::LogSink;
-use crate::event::{Departure, Event, ExchangeKind};
-use crate::node::NodeName;
-use crate::time::Instant;
+use memberlist_proto::Instant;
+use memberlist_proto::NodeName;
+use memberlist_proto::{Departure, Event, ExchangeKind};
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +127,7 @@ impl Throttle {
             return None;
         }
         self.passed += 1;
-        Some(core::mem::take(&mut self.missing))
+        Some(std::mem::take(&mut self.missing))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Why a call on a running node failed.
 
-use crate::config::ConfigError;
-use crate::event::{ExchangeError, JoinRefused, PingError, SendError, TooLong, WaitError};
-use crate::security::KeyringError;
+use memberlist_proto::ConfigError;
+use memberlist_proto::KeyringError;
+use memberlist_proto::{ExchangeError, JoinRefused, PingError, SendError, TooLong, WaitError};
 
 /// Every way in which a call on a handle can fail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

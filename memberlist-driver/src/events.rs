@@ -1,9 +1,9 @@
 //! Events on their way to a reader that may be slow.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::event::{Departure, Event};
-use crate::node::{Node, NodeName};
+use memberlist_proto::{Departure, Event};
+use memberlist_proto::{Node, NodeName};
 
 /// How many events wait for their reader, and of how many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,12 +190,7 @@ fn kind(event: &Event) -> Kind<'_> {
             Kind::Droppable(payload.len())
         }
         Event::RemoteState { state, .. } => Kind::Droppable(state.len()),
-        Event::Refused { .. }
-        | Event::NamePoisoned { .. }
-        | Event::OnlyByStream { .. }
-        | Event::Rejoined { .. }
-        | Event::JoinRetries { .. }
-        | Event::ExchangeFailed { .. } => Kind::Droppable(0),
+        _ => Kind::Droppable(0),
     }
 }
 

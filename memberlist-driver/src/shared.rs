@@ -1,24 +1,24 @@
 //! The node behind its lock, and everybody who waits for it.
 
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::net::SocketAddr;
-use core::task::{Context, Poll, Waker};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant as StdInstant;
+use std::vec::Vec;
 
 use super::delegate::{AskedNow, is_asked};
 use super::events::EventBuffer;
 use super::log::Log;
 use super::task::Command;
 use super::{Clock, Delegate, Error, Setup};
-use crate::config::{Config, ConfigError};
-use crate::event::{Event, OpId, Outcome};
-use crate::memberlist::Memberlist;
-use crate::node::{Node, NodeName};
-use crate::time::Instant;
-use crate::transmit::{StreamFailure, StreamId, StreamOp, Transmit};
+use memberlist_proto::Instant;
+use memberlist_proto::Memberlist;
+use memberlist_proto::{Config, ConfigError};
+use memberlist_proto::{Event, OpId, Outcome};
+use memberlist_proto::{Node, NodeName};
+use memberlist_proto::{StreamFailure, StreamId, StreamOp, Transmit};
 
 /// Datagrams that may wait for the socket; more are dropped, as a full socket drops them.
 const TRANSMITS: usize = 8192;
@@ -41,7 +41,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) core: Memberlist,
     /// Incarnation and state of this node's own record when last copied.
-    local: (u32, crate::node::State),
+    local: (u32, memberlist_proto::State),
     /// Datagrams that the driver has not fetched.
     pub(super) transmits: VecDeque<Transmit>,
     /// Stream operations that the tasks have not fetched, `Connect`s apart from the others.
@@ -108,7 +108,7 @@ impl Shared {
         }
         let now_asked = delegate
             .clone()
-            .map(|delegate| Arc::new(AskedNow(delegate)) as Arc<dyn crate::delegate::Delegate>);
+            .map(|delegate| Arc::new(AskedNow(delegate)) as Arc<dyn memberlist_proto::Delegate>);
         let core = Memberlist::new(clock.at(StdInstant::now()), config, now_asked, seed)?;
         let state = State {
             local: (core.local().incarnation(), core.local().state()),
@@ -266,7 +266,7 @@ impl Shared {
     pub(super) fn poll_dirty(&self, cx: &Context<'_>) -> Poll<()> {
         let mut replaced = None;
         let polled = self.look(|state| {
-            if core::mem::take(&mut state.dirty) {
+            if std::mem::take(&mut state.dirty) {
                 return Poll::Ready(());
             }
             replaced = keep(&mut state.driver, cx);
@@ -296,7 +296,7 @@ impl State {
     }
 
     fn stop(&mut self, now: Instant) {
-        if core::mem::replace(&mut self.stopped, true) {
+        if std::mem::replace(&mut self.stopped, true) {
             return;
         }
         self.dirty = true;
@@ -363,7 +363,7 @@ impl State {
     fn changed_local(&mut self) -> Option<Node> {
         let local = self.core.local();
         let seen = (local.incarnation(), local.state());
-        (core::mem::replace(&mut self.local, seen) != seen).then_some(local)
+        (std::mem::replace(&mut self.local, seen) != seen).then_some(local)
     }
 
     fn route(&mut self, now: Instant, op: StreamOp, after: &mut Aftermath) {

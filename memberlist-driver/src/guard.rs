@@ -1,7 +1,7 @@
 //! Ends that are told whatever happens: also when a task panics, or is dropped with its runtime.
 
 use super::Driver;
-use crate::transmit::{StreamFailure, StreamId};
+use memberlist_proto::{StreamFailure, StreamId};
 
 /// Tells the end of a node's tasks when it is dropped, which must be after their sockets.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
-//! Addresses: what to listen on and what to announce. Feature `net`.
+//! Addresses: what to listen on and what to announce.
 
-use alloc::sync::Arc;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Delegate, EventBounds};
-use crate::DEFAULT_PORT;
-use crate::config::{Config, ConfigError};
+use memberlist_proto::DEFAULT_PORT;
+use memberlist_proto::{Config, ConfigError};
 
 /// How often port 0 is tried until one is free for packets and streams (as in Go).
 const PORT_ATTEMPTS: usize = 10;
@@ -54,8 +54,8 @@ impl Default for Options {
     }
 }
 
-impl core::fmt::Debug for Options {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("bind", &self.bind)
             .field("advertise", &self.advertise)

@@ -3,11 +3,10 @@
 //!
 //! An adapter has one task that reads packets, and one for each stream. They hand what they read
 //! to a [`Driver`], wait by its `poll_*` methods for what there is to do, and do it. The user holds
-//! a [`Handle`]. Feature `std`.
+//! a [`Handle`].
 // This is where the machine's clock is read for the core.
 #![allow(clippy::disallowed_methods)]
 
-#[cfg(feature = "net")]
 pub mod bind;
 mod clock;
 mod delegate;
@@ -19,17 +18,17 @@ mod intake;
 pub mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-#[cfg(feature = "net")]
+
 mod open;
 mod operation;
 mod shared;
 mod task;
 mod turns;
 
-use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::net::SocketAddr;
+use std::net::SocketAddr;
+use std::string::String;
+use std::sync::Arc;
+use std::vec::Vec;
 
 pub use self::clock::Clock;
 pub use self::delegate::Delegate;
@@ -38,17 +37,17 @@ pub use self::events::EventBounds;
 pub use self::guard::{Running, StreamTask};
 pub use self::handle::Handle;
 pub use self::intake::{Batch, Intake, reachable};
-#[cfg(feature = "net")]
+
 pub use self::open::{Opened, open};
 pub use self::operation::Operation;
 use self::shared::Shared;
 pub use self::task::{Command, Driver, Work, stream_failure};
 pub use self::turns::{Backoff, Turns};
-use crate::config::{Config, ConfigError};
-use crate::event::Event;
+use memberlist_proto::Event;
+use memberlist_proto::{Config, ConfigError};
 
 /// Where the driver's log lines go: the node's name, the severity and the line.
-pub type LogSink = fn(&crate::node::NodeName, log::Severity, &str);
+pub type LogSink = fn(&memberlist_proto::NodeName, log::Severity, &str);
 
 /// What a node is started with beside its [`Config`].
 #[derive(Clone, Default)]
@@ -82,30 +81,29 @@ pub fn start(
 }
 
 /// What happens, in order, for one reader. Ends when the node has ended. A slow reader never holds
-/// up the node, see [`EventBounds`]; without a reader nothing is kept. With the feature `net` it is
-/// a `Stream`.
+/// up the node, see [`EventBounds`]; without a reader nothing is kept. It is
+/// a `Stream` as well.
 pub struct Events(Arc<Shared>);
 
 impl Events {
     /// The next event; `None` when the node has ended and everything was told.
     pub async fn next(&mut self) -> Option<Event> {
-        core::future::poll_fn(|cx| self.poll_next(cx)).await
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// The next event; `None` when the node has ended and everything was told.
-    pub fn poll_next(&mut self, cx: &core::task::Context<'_>) -> core::task::Poll<Option<Event>> {
+    pub fn poll_next(&mut self, cx: &std::task::Context<'_>) -> std::task::Poll<Option<Event>> {
         self.0.poll_event(cx)
     }
 }
 
-#[cfg(feature = "net")]
 impl futures_core::Stream for Events {
     type Item = Event;
 
     fn poll_next(
-        mut self: core::pin::Pin<&mut Self>,
-        cx: &mut core::task::Context<'_>,
-    ) -> core::task::Poll<Option<Event>> {
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Event>> {
         Self::poll_next(&mut self, cx)
     }
 }
@@ -116,14 +114,14 @@ impl Drop for Events {
     }
 }
 
-impl core::fmt::Debug for Events {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").finish_non_exhaustive()
     }
 }
 
-impl core::fmt::Debug for Setup {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Setup").field("events", &self.events).finish_non_exhaustive()
     }
 }

@@ -1,14 +1,14 @@
 //! What a node counts, through the facade of the crate `metrics`. Feature `metrics`.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::time::Duration;
+use std::format;
+use std::string::String;
+use std::time::Duration;
+use std::vec::Vec;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata};
 
-use crate::stats::{Counters, Decisions, Gauges, Stats};
-use crate::time::Instant;
+use memberlist_proto::Instant;
+use memberlist_proto::{Counters, Decisions, Gauges, Stats};
 
 /// The counters that the Go library has too, by its names.
 pub const GO_COUNTERS: &[(&str, &str)] = &[

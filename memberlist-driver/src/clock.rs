@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant as StdInstant};
 
-use crate::time::Instant;
+use memberlist_proto::Instant;
 
 /// Maps the machine's monotonic clock to the core's time, which begins when the clock is made.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::event::Channel;
-use crate::node::{Identity, IdentityParts, State};
-use crate::time::Instant;
+use memberlist_proto::Channel;
+use memberlist_proto::Instant;
+use memberlist_proto::{Identity, IdentityParts, State};
 
 fn node(name: &str, incarnation: u32, state: State) -> Node {
     let parts = IdentityParts { name: name.as_bytes(), ..IdentityParts::default() };
@@ -24,7 +24,7 @@ fn message(len: usize) -> Event {
 }
 
 fn drain(buffer: &mut EventBuffer) -> Vec<Event> {
-    core::iter::from_fn(|| buffer.pop()).collect()
+    std::iter::from_fn(|| buffer.pop()).collect()
 }
 
 #[test]

@@ -1,21 +1,21 @@
 //! What an adapter's tasks hold.
 
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
-use core::task::{Context, Poll};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant as StdInstant;
+use std::vec::Vec;
 
 use bytes::Bytes;
 
 use super::log::{Severity, Source};
 use super::shared::{Shared, StreamQueue, keep};
-use crate::transmit::{
+use memberlist_proto::PacketError;
+use memberlist_proto::{
     Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,
     StreamId, StreamOp, Transmit,
 };
-use crate::wire::packet::PacketError;
 
 /// The node as its tasks see it. Cheap to clone; it does not keep the node alive.
 #[derive(Clone)]
@@ -243,8 +243,8 @@ impl Driver {
     }
 }
 
-impl core::fmt::Debug for Driver {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Driver").field("node", &self.0.name).finish_non_exhaustive()
     }
 }
@@ -272,7 +272,7 @@ pub fn stream_failure(error: &io::Error) -> StreamFailure {
 /// What the operating system said: some runtimes wrap it into words of their own, without its
 /// number.
 fn root(mut error: &io::Error) -> &io::Error {
-    while let Some(inner) = core::error::Error::source(error).and_then(|it| it.downcast_ref()) {
+    while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
         error = inner;
     }
     error

@@ -1,15 +1,15 @@
 //! What an adapter asks its user.
 
-use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::cell::Cell;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::String;
+use std::sync::Arc;
+use std::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::delegate::{Candidate, View};
-use crate::node::{Name, Node};
+use memberlist_proto::{Candidate, View};
+use memberlist_proto::{Name, Node};
 
 /// Everything an application can be asked; every method has a default, which is what happens
 /// without a delegate.
@@ -19,7 +19,7 @@ use crate::node::{Name, Node};
 /// take their time: they are asked on a thread of their own and delay only the exchange they
 /// belong to.
 pub trait Delegate: Send + Sync + 'static {
-    /// See [`Delegate::admit`](crate::Delegate::admit).
+    /// See [`Delegate::admit`](memberlist_proto::Delegate::admit).
     ///
     /// # Errors
     ///
@@ -29,18 +29,18 @@ pub trait Delegate: Send + Sync + 'static {
         Ok(())
     }
 
-    /// See [`Delegate::ack_payload`](crate::Delegate::ack_payload).
+    /// See [`Delegate::ack_payload`](memberlist_proto::Delegate::ack_payload).
     fn ack_payload(&self) -> Option<Bytes> {
         None
     }
 
-    /// See [`Delegate::broadcasts`](crate::Delegate::broadcasts).
+    /// See [`Delegate::broadcasts`](memberlist_proto::Delegate::broadcasts).
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
         let _ = (view, overhead, limit);
         Vec::new()
     }
 
-    /// See [`Delegate::stream_ping`](crate::Delegate::stream_ping).
+    /// See [`Delegate::stream_ping`](memberlist_proto::Delegate::stream_ping).
     fn stream_ping(&self, node: Name<'_>) -> bool {
         let _ = node;
         true
@@ -66,7 +66,7 @@ pub trait Delegate: Send + Sync + 'static {
 /// The half that the core asks at once, while the node is locked.
 pub(super) struct AskedNow(pub(super) Arc<dyn Delegate>);
 
-impl crate::delegate::Delegate for AskedNow {
+impl memberlist_proto::Delegate for AskedNow {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         ask(|| self.0.admit(candidate)).unwrap_or_else(|| Err("the delegate panicked".into()))
     }

@@ -1,6 +1,6 @@
 //! Who comes first, and how long to wait after a failure.
 
-use core::time::Duration;
+use std::time::Duration;
 
 /// Packets or time: ready packets are handled before timeouts, so that a process that was asleep
 /// reads the acks waiting in its socket before it suspects anyone; yet a flood of packets does not

@@ -9,18 +9,18 @@ use std::task::Wake;
 use std::time::Duration;
 use std::vec::Vec;
 
-use core::future::Future;
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll, Waker};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
 use super::*;
-use crate::delegate::Candidate;
-use crate::event::{ExchangeError, JoinError, PingError, WaitError};
-use crate::peer::{Peer, Target};
-use crate::queues::{BroadcastKind, Priority};
-use crate::transmit::{LookupFailure, StreamFailure, StreamId};
+use memberlist_proto::Candidate;
+use memberlist_proto::{BroadcastKind, Priority};
+use memberlist_proto::{ExchangeError, JoinError, PingError, WaitError};
+use memberlist_proto::{LookupFailure, StreamFailure, StreamId};
+use memberlist_proto::{Peer, Target};
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -133,7 +133,7 @@ fn stopping_ends_everything() {
     driver.closed(open[0], None);
     assert!(poll(&mut shutdown).is_ready());
     let mut cx = Context::from_waker(Waker::noop());
-    let told: Vec<_> = core::iter::from_fn(|| match events.poll_next(&cx) {
+    let told: Vec<_> = std::iter::from_fn(|| match events.poll_next(&cx) {
         Poll::Ready(event) => event,
         Poll::Pending => panic!("the events go on"),
     })
@@ -241,7 +241,7 @@ fn whatever_a_delegate_calls_fails_and_nothing_hangs() {
 
     // Another node might be asking this one at the same time.
     let (other, _other_events, _other_driver) = node();
-    let error = caller.asked(move |_| other.add_key(crate::Key::new(&[1; 16]).unwrap()));
+    let error = caller.asked(move |_| other.add_key(memberlist_proto::Key::new(&[1; 16]).unwrap()));
     assert_eq!(error, Err(Error::Reentrant));
     drop(events);
 }
@@ -295,13 +295,13 @@ fn look_ups_and_timeouts_reach_whoever_waits() {
 fn an_error_that_a_runtime_has_wrapped_is_known_by_its_number() {
     #[derive(Debug)]
     struct Wrapped(io::Error);
-    impl core::fmt::Display for Wrapped {
-        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    impl std::fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("could not do it")
         }
     }
-    impl core::error::Error for Wrapped {
-        fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+    impl std::error::Error for Wrapped {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
             Some(&self.0)
         }
     }

@@ -1,13 +1,13 @@
 //! Futures for operations.
 
-use alloc::sync::Arc;
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::Error;
 use super::shared::{Last, Shared, Waiter, keep};
-use crate::event::{OpId, Outcome};
+use memberlist_proto::{OpId, Outcome};
 
 /// An operation under way. Dropped before its end, it is cancelled: a join stops trying, a ping
 /// stops waiting; of a leave or a change of metadata only the wait ends.

@@ -1,11 +1,11 @@
-//! From a configuration to a node with its sockets. Feature `net`.
+//! From a configuration to a node with its sockets.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use super::bind::{self, Options, StartError};
 use super::log::Severity;
 use super::{Driver, Events, Handle, LogSink, Setup, start};
-use crate::config::Config;
+use memberlist_proto::Config;
 
 /// A node that listens and waits for an adapter to drive it. Neither socket blocks.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Reading packets, as every adapter does it.
 
-use alloc::vec;
-use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
-use core::time::Duration;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 use std::time::Instant as StdInstant;
+use std::vec;
+use std::vec::Vec;
 
 use super::{Driver, Turns};
 

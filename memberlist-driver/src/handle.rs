@@ -1,25 +1,25 @@
 //! What the user of a node holds.
 
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::future::Future;
-use core::net::SocketAddr;
-use core::time::Duration;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::vec::Vec;
 
 use bytes::Bytes;
 
 use super::Error;
 use super::operation::{Operation, expect};
 use super::shared::{Last, Shared, State};
-use crate::config::{Config, Timing};
-use crate::event::{BroadcastId, JoinReport, OpId, Outcome, Pong};
-use crate::node::{Node, NodeName};
-use crate::peer::{JoinPolicy, Peer, Target};
-use crate::queues::{BroadcastKind, Priority};
-use crate::security::Key;
-use crate::stats::Stats;
-use crate::status::Status;
-use crate::time::Instant;
+use memberlist_proto::Instant;
+use memberlist_proto::Key;
+use memberlist_proto::Stats;
+use memberlist_proto::Status;
+use memberlist_proto::{BroadcastId, JoinReport, OpId, Outcome, Pong};
+use memberlist_proto::{BroadcastKind, Priority};
+use memberlist_proto::{Config, Timing};
+use memberlist_proto::{JoinPolicy, Peer, Target};
+use memberlist_proto::{Node, NodeName};
 
 /// A running node: cheap to clone, usable from every thread. The node ends when the last clone is
 /// dropped. Methods that return a future begin at once; the future waits for the end.
@@ -140,7 +140,7 @@ impl Handle {
     }
 
     /// Gossips a message to some random members. To reach everybody, whoever receives it for the
-    /// first time broadcasts it again ([`Memberlist::broadcast`](crate::Memberlist::broadcast)).
+    /// first time broadcasts it again ([`Memberlist::broadcast`](memberlist_proto::Memberlist::broadcast)).
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Handle {
     }
 
     /// Spreads a message of any size: a short one by gossip, a longer one by stream to every member
-    /// ([`Memberlist::disseminate`](crate::Memberlist::disseminate)).
+    /// ([`Memberlist::disseminate`](memberlist_proto::Memberlist::disseminate)).
     ///
     /// # Errors
     ///
@@ -295,7 +295,7 @@ impl Handle {
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         let shared = Arc::clone(self.shared());
         shared.surely(Last::Stop);
-        core::future::poll_fn(move |cx| shared.poll_ended(cx))
+        std::future::poll_fn(move |cx| shared.poll_ended(cx))
     }
 
     fn begin<T>(
@@ -316,8 +316,8 @@ impl Handle {
     }
 }
 
-impl core::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Memberlist").field("name", &self.shared().name).finish_non_exhaustive()
     }
 }

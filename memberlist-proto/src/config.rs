@@ -190,6 +190,7 @@ macro_rules! timing {
         /// ([`Memberlist::reconfigure`](crate::Memberlist::reconfigure)): the fields of the same
         /// names.
         #[derive(Clone, Copy, Debug, PartialEq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[allow(missing_docs)] // Each is described at the field of `Config` of the same name.
         pub struct Timing {
             $($(#[$doc])* pub $field: $type,)*

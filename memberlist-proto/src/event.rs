@@ -7,15 +7,18 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+mod exchange;
 mod join;
 
+pub use self::exchange::{
+    ExchangeError, ExchangeKind, ExchangeStep, VersionLayer, VersionMismatch,
+};
 pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};
 use crate::node::{Node, NodeName};
-use crate::transmit::StreamFailure;
-use crate::wire::frame::{FrameError, FrameTooLong};
 
 /// One operation begun by the application; ends as [`Event::Finished`], exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OpId(pub(crate) u64);
 
 impl OpId {
@@ -27,6 +30,7 @@ impl OpId {
 
 /// One user broadcast; ends as [`Event::BroadcastFinished`], exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BroadcastId(pub(crate) u64);
 
 impl BroadcastId {
@@ -351,84 +355,6 @@ pub enum SendError {
     /// Too many operations or streams are under way.
     #[error("too many operations are under way")]
     TooMany,
-}
-
-/// What an exchange over a stream was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ExchangeKind {
-    /// A periodic full state exchange begun here.
-    PushPull,
-    /// A join begun here.
-    Join,
-    /// An exchange with a seed or a member that died, to find it again.
-    Rejoin,
-    /// A reliable message sent.
-    SendReliable,
-    /// A probe over a stream.
-    StreamPing,
-    /// Whatever a peer began.
-    Accepted,
-}
-
-/// Why an exchange over a stream failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExchangeError {
-    /// It took too long.
-    #[error("{0}: no progress in time")]
-    TimedOut(&'static str),
-    /// The connection failed.
-    #[error(transparent)]
-    Stream(#[from] StreamFailure),
-    /// The peer ended it before it was complete. A peer with another label does so silently.
-    #[error("closed by the peer without an answer (a different label closes silently)")]
-    Closed,
-    /// What came could not be understood.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The peer told an error.
-    #[error("the peer refused: {0}")]
-    Remote(String),
-    /// The peer answered with something else.
-    #[error("the peer answered with message type {0}")]
-    Unexpected(u8),
-    /// Protocol versions do not fit.
-    #[error(transparent)]
-    Versions(#[from] VersionMismatch),
-    /// The application refused the merge.
-    #[error("the merge was refused: {0}")]
-    Vetoed(String),
-    /// What should be sent is longer than any peer accepts.
-    #[error(transparent)]
-    TooLong(#[from] FrameTooLong),
-    /// Too many streams are open.
-    #[error("too many streams are open")]
-    TooMany,
-    /// Too many bytes of accepted streams are held already.
-    #[error("too many bytes of streams are held")]
-    TooManyBytes,
-    /// The exchange was cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
-/// Versions that do not fit (Go: `verifyProtocol`).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{what} protocol version {current} of {node} is incompatible: everybody understands {min} to {max}"
-)]
-pub struct VersionMismatch {
-    /// "memberlist" or "delegate".
-    pub what: &'static str,
-    /// Whose version does not fit.
-    pub node: NodeName,
-    /// What it speaks.
-    pub current: u8,
-    /// The lowest version that all understand.
-    pub min: u8,
-    /// The highest version that all understand.
-    pub max: u8,
 }
 
 /// Why a user broadcast left the queue.

@@ -52,10 +52,13 @@ mod awareness;
 pub mod broadcast;
 mod bucket;
 mod config;
+mod decider;
 mod delegate;
 mod dissemination;
 mod event;
 mod exchange;
+mod follow;
+mod input;
 mod memberlist;
 mod members;
 mod node;
@@ -74,6 +77,7 @@ mod suspicion;
 mod time;
 mod timers;
 mod transmit;
+mod versions;
 mod wanted;
 pub mod wire;
 
@@ -81,12 +85,14 @@ pub use crate::broadcast::{Broadcast, TransmitLimitedQueue};
 pub use crate::config::{
     AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
 };
+pub use crate::decider::Decision;
 pub use crate::delegate::{Candidate, Delegate, View};
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
-    JoinError, JoinFailure, JoinRefused, JoinReport, OpId, Outcome, PingError, Pong, Refusal,
-    SendError, TooLong, VersionMismatch, WaitError,
+    ExchangeStep, JoinError, JoinFailure, JoinRefused, JoinReport, OpId, Outcome, PingError, Pong,
+    Refusal, SendError, TooLong, VersionLayer, VersionMismatch, WaitError,
 };
+pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;
 pub use crate::node::{
     Identity, IdentityError, IdentityParts, IdentityPool, Name, Node, NodeName, State, Versions,

@@ -88,6 +88,11 @@ impl Members {
         &self.records[id]
     }
 
+    /// A record, unless it has been reaped; its id may by then name another one.
+    pub(crate) fn try_record(&self, id: MemberId) -> Option<&Record> {
+        self.records.get(id)
+    }
+
     /// What is known about a node, to keep.
     ///
     /// # Panics
@@ -139,6 +144,16 @@ impl Members {
         record.set_state(state, incarnation, since);
     }
 
+    /// Notes a higher incarnation of a node whose state stays as it is.
+    ///
+    /// # Panics
+    /// If it has been reaped.
+    pub(crate) fn raise_incarnation(&mut self, id: MemberId, incarnation: u32) {
+        let record = &mut self.records[id];
+        let (state, since) = (record.state(), record.since());
+        record.set_state(state, incarnation, since);
+    }
+
     /// Notes where the suspicion of a node is kept, or that there is none. Slots are below
     /// [`Record::MAX_SUSPICIONS`].
     ///
@@ -159,6 +174,7 @@ impl Members {
     }
 
     /// Replaces every identity by the equal one in `pool`.
+    #[allow(dead_code)]
     pub fn share_identities(&mut self, pool: &mut IdentityPool) {
         for id in &self.order {
             let record = &mut self.records[*id];

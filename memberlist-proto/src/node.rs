@@ -8,6 +8,8 @@ use crate::time::Instant;
 mod identity;
 mod name;
 mod pool;
+#[cfg(feature = "serde")]
+mod serial;
 
 pub use identity::{Identity, IdentityError, IdentityParts};
 pub use name::{Name, NodeName};
@@ -17,7 +19,7 @@ pub use pool::IdentityPool;
 ///
 /// Source: `NodeStateType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[repr(u8)]
 pub enum State {

@@ -2,22 +2,63 @@
 
 use alloc::collections::VecDeque;
 
-use crate::event::Event;
+use crate::event::{Event, OpId, Outcome};
 use crate::transmit::{Lookup, Request, StreamOp, Transmit};
 
 /// Independent first-in-first-out queues. Everything in them follows from a call that the driver
 /// made, and the driver empties them after each call, so they need no bound of their own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
-    pub(crate) transmits: VecDeque<Transmit>,
-    pub(crate) streams: VecDeque<StreamOp>,
-    pub(crate) lookups: VecDeque<Lookup>,
-    pub(crate) requests: VecDeque<Request>,
-    pub(crate) events: VecDeque<Event>,
+    transmits: VecDeque<Transmit>,
+    streams: VecDeque<StreamOp>,
+    lookups: VecDeque<Lookup>,
+    requests: VecDeque<Request>,
+    events: VecDeque<Event>,
 }
 
 impl Outbox {
+    pub(crate) fn transmit(&mut self, transmit: Transmit) {
+        self.transmits.push_back(transmit);
+    }
+
+    pub(crate) fn stream(&mut self, op: StreamOp) {
+        self.streams.push_back(op);
+    }
+
+    pub(crate) fn lookup(&mut self, lookup: Lookup) {
+        self.lookups.push_back(lookup);
+    }
+
+    pub(crate) fn request(&mut self, request: Request) {
+        self.requests.push_back(request);
+    }
+
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push_back(event);
+    }
+
+    /// An operation has ended.
+    pub(crate) fn finished(&mut self, op: OpId, outcome: Outcome) {
+        self.event(Event::Finished { op, outcome });
+    }
+
+    pub(crate) fn next_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(crate) fn next_stream(&mut self) -> Option<StreamOp> {
+        self.streams.pop_front()
+    }
+
+    pub(crate) fn next_lookup(&mut self) -> Option<Lookup> {
+        self.lookups.pop_front()
+    }
+
+    pub(crate) fn next_request(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 }

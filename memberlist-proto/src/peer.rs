@@ -54,6 +54,7 @@ pub enum Host {
 /// let _ = JoinPolicy { give_up_after: Duration::from_secs(60), ..patient };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct JoinPolicy {
     /// The join ends as soon as so many addresses have exchanged their state; by default every one
     /// is tried.
@@ -69,6 +70,7 @@ pub struct JoinPolicy {
 /// The waits between attempts: each is twice the one before, and random between a half of that and
 /// all of it, so that nodes started together do not try together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Retry {
     /// Before the second attempt: at least a millisecond.
     pub first: Duration,
@@ -107,6 +109,7 @@ impl Default for Retry {
 
 /// A member by name, or any address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Target {
     /// A known member, whatever its state.
     Member(NodeName),

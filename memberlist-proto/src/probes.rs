@@ -1,43 +1,55 @@
-//! The probe that is running, and every ack that somebody waits for.
+//! The probe that is running, and every ack that is awaited.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::event::OpId;
 use crate::members::MemberId;
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
 use crate::timers::TimerId;
-use crate::transmit::StreamId;
 
 /// The running probe of one member (SWIM §3.1; Lifeguard's nacks).
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
-    /// The target as it was when the probe began.
-    pub(crate) target: Node,
-    pub(crate) sequence: u32,
-    pub(crate) started: Instant,
-    pub(crate) deadline: Instant,
-    pub(crate) timeout: Option<TimerId>,
-    pub(crate) expiry: TimerId,
-    pub(crate) expected_nacks: u32,
-    pub(crate) nacks: u32,
-    /// How many nacks are counted at most: one for each helper and one more.
-    pub(crate) nacks_max: u32,
-    pub(crate) send_failed: bool,
-    pub(crate) fallback: Fallback,
+    /// The target as it was when the probe began: it is accused at that incarnation.
+    target: Node,
+    sequence: u32,
+    started: Instant,
+    deadline: Instant,
+    /// Runs until others are asked.
+    timeout: Option<TimerId>,
+    expiry: TimerId,
+    nacks: Nacks,
+    send_failed: bool,
+    fallback: Fallback,
+}
+
+/// The nacks of a probe's helpers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Nacks {
+    expected: u32,
+    received: u32,
+    /// How many count at most: one for each helper and one more, as in Go, whose channel has that
+    /// capacity.
+    most: u32,
 }
 
 /// The probe over a stream that runs beside the indirect one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fallback {
+    /// There is none.
     None,
-    Running(StreamId),
+    /// Not answered yet.
+    Running,
+    /// The member answered: it is reachable, but not by packet.
     Contacted,
+    /// It did not answer.
     Failed,
 }
 
-/// Who waits for an ack with some sequence number.
+/// What waits for an ack with some sequence number.
 #[derive(Clone, Debug)]
 pub(crate) enum Awaiting {
     /// The application's ping.
@@ -54,21 +66,123 @@ pub(crate) struct Requester {
     pub(crate) sequence: u32,
 }
 
-/// All of them.
+/// The probe and everything else that is awaited.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Probes {
-    pub(crate) current: Option<Probe>,
+    current: Option<Probe>,
     /// A tick fell while a probe was running.
-    pub(crate) pending: bool,
+    pending: bool,
     awaiting: BTreeMap<u32, Awaiting>,
     relays: usize,
+    /// Members lately accused directly because they are considered dead.
     told: VecDeque<(Instant, MemberId)>,
 }
 
+impl Probe {
+    /// A probe that was begun at `started`, with the timers of its two steps.
+    pub(crate) fn new(
+        target: Node,
+        sequence: u32,
+        (started, deadline): (Instant, Instant),
+        (timeout, expiry): (TimerId, TimerId),
+    ) -> Self {
+        Self {
+            target,
+            sequence,
+            started,
+            deadline,
+            timeout: Some(timeout),
+            expiry,
+            nacks: Nacks::default(),
+            send_failed: false,
+            fallback: Fallback::None,
+        }
+    }
+
+    pub(crate) fn target(&self) -> &Node {
+        &self.target
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether no other node has been asked yet.
+    pub(crate) fn awaits_direct_ack(&self) -> bool {
+        self.timeout.is_some()
+    }
+
+    /// The direct ping could not be sent, which says nothing about this node's health.
+    pub(crate) fn fail_to_send(&mut self) {
+        self.send_failed = true;
+    }
+
+    pub(crate) fn has_failed_to_send(&self) -> bool {
+        self.send_failed
+    }
+
+    /// The direct step is over: its timer, unless it was over before.
+    pub(crate) fn go_indirect(&mut self) -> Option<TimerId> {
+        self.timeout.take()
+    }
+
+    /// So many helpers were asked, and so many of them send a nack.
+    pub(crate) fn expect_nacks(&mut self, helpers: u32, expected: u32) {
+        self.nacks.most = helpers + 1;
+        self.nacks.expected = expected;
+    }
+
+    pub(crate) fn nack(&mut self) {
+        self.nacks.received = (self.nacks.received + 1).min(self.nacks.most);
+    }
+
+    /// How many expected nacks are missing; `None` if none were expected.
+    pub(crate) fn missing_nacks(&self) -> Option<u32> {
+        let Nacks { expected, received, .. } = self.nacks;
+        (expected > 0).then(|| expected.saturating_sub(received))
+    }
+
+    pub(crate) fn fallback(&self) -> Fallback {
+        self.fallback
+    }
+
+    pub(crate) fn set_fallback(&mut self, fallback: Fallback) {
+        self.fallback = fallback;
+    }
+
+    /// The timers that still run, once the probe is over.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = TimerId> {
+        self.timeout.into_iter().chain([self.expiry])
+    }
+}
+
 impl Probes {
+    pub(crate) fn begin(&mut self, probe: Probe) {
+        self.current = Some(probe);
+    }
+
     /// The running probe, if it has this sequence number.
     pub(crate) fn current(&mut self, sequence: u32) -> Option<&mut Probe> {
         self.current.as_mut().filter(|probe| probe.sequence == sequence)
+    }
+
+    pub(crate) fn take_current(&mut self) -> Option<Probe> {
+        self.current.take()
+    }
+
+    /// Whether a probe runs: then the tick is made up for afterwards.
+    pub(crate) fn postpone(&mut self) -> bool {
+        self.pending |= self.current.is_some();
+        self.current.is_some()
+    }
+
+    /// Whether a tick fell while the last probe ran.
+    pub(crate) fn take_postponed(&mut self) -> bool {
+        core::mem::take(&mut self.pending)
     }
 
     pub(crate) fn awaited(&self) -> usize {
@@ -79,7 +193,7 @@ impl Probes {
         self.relays
     }
 
-    /// Begins to wait; whoever waited for the same number no longer does.
+    /// Begins to wait; returns what waited for the same number until now.
     pub(crate) fn wait(&mut self, sequence: u32, awaiting: Awaiting) -> Option<Awaiting> {
         self.relays += usize::from(matches!(awaiting, Awaiting::Relay { .. }));
         let old = self.awaiting.insert(sequence, awaiting);
@@ -87,8 +201,12 @@ impl Probes {
         old
     }
 
-    pub(crate) fn waiting(&mut self, sequence: u32) -> Option<&mut Awaiting> {
-        self.awaiting.get_mut(&sequence)
+    /// The nack of a relay is due: the peer it goes to, and its timer, unless it was sent before.
+    pub(crate) fn take_nack(&mut self, sequence: u32) -> Option<(Requester, TimerId)> {
+        match self.awaiting.get_mut(&sequence)? {
+            Awaiting::Relay { requester, nack, .. } => Some((requester.clone(), nack.take()?)),
+            Awaiting::Ping { .. } => None,
+        }
     }
 
     pub(crate) fn stop_waiting(&mut self, sequence: u32) -> Option<Awaiting> {
@@ -97,13 +215,13 @@ impl Probes {
         old
     }
 
-    /// Whether `id` may be told now that it is held for dead: once in `window`, and at most `max`
-    /// members in one window.
+    /// Whether `id` may be accused directly now: once in `window`, and at most `max` members in
+    /// one window.
     pub(crate) fn may_tell(
         &mut self,
         now: Instant,
         id: MemberId,
-        window: core::time::Duration,
+        window: Duration,
         max: usize,
     ) -> bool {
         while self.told.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= window)

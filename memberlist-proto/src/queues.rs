@@ -15,6 +15,7 @@ use crate::wire::message::{Message, MessageType};
 
 /// How a user broadcast relates to those already queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum BroadcastKind {
     /// Replaces a queued plain broadcast of the same content and priority.
     Plain,
@@ -26,6 +27,7 @@ pub enum BroadcastKind {
 
 /// Which user broadcasts go into a packet first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Priority {
     /// Before all others.
     High,

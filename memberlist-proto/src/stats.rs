@@ -16,6 +16,52 @@ pub struct Stats {
     pub decisions: Decisions,
 }
 
+impl Stats {
+    /// Completes the counters by those that are sums of decisions, so that each message is counted
+    /// in one place.
+    pub(crate) fn new(kept: &Counters, gauges: Gauges, decisions: &Decisions) -> Self {
+        let d = decisions;
+        let counters = Counters {
+            alive_accepted: d.alive_mine_announced
+                + d.alive_new
+                + d.alive_after_left
+                + d.alive_reclaimed
+                + d.alive_back
+                + d.alive_cleared
+                + d.alive_updated
+                + d.alive_renewed
+                + d.alive_mine_refuted,
+            alive_refused: d.alive_versions
+                + d.alive_name
+                + d.alive_meta
+                + d.alive_vetoed
+                + d.alive_network
+                + d.alive_address
+                + d.alive_too_many
+                + d.alive_too_fast,
+            names_too_fast: d.alive_too_fast,
+            alive_old: d.alive_zero
+                + d.alive_nothing_new
+                + d.alive_old_of_gone
+                + d.alive_mine_old
+                + d.alive_mine_same,
+            conflicts: d.alive_conflict,
+            suspect_accepted: d.suspect_begun,
+            accusations_old: d.suspect_unknown
+                + d.suspect_old
+                + d.suspect_repeated
+                + d.suspect_gone
+                + d.dead_unknown
+                + d.dead_old
+                + d.dead_gone,
+            refuted: d.alive_mine_refuted + d.suspect_mine_refuted + d.dead_mine_refuted,
+            dead_accepted: d.dead_mine_left + d.dead_left + d.dead_declared + d.dead_ran_out,
+            ..kept.clone()
+        };
+        Self { counters, gauges, decisions: decisions.clone() }
+    }
+}
+
 /// Adds the time from `begun` to `ended` to a sum of nanoseconds.
 pub(crate) fn add_time(sum: &mut u64, begun: Instant, ended: Instant) {
     *sum = sum.saturating_add(ended.as_nanos().saturating_sub(begun.as_nanos()));
@@ -193,6 +239,8 @@ counted! {
         alive_updated,
         /// Alive: a member at a higher incarnation, otherwise as it was.
         alive_renewed,
+        /// Alive: this node itself announces that it starts, or other metadata.
+        alive_mine_announced,
         /// Alive: what this node itself said before.
         alive_mine_old,
         /// Alive: what this node itself says.

@@ -8,8 +8,30 @@ use crate::timers::TimerId;
 /// One running suspicion and the timer that ends it.
 #[derive(Clone, Debug)]
 pub(crate) struct Suspect {
-    pub(crate) suspicion: Suspicion,
-    pub(crate) timer: TimerId,
+    suspicion: Suspicion,
+    timer: TimerId,
+}
+
+impl Suspect {
+    pub(crate) fn new(suspicion: Suspicion, timer: TimerId) -> Self {
+        Self { suspicion, timer }
+    }
+
+    pub(crate) fn suspicion(&self) -> &Suspicion {
+        &self.suspicion
+    }
+
+    pub(crate) fn suspicion_mut(&mut self) -> &mut Suspicion {
+        &mut self.suspicion
+    }
+
+    pub(crate) fn timer(&self) -> TimerId {
+        self.timer
+    }
+
+    pub(crate) fn into_parts(self) -> (Suspicion, TimerId) {
+        (self.suspicion, self.timer)
+    }
 }
 
 /// A slab: the record of each suspected member holds the number of its place.

@@ -23,6 +23,7 @@ pub struct Transmit {
 
 /// One stream, opaque to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StreamId(pub(crate) u64);
 
 impl StreamId {
@@ -87,6 +88,7 @@ impl StreamOp {
 
 /// Why a connection ended or never came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StreamFailure {
     /// Nobody listens there.
     #[error("connection refused")]
@@ -113,7 +115,11 @@ pub enum StreamFailure {
 
 /// One name look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LookupId(pub(crate) u64);
+
+/// The most addresses taken from one look-up.
+pub(crate) const ADDRESSES_PER_NAME: usize = 256;
 
 /// A host name to resolve; the answer goes to
 /// [`handle_lookup`](crate::Memberlist::handle_lookup).
@@ -127,6 +133,7 @@ pub struct Lookup {
 
 /// Why a name could not be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LookupFailure {
     /// The name has no address.
     #[error("no such host")]
@@ -141,6 +148,7 @@ pub enum LookupFailure {
 
 /// One question to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestId(pub(crate) u64);
 
 /// A question to the application, answered by [`answer`](crate::Memberlist::answer); it delays
@@ -174,6 +182,7 @@ pub enum RequestKind {
 
 /// The application's answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Answer {
     /// To [`RequestKind::LocalState`]: may be empty.
     LocalState(Bytes),

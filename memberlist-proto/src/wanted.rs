@@ -1,35 +1,50 @@
-//! Whom a node looks for: its seeds, and members that died.
+//! What a node searches for: its seeds, and members that died.
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use crate::event::JoinError;
 use crate::node::NodeName;
 use crate::peer::Peer;
 use crate::time::Instant;
-use crate::transmit::{LookupId, StreamId};
+use crate::transmit::{LookupFailure, LookupId, StreamId};
 
-/// What is known of everybody this node would like to have as a member, and the one attempt to
-/// reach one of them.
+/// What is known of every node that this node would like to have as a member, and the one attempt
+/// to reach one of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
-    pub(crate) seeds: Vec<Seed>,
+    seeds: Vec<Seed>,
     /// In the order in which they died.
     lost: VecDeque<Lost>,
     /// Attempts in a row that found this node without company.
-    pub(crate) alone: u32,
-    pub(crate) attempt: Option<Attempt>,
+    alone: u32,
+    attempt: Attempt,
 }
 
 /// A seed of the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Seed {
-    pub(crate) peer: Peer,
-    /// Where it is, as far as known: what its name was resolved to last.
-    pub(crate) addresses: Vec<SocketAddr>,
-    pub(crate) last: Option<(Instant, Result<(), JoinError>)>,
+    peer: Peer,
+    /// Where it is, as far as known: what its name was last resolved to.
+    addresses: Vec<SocketAddr>,
+    last: Option<(Instant, Result<(), JoinError>)>,
+}
+
+impl Seed {
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// When it was last tried, and how that went.
+    pub(crate) fn last(&self) -> Option<&(Instant, Result<(), JoinError>)> {
+        self.last.as_ref()
+    }
 }
 
 /// A member that died, or one known from an earlier life of this node.
@@ -41,15 +56,17 @@ pub(crate) struct Lost {
 }
 
 /// What is under way.
-#[derive(Clone, Debug)]
-pub(crate) enum Attempt {
+#[derive(Clone, Debug, Default)]
+enum Attempt {
+    #[default]
+    None,
     /// Names are being resolved.
     Looking(BTreeSet<LookupId>),
     /// An exchange runs.
     Trying { stream: StreamId, address: SocketAddr },
 }
 
-/// One of those wanted, who is missing if no live member has the address.
+/// A wanted node, which is missing if no live member has the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) name: Option<NodeName>,
@@ -71,8 +88,94 @@ impl Wanted {
         self.seeds.is_empty() && self.lost.is_empty()
     }
 
+    pub(crate) fn seeds(&self) -> &[Seed] {
+        &self.seeds
+    }
+
+    /// Members that died, in that order.
     pub(crate) fn lost(&self) -> impl ExactSizeIterator<Item = &Lost> {
         self.lost.iter()
+    }
+
+    /// Counts an attempt that found this node without company, or with some.
+    pub(crate) fn count_alone(&mut self, alone: bool) {
+        self.alone = if alone { self.alone.saturating_add(1) } else { 0 };
+    }
+
+    /// Attempts in a row that found this node without company.
+    pub(crate) fn alone(&self) -> u32 {
+        self.alone
+    }
+
+    /// Whether an exchange runs.
+    pub(crate) fn is_trying(&self) -> bool {
+        matches!(self.attempt, Attempt::Trying { .. })
+    }
+
+    /// Begins to wait for the look-ups of every seed's name.
+    pub(crate) fn begin_looking(&mut self, pending: BTreeSet<LookupId>) {
+        self.attempt = Attempt::Looking(pending);
+    }
+
+    /// Gives up on the look-ups that are still not answered, if any were begun.
+    pub(crate) fn stop_looking(&mut self) -> Option<BTreeSet<LookupId>> {
+        match core::mem::take(&mut self.attempt) {
+            Attempt::Looking(pending) => Some(pending),
+            other => {
+                self.attempt = other;
+                None
+            }
+        }
+    }
+
+    /// A look-up for the seed of this index has ended; whether it was awaited, and the last one.
+    pub(crate) fn resolved(
+        &mut self,
+        id: LookupId,
+        seed: usize,
+        found: Result<Vec<IpAddr>, (Instant, LookupFailure)>,
+        default_port: u16,
+    ) -> bool {
+        let Attempt::Looking(pending) = &mut self.attempt else { return false };
+        if !pending.remove(&id) {
+            return false;
+        }
+        let done = pending.is_empty();
+        if done {
+            self.attempt = Attempt::None;
+        }
+        if let Some(seed) = self.seeds.get_mut(seed) {
+            let port = seed.peer.port.unwrap_or(default_port);
+            match found {
+                Ok(found) => {
+                    let address = |ip: IpAddr| SocketAddr::new(ip.to_canonical(), port);
+                    seed.addresses = found.into_iter().map(address).collect();
+                }
+                // Where it was last is a better guess than none.
+                Err((now, failure)) => seed.last = Some((now, Err(JoinError::Lookup(failure)))),
+            }
+        }
+        done
+    }
+
+    /// The look-up for the seed of this index was given up.
+    pub(crate) fn lookup_too_late(&mut self, now: Instant, seed: usize) {
+        if let Some(seed) = self.seeds.get_mut(seed) {
+            seed.last = Some((now, Err(JoinError::Lookup(LookupFailure::TimedOut))));
+        }
+    }
+
+    pub(crate) fn begin_trying(&mut self, stream: StreamId, address: SocketAddr) {
+        self.attempt = Attempt::Trying { stream, address };
+    }
+
+    /// An exchange has ended: with which address, if it was the one tried.
+    pub(crate) fn stop_trying(&mut self, stream: StreamId) -> Option<SocketAddr> {
+        let Attempt::Trying { stream: tried, address } = self.attempt else { return None };
+        (tried == stream).then(|| {
+            self.attempt = Attempt::None;
+            address
+        })
     }
 
     /// Remembers one that died; beyond `limit` those that died first are forgotten.
@@ -94,12 +197,12 @@ impl Wanted {
         }
     }
 
-    /// Forgets whoever has been gone for longer than `age`.
+    /// Forgets those that have been gone for longer than `age`.
     pub(crate) fn give_up(&mut self, now: Instant, age: Duration) {
         self.lost.retain(|lost| now.saturating_duration_since(lost.since) < age);
     }
 
-    /// Every address at which somebody is looked for, once.
+    /// Every address at which a node is searched for, once.
     pub(crate) fn all(&self) -> Vec<Missing> {
         let seeds = self.seeds.iter().flat_map(|seed| {
             let name = &seed.peer.name;

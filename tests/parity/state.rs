@@ -409,8 +409,9 @@ fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
         push_pull::encode_state(&mut state, &node);
     }
     let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
-    one.node.handle_stream_data(one.now, stream, &state).expect("a good message");
+    let taken = one.node.handle_stream_data(one.now, stream, &state);
     let merged = one.state("there0").is_some();
+    assert_eq!(merged, taken.is_ok(), "{taken:?}");
     let told = one.events();
     let refused = |event: &Event| matches!(event, Event::ExchangeFailed { .. });
     assert_eq!(merged, !told.iter().any(refused), "{told:?}");

@@ -7,3 +7,4 @@ mod files;
 mod metrics;
 mod size;
 mod source;
+mod verbs;

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Memberlist;
-use crate::delegate::Candidate;
+use crate::delegate::{Candidate, View};
 use crate::event::Refusal;
 use crate::members::MemberId;
 use crate::node::{Identity, IdentityParts, Name, Versions};
@@ -20,8 +20,13 @@ impl Memberlist {
     }
 
     /// Everything that makes an alive message unacceptable whatever its incarnation.
-    pub(super) fn judge(&self, alive: &Alive<'_>, known: Option<MemberId>) -> Result<(), Refusal> {
+    pub(super) fn judge(
+        &mut self,
+        alive: &Alive<'_>,
+        known: Option<MemberId>,
+    ) -> Result<(), Refusal> {
         let vsn = alive.vsn.unwrap_or_default();
+        // As in Go: checked whenever the first bytes are there, however many follow.
         if let [min, max, _, ..] = *vsn
             && (min == 0 || max == 0 || min > max)
         {
@@ -29,7 +34,7 @@ impl Memberlist {
         }
         let differences = &self.config.differences;
         if vsn.len() < 6
-            && (self.delegate.is_some() || (known.is_none() && differences.require_versions))
+            && (self.decider.is_some() || (known.is_none() && differences.require_versions))
         {
             return Err(Refusal::Versions);
         }
@@ -72,10 +77,8 @@ impl Memberlist {
         Ok(())
     }
 
-    pub(super) fn ask_admit(&self, alive: &Alive<'_>) -> Result<(), Refusal> {
-        let Some(delegate) = &self.delegate else {
-            return Ok(());
-        };
+    /// Asks the application whether to believe an alive message.
+    pub(super) fn ask_admit(&mut self, alive: &Alive<'_>) -> Result<(), Refusal> {
         let addr = alive.addr.unwrap_or_default();
         let candidate = Candidate {
             name: Name::new(alive.node),
@@ -85,9 +88,9 @@ impl Memberlist {
             meta: alive.meta.unwrap_or_default(),
             versions: alive.vsn.and_then(versions_of),
             incarnation: alive.incarnation,
-            view: self.view(),
+            view: View { local: &self.me.name, members: &self.members },
         };
-        delegate.admit(&candidate).map_err(Refusal::Vetoed)
+        self.decider.admit(&candidate).map_err(Refusal::Vetoed)
     }
 
     pub(super) fn addr_allowed(&self, addr: Option<&[u8]>) -> bool {
@@ -98,11 +101,10 @@ impl Memberlist {
     }
 }
 
-/// Whether an address can be one node's: what is sent to any other is answered by nobody, or by
-/// everybody.
+/// Whether an address can be one node's: what is sent to any other reaches no node, or many.
 pub(super) fn names_one_host(ip: IpAddr) -> bool {
-    let everybody = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !ip.is_unspecified() && !everybody
+    let many = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !ip.is_unspecified() && !many
 }
 
 /// The IP address in 4 or 16 bytes; one mapped into IPv6 is an IPv4 address.
@@ -117,7 +119,7 @@ pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
     vsn.first_chunk::<6>().map(|bytes| Versions::from_bytes(*bytes))
 }
 
-/// The identity that an alive message tells; versions it does not tell stay as they were.
+/// The identity that an alive message announces; versions it leaves out stay as they were.
 pub(super) fn identity_of(alive: &Alive<'_>, old: Option<Versions>) -> Option<Identity> {
     Identity::new(IdentityParts {
         name: alive.node,

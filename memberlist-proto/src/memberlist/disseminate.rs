@@ -4,28 +4,16 @@ use alloc::vec::Vec;
 
 use super::Memberlist;
 use crate::event::{BroadcastEnd, BroadcastId, Event, SendError};
-use crate::exchange::{Purpose, Sender};
+use crate::exchange::{MessageStep, Sender, Stage};
 use crate::node::{NodeName, State};
 use crate::queues::{BroadcastKind, Priority};
-use crate::time::Instant;
 use crate::transmit::StreamId;
 use crate::wire::push_pull;
 
 impl Memberlist {
-    /// Spreads a message of any size. One up to half of [`broadcast_limit`](Self::broadcast_limit)
-    /// is gossiped, as a unique [`broadcast`](Self::broadcast). A longer one goes by stream to
-    /// every member that is alive or suspect now, `limits.dissemination_streams` at a time. Nobody
-    /// is tried twice: what fails must be repaired by full state exchanges, as Alertmanager does.
-    /// Ends as [`Event::BroadcastFinished`].
-    ///
-    /// # Errors
-    ///
-    /// It is longer than `limits.stream_bytes`; or too many messages, or bytes of them, are on
-    /// their way already.
-    pub fn disseminate(&mut self, now: Instant, message: &[u8]) -> Result<BroadcastId, SendError> {
-        let now = self.advance(now);
+    pub(super) fn begin_dissemination(&mut self, message: &[u8]) -> Result<BroadcastId, SendError> {
         if message.len() <= self.broadcast_limit() / 2 {
-            return self.broadcast(now, message, BroadcastKind::Unique, Priority::default());
+            return self.queue_broadcast(message, BroadcastKind::Unique, Priority::default());
         }
         let limits = &self.config.limits;
         let limit = limits.stream_bytes;
@@ -50,18 +38,12 @@ impl Memberlist {
         let to = self.others();
         let id = self.queues.next_id();
         self.disseminations.push(id, frame, to);
-        self.disseminate_on(now);
+        self.disseminate_on();
         Ok(id)
     }
 
     /// A stream that carried a message to one of all has ended.
-    pub(super) fn disseminated(
-        &mut self,
-        now: Instant,
-        id: BroadcastId,
-        stream: StreamId,
-        sent: bool,
-    ) {
+    pub(super) fn disseminated(&mut self, id: BroadcastId, stream: StreamId, sent: bool) {
         if self.disseminations.ended(id, stream, sent) {
             let counter = if sent {
                 &mut self.counters.disseminated_sent
@@ -69,12 +51,12 @@ impl Memberlist {
                 &mut self.counters.disseminated_failed
             };
             *counter += 1;
-            self.disseminate_on(now);
+            self.disseminate_on();
         }
     }
 
     /// Begins what there is room for, and tells what is done.
-    pub(super) fn disseminate_on(&mut self, now: Instant) {
+    pub(super) fn disseminate_on(&mut self) {
         while self.disseminations.running() < self.config.limits.dissemination_streams {
             let Some((id, frame, to)) = self.disseminations.next() else {
                 break;
@@ -83,9 +65,9 @@ impl Memberlist {
             let Some(address) = member.and_then(|node| node.address()) else {
                 continue;
             };
-            let purpose = Purpose::Message { sender: Sender::Everybody(id), frame };
-            let deadline = now + self.config.tcp_timeout;
-            let opened = self.open_stream(address, Some(to.clone()), purpose, deadline);
+            let stage = Stage::Message(Sender::Dissemination(id), MessageStep::Connecting(frame));
+            let deadline = self.now + self.config.tcp_timeout;
+            let opened = self.open_stream(address, Some(to.clone()), stage, deadline);
             let Ok(stream) = opened else {
                 // No room: the end of any stream makes some.
                 self.disseminations.put_back(id, to);

@@ -1,49 +1,71 @@
 //! The state machine: the only place that sees everything.
 //!
-//! This file holds the object, its inputs' common manners and its outputs; each protocol activity
-//! is one more `impl` block in a file of its own.
+//! This file holds the object, its outputs, and the one loop that hands on what follows from a
+//! verb. Each protocol activity is one more `impl` block in a file of its own. They call down
+//! only, in this order:
+//!
+//! * what enters: `inputs`, `commands`, then `packet` and `stream`, which know every activity;
+//! * activities: `join`, `rejoin`, `leave`, `settle`, `cancel`, `disseminate`, `push_pull` over
+//!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
+//! * decisions: `alive` and `accuse` over `myself`, `admission` and `reports`;
+//! * what leaves: `send` by datagram and `carry` by stream, over `budget`; `ticks` for what recurs;
+//! * what only looks: `query`, `status`, `invariants`.
 
+mod accuse;
 mod admission;
+mod alive;
+mod awaiting;
+mod budget;
+mod cancel;
+mod carry;
+mod commands;
 mod disseminate;
 mod gossip;
+mod inputs;
+mod invariants;
 mod join;
 mod keys;
 mod leave;
+mod merge;
+mod message;
 mod myself;
 mod packet;
+mod ping;
 mod probe;
 mod push_pull;
+mod query;
+mod reap;
 mod rejoin;
 mod relay;
 mod reports;
 mod restore;
 mod send;
 mod settle;
-mod state;
 mod status;
 mod stream;
-mod user;
+mod ticks;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
-use core::net::SocketAddr;
 
 use crate::awareness::Awareness;
-use crate::config::{Config, ConfigError, Timing};
-use crate::delegate::{Delegate, View};
+use crate::config::{Config, ConfigError};
+use crate::decider::Decider;
+use crate::delegate::Delegate;
 use crate::dissemination::Disseminations;
-use crate::event::{Departure, Event};
-use crate::exchange::Exchanges;
+use crate::event::{BroadcastEnd, Departure, Event, JoinError};
+use crate::exchange::{Exchanges, Sender, Waiter};
+use crate::follow::{Follow, Follows};
 use crate::members::{MemberId, Members};
-use crate::node::{Name, Node, NodeName, State, Versions};
+use crate::node::{NodeName, State, Versions};
 use crate::operations::Operations;
 use crate::outbox::Outbox;
 use crate::probes::Probes;
-use crate::queues::Queues;
+use crate::queues::{Finished, Queues};
 use crate::rng::Randomness;
 use crate::security::Keyring;
 use crate::shares::Rates;
-use crate::stats::{Counters, Decisions, Gauges, Stats};
+use crate::stats::{Counters, Decisions};
 use crate::suspects::Suspects;
 use crate::time::Instant;
 use crate::timers::{TimerId, Timers};
@@ -62,7 +84,7 @@ use crate::wire::Scratch;
 /// The same configuration, seed and inputs give the same outputs on every machine.
 pub struct Memberlist {
     config: Config,
-    delegate: Option<Arc<dyn Delegate>>,
+    decider: Decider,
     now: Instant,
     me: Me,
     members: Members,
@@ -77,6 +99,7 @@ pub struct Memberlist {
     operations: Operations,
     disseminations: Disseminations,
     out: Outbox,
+    follows: Follows,
     counters: Counters,
     decisions: Decisions,
     rates: Rates,
@@ -133,7 +156,7 @@ enum Timer {
 }
 
 impl Memberlist {
-    /// A node that has announced itself to nobody yet, with its timers started.
+    /// A node that knows no other yet, with its timers started.
     ///
     /// `seed` decides every random choice; the nonces of encryption too, so outside of tests it
     /// must come from the operating system and never be used twice.
@@ -165,7 +188,7 @@ impl Memberlist {
             sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
         };
         let mut node = Self {
-            delegate,
+            decider: Decider::new(delegate),
             now,
             me,
             members,
@@ -180,6 +203,7 @@ impl Memberlist {
             operations: Operations::default(),
             disseminations: Disseminations::default(),
             out: Outbox::default(),
+            follows: Follows::default(),
             counters: Counters::default(),
             decisions: Decisions::default(),
             rates: Rates::new(hash_key),
@@ -197,54 +221,29 @@ impl Memberlist {
         Ok(node)
     }
 
-    /// Does everything that is due at `now`; afterwards nothing is due any more.
-    ///
-    /// Packets and stream data that have already arrived should be handed in before, so that a
-    /// late call does not take answers that merely wait for silence.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.advance(now);
-        while let Some((due, timer)) = self.timers.pop_due(now) {
-            match timer {
-                Timer::Probe => self.probe_tick(now, due),
-                Timer::ProbeTimeout(seq) => self.probe_indirectly(now, seq),
-                Timer::ProbeDeadline(seq) => self.probe_deadline(now, seq),
-                Timer::Gossip => self.gossip_tick(now, due),
-                Timer::PushPull => self.push_pull_tick(now),
-                Timer::Reap => self.reap_tick(now, due),
-                Timer::Rejoin => self.rejoin_tick(now),
-                Timer::Suspicion(id) => self.suspicion_expired(now, id),
-                Timer::Relay(seq) => self.relay_expired(seq),
-                Timer::Nack(seq) => self.relay_nack(now, seq),
-                Timer::Ping(seq) => self.ping_expired(seq),
-                Timer::Stream(id) => self.stream_expired(now, id),
-                Timer::Operation(op) => self.operation_expired(now, op),
-            }
-        }
-    }
-
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.out.transmits.pop_front()
+        self.out.next_transmit()
     }
 
     /// The next thing to do with a stream.
     pub fn poll_stream(&mut self) -> Option<StreamOp> {
-        self.out.streams.pop_front()
+        self.out.next_stream()
     }
 
     /// The next name to resolve.
     pub fn poll_lookup(&mut self) -> Option<Lookup> {
-        self.out.lookups.pop_front()
+        self.out.next_lookup()
     }
 
     /// The next question to the application.
     pub fn poll_request(&mut self) -> Option<Request> {
-        self.out.requests.pop_front()
+        self.out.next_request()
     }
 
-    /// The next thing to tell the application.
+    /// The next thing to report to the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.out.events.pop_front()
+        self.out.next_event()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next.
@@ -252,116 +251,74 @@ impl Memberlist {
         self.timers.next()
     }
 
-    /// Changes the timing of a running node; what already runs ends by the old one.
-    ///
-    /// # Errors
-    ///
-    /// The first rule that is broken; nothing has changed then.
-    pub fn reconfigure(&mut self, now: Instant, timing: Timing) -> Result<(), ConfigError> {
-        self.advance(now);
-        let mut changed = self.config.clone();
-        changed.set_timing(timing);
-        changed.validate_timing()?;
-        self.config = changed;
-        if let Some(score) = self.awareness.set_multiplier(self.config.awareness_max_multiplier) {
-            self.out.event(Event::Health { score });
-        }
-        self.queues.set_retransmit_mult(self.config.retransmit_mult);
-        self.start_timers();
-        Ok(())
-    }
-
-    /// The configuration as it is in force.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// This node's own record.
-    pub fn local(&self) -> Node {
-        self.members.node(self.me.id)
-    }
-
-    /// One node by name, of any state.
-    pub fn member(&self, name: &NodeName) -> Option<Node> {
-        self.members.get(name.as_bytes()).map(|id| self.members.node(id))
-    }
-
-    /// The members that are alive or suspect, this node included unless it has left, in no
-    /// particular order.
-    pub fn members(&self) -> impl Iterator<Item = Node> {
-        self.nodes().filter(|node| node.state().is_live())
-    }
-
-    /// Every node known, also dead ones and those that left, in no particular order.
-    pub fn nodes(&self) -> impl Iterator<Item = Node> {
-        self.members.iter().map(|(_, record)| record.to_node())
-    }
-
-    /// How many members are alive or suspect.
-    pub fn num_members(&self) -> usize {
-        self.members.num_live()
-    }
-
-    /// The local health score: 0 is healthy, and the probe deadline grows with it.
-    pub fn health_score(&self) -> u32 {
-        self.awareness.score()
-    }
-
-    /// Whether [`leave`](Self::leave) has been called.
-    pub fn has_left(&self) -> bool {
-        self.me.left
-    }
-
-    /// Counters, gauges and what was decided.
-    pub fn stats(&self) -> Stats {
-        let count = |state| self.members.count(state) as u64;
-        let gauges = Gauges {
-            alive: count(State::Alive),
-            suspect: count(State::Suspect),
-            dead: count(State::Dead),
-            left: count(State::Left),
-            health_score: u64::from(self.awareness.score()),
-            membership_queue: self.queues.membership_len() as u64,
-            user_queue: self.queues.user_len() as u64,
-            held_broadcasts: self.queues.held_len() as u64,
-            timers: self.timers.len() as u64,
-            suspicions: self.suspects.len() as u64,
-            acks_awaited: self.probes.awaited() as u64,
-            streams: self.exchanges.len() as u64,
-            stream_memory: self.exchanges.held() as u64,
-            push_pulls: self.exchanges.push_pulls_served() as u64,
-            operations: self.operations.len() as u64,
-            disseminations: self.disseminations.len() as u64,
-            dissemination_bytes: self.disseminations.bytes() as u64,
-            lost_members: self.wanted.lost().len() as u64,
-            requests: self.exchanges.requests() as u64,
-            local_state_bytes: self.exchanges.local_state_bytes,
-            remote_state_bytes: self.exchanges.remote_state_bytes,
-        };
-        Stats { counters: self.counters.clone(), gauges, decisions: self.decisions.clone() }
-    }
-
-    /// Takes note of the time: it never runs backwards here.
-    fn advance(&mut self, now: Instant) -> Instant {
+    /// Takes something in at `now`, which never runs backwards here, and then everything that
+    /// follows from it.
+    fn step<R>(&mut self, now: Instant, act: impl FnOnce(&mut Self) -> R) -> R {
         self.now = self.now.max(now);
-        self.now
+        let result = act(self);
+        self.follow_up();
+        result
     }
 
-    fn view(&self) -> View<'_> {
-        View { local: &self.me.name, members: &self.members }
+    /// Hands on what follows elsewhere from what was done, and from that in turn.
+    fn follow_up(&mut self) {
+        loop {
+            if let Some(follow) = self.follows.next() {
+                self.follow(follow);
+            } else if let Some(finished) = self.queues.next_finished() {
+                self.left_queue(finished);
+            } else {
+                return;
+            }
+        }
     }
 
-    fn next_sequence(&mut self) -> u32 {
-        self.me.sequence = self.me.sequence.wrapping_add(1);
-        self.me.sequence
+    fn follow(&mut self, follow: Follow) {
+        match follow {
+            Follow::Died(id) => self.lose(id),
+            Follow::StreamGone => self.disseminate_on(),
+            Follow::Exchanged { stream, waiter, result } => match waiter {
+                Waiter::Join(op) => {
+                    self.join_exchanged(op, stream, result.map_err(JoinError::Exchange));
+                }
+                Waiter::Rejoin => self.rejoin_ended(stream, result),
+                Waiter::Message(Sender::Op(op)) => self.sent_reliably(op, result),
+                Waiter::Message(Sender::Dissemination(id)) => {
+                    self.disseminated(id, stream, result.is_ok());
+                }
+                Waiter::StreamPing(sequence) => self.fallback_ended(sequence, result.is_ok()),
+            },
+        }
     }
 
-    fn is_me(&self, name: &[u8]) -> bool {
-        name == self.me.name.as_bytes()
+    /// A broadcast is no longer queued.
+    fn left_queue(&mut self, finished: Finished) {
+        match finished {
+            Finished::Wait(op) => self.end_wait(op, Ok(())),
+            Finished::User(id, end) => {
+                self.counters.broadcasts_dropped += u64::from(end == BroadcastEnd::Dropped);
+                self.out.event(Event::BroadcastFinished { id, end });
+            }
+        }
     }
 
-    fn is_own_address(&self, address: SocketAddr) -> bool {
-        address == SocketAddr::new(self.config.advertise_addr, self.config.advertise_port)
+    /// A timer has fired that was due at `due`.
+    fn fire(&mut self, timer: Timer, due: Instant) {
+        match timer {
+            Timer::Probe => self.probe_tick(due),
+            Timer::ProbeTimeout(sequence) => self.probe_indirectly(sequence),
+            Timer::ProbeDeadline(sequence) => self.probe_deadline(sequence),
+            Timer::Gossip => self.gossip_tick(due),
+            Timer::PushPull => self.push_pull_tick(),
+            Timer::Reap => self.reap_tick(due),
+            Timer::Rejoin => self.rejoin_tick(),
+            Timer::Suspicion(id) => self.suspicion_expired(id),
+            Timer::Relay(sequence) => self.relay_expired(sequence),
+            Timer::Nack(sequence) => self.relay_nack(sequence),
+            Timer::Ping(sequence) => self.ping_expired(sequence),
+            Timer::Stream(id) => self.stream_expired(id),
+            Timer::Operation(op) => self.operation_expired(op),
+        }
     }
 
     /// Starts or restarts the periodic timers by the configuration in force.
@@ -371,29 +328,6 @@ impl Memberlist {
         self.start_push_pull();
         self.start_reaping();
         self.start_rejoining();
-    }
-
-    /// How long until a periodic activity happens first: somewhere within its first interval, so
-    /// that nodes started together do not act together.
-    ///
-    /// Differs from Go: there the random phase has no effect, and everybody starts in step.
-    fn first_phase(&mut self, interval: core::time::Duration) -> core::time::Duration {
-        if self.config.differences.random_phase {
-            self.rng.jitter.duration(core::time::Duration::ZERO..interval)
-        } else {
-            interval
-        }
-    }
-
-    fn name_of(&self, id: MemberId) -> Name<'_> {
-        self.members.record(id).name()
-    }
-
-    /// Notes a higher incarnation of a node whose state stays as it is.
-    fn raise_incarnation(&mut self, id: MemberId, incarnation: u32) {
-        let record = self.members.record(id);
-        let (state, since) = (record.state(), record.since());
-        self.members.set_state(id, state, incarnation, since);
     }
 }
 
@@ -405,16 +339,6 @@ impl core::fmt::Debug for Memberlist {
             .field("members", &self.members.len())
             .finish_non_exhaustive()
     }
-}
-
-/// When a periodic timer that was due at `due` is next due: ticks missed meanwhile collapse into
-/// one, and the phase is kept.
-fn next_tick(now: Instant, due: Instant, interval: core::time::Duration) -> Instant {
-    let step = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
-    let missed = now.as_nanos().saturating_sub(due.as_nanos()) / step;
-    Instant::from_nanos(
-        due.as_nanos().saturating_add(step.saturating_mul(missed.saturating_add(1))),
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What this node says of itself: its first announcement, and every refutation.
+//! What this node says of itself: its announcements and refutations, and its health.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -8,23 +8,20 @@ use super::Memberlist;
 use crate::config::{AdvertiseForm, Config, ConfigError};
 use crate::event::{Event, OpId, Refusal};
 use crate::node::{Identity, IdentityParts, NodeName, Versions};
-use crate::time::Instant;
 use crate::wire::message::{self, Alive};
 
 impl Memberlist {
     /// Contradicts an accusation of this node by a higher incarnation (Go: `refute`).
-    pub(super) fn refute(&mut self, now: Instant, accused: u32, by: Option<&[u8]>) {
-        let _ = now;
+    pub(super) fn refute(&mut self, accused: u32, by: Option<&[u8]>) {
         let by = by.map(NodeName::from);
-        self.counters.refuted += 1;
         self.add_health(1);
         if accused == u32::MAX {
-            // Differs from Go: there the incarnation wraps to zero, which nobody believes.
+            // Differs from Go: there the incarnation wraps to zero, which no member believes.
             self.out.event(Event::NamePoisoned { by: by.clone() });
         }
         let incarnation = self.me.incarnation.saturating_add(1).max(accused.saturating_add(1));
         self.me.incarnation = incarnation;
-        self.raise_incarnation(self.me.id, incarnation);
+        self.members.raise_incarnation(self.me.id, incarnation);
         self.broadcast_myself(None, true);
         self.out.event(Event::Refuted { node: self.local(), by });
     }
@@ -35,18 +32,18 @@ impl Memberlist {
         if let Err(reason) = self.admits_me(node.identity()) {
             return Err(ConfigError::SelfRefused { reason: reason.to_string() });
         }
-        self.counters.alive_accepted += 1;
+        self.decisions.alive_mine_announced += 1;
         self.broadcast_myself(None, false);
         self.out.event(Event::Joined { node });
         Ok(())
     }
 
     /// Whether this node's own delegate and networks let `identity` announce itself.
-    pub(super) fn admits_me(&self, identity: &Identity) -> Result<(), Refusal> {
-        let vsn = self.me.versions.to_bytes();
+    pub(super) fn admits_me(&mut self, identity: &Identity) -> Result<(), Refusal> {
+        let (me, vsn) = (self.me.name.clone(), self.me.versions.to_bytes());
         let alive = Alive {
             incarnation: self.me.incarnation,
-            node: self.me.name.as_bytes(),
+            node: me.as_bytes(),
             addr: identity.addr_bytes(),
             port: identity.port(),
             meta: identity.meta(),
@@ -73,17 +70,24 @@ impl Memberlist {
         };
         if refutation && !self.config.differences.refute_under_name {
             let key = NodeName::from(self.config.advertise_addr.to_string().as_str());
-            self.queue_membership(key, &message::Message::Alive(alive), waiter);
+            self.queues.push_membership(key, &message::Message::Alive(alive), waiter);
         } else {
             let key = self.me.name.clone();
-            self.queue_membership(key, &message::Message::Alive(alive), waiter);
+            self.queues.push_membership(key, &message::Message::Alive(alive), waiter);
         }
     }
 
-    pub(super) fn alive_about_me(&mut self, now: Instant, alive: &Alive<'_>) {
+    /// Changes the health score and reports it.
+    pub(super) fn add_health(&mut self, delta: i32) {
+        if let Some(score) = self.awareness.apply(delta) {
+            self.out.event(Event::Health { score });
+        }
+    }
+
+    /// An alive message about this node itself: an echo, or another's claim to its name.
+    pub(super) fn alive_about_me(&mut self, alive: &Alive<'_>) {
         let record = self.members.record(self.me.id);
         if alive.incarnation < record.incarnation() {
-            self.counters.alive_old += 1;
             self.decisions.alive_mine_old += 1;
             return;
         }
@@ -91,13 +95,11 @@ impl Memberlist {
             && alive.meta.unwrap_or_default() == record.identity().meta().unwrap_or_default()
             && alive.vsn == Some(&self.me.versions.to_bytes()[..]);
         if echo {
-            self.counters.alive_old += 1;
             self.decisions.alive_mine_same += 1;
             return;
         }
-        self.counters.alive_accepted += 1;
         self.decisions.alive_mine_refuted += 1;
-        self.refute(now, alive.incarnation, None);
+        self.refute(alive.incarnation, None);
     }
 }
 

@@ -3,28 +3,18 @@
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 
+use bytes::Bytes;
+
 use super::Memberlist;
+use super::accuse::Accusation;
 use super::admission::ip_of;
-use super::state::Accusation;
 use crate::event::{Channel, Event, Refusal};
-use crate::time::Instant;
-use crate::wire::message::{Alive, Dead, Message, Suspect};
+use crate::probes::Awaiting;
+use crate::wire::message::{Ack, Alive, Dead, Message, Suspect};
 use crate::wire::packet::{self, PacketError, PacketLimits, Rules, Visit};
 
 impl Memberlist {
-    /// Takes in one datagram.
-    ///
-    /// # Errors
-    ///
-    /// What the first unusable part was, how many messages were used and how many were not: the
-    /// good parts of a bad packet still count.
-    pub fn handle_packet(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        packet: &[u8],
-    ) -> Result<(), PacketError> {
-        let now = self.advance(now);
+    pub(super) fn packet(&mut self, from: SocketAddr, packet: &[u8]) -> Result<(), PacketError> {
         self.counters.packets_received += 1;
         self.counters.packet_bytes_received += packet.len() as u64;
         let keyring = Arc::clone(&self.keyring);
@@ -41,7 +31,7 @@ impl Memberlist {
             },
         };
         let mut scratch = core::mem::take(&mut self.opening);
-        let mut arrivals = Arrivals { node: self, now, from };
+        let mut arrivals = Arrivals { node: self, from };
         let result = packet::open(packet, &rules, &mut scratch, &mut arrivals);
         self.opening = scratch;
         if result.is_err() {
@@ -50,56 +40,86 @@ impl Memberlist {
         result
     }
 
-    fn dispatch(&mut self, now: Instant, from: SocketAddr, message: Message<'_>) {
+    fn dispatch(&mut self, from: SocketAddr, message: Message<'_>) {
         match message {
-            Message::Ping(ping) => self.answer_ping(now, from, &ping),
-            Message::IndirectPing(ping) => self.relay_ping(now, from, &ping),
-            Message::Ack(ack) => self.ack(now, &ack),
+            Message::Ping(ping) => self.answer_ping(from, &ping),
+            Message::IndirectPing(ping) => self.relay_ping(from, &ping),
+            Message::Ack(ack) => self.ack(&ack),
             Message::Nack(nack) => self.nack(nack.seq_no),
             Message::Suspect(Suspect { incarnation, node, from: by }) => {
-                self.suspect(now, Accusation { incarnation, node, from: by, via: Some(from) });
+                self.suspect(Accusation { incarnation, node, from: by, via: Some(from) });
             }
             Message::Dead(Dead { incarnation, node, from: by }) => {
                 let accusation = Accusation { incarnation, node, from: by, via: Some(from) };
-                self.dead(now, accusation, None);
+                self.dead(accusation, None);
             }
-            Message::Alive(alive) => self.alive_by_packet(now, from, &alive),
+            Message::Alive(alive) => self.alive_by_packet(from, &alive),
             Message::User(payload) => {
                 self.counters.messages_received += 1;
-                let payload = bytes::Bytes::copy_from_slice(payload);
+                let payload = Bytes::copy_from_slice(payload);
                 self.out.event(Event::Message { from, channel: Channel::Packet, payload });
             }
         }
     }
 
+    /// An ack goes to the probe, the ping or the relay that waits for its number.
+    fn ack(&mut self, ack: &Ack<'_>) {
+        let payload = ack.payload.unwrap_or_default();
+        if let Some(probe) = self.probes.current(ack.seq_no) {
+            // The round trip of an ack that came through others, or late, says nothing.
+            if probe.awaits_direct_ack() {
+                let rtt = self.now.saturating_duration_since(probe.started());
+                let (node, payload) = (probe.target().clone(), Bytes::copy_from_slice(payload));
+                self.out.event(Event::Pinged { node, rtt, payload });
+            }
+            return self.probe_succeeded();
+        }
+        match self.probes.stop_waiting(ack.seq_no) {
+            Some(Awaiting::Ping { op, sent, timer }) => {
+                self.timers.cancel(timer);
+                let rtt = self.now.saturating_duration_since(sent);
+                self.ping_answered(op, rtt, payload);
+            }
+            Some(Awaiting::Relay { requester, expiry, nack }) => {
+                self.timers.cancel(expiry);
+                if let Some(nack) = nack {
+                    self.timers.cancel(nack);
+                }
+                self.relay_ack(&requester);
+            }
+            None => self.counters.acks_unknown += 1,
+        }
+    }
+
+    fn nack(&mut self, sequence: u32) {
+        match self.probes.current(sequence) {
+            Some(probe) => probe.nack(),
+            None => self.counters.acks_unknown += 1,
+        }
+    }
+
     /// An alive message by packet is subject to `cidrs_allowed` in its source and its address.
-    fn alive_by_packet(&mut self, now: Instant, from: SocketAddr, alive: &Alive<'_>) {
+    fn alive_by_packet(&mut self, from: SocketAddr, alive: &Alive<'_>) {
         let allowed = self.network_allows(from.ip())
             && alive.addr.is_none_or(|addr| {
                 self.config.cidrs_allowed.is_none()
                     || ip_of(addr).is_some_and(|ip| self.network_allows(ip))
             });
         if !allowed {
-            return self.refused(now, from, alive, Refusal::Network);
+            return self.refused(from, alive, Refusal::Network);
         }
         let port = self.substitute_port(alive.port);
-        self.alive(now, from, &Alive { port, ..*alive });
-    }
-
-    /// The port that a peer means: old versions sent none (Go: `aliveMsg` handling in `net.go`).
-    pub(super) fn substitute_port(&self, port: u16) -> u16 {
-        if port == 0 || self.config.protocol_version < 2 { self.config.bind_port } else { port }
+        self.alive(from, &Alive { port, ..*alive });
     }
 }
 
 struct Arrivals<'a> {
     node: &'a mut Memberlist,
-    now: Instant,
     from: SocketAddr,
 }
 
 impl Visit for Arrivals<'_> {
     fn message(&mut self, message: Message<'_>, _: &[u8]) {
-        self.node.dispatch(self.now, self.from, message);
+        self.node.dispatch(self.from, message);
     }
 }

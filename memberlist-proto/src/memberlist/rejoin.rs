@@ -1,32 +1,28 @@
-//! Looking for seeds and for members that died, so that what a fault has separated comes together
-//! again by itself.
+//! The search for seeds and for members that died, so that what a fault has separated comes
+//! together again by itself.
 //!
 //! Differs from Go: there a cluster that was split for longer than `gossip_to_the_dead_time` stays
-//! split until somebody joins the halves by hand (hashicorp/memberlist#222).
+//! split until an operator joins the halves by hand (hashicorp/memberlist#222).
 
 use alloc::collections::BTreeSet;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::time::Duration;
 
 use super::{Memberlist, Timer};
 use crate::event::{Event, ExchangeError, JoinError};
 use crate::exchange::Why;
 use crate::members::MemberId;
+use crate::node::State;
 use crate::operations::Asker;
 use crate::peer::{Host, Peer};
-use crate::time::Instant;
-use crate::transmit::{LookupFailure, LookupId, StreamId};
-use crate::wanted::{Attempt, Lost, Missing};
+use crate::transmit::{ADDRESSES_PER_NAME, Lookup, LookupFailure, LookupId, StreamId};
+use crate::wanted::{Lost, Missing};
 
 /// A node without company looks for some this much sooner at first.
 const ALONE_SPEEDUP: u32 = 3;
 
 impl Memberlist {
-    /// Takes over peers known from an earlier life, as a [`snapshot`](Self::snapshot) holds them:
-    /// they are looked for like members that died just now, until `rejoin.give_up_after`. Those
-    /// whose host is a name, and whatever `limits.lost_members` leaves no room for, are ignored.
-    pub fn recall(&mut self, now: Instant, peers: impl IntoIterator<Item = Peer>) {
-        let now = self.advance(now);
+    pub(super) fn begin_recall(&mut self, peers: impl IntoIterator<Item = Peer>) {
         if !self.rejoins() {
             return;
         }
@@ -40,10 +36,10 @@ impl Memberlist {
                 && !known
                 && !self.is_own_address(address)
             {
-                self.wanted.lose(Lost { name: peer.name, address, since: now }, limit);
+                self.wanted.lose(Lost { name: peer.name, address, since: self.now }, limit);
             }
         }
-        self.await_rejoin(now);
+        self.await_rejoin();
     }
 
     /// The live members but this node, as peers: to be saved, and given to
@@ -60,15 +56,21 @@ impl Memberlist {
     }
 
     /// A member has died: it may only be out of reach.
-    pub(super) fn lose(&mut self, now: Instant, id: MemberId) {
-        if id == self.me.id || !self.rejoins() || self.config.rejoin.give_up_after.is_zero() {
+    pub(super) fn lose(&mut self, id: MemberId) {
+        // It may have come back, or been forgotten, within the same input.
+        let dead = self.members.try_record(id).is_some_and(|it| it.state() == State::Dead);
+        if !dead
+            || id == self.me.id
+            || !self.rejoins()
+            || self.config.rejoin.give_up_after.is_zero()
+        {
             return;
         }
         let identity = self.members.record(id).identity();
         let Some(address) = identity.socket_addr() else { return };
-        let lost = Lost { name: Some(identity.node_name()), address, since: now };
+        let lost = Lost { name: Some(identity.node_name()), address, since: self.now };
         self.wanted.lose(lost, self.config.limits.lost_members);
-        self.await_rejoin(now);
+        self.await_rejoin();
     }
 
     /// Starts or restarts the search by the configuration in force.
@@ -76,84 +78,60 @@ impl Memberlist {
         if let Some(timer) = self.periodic.rejoin.take() {
             self.timers.cancel(timer);
         }
-        self.await_rejoin(self.now);
+        self.await_rejoin();
     }
 
-    pub(super) fn rejoin_tick(&mut self, now: Instant) {
+    pub(super) fn rejoin_tick(&mut self) {
         self.periodic.rejoin = None;
         if !self.rejoins() {
             return;
         }
-        self.wanted.give_up(now, self.config.rejoin.give_up_after);
+        self.wanted.give_up(self.now, self.config.rejoin.give_up_after);
         let alone = self.members.num_live() <= 1;
-        self.wanted.alone = if alone { self.wanted.alone.saturating_add(1) } else { 0 };
+        self.wanted.count_alone(alone);
         if alone && self.operations.joins() {
             // The application is at it.
-            return self.await_rejoin(now);
+            return self.await_rejoin();
         }
-        match self.wanted.attempt.take() {
-            Some(attempt @ Attempt::Trying { .. }) => self.wanted.attempt = Some(attempt),
-            Some(Attempt::Looking(pending)) => {
-                // What the resolver has not found in a whole interval, it may never tell.
-                for id in pending {
-                    self.lookup_too_late(now, id);
+        if let Some(pending) = self.wanted.stop_looking() {
+            // What the resolver has not found in a whole interval, it may never find.
+            for id in pending {
+                if let Some(Asker::Seed(seed)) = self.operations.take_lookup(id) {
+                    self.wanted.lookup_too_late(self.now, seed);
                 }
-                self.rejoin_one(now);
             }
-            None => self.resolve_seeds(now),
+            self.rejoin_one();
+        } else if !self.wanted.is_trying() {
+            self.resolve_seeds();
         }
-        self.await_rejoin(now);
+        self.await_rejoin();
     }
 
     /// One name of a seed has been resolved, or could not be.
     pub(super) fn seed_resolved(
         &mut self,
-        now: Instant,
         id: LookupId,
         seed: usize,
         found: Result<&[IpAddr], LookupFailure>,
     ) {
-        let Some(Attempt::Looking(pending)) = &mut self.wanted.attempt else { return };
-        if !pending.remove(&id) {
-            return;
-        }
-        let done = pending.is_empty();
-        if let Some(seed) = self.wanted.seeds.get_mut(seed) {
-            let port = seed.peer.port.unwrap_or(self.config.bind_port);
-            match found {
-                Ok(found) => {
-                    let found = found.iter().take(super::join::ADDRESSES_PER_NAME);
-                    let addresses = found.map(|ip| SocketAddr::new(ip.to_canonical(), port));
-                    seed.addresses = addresses.collect();
-                }
-                // Where it was last is a better guess than nowhere.
-                Err(failure) => seed.last = Some((now, Err(JoinError::Lookup(failure)))),
-            }
-        }
-        if done {
-            self.wanted.attempt = None;
-            self.rejoin_one(now);
+        let found = match found {
+            Ok(found) => Ok(found.iter().take(ADDRESSES_PER_NAME).copied().collect()),
+            Err(failure) => Err((self.now, failure)),
+        };
+        if self.wanted.resolved(id, seed, found, self.config.bind_port) {
+            self.rejoin_one();
         }
     }
 
-    /// The exchange with one that was looked for has ended.
-    pub(super) fn rejoin_ended(
-        &mut self,
-        now: Instant,
-        stream: StreamId,
-        result: Result<(), ExchangeError>,
-    ) {
-        let Some(Attempt::Trying { stream: tried, address }) = self.wanted.attempt else { return };
-        if tried != stream {
-            return;
-        }
-        self.wanted.attempt = None;
+    /// The exchange with one that was searched for has ended.
+    pub(super) fn rejoin_ended(&mut self, stream: StreamId, result: Result<(), ExchangeError>) {
+        let Some(address) = self.wanted.stop_trying(stream) else { return };
         if result.is_ok() {
             self.out.event(Event::Rejoined { peer: address });
         } else {
             self.counters.rejoins_failed += 1;
         }
-        self.wanted.tried(now, address, &result.map_err(JoinError::Exchange));
+        self.wanted.tried(self.now, address, &result.map_err(JoinError::Exchange));
     }
 
     fn rejoins(&self) -> bool {
@@ -162,47 +140,39 @@ impl Memberlist {
 
     /// Sets the timer for the next attempt, if there is anything to look for: anywhere within
     /// twice the interval, so that nodes that lost each other together do not act together.
-    fn await_rejoin(&mut self, now: Instant) {
+    fn await_rejoin(&mut self) {
         if self.periodic.rejoin.is_some() || self.wanted.is_empty() || !self.rejoins() {
             return;
         }
         let mut mean = self.config.rejoin.interval;
         if self.members.num_live() <= 1 {
-            mean /= 1 << ALONE_SPEEDUP.saturating_sub(self.wanted.alone);
+            mean /= 1 << ALONE_SPEEDUP.saturating_sub(self.wanted.alone());
         }
         let wait = self.rng.rejoin.duration(Duration::ZERO..mean.saturating_mul(2));
-        self.periodic.rejoin = Some(self.timers.insert(now + wait, Timer::Rejoin));
+        self.periodic.rejoin = Some(self.timers.insert(self.now + wait, Timer::Rejoin));
     }
 
     /// Resolves every seed that has a name, then goes on.
-    fn resolve_seeds(&mut self, now: Instant) {
+    fn resolve_seeds(&mut self) {
         let mut pending = BTreeSet::new();
-        for (index, seed) in self.wanted.seeds.iter().enumerate() {
-            if let Host::Name(host) = &seed.peer.host {
+        for (index, seed) in self.wanted.seeds().iter().enumerate() {
+            if let Host::Name(host) = &seed.peer().host {
                 let id = self.operations.next_lookup(Asker::Seed(index));
-                self.out.lookups.push_back(crate::transmit::Lookup { id, host: host.clone() });
+                self.out.lookup(Lookup { id, host: host.clone() });
                 pending.insert(id);
             }
         }
         if pending.is_empty() {
-            self.rejoin_one(now);
+            self.rejoin_one();
         } else {
-            self.wanted.attempt = Some(Attempt::Looking(pending));
-        }
-    }
-
-    fn lookup_too_late(&mut self, now: Instant, id: LookupId) {
-        if let Some(Asker::Seed(index)) = self.operations.lookups.remove(&id)
-            && let Some(seed) = self.wanted.seeds.get_mut(index)
-        {
-            seed.last = Some((now, Err(JoinError::Lookup(LookupFailure::TimedOut))));
+            self.wanted.begin_looking(pending);
         }
     }
 
     /// Begins an exchange with one of those that are missing. In a cluster of n members each does
     /// so with the n-th part of the probability: together they make about one attempt per interval
     /// for each that is missing.
-    fn rejoin_one(&mut self, now: Instant) {
+    fn rejoin_one(&mut self) {
         let mut missing = self.wanted.all();
         missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
         let others = self.members.num_live().saturating_sub(1).max(1);
@@ -217,23 +187,15 @@ impl Memberlist {
             return;
         }
         let Missing { name, address } = missing[self.rng.rejoin.index(missing.len())].clone();
-        match self.open_push_pull(now, address, name, Why::Rejoin) {
+        match self.open_push_pull(address, name, Why::Rejoin) {
             Ok(stream) => {
                 self.counters.rejoins += 1;
-                self.wanted.attempt = Some(Attempt::Trying { stream, address });
+                self.wanted.begin_trying(stream, address);
             }
             Err(error) => {
                 self.counters.rejoins_failed += 1;
-                self.wanted.tried(now, address, &Err(JoinError::Exchange(error)));
+                self.wanted.tried(self.now, address, &Err(JoinError::Exchange(error)));
             }
         }
-    }
-
-    /// Which of these addresses are live members', or this node's own.
-    pub(super) fn present(&self, of: &BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
-        let own = SocketAddr::new(self.config.advertise_addr, self.config.advertise_port);
-        let live = self.members.iter().filter(|(_, record)| record.state().is_live());
-        let live = live.filter_map(|(_, record)| record.identity().socket_addr());
-        live.chain([own]).filter(|address| of.contains(address)).collect()
     }
 }

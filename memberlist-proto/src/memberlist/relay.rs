@@ -7,20 +7,19 @@ use super::admission::ip_of;
 use super::{Memberlist, Timer, send};
 use crate::node::NodeName;
 use crate::probes::{Awaiting, Requester};
-use crate::time::Instant;
 use crate::wire::message::{Ack, IndirectPing, Message, Nack, Ping};
 
 impl Memberlist {
     /// A peer asks this node to ping another.
-    pub(super) fn relay_ping(&mut self, now: Instant, from: SocketAddr, asked: &IndirectPing<'_>) {
+    pub(super) fn relay_ping(&mut self, from: SocketAddr, asked: &IndirectPing<'_>) {
         let port = self.substitute_port(asked.port);
         let target = asked.target.and_then(ip_of).map(|ip| SocketAddr::new(ip, port));
-        // Differs from Go: there anybody can have a ping sent to any address.
+        // Differs from Go: there any peer can have a ping sent to any address.
         let known = !self.config.differences.relay_to_members_only
             || self.members.get(asked.node).is_some_and(|id| {
                 self.members.record(id).identity().socket_addr() == target && target.is_some()
             });
-        if !known || !self.may_relay(now, from) {
+        if !known || !self.may_relay(from) {
             self.counters.relays_refused += 1;
             return;
         }
@@ -33,14 +32,13 @@ impl Memberlist {
         // A stranger must not have more sent to a member than a ping.
         let gossip = self.may_piggyback(requester.address, asked.source_node);
         let sequence = self.next_sequence();
-        let expiry = self.timers.insert(now + self.config.probe_timeout, Timer::Relay(sequence));
+        let (now, timeout) = (self.now, self.config.probe_timeout);
+        let expiry = self.timers.insert(now + timeout, Timer::Relay(sequence));
         let nack = asked.nack.then(|| {
-            let wait = nack_delay(self.config.probe_timeout, self.nack_percent());
+            let wait = nack_delay(timeout, self.config.differences.nack_after_percent);
             self.timers.insert(now + wait, Timer::Nack(sequence))
         });
-        if let Some(old) = self.probes.wait(sequence, Awaiting::Relay { requester, expiry, nack }) {
-            self.forget_awaiting(&old);
-        }
+        self.await_ack(sequence, Awaiting::Relay { requester, expiry, nack });
         let Some(to) = target else { return };
         let me = self.local();
         let ping = Message::Ping(Ping {
@@ -54,63 +52,41 @@ impl Memberlist {
     }
 
     /// Whether there is room for one more relay. The last quarter is for those who keep to their
-    /// share, so that nobody can occupy it all.
-    fn may_relay(&mut self, now: Instant, from: SocketAddr) -> bool {
+    /// share, so that no peer can occupy it all.
+    fn may_relay(&mut self, from: SocketAddr) -> bool {
         let limits = &self.config.limits;
         let (most, rate) = (limits.relays, limits.relays_per_second);
         let free = most.saturating_sub(self.probes.relays());
         let relays = &mut self.rates.relays;
-        let common = free > most / 4 && relays.take_common(now, rate, rate);
-        common || (free > 0 && relays.take_own(now, from.ip(), limits.share_per_source))
+        let common = free > most / 4 && relays.take_common(self.now, rate, rate);
+        common || (free > 0 && relays.take_own(self.now, from.ip(), limits.share_per_source))
     }
 
     /// The target answered: so does this node.
     pub(super) fn relay_ack(&mut self, requester: &Requester) {
+        // Without the target's payload, as in Go.
         let ack = Message::Ack(Ack { seq_no: requester.sequence, payload: None });
-        let node = requester.node.as_ref().map_or(&b""[..], NodeName::as_bytes);
-        self.reply(requester.address, node, &ack);
+        self.reply(requester.address, name_of(requester), &ack);
     }
 
-    /// The target has not answered yet: this node tells that at least it itself is well.
-    pub(super) fn relay_nack(&mut self, _now: Instant, sequence: u32) {
-        let Some(Awaiting::Relay { requester, nack, .. }) = self.probes.waiting(sequence) else {
-            return;
-        };
-        *nack = None;
-        let requester = requester.clone();
-        let node = requester.node.as_ref().map_or(&b""[..], NodeName::as_bytes);
-        self.reply(requester.address, node, &Message::Nack(Nack { seq_no: requester.sequence }));
+    /// The target has not answered yet: this node says that at least it itself is well.
+    pub(super) fn relay_nack(&mut self, sequence: u32) {
+        if let Some((requester, timer)) = self.probes.take_nack(sequence) {
+            self.timers.cancel(timer);
+            let nack = Message::Nack(Nack { seq_no: requester.sequence });
+            self.reply(requester.address, name_of(&requester), &nack);
+        }
     }
 
     /// Too late for an ack. A nack that is due at the same time still goes out.
     pub(super) fn relay_expired(&mut self, sequence: u32) {
-        if let Some(Awaiting::Relay { nack: Some(timer), .. }) = self.probes.waiting(sequence) {
-            let timer = *timer;
-            self.timers.cancel(timer);
-            self.relay_nack(self.now, sequence);
-        }
+        self.relay_nack(sequence);
         self.probes.stop_waiting(sequence);
     }
+}
 
-    /// Takes the timers of an entry that the sequence number, having wrapped around, displaced.
-    pub(super) fn forget_awaiting(&mut self, old: &Awaiting) {
-        match *old {
-            Awaiting::Relay { expiry, nack, .. } => {
-                self.timers.cancel(expiry);
-                if let Some(nack) = nack {
-                    self.timers.cancel(nack);
-                }
-            }
-            Awaiting::Ping { op, timer, .. } => {
-                self.timers.cancel(timer);
-                self.ping_failed(op, crate::event::PingError::NoResponse);
-            }
-        }
-    }
-
-    fn nack_percent(&self) -> u32 {
-        self.config.differences.nack_after_percent
-    }
+fn name_of(requester: &Requester) -> &[u8] {
+    requester.node.as_ref().map_or(&b""[..], NodeName::as_bytes)
 }
 
 /// Differs from Go: there a helper waits its whole probe timeout, so that with the default

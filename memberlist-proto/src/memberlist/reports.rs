@@ -1,13 +1,11 @@
-//! What went wrong and is told: of what strangers can cause, only so much in a second.
+//! What went wrong and is reported: of what strangers can cause, only so much in a second.
 
 use core::net::SocketAddr;
 
 use super::Memberlist;
-use crate::event::{Event, ExchangeError, ExchangeKind, JoinError, Refusal};
-use crate::exchange::{Purpose, Why};
+use crate::event::{Event, Refusal};
 use crate::node::NodeName;
 use crate::time::Instant;
-use crate::transmit::StreamId;
 use crate::wire::message::Alive;
 
 /// How many refusals are kept for [`Memberlist::status`].
@@ -24,14 +22,7 @@ pub(super) struct Refused {
 
 impl Memberlist {
     /// News that a node is alive is refused.
-    pub(super) fn refused(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        alive: &Alive<'_>,
-        reason: Refusal,
-    ) {
-        self.counters.alive_refused += 1;
+    pub(super) fn refused(&mut self, from: SocketAddr, alive: &Alive<'_>, reason: Refusal) {
         *match reason {
             Refusal::Versions => &mut self.decisions.alive_versions,
             Refusal::Name(_) => &mut self.decisions.alive_name,
@@ -42,66 +33,35 @@ impl Memberlist {
             Refusal::TooMany => &mut self.decisions.alive_too_many,
             Refusal::TooFast => &mut self.decisions.alive_too_fast,
         } += 1;
-        if self.may_report(now, from) {
+        if self.may_report(from) {
             let node = NodeName::from(alive.node);
             if self.refusals.len() >= REFUSALS {
                 self.refusals.pop_front();
             }
-            let refused = Refused { at: now, node: node.clone(), from, reason: reason.clone() };
+            let refused =
+                Refused { at: self.now, node: node.clone(), from, reason: reason.clone() };
             self.refusals.push_back(refused);
             self.out.event(Event::Refused { node, from: Some(from), reason });
         }
     }
 
     /// Whether there is room for one more report of what came from there.
-    pub(super) fn may_report(&mut self, now: Instant, from: SocketAddr) -> bool {
+    pub(super) fn may_report(&mut self, from: SocketAddr) -> bool {
         let limits = &self.config.limits;
         let (rate, share) = (limits.reports_per_second, limits.share_per_source);
         let reports = &mut self.rates.reports;
-        let may = reports.take_common(now, rate, rate) || reports.take_own(now, from.ip(), share);
+        let may = reports.take_common(self.now, rate, rate)
+            || reports.take_own(self.now, from.ip(), share);
         self.counters.reports_dropped += u64::from(!may);
         may
     }
 
     /// Whether one more new name that came from there may become a member now.
-    pub(super) fn takes_new_name(&mut self, now: Instant, from: SocketAddr) -> bool {
+    pub(super) fn takes_new_name(&mut self, from: SocketAddr) -> bool {
         let limits = &self.config.limits;
         let (rate, burst) = (limits.new_members_per_second, limits.new_members_burst);
         let names = &mut self.rates.names;
-        let takes = names.take_common(now, rate, burst)
-            || names.take_own(now, from.ip(), limits.share_per_source);
-        self.counters.names_too_fast += u64::from(!takes);
-        takes
-    }
-
-    /// Tells whoever waits for an exchange, or else the application, that it failed.
-    pub(super) fn report(&mut self, now: Instant, id: StreamId, error: &ExchangeError) {
-        self.counters.exchanges_failed += 1;
-        let Some(exchange) = self.exchanges.get_mut(id) else {
-            return;
-        };
-        let (peer, kind) = (exchange.peer, exchange.kind());
-        match exchange.purpose {
-            Purpose::PushPull(Why::Join(op)) => {
-                let error = JoinError::Exchange(error.clone());
-                self.join_exchanged(now, op, id, Err(error));
-            }
-            Purpose::Message { sender, .. } => {
-                self.message_ended(now, id, sender, Err(error.clone()));
-            }
-            Purpose::Ping { sequence, .. } => self.fallback_ended(sequence, false),
-            // Whoever connects and says nothing has done no harm.
-            Purpose::Accepted if *error == ExchangeError::Closed => {}
-            Purpose::Accepted | Purpose::PushPull(_) => {
-                if kind == ExchangeKind::Rejoin {
-                    self.rejoin_ended(now, id, Err(error.clone()));
-                }
-                if kind == ExchangeKind::Accepted && !self.may_report(now, peer) {
-                    return;
-                }
-                let error = error.clone();
-                self.out.event(Event::ExchangeFailed { peer, exchange: kind, error });
-            }
-        }
+        names.take_common(self.now, rate, burst)
+            || names.take_own(self.now, from.ip(), limits.share_per_source)
     }
 }

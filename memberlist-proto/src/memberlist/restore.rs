@@ -1,22 +1,10 @@
-//! A known view put in from outside, and the checks of the whole.
-
-use alloc::format;
-use alloc::string::String;
-use core::hash::Hasher;
-
-use siphasher::sip::SipHasher13;
+//! A known view put in from outside.
 
 use super::Memberlist;
-use super::admission::versions_of;
-use crate::node::{IdentityPool, Node, State};
-use crate::time::Instant;
+use crate::node::{Node, State};
 
 impl Memberlist {
-    /// Takes over members known from elsewhere, without any event or gossip: for warm starts and
-    /// simulations. Names already known, this node's own among them, stay as they are; suspects
-    /// become alive, since nobody's suspicion of them runs here.
-    pub fn restore(&mut self, now: Instant, members: impl IntoIterator<Item = Node>) {
-        let now = self.advance(now);
+    pub(super) fn members_restored(&mut self, members: impl IntoIterator<Item = Node>) {
         for node in members {
             if self.members.len() >= self.config.limits.members {
                 return;
@@ -25,8 +13,8 @@ impl Memberlist {
                 continue;
             }
             let (state, since) = match node.state() {
-                State::Alive | State::Suspect => (State::Alive, now),
-                gone => (gone, now),
+                State::Alive | State::Suspect => (State::Alive, self.now),
+                gone => (gone, self.now),
             };
             if state == State::Alive {
                 self.wanted.found(node.name().as_bytes());
@@ -35,96 +23,5 @@ impl Memberlist {
             let incarnation = node.incarnation();
             self.members.insert(identity, incarnation, state, since, &mut self.rng.probe_order);
         }
-    }
-
-    /// Replaces every record's identity by the equal one in `pool`, so that several instances in
-    /// one process keep what they all know once.
-    pub fn share_records(&mut self, pool: &mut IdentityPool) {
-        self.members.share_identities(pool);
-    }
-
-    /// Checks everything that must hold between two calls. A failure is a defect of this crate.
-    ///
-    /// # Errors
-    ///
-    /// What does not hold.
-    pub fn check_invariants(&self) -> Result<(), String> {
-        self.members.check()?;
-        let me = self.members.record(self.me.id);
-        if me.identity().name().as_bytes() != self.me.name.as_bytes() {
-            return Err("this node's record is another's".into());
-        }
-        let expected = if self.me.left { State::Left } else { State::Alive };
-        if me.state() != expected {
-            return Err(format!("this node holds itself for {}", me.state()));
-        }
-        if me.incarnation() != self.me.incarnation {
-            return Err("this node's record has another incarnation than itself".into());
-        }
-        if me.identity().vsn_bytes().and_then(|vsn| versions_of(&vsn)) != Some(self.me.versions) {
-            return Err("this node's record has other versions than itself".into());
-        }
-        let mut running = 0;
-        for (id, record) in self.members.iter() {
-            let suspected = record.state() == State::Suspect;
-            if record.suspicion().is_some() != suspected {
-                return Err(format!("{}: suspicion and state disagree", self.name_of(id)));
-            }
-            running += usize::from(suspected);
-        }
-        if running != self.suspects.len() {
-            return Err(format!("{running} suspects, but {} suspicions", self.suspects.len()));
-        }
-        if self.timers.next().is_some_and(|due| due <= Instant::ORIGIN) {
-            return Err("a timer at no time".into());
-        }
-        self.check_limits()
-    }
-
-    /// A digest of the membership state and of every queue's length, to compare two runs.
-    pub fn state_hash(&self) -> u64 {
-        let mut hasher = SipHasher13::new();
-        for (_, record) in self.members.iter() {
-            let identity = record.identity();
-            hasher.write(identity.name().as_bytes());
-            hasher.write(identity.addr_bytes().unwrap_or_default());
-            hasher.write(identity.meta().unwrap_or_default());
-            hasher.write_u16(identity.port());
-            hasher.write_u32(record.incarnation());
-            hasher.write_u8(record.state() as u8);
-            hasher.write_u64(record.since().as_nanos());
-        }
-        for (_, value) in self.stats().gauges.iter() {
-            hasher.write_u64(value);
-        }
-        hasher.write_u32(self.me.sequence);
-        hasher.finish()
-    }
-
-    fn check_limits(&self) -> Result<(), String> {
-        let limits = &self.config.limits;
-        for (what, len, limit) in [
-            ("members", self.members.len(), limits.members + 1),
-            ("streams", self.exchanges.len(), limits.streams),
-            ("served push/pulls", self.exchanges.push_pulls_served(), limits.push_pulls),
-            ("relays", self.probes.relays(), limits.relays),
-            ("bytes of streams", self.exchanges.held(), limits.stream_memory),
-            ("departures", self.departures.len(), self.members.len()),
-            ("operations", self.operations.len(), limits.operations + 2),
-            ("lost members", self.wanted.lost().len(), limits.lost_members),
-            ("disseminations", self.disseminations.len(), limits.disseminations),
-            ("bytes on their way", self.disseminations.bytes(), limits.dissemination_bytes),
-            (
-                "streams of disseminations",
-                self.disseminations.running(),
-                limits.dissemination_streams,
-            ),
-            ("user broadcasts", self.queues.user_len(), 3 * limits.user_broadcasts),
-        ] {
-            if len > limit {
-                return Err(format!("{len} {what}, but the limit is {limit}"));
-            }
-        }
-        Ok(())
     }
 }

@@ -10,16 +10,15 @@ use super::Memberlist;
 use super::admission::{ip_of, names_one_host};
 use crate::delegate::View;
 use crate::node::{Identity, Name, Node, NodeName};
-use crate::security::aead::Version;
 use crate::transmit::Transmit;
 use crate::wire::Scratch;
+use crate::wire::compound;
 use crate::wire::message::{Message, MessageType};
 use crate::wire::packet::{self, Sealing};
-use crate::wire::{checksum, compound};
 
 /// Bytes that a message costs in a compound beside its own.
 pub(super) const PART_OVERHEAD: usize = compound::PER_PART;
-/// What the Go library tells a delegate that each of its messages costs: the part's length and
+/// What the Go library says to a delegate that each of its messages costs: the part's length and
 /// the type byte.
 const USER_OVERHEAD: usize = PART_OVERHEAD + 1;
 /// The lowest `PMax` of a receiver that understands a checksum.
@@ -62,8 +61,8 @@ impl Workspace {
         self.push_encoded(message);
     }
 
-    /// How many messages from `first` on go into one packet. One whose length two bytes cannot
-    /// tell travels alone.
+    /// How many messages from `first` on go into one packet. One whose length
+    /// does not fit into two bytes travels alone.
     fn run(&self, first: usize) -> usize {
         let fits = |index: &usize| self.part(*index).len() <= compound::MAX_PART_LEN;
         let most = self.ends.len().min(first + compound::MAX_PARTS);
@@ -165,7 +164,7 @@ impl Memberlist {
 
     /// Answers a peer. Gossip goes along only to a member at its own address.
     ///
-    /// Differs from Go: there anybody can have a full packet sent to any address.
+    /// Differs from Go: there any peer can have a full packet sent to any address.
     pub(super) fn reply(&mut self, to: SocketAddr, name: &[u8], message: &Message<'_>) {
         self.send_named(to, name, message, self.may_piggyback(to, name));
     }
@@ -214,25 +213,6 @@ impl Memberlist {
         });
         self.pull_delegate(budget.saturating_sub(used), space);
         self.counters.broadcasts_sent += (space.ends.len() - before) as u64;
-        self.told_finished();
-    }
-
-    /// How many bytes of gossip fit into a packet of nothing else.
-    pub(super) fn gossip_budget(&self) -> usize {
-        let mut taken = compound::HEADER + self.label_overhead();
-        if self.has_key() {
-            taken += self.encryption_overhead();
-        }
-        if self.config.differences.exact_packet_budget {
-            taken += checksum::OVERHEAD;
-        }
-        self.config.udp_buffer_size.saturating_sub(taken)
-    }
-
-    /// Bytes that the label and the encryption in force add to a packet.
-    pub(super) fn sealing_overhead(&self) -> usize {
-        let encryption = if self.encrypts() { self.encryption_overhead() } else { 0 };
-        self.label_overhead() + encryption
     }
 
     /// The packet's layers around the messages in `space`, split where they are too many for one
@@ -257,18 +237,10 @@ impl Memberlist {
         self.layers = layers;
     }
 
-    fn piggyback_budget(&self, message: usize) -> usize {
-        let mut taken = message + compound::HEADER + self.sealing_overhead();
-        if self.config.differences.exact_packet_budget {
-            taken += PART_OVERHEAD;
-        }
-        self.config.udp_buffer_size.saturating_sub(taken)
-    }
-
     fn pull_delegate(&mut self, budget: usize, space: &mut Workspace) {
-        let Some(delegate) = self.delegate.clone() else {
+        if !self.decider.is_some() {
             return;
-        };
+        }
         let mut rest = budget;
         while let Some(held) = self.queues.take_held(rest.saturating_sub(USER_OVERHEAD)) {
             rest = rest.saturating_sub(held.len() + USER_OVERHEAD);
@@ -278,7 +250,7 @@ impl Memberlist {
             return;
         }
         let view = View { local: &self.me.name, members: &self.members };
-        for message in delegate.broadcasts(&view, USER_OVERHEAD, rest) {
+        for message in self.decider.broadcasts(&view, USER_OVERHEAD, rest) {
             let cost = message.len() + USER_OVERHEAD;
             if cost > rest && self.config.differences.enforce_broadcast_limit {
                 self.counters.broadcasts_over_limit += 1;
@@ -310,7 +282,7 @@ impl Memberlist {
         self.counters.packets_sent += 1;
         self.counters.packet_bytes_sent += payload.len() as u64;
         let Destination { to, ref node, probe, .. } = *destination;
-        self.out.transmits.push_back(Transmit { to, node: node.clone(), payload, probe });
+        self.out.transmit(Transmit { to, node: node.clone(), payload, probe });
     }
 
     /// The name to give to the transport, if it is known.
@@ -322,19 +294,6 @@ impl Memberlist {
             Some(id) => self.members.record(id).identity().node_name(),
             None => name.to_owned_name(),
         })
-    }
-
-    /// The encryption version that this node writes.
-    pub(super) fn encryption_version(&self) -> Version {
-        Version::for_protocol(self.config.protocol_version)
-    }
-
-    fn label_overhead(&self) -> usize {
-        crate::wire::label::overhead(&self.config.label)
-    }
-
-    fn encryption_overhead(&self) -> usize {
-        self.encryption_version().overhead()
     }
 }
 

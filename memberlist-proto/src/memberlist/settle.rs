@@ -3,22 +3,16 @@
 use core::time::Duration;
 
 use super::{Memberlist, Timer};
-use crate::event::{Event, OpId, Outcome, WaitError};
+use crate::event::{OpId, Outcome, WaitError};
 use crate::operations::Operation;
-use crate::time::Instant;
 
 impl Memberlist {
-    /// Waits until nobody has joined or departed for `quiet`, and no join is under way: a good
-    /// moment to begin work that moves with the membership, such as sharding. Ends as
-    /// [`Outcome::Settle`] with the number of members, this node included, or after `timeout`
-    /// (zero: never). Begin to join before; a node alone is settled after `quiet`, too.
-    pub fn settle(&mut self, now: Instant, quiet: Duration, timeout: Duration) -> OpId {
-        let now = self.advance(now);
+    pub(super) fn begin_settle(&mut self, quiet: Duration, timeout: Duration) -> OpId {
+        let now = self.now;
         let op = self.operations.next_id();
-        if self.operations.len() >= self.config.limits.operations {
+        if self.operations.is_full(self.config.limits.operations) {
             self.counters.operations_refused += 1;
-            let outcome = Outcome::Settle(Err(WaitError::TooMany));
-            self.out.event(Event::Finished { op, outcome });
+            self.out.finished(op, Outcome::Settle(Err(WaitError::TooMany)));
             return op;
         }
         let until = (!timeout.is_zero()).then(|| now + timeout);
@@ -29,7 +23,8 @@ impl Memberlist {
     }
 
     /// The time that a wait for rest had to last at least has passed.
-    pub(super) fn settle_on(&mut self, now: Instant, op: OpId) {
+    pub(super) fn settle_on(&mut self, op: OpId) {
+        let now = self.now;
         let Some(Operation::Settle { quiet, until, .. }) = self.operations.get(op) else {
             return;
         };
@@ -48,7 +43,7 @@ impl Memberlist {
 
     pub(super) fn end_settle(&mut self, op: OpId, result: Result<usize, WaitError>) {
         if self.operations.remove(op).is_some() {
-            self.out.event(Event::Finished { op, outcome: Outcome::Settle(result) });
+            self.out.finished(op, Outcome::Settle(result));
         }
     }
 }

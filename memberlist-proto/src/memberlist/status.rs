@@ -15,15 +15,15 @@ impl Memberlist {
     /// Everything an operator asks for. Takes time and memory in proportion to the number of nodes.
     pub fn status(&self, now: Instant) -> Status {
         let now = self.now.max(now);
-        let seeds = &self.wanted.seeds;
+        let seeds = self.wanted.seeds();
         let present =
-            self.present(&seeds.iter().flat_map(|seed| seed.addresses.iter().copied()).collect());
+            self.present(&seeds.iter().flat_map(|seed| seed.addresses().iter().copied()).collect());
         let mut nodes: alloc::vec::Vec<_> =
             self.members.iter().map(|(id, record)| self.node_status(now, id, record)).collect();
         nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Status {
             name: self.me.name.clone(),
-            addr: SocketAddr::new(self.config.advertise_addr, self.config.advertise_port),
+            addr: self.own_address(),
             left: self.me.left,
             health_score: self.awareness.score(),
             keys: self.keyring.keys().len(),
@@ -62,8 +62,8 @@ impl Memberlist {
         let suspicion = record.suspicion().and_then(|slot| self.suspects.get(slot));
         let why = match (record.state(), suspicion) {
             (State::Suspect, Some(suspect)) => Some(Trouble::Suspected {
-                by: suspect.suspicion.accusers().to_vec(),
-                left_ms: ms(suspect.suspicion.deadline(), now),
+                by: suspect.suspicion().accusers().to_vec(),
+                left_ms: ms(suspect.suspicion().deadline(), now),
             }),
             (State::Dead | State::Left, _) => {
                 self.departures.get(&id).cloned().map(Trouble::Departed)
@@ -84,11 +84,12 @@ impl Memberlist {
 
 fn seed_status(now: Instant, seed: &Seed, present: &BTreeSet<SocketAddr>) -> SeedStatus {
     SeedStatus {
-        peer: seed.peer.to_string(),
-        addresses: seed.addresses.clone(),
-        live: !seed.addresses.is_empty() && seed.addresses.iter().all(|it| present.contains(it)),
-        tried_ms: seed.last.as_ref().map(|(at, _)| ms(now, *at)),
-        error: seed.last.as_ref().and_then(|(_, it)| it.as_ref().err()).map(ToString::to_string),
+        peer: seed.peer().to_string(),
+        addresses: seed.addresses().to_vec(),
+        live: !seed.addresses().is_empty()
+            && seed.addresses().iter().all(|it| present.contains(it)),
+        tried_ms: seed.last().map(|(at, _)| ms(now, *at)),
+        error: seed.last().and_then(|(_, it)| it.as_ref().err()).map(ToString::to_string),
     }
 }
 

@@ -92,6 +92,20 @@ pub enum StreamMessage<'a> {
     Other(u8),
 }
 
+impl StreamMessage<'_> {
+    /// The code of its type on the wire.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::PushPull(_) => MessageType::PushPull.code(),
+            Self::User(_) => MessageType::User.code(),
+            Self::Ping(_) => MessageType::Ping.code(),
+            Self::Ack(_) => MessageType::Ack.code(),
+            Self::Error(_) => MessageType::Error.code(),
+            Self::Other(code) => *code,
+        }
+    }
+}
+
 /// A full state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushPull<'a> {

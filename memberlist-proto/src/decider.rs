@@ -1,0 +1,124 @@
+//! What the application decides at once, and how that is recorded and replayed.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::delegate::{Candidate, Delegate, View};
+use crate::node::Name;
+
+/// One answer of a [`Delegate`], which the core asks for in the middle of a call. As an input
+/// ([`Input::Decided`](crate::Input::Decided)) it answers the next question of its kind in the
+/// delegate's place, so that a recorded run needs no delegate to be replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Decision {
+    /// Of [`Delegate::admit`].
+    Admit(Result<(), String>),
+    /// Of [`Delegate::ack_payload`].
+    AckPayload(Option<Bytes>),
+    /// Of [`Delegate::broadcasts`].
+    Broadcasts(Vec<Bytes>),
+    /// Of [`Delegate::stream_ping`].
+    StreamPing(bool),
+}
+
+/// The delegate, with the answers that are given in its place and those that are to be recorded.
+#[derive(Clone, Default)]
+pub(crate) struct Decider {
+    delegate: Option<Arc<dyn Delegate>>,
+    given: VecDeque<Decision>,
+    /// Answers since the last look, if they are to be noted at all.
+    noted: Option<VecDeque<Decision>>,
+}
+
+impl Decider {
+    pub(crate) fn new(delegate: Option<Arc<dyn Delegate>>) -> Self {
+        Self { delegate, ..Self::default() }
+    }
+
+    /// Whether there is anything that decides: without it, every answer is the default.
+    pub(crate) fn is_some(&self) -> bool {
+        self.delegate.is_some() || !self.given.is_empty()
+    }
+
+    /// Answers the next question of its kind.
+    pub(crate) fn give(&mut self, decision: Decision) {
+        self.given.push_back(decision);
+    }
+
+    /// Notes every answer from now on, for [`take_noted`](Self::take_noted).
+    pub(crate) fn note(&mut self) {
+        self.noted.get_or_insert_default();
+    }
+
+    pub(crate) fn take_noted(&mut self) -> Option<Decision> {
+        self.noted.as_mut()?.pop_front()
+    }
+
+    pub(crate) fn admit(&mut self, candidate: &Candidate<'_>) -> Result<(), String> {
+        let given = self.given(|it| if let Decision::Admit(it) = it { Some(it) } else { None });
+        let Some(delegate) = &self.delegate else { return given.unwrap_or(Ok(())) };
+        let answer = given.unwrap_or_else(|| delegate.admit(candidate));
+        self.record(|| Decision::Admit(answer.clone()));
+        answer
+    }
+
+    pub(crate) fn ack_payload(&mut self) -> Option<Bytes> {
+        let given = self.given(|it| match it {
+            Decision::AckPayload(it) => Some(it),
+            _ => None,
+        });
+        let Some(delegate) = &self.delegate else { return given.flatten() };
+        let answer = given.unwrap_or_else(|| delegate.ack_payload());
+        self.record(|| Decision::AckPayload(answer.clone()));
+        answer
+    }
+
+    pub(crate) fn broadcasts(
+        &mut self,
+        view: &View<'_>,
+        overhead: usize,
+        limit: usize,
+    ) -> Vec<Bytes> {
+        let given = self.given(|it| match it {
+            Decision::Broadcasts(it) => Some(it),
+            _ => None,
+        });
+        let Some(delegate) = &self.delegate else { return given.unwrap_or_default() };
+        let answer = given.unwrap_or_else(|| delegate.broadcasts(view, overhead, limit));
+        self.record(|| Decision::Broadcasts(answer.clone()));
+        answer
+    }
+
+    pub(crate) fn stream_ping(&mut self, node: Name<'_>) -> bool {
+        let given = self.given(|it| match it {
+            Decision::StreamPing(it) => Some(it),
+            _ => None,
+        });
+        let Some(delegate) = &self.delegate else { return given.unwrap_or(true) };
+        let answer = given.unwrap_or_else(|| delegate.stream_ping(node));
+        self.record(|| Decision::StreamPing(answer));
+        answer
+    }
+
+    /// The first given answer, if it is of the kind that `take` wants. Answers of another kind
+    /// stay: they were recorded in the order of the questions.
+    fn given<T>(&mut self, take: impl FnOnce(Decision) -> Option<T>) -> Option<T> {
+        let first = self.given.front()?.clone();
+        let taken = take(first);
+        if taken.is_some() {
+            self.given.pop_front();
+        }
+        taken
+    }
+
+    fn record(&mut self, decision: impl FnOnce() -> Decision) {
+        if let Some(noted) = &mut self.noted {
+            noted.push_back(decision());
+        }
+    }
+}

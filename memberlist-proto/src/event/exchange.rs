@@ -1,0 +1,143 @@
+//! How an exchange over a stream fails.
+
+use alloc::string::String;
+
+use crate::node::NodeName;
+use crate::transmit::StreamFailure;
+use crate::wire::frame::{FrameError, FrameTooLong};
+
+/// What an exchange over a stream was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExchangeKind {
+    /// A periodic full state exchange begun here.
+    PushPull,
+    /// A join begun here.
+    Join,
+    /// An exchange with a seed or a member that died, to find it again.
+    Rejoin,
+    /// A reliable message sent.
+    SendReliable,
+    /// A probe over a stream.
+    StreamPing,
+    /// Anything that a peer began.
+    Accepted,
+}
+
+/// What an exchange was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExchangeStep {
+    /// The connection was being established.
+    Connecting,
+    /// This node's message was being written.
+    Writing,
+    /// The peer's message was awaited or being read.
+    Reading,
+    /// The application was being asked for its state.
+    LocalState,
+    /// The application was being asked whether to merge.
+    AdmitMerge,
+}
+
+/// Why an exchange over a stream failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExchangeError {
+    /// A step took longer than `tcp_timeout`.
+    #[error("timed out while {0}")]
+    TimedOut(ExchangeStep),
+    /// The connection failed.
+    #[error(transparent)]
+    Stream(#[from] StreamFailure),
+    /// The peer closed the connection before its message was complete. A peer with another label
+    /// does so without a word.
+    #[error("closed by the peer without an answer (a different label closes silently)")]
+    Closed,
+    /// What the peer sent could not be understood.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The peer answered with an error message.
+    #[error("the peer refused: {0}")]
+    Remote(String),
+    /// The peer answered with a message of another type; the type's code.
+    #[error("the peer answered with message type {0}")]
+    Unexpected(u8),
+    /// Protocol versions do not fit.
+    #[error(transparent)]
+    Versions(#[from] VersionMismatch),
+    /// The application refused the merge.
+    #[error("the merge was refused: {0}")]
+    Vetoed(String),
+    /// The application's state is longer than `limits.stream_bytes`.
+    #[error("the application's state is {len} bytes long, and at most {limit} can be sent")]
+    StateTooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The most that can be sent.
+        limit: usize,
+    },
+    /// The application gave an answer of another kind than it was asked for.
+    #[error("the application's answer does not fit the question")]
+    WrongAnswer,
+    /// What should be sent is longer than any peer accepts.
+    #[error(transparent)]
+    TooLong(#[from] FrameTooLong),
+    /// Too many streams are open.
+    #[error("too many streams are open")]
+    TooMany,
+    /// Too many bytes of accepted streams are held already.
+    #[error("too many bytes of streams are held")]
+    TooManyBytes,
+    /// The exchange was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// A version that does not fit those of the others (Go: `verifyProtocol`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{layer} protocol version {current} of {node} is incompatible: {min} to {max} are understood by every member"
+)]
+pub struct VersionMismatch {
+    /// Which of the two versions does not fit.
+    pub layer: VersionLayer,
+    /// The node whose version does not fit.
+    pub node: NodeName,
+    /// The version it speaks.
+    pub current: u8,
+    /// The lowest version that every member understands.
+    pub min: u8,
+    /// The highest version that every member understands.
+    pub max: u8,
+}
+
+/// Each node speaks a version of two protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VersionLayer {
+    /// Memberlist itself.
+    Memberlist,
+    /// The application's (`delegate_protocol_version`).
+    Delegate,
+}
+
+impl core::fmt::Display for ExchangeStep {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "connecting",
+            Self::Writing => "writing",
+            Self::Reading => "reading",
+            Self::LocalState => "waiting for the application's state",
+            Self::AdmitMerge => "waiting for the application to admit a merge",
+        })
+    }
+}
+
+impl core::fmt::Display for VersionLayer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Memberlist => "memberlist",
+            Self::Delegate => "delegate",
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! What an exchange is for together with how far it has come: only what can happen can be said.
+
+use bytes::Bytes;
+
+use crate::event::{BroadcastId, ExchangeKind, ExchangeStep, OpId};
+use crate::transmit::RequestId;
+use crate::wire::frame::Frame;
+
+/// The purpose of an exchange and its step.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    /// A peer opened the stream and says what it wants.
+    Accepted(AcceptedStep),
+    /// A full state exchange begun here.
+    PushPull(Why, PushPullStep),
+    /// A message of the application.
+    Message(Sender, MessageStep),
+    /// A probe over a stream, with its sequence number.
+    Ping(u32, PingStep),
+    /// Everything is said, and its end is reported; the driver flushes and ends the stream.
+    Closing,
+}
+
+/// How far an accepted exchange has come. With a question comes the peer's state.
+#[derive(Clone, Debug)]
+pub(crate) enum AcceptedStep {
+    Reading,
+    AskingState(RequestId, Frame),
+    AskingMerge(RequestId, Frame),
+}
+
+/// How far a full state exchange begun here has come.
+#[derive(Clone, Debug)]
+pub(crate) enum PushPullStep {
+    Connecting,
+    AskingState(RequestId),
+    /// This node's state is queued; the peer's is awaited.
+    Reading,
+    AskingMerge(RequestId, Frame),
+}
+
+/// How far a message has come.
+#[derive(Clone, Debug)]
+pub(crate) enum MessageStep {
+    /// With the whole frame, until it is written.
+    Connecting(Bytes),
+    Writing,
+}
+
+/// How far a ping has come.
+#[derive(Clone, Debug)]
+pub(crate) enum PingStep {
+    /// With the whole frame, until it is written.
+    Connecting(Bytes),
+    Reading,
+}
+
+/// Why a full state exchange was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The periodic one with a random member.
+    AntiEntropy,
+    /// As part of a join.
+    Join(OpId),
+    /// To find a seed, or a member that died.
+    Rejoin,
+}
+
+impl Why {
+    /// Whether the two may never have met: both applications are asked before they merge.
+    pub(crate) fn is_join(self) -> bool {
+        self != Self::AntiEntropy
+    }
+}
+
+/// What sends a message of the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// An operation.
+    Op(OpId),
+    /// The dissemination of a message to every member.
+    Dissemination(BroadcastId),
+}
+
+/// What waits for the end of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiter {
+    Join(OpId),
+    Rejoin,
+    Message(Sender),
+    /// The probe with this sequence number.
+    StreamPing(u32),
+}
+
+/// A question that the application has answered, with what it was about.
+#[derive(Clone, Debug)]
+pub(crate) enum Question {
+    /// Its state; as acceptor with the peer's.
+    State(Option<Frame>),
+    /// Whether to merge this state of the peer's.
+    Merge(Frame),
+}
+
+impl Stage {
+    /// What the exchange is for, as reported.
+    pub(crate) fn kind(&self) -> Option<ExchangeKind> {
+        Some(match self {
+            Self::Accepted(_) => ExchangeKind::Accepted,
+            Self::PushPull(Why::Join(_), _) => ExchangeKind::Join,
+            Self::PushPull(Why::Rejoin, _) => ExchangeKind::Rejoin,
+            Self::PushPull(Why::AntiEntropy, _) => ExchangeKind::PushPull,
+            Self::Message(..) => ExchangeKind::SendReliable,
+            Self::Ping(..) => ExchangeKind::StreamPing,
+            Self::Closing => return None,
+        })
+    }
+
+    /// What waits for its end.
+    pub(crate) fn waiter(&self) -> Option<Waiter> {
+        match *self {
+            Self::PushPull(Why::Join(op), _) => Some(Waiter::Join(op)),
+            Self::PushPull(Why::Rejoin, _) => Some(Waiter::Rejoin),
+            Self::Message(sender, _) => Some(Waiter::Message(sender)),
+            Self::Ping(sequence, _) => Some(Waiter::StreamPing(sequence)),
+            Self::Accepted(_) | Self::PushPull(Why::AntiEntropy, _) | Self::Closing => None,
+        }
+    }
+
+    /// Whether the peer's bytes are read. While the application is asked for its state, an
+    /// initiator still hears a refusal.
+    pub(crate) fn reads(&self) -> bool {
+        match self {
+            Self::Accepted(step) => matches!(step, AcceptedStep::Reading),
+            Self::PushPull(_, step) => {
+                matches!(step, PushPullStep::Reading | PushPullStep::AskingState(_))
+            }
+            Self::Message(_, step) => matches!(step, MessageStep::Writing),
+            Self::Ping(_, step) => matches!(step, PingStep::Reading),
+            Self::Closing => false,
+        }
+    }
+
+    pub(super) fn step(&self) -> Option<ExchangeStep> {
+        Some(match self {
+            Self::Accepted(AcceptedStep::Reading)
+            | Self::PushPull(_, PushPullStep::Reading)
+            | Self::Ping(_, PingStep::Reading) => ExchangeStep::Reading,
+            Self::PushPull(_, PushPullStep::Connecting)
+            | Self::Message(_, MessageStep::Connecting(_))
+            | Self::Ping(_, PingStep::Connecting(_)) => ExchangeStep::Connecting,
+            Self::Message(_, MessageStep::Writing) => ExchangeStep::Writing,
+            Self::Accepted(AcceptedStep::AskingState(..))
+            | Self::PushPull(_, PushPullStep::AskingState(_)) => ExchangeStep::LocalState,
+            Self::Accepted(AcceptedStep::AskingMerge(..))
+            | Self::PushPull(_, PushPullStep::AskingMerge(..)) => ExchangeStep::AdmitMerge,
+            Self::Closing => return None,
+        })
+    }
+
+    /// The question to the application that is open.
+    pub(super) fn request(&self) -> Option<RequestId> {
+        match *self {
+            Self::Accepted(
+                AcceptedStep::AskingState(request, _) | AcceptedStep::AskingMerge(request, _),
+            )
+            | Self::PushPull(
+                _,
+                PushPullStep::AskingState(request) | PushPullStep::AskingMerge(request, _),
+            ) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The peer's state, kept while the application is asked.
+    pub(super) fn received(&self) -> Option<&Frame> {
+        match self {
+            Self::Accepted(
+                AcceptedStep::AskingState(_, frame) | AcceptedStep::AskingMerge(_, frame),
+            )
+            | Self::PushPull(_, PushPullStep::AskingMerge(_, frame)) => Some(frame),
+            _ => None,
+        }
+    }
+
+    pub(super) fn take_question(&mut self) -> Option<Question> {
+        let reading = match self {
+            Self::Accepted(_) => Self::Accepted(AcceptedStep::Reading),
+            Self::PushPull(why, _) => Self::PushPull(*why, PushPullStep::Reading),
+            _ => return None,
+        };
+        match core::mem::replace(self, reading) {
+            Self::Accepted(AcceptedStep::AskingState(_, frame)) => {
+                Some(Question::State(Some(frame)))
+            }
+            Self::PushPull(_, PushPullStep::AskingState(_)) => Some(Question::State(None)),
+            Self::Accepted(AcceptedStep::AskingMerge(_, frame))
+            | Self::PushPull(_, PushPullStep::AskingMerge(_, frame)) => {
+                Some(Question::Merge(frame))
+            }
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Every exchange by its stream, and what they hold in all and for each source.
+
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+
+use super::{Exchange, Question};
+use crate::transmit::{RequestId, StreamId};
+
+/// The accepted streams from one address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Source {
+    streams: usize,
+    held: usize,
+}
+
+/// All exchanges.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exchanges {
+    map: BTreeMap<StreamId, Exchange>,
+    last: u64,
+    last_request: u64,
+    requests: BTreeMap<RequestId, StreamId>,
+    sources: BTreeMap<IpAddr, Source>,
+    held: usize,
+    serving: usize,
+    local_state_bytes: u64,
+    remote_state_bytes: u64,
+}
+
+impl Exchanges {
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Bytes of memory held for what accepted streams have sent.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    pub(crate) fn push_pulls_served(&self) -> usize {
+        self.serving
+    }
+
+    /// Bytes of the last full state sent, and of the last received.
+    pub(crate) fn state_bytes(&self) -> (u64, u64) {
+        (self.local_state_bytes, self.remote_state_bytes)
+    }
+
+    pub(crate) fn note_local_state(&mut self, bytes: usize) {
+        self.local_state_bytes = bytes as u64;
+    }
+
+    pub(crate) fn note_remote_state(&mut self, bytes: usize) {
+        self.remote_state_bytes = bytes as u64;
+    }
+
+    /// Streams accepted from one address.
+    pub(crate) fn accepted_from(&self, ip: IpAddr) -> usize {
+        self.sources.get(&ip).map_or(0, |source| source.streams)
+    }
+
+    pub(crate) fn insert(&mut self, exchange: Exchange) -> StreamId {
+        self.last += 1;
+        let id = StreamId(self.last);
+        if exchange.is_accepted() {
+            self.sources.entry(exchange.peer().ip()).or_default().streams += 1;
+        }
+        self.map.insert(id, exchange);
+        id
+    }
+
+    pub(crate) fn get(&self, id: StreamId) -> Option<&Exchange> {
+        self.map.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: StreamId) -> Option<&mut Exchange> {
+        self.map.get_mut(&id)
+    }
+
+    /// Counts anew what is held for an accepted stream; then the bytes held for its source, and
+    /// for all of them. What this node asked for itself is not counted.
+    pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
+        let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };
+        if !exchange.is_accepted() {
+            return (0, 0);
+        }
+        let holds = exchange.holds();
+        let held = core::mem::replace(&mut exchange.held, holds);
+        self.held = self.held - held + holds;
+        let source = self.sources.entry(exchange.peer.ip()).or_default();
+        source.held = source.held - held + holds;
+        (source.held, self.held)
+    }
+
+    /// Counts one more push/pull being served, for as long as the stream is open.
+    pub(crate) fn serve_push_pull(&mut self, id: StreamId) {
+        if let Some(exchange) = self.map.get_mut(&id)
+            && !exchange.serves_push_pull
+        {
+            exchange.serves_push_pull = true;
+            self.serving += 1;
+        }
+    }
+
+    /// Everything is said on a stream: see [`Exchange::close`].
+    pub(crate) fn close(&mut self, id: StreamId) -> Option<bool> {
+        let exchange = self.map.get_mut(&id)?;
+        if let Some(request) = exchange.stage.request() {
+            self.requests.remove(&request);
+        }
+        let closes = exchange.close()?;
+        self.hold(id);
+        Some(closes)
+    }
+
+    pub(crate) fn remove(&mut self, id: StreamId) -> Option<Exchange> {
+        let exchange = self.map.remove(&id)?;
+        self.serving -= usize::from(exchange.serves_push_pull);
+        if let Some(request) = exchange.stage.request() {
+            self.requests.remove(&request);
+        }
+        if exchange.is_accepted() {
+            self.held -= exchange.held;
+            let ip = exchange.peer.ip();
+            if let Some(source) = self.sources.get_mut(&ip) {
+                source.streams -= 1;
+                source.held -= exchange.held;
+                if source.streams == 0 {
+                    self.sources.remove(&ip);
+                }
+            }
+        }
+        Some(exchange)
+    }
+
+    pub(crate) fn next_request(&mut self, stream: StreamId) -> RequestId {
+        self.last_request += 1;
+        let id = RequestId(self.last_request);
+        self.requests.insert(id, stream);
+        id
+    }
+
+    /// The application has answered a question: on which stream, and what it was asked.
+    pub(crate) fn answered(&mut self, request: RequestId) -> Option<(StreamId, Question)> {
+        let stream = self.requests.remove(&request)?;
+        let question = self.map.get_mut(&stream)?.take_question()?;
+        Some((stream, question))
+    }
+}

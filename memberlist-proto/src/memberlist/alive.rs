@@ -1,0 +1,181 @@
+//! News that a node is alive (Go: `aliveNode`).
+
+use core::net::SocketAddr;
+
+use super::Memberlist;
+use super::admission::identity_of;
+use super::query::age;
+use crate::event::{Change, Event, Refusal};
+use crate::members::MemberId;
+use crate::node::{Node, NodeName, State};
+use crate::time::Instant;
+use crate::wire::message::{self, Alive, Message};
+
+impl Memberlist {
+    /// News that a node is alive, from a packet or a full state.
+    pub(super) fn alive(&mut self, from: SocketAddr, alive: &Alive<'_>) {
+        let mine = self.is_me(alive.node);
+        if mine && self.me.left {
+            self.decisions.alive_after_leaving += 1;
+            return;
+        }
+        let known = self.members.get(alive.node);
+        if let Err(reason) = self.judge(alive, known) {
+            return self.refused(from, alive, reason);
+        }
+        let Some(id) = known else {
+            return self.alive_new(from, alive);
+        };
+        let record = self.members.record(id);
+        let moved = record.identity().addr_bytes().unwrap_or_default()
+            != alive.addr.unwrap_or_default()
+            || record.identity().port() != alive.port;
+        // An address is checked before anything else is believed: else a second node of the same
+        // name would refute, move and confuse the first one's peers at every announcement.
+        if moved && !self.may_take_over(id) {
+            return self.conflict(from, id, alive);
+        }
+        if mine {
+            return self.alive_about_me(alive);
+        }
+        if !moved && alive.incarnation <= record.incarnation() {
+            let state = record.state();
+            if state.is_live() {
+                self.decisions.alive_nothing_new += 1;
+            } else {
+                self.decisions.alive_old_of_gone += 1;
+            }
+            if state == State::Dead {
+                self.tell_the_dead(id);
+            }
+            return;
+        }
+        self.alive_accepted(id, alive);
+    }
+
+    /// A name that this node has not heard of, or has forgotten.
+    fn alive_new(&mut self, from: SocketAddr, alive: &Alive<'_>) {
+        let Some(identity) = identity_of(alive, None) else {
+            let reason = Refusal::Meta(alive.meta.map_or(0, <[u8]>::len));
+            return self.refused(from, alive, reason);
+        };
+        if alive.incarnation == 0 {
+            self.decisions.alive_zero += 1;
+            if !self.config.differences.ignore_zero_incarnation {
+                // As in Go: a placeholder, dead since forever, that counts until it is reaped.
+                let order = &mut self.rng.probe_order;
+                self.members.insert(identity, 0, State::Dead, Instant::ORIGIN, order);
+            }
+            return;
+        }
+        if !self.takes_new_name(from) {
+            return self.refused(from, alive, Refusal::TooFast);
+        }
+        let order = &mut self.rng.probe_order;
+        let id = self.members.insert(identity, alive.incarnation, State::Alive, self.now, order);
+        self.broadcast_alive(alive);
+        self.wanted.found(alive.node);
+        self.me.changed = self.now;
+        self.decisions.alive_new += 1;
+        self.out.event(Event::Joined { node: self.members.node(id) });
+    }
+
+    fn alive_accepted(&mut self, id: MemberId, alive: &Alive<'_>) {
+        let record = self.members.record(id);
+        let (old_state, old) = (record.state(), record.identity().clone());
+        let Some(identity) = identity_of(alive, old.versions()) else {
+            self.decisions.alive_meta += 1;
+            return;
+        };
+        self.end_suspicion(id);
+        self.broadcast_alive(alive);
+        let change = Change {
+            meta: old.meta().unwrap_or_default() != identity.meta().unwrap_or_default(),
+            address: old.addr_bytes() != identity.addr_bytes() || old.port() != identity.port(),
+            versions: old.versions() != identity.versions(),
+        };
+        let changed = change.meta || change.address || change.versions;
+        if changed || old.meta() != identity.meta() {
+            self.members.replace_identity(id, identity);
+        }
+        if old_state == State::Alive {
+            self.members.raise_incarnation(id, alive.incarnation);
+        } else {
+            self.members.set_state(id, State::Alive, alive.incarnation, self.now);
+        }
+        match old_state {
+            State::Left if change.address => self.decisions.alive_after_left += 1,
+            State::Dead if change.address => self.decisions.alive_reclaimed += 1,
+            State::Left | State::Dead => self.decisions.alive_back += 1,
+            State::Suspect => self.decisions.alive_cleared += 1,
+            State::Alive if changed => self.decisions.alive_updated += 1,
+            State::Alive => self.decisions.alive_renewed += 1,
+        }
+        let node = self.members.node(id);
+        match old_state {
+            State::Dead | State::Left => {
+                self.wanted.found(alive.node);
+                self.departures.remove(&id);
+                self.me.changed = self.now;
+                self.out.event(Event::Joined { node });
+            }
+            State::Suspect => self.out.event(Event::Refuted { node: node.clone(), by: None }),
+            State::Alive => {}
+        }
+        if old_state.is_live() && changed {
+            self.out.event(Event::Updated { node: self.members.node(id), change });
+        }
+    }
+
+    /// Whether another address may take over the name of a known node.
+    fn may_take_over(&self, id: MemberId) -> bool {
+        let record = self.members.record(id);
+        let reclaim = self.config.dead_node_reclaim_time;
+        match record.state() {
+            State::Left => true,
+            State::Dead => !reclaim.is_zero() && age(self.now, record.since()) > reclaim,
+            State::Alive | State::Suspect => false,
+        }
+    }
+
+    fn conflict(&mut self, from: SocketAddr, id: MemberId, alive: &Alive<'_>) {
+        self.decisions.alive_conflict += 1;
+        if !self.may_report(from) {
+            return;
+        }
+        let Some(identity) = identity_of(alive, None) else {
+            return;
+        };
+        let claimant = Node::new(identity, alive.incarnation, State::Alive, self.now);
+        self.out.event(Event::Conflict { existing: self.members.node(id), claimant });
+    }
+
+    fn broadcast_alive(&mut self, alive: &Alive<'_>) {
+        // A vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as unknown.
+        let vsn = alive.vsn.filter(|vsn| vsn.is_empty() || vsn.len() >= 6);
+        let message = Message::Alive(Alive { vsn, ..*alive });
+        self.queues.push_membership(NodeName::from(alive.node), &message, None);
+    }
+
+    /// Lets a member that announces itself, and that this node considers dead, know that it must
+    /// refute.
+    ///
+    /// Differs from Go: there a node that restarts and meets only members that forgot it stays
+    /// dead for the others (hashicorp/memberlist#311).
+    fn tell_the_dead(&mut self, id: MemberId) {
+        if !self.config.differences.tell_the_dead {
+            return;
+        }
+        let (window, most) = (self.config.probe_interval, self.config.limits.told_dead);
+        if !self.probes.may_tell(self.now, id, window, most) {
+            return;
+        }
+        let record = self.members.record(id);
+        let (incarnation, identity) = (record.incarnation(), record.identity().clone());
+        let me = self.me.name.clone();
+        let accusation =
+            message::Suspect { incarnation, node: identity.name().as_bytes(), from: me.as_bytes() };
+        self.counters.told_dead += 1;
+        self.send_to_node(&identity, &Message::Suspect(accusation));
+    }
+}

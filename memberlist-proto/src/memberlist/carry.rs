@@ -1,0 +1,142 @@
+//! How streams are opened, written and ended, and how the end of an exchange is reported.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{Memberlist, Timer};
+use crate::event::{Event, ExchangeError, ExchangeKind};
+use crate::exchange::{Exchange, Stage};
+use crate::follow::Follow;
+use crate::node::NodeName;
+use crate::time::Instant;
+use crate::transmit::{StreamId, StreamOp};
+use crate::wire::frame::{FrameSealing, FrameTooLong, seal_frame};
+
+impl Memberlist {
+    /// Opens a stream for an exchange that has until `deadline` to connect.
+    pub(super) fn open_stream(
+        &mut self,
+        to: SocketAddr,
+        node: Option<NodeName>,
+        stage: Stage,
+        deadline: Instant,
+    ) -> Result<StreamId, ExchangeError> {
+        if self.exchanges.len() >= self.config.limits.streams {
+            self.counters.streams_refused += 1;
+            return Err(ExchangeError::TooMany);
+        }
+        self.counters.streams_opened += 1;
+        let id = self.exchanges.insert(Exchange::opened(to, self.now, stage));
+        self.set_stream_timer(id, deadline);
+        self.out.stream(StreamOp::Connect { id, to, node });
+        Ok(id)
+    }
+
+    pub(super) fn write(&mut self, id: StreamId, data: Bytes) {
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        exchange.queue(data.len());
+        self.out.stream(StreamOp::Write { id, data });
+    }
+
+    /// Everything is said: the driver flushes what is queued and ends the stream, for which it has
+    /// `tcp_timeout`.
+    pub(super) fn close(&mut self, id: StreamId) {
+        let Some(asks_driver) = self.exchanges.close(id) else {
+            return;
+        };
+        self.set_stream_timer(id, self.now + self.config.tcp_timeout);
+        if asks_driver {
+            self.out.stream(StreamOp::Close { id });
+        }
+    }
+
+    /// Drops a stream at once. What waits for it is not notified: the caller knows.
+    pub(super) fn abort_stream(&mut self, id: StreamId) {
+        if self.exchanges.get(id).is_some() {
+            self.forget_stream(id);
+            self.out.stream(StreamOp::Abort { id });
+        }
+    }
+
+    pub(super) fn forget_stream(&mut self, id: StreamId) {
+        if let Some(mut exchange) = self.exchanges.remove(id) {
+            if let Some(timer) = exchange.timer().take() {
+                self.timers.cancel(timer);
+            }
+            self.follows.push(Follow::StreamGone);
+        }
+    }
+
+    /// An exchange has done what it was for: what waits for it is notified.
+    pub(super) fn succeed(&mut self, id: StreamId) {
+        if let Some(waiter) = self.exchanges.get(id).and_then(|it| it.stage().waiter()) {
+            self.follows.push(Follow::Exchanged { stream: id, waiter, result: Ok(()) });
+        }
+    }
+
+    /// An exchange has failed: that is reported, and the stream is closed.
+    pub(super) fn fail(&mut self, id: StreamId, error: &ExchangeError) {
+        self.report_failure(id, error);
+        self.close(id);
+    }
+
+    /// Notifies what waits for an exchange that it failed, or else the application.
+    pub(super) fn report_failure(&mut self, id: StreamId, error: &ExchangeError) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let (peer, kind, waiter) = (exchange.peer(), exchange.kind(), exchange.stage().waiter());
+        let Some(kind) = kind else { return };
+        self.counters.exchanges_failed += 1;
+        if let Some(waiter) = waiter {
+            let result = Err(error.clone());
+            self.follows.push(Follow::Exchanged { stream: id, waiter, result });
+        }
+        let reported = match kind {
+            // A peer that connects and says nothing has done no harm.
+            ExchangeKind::Accepted => *error != ExchangeError::Closed && self.may_report(peer),
+            ExchangeKind::PushPull | ExchangeKind::Rejoin => true,
+            // An operation or a probe waits for these.
+            ExchangeKind::Join | ExchangeKind::SendReliable | ExchangeKind::StreamPing => false,
+        };
+        if reported {
+            let error = error.clone();
+            self.out.event(Event::ExchangeFailed { peer, exchange: kind, error });
+        }
+    }
+
+    pub(super) fn set_stream_timer(&mut self, id: StreamId, at: Instant) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let timer = exchange.timer();
+        match *timer {
+            Some(set) if self.timers.reschedule(set, at) => {}
+            _ => *timer = Some(self.timers.insert(at, Timer::Stream(id))),
+        }
+    }
+
+    /// A message of one stream, compressed and encrypted as configured.
+    pub(super) fn seal_stream(&mut self, message: &[u8]) -> Result<Bytes, FrameTooLong> {
+        let encrypts = self.encrypts();
+        let key = if encrypts { self.keyring.primary() } else { None };
+        let version = self.encryption_version();
+        let sealing = FrameSealing {
+            label: &self.config.label,
+            key: key.map(|key| (key, version)),
+            nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
+            compress: self.config.enable_compression,
+            only_if_smaller: self.config.differences.compress_streams_if_smaller,
+        };
+        seal_frame(message, &sealing, &mut self.layers)
+    }
+
+    /// The header that comes first on every stream opened here: the label, if there is one.
+    pub(super) fn write_label(&mut self, id: StreamId) {
+        if !self.config.label.is_empty() {
+            let mut header = Vec::with_capacity(2 + self.config.label.len());
+            crate::wire::label::write_header(&mut header, &self.config.label);
+            self.write(id, header.into());
+        }
+    }
+}

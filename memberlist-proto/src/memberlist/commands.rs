@@ -1,0 +1,201 @@
+//! What an application can do with a node: operations, messages and settings.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::Memberlist;
+use crate::config::{ConfigError, Timing};
+use crate::event::{BroadcastId, Event, OpId, SendError, TooLong};
+use crate::node::Node;
+use crate::peer::{JoinPolicy, Peer, Target};
+use crate::queues::{BroadcastKind, Priority};
+use crate::security::{Key, KeyringError};
+use crate::time::Instant;
+
+impl Memberlist {
+    /// Exchanges the full state with each of `peers`, several at a time, resolving host names on
+    /// the way. Ends as [`Outcome::Join`](crate::Outcome::Join) when all have answered or
+    /// `join_timeout` has passed, with the result of each.
+    pub fn join(&mut self, now: Instant, peers: &[Peer]) -> OpId {
+        self.join_with(now, peers, JoinPolicy::default())
+    }
+
+    /// As [`join`](Self::join), as hard as `policy` says. Each attempt that another one follows is
+    /// reported as [`Event::JoinRetries`]; [`cancel`](Self::cancel) aborts.
+    pub fn join_with(&mut self, now: Instant, peers: &[Peer], policy: JoinPolicy) -> OpId {
+        self.step(now, |node| node.begin_join(peers, policy))
+    }
+
+    /// Announces that this node leaves on purpose; final for this object. Ends as
+    /// [`Outcome::Leave`](crate::Outcome::Leave) when the message has been sent as often as gossip
+    /// sends anything, or after `timeout` (zero: never). Afterwards the node still answers; stop
+    /// driving it to end that.
+    pub fn leave(&mut self, now: Instant, timeout: Duration) -> OpId {
+        self.step(now, |node| node.begin_leave(timeout))
+    }
+
+    /// Announces other metadata. Ends as [`Outcome::SetMeta`](crate::Outcome::SetMeta) when the
+    /// announcement has been sent as often as gossip sends anything, or after `timeout` (zero:
+    /// never).
+    ///
+    /// # Errors
+    ///
+    /// Metadata longer than `meta_max_size`; nothing has changed then.
+    pub fn set_meta(
+        &mut self,
+        now: Instant,
+        meta: Bytes,
+        timeout: Duration,
+    ) -> Result<OpId, TooLong> {
+        self.step(now, |node| node.begin_set_meta(meta, timeout))
+    }
+
+    /// Waits until no node has joined or departed for `quiet`, and no join is under way: a good
+    /// moment to begin work that moves with the membership, such as sharding. Ends as
+    /// [`Outcome::Settle`](crate::Outcome::Settle) with the number of members, this node included,
+    /// or after `timeout` (zero: never). Begin to join before; a node alone is settled after
+    /// `quiet`, too.
+    pub fn settle(&mut self, now: Instant, quiet: Duration, timeout: Duration) -> OpId {
+        self.step(now, |node| node.begin_settle(quiet, timeout))
+    }
+
+    /// Pings a node by datagram, known or not (Go: `Ping`): no effect on membership. Ends as
+    /// [`Outcome::Ping`](crate::Outcome::Ping), at the latest after `probe_timeout`.
+    pub fn ping(&mut self, now: Instant, target: Target) -> OpId {
+        self.step(now, |node| node.begin_ping(target))
+    }
+
+    /// Sends a message by datagram, best effort (Go: `SendBestEffort`, `SendToAddress`).
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being sent at all; one longer than
+    /// [`message_limit`](Self::message_limit) is refused with the limit.
+    pub fn send(&mut self, now: Instant, to: Target, message: &[u8]) -> Result<(), SendError> {
+        self.step(now, |node| node.send_message(to, message))
+    }
+
+    /// Sends a message over a stream (Go: `SendReliable`). Ends as
+    /// [`Outcome::SendReliable`](crate::Outcome::SendReliable) when it has been handed to the
+    /// network whole: the protocol has no acknowledgement of it.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being tried.
+    pub fn send_reliable(
+        &mut self,
+        now: Instant,
+        to: Target,
+        message: &[u8],
+    ) -> Result<OpId, SendError> {
+        self.step(now, |node| node.begin_send_reliable(to, message))
+    }
+
+    /// Gossips a message (Go: `QueueBroadcast` on a queue of the application). It goes to
+    /// `retransmit_mult` × (decimal digits of the cluster's size) random members, and ends as
+    /// [`Event::BroadcastFinished`]. To reach every member, each that receives it for the first
+    /// time must broadcast it again, as Serf does: the protocol does not know which are new.
+    ///
+    /// # Errors
+    ///
+    /// One longer than [`broadcast_limit`](Self::broadcast_limit) is refused with the limit.
+    pub fn broadcast(
+        &mut self,
+        now: Instant,
+        message: &[u8],
+        kind: BroadcastKind,
+        priority: Priority,
+    ) -> Result<BroadcastId, SendError> {
+        self.step(now, |node| node.queue_broadcast(message, kind, priority))
+    }
+
+    /// Spreads a message of any size. One up to half of [`broadcast_limit`](Self::broadcast_limit)
+    /// is gossiped, as a unique [`broadcast`](Self::broadcast). A longer one goes by stream to
+    /// every member that is alive or suspect now, `limits.dissemination_streams` at a time. Each
+    /// member is tried once: what fails must be repaired by full state exchanges, as Alertmanager
+    /// does. Ends as [`Event::BroadcastFinished`].
+    ///
+    /// # Errors
+    ///
+    /// It is longer than `limits.stream_bytes`; or too many messages, or bytes of them, are on
+    /// their way already.
+    pub fn disseminate(&mut self, now: Instant, message: &[u8]) -> Result<BroadcastId, SendError> {
+        self.step(now, |node| node.begin_dissemination(message))
+    }
+
+    /// Ends an operation at once. A join stops trying, a ping stops waiting, an unfinished
+    /// reliable message is cut off; of a leave or a change of metadata only the wait ends.
+    /// An operation that has already ended stays as it is.
+    pub fn cancel(&mut self, now: Instant, op: OpId) {
+        self.step(now, |node| node.cancelled(op));
+    }
+
+    /// Adds a key for decryption; the first one of all becomes the primary and begins encryption.
+    ///
+    /// To encrypt a running cluster that was plain: switch both verify flags off everywhere
+    /// ([`set_verify`](Self::set_verify)), add the key everywhere, switch `outgoing` on
+    /// everywhere, then `incoming`.
+    pub fn add_key(&mut self, now: Instant, key: Key) {
+        self.step(now, |node| node.key_added(key));
+    }
+
+    /// Makes a key of the ring the primary, which encrypts.
+    ///
+    /// # Errors
+    ///
+    /// The key is not in the ring.
+    pub fn use_key(&mut self, now: Instant, key: &Key) -> Result<(), KeyringError> {
+        self.step(now, |node| node.key_used(key))
+    }
+
+    /// Removes a key that is no longer needed; one that is not in the ring needs no removal.
+    ///
+    /// # Errors
+    ///
+    /// The key is the primary, or the ring is empty.
+    pub fn remove_key(&mut self, now: Instant, key: &Key) -> Result<(), KeyringError> {
+        self.step(now, |node| node.key_removed(key))
+    }
+
+    /// Whether, with a key, what comes unencrypted is refused and what goes is encrypted.
+    pub fn set_verify(&mut self, now: Instant, incoming: bool, outgoing: bool) {
+        self.step(now, |node| node.verification_set(incoming, outgoing));
+    }
+
+    /// Changes the timing of a running node; what already runs ends by the old one.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken; nothing has changed then.
+    pub fn reconfigure(&mut self, now: Instant, timing: Timing) -> Result<(), ConfigError> {
+        self.step(now, |node| node.timing_changed(timing))
+    }
+
+    /// Takes over members known from elsewhere, without any event or gossip: for warm starts and
+    /// simulations. Names already known, this node's own among them, stay as they are; suspects
+    /// become alive, since no suspicion of them runs here.
+    pub fn restore(&mut self, now: Instant, members: impl IntoIterator<Item = Node>) {
+        self.step(now, |node| node.members_restored(members));
+    }
+
+    /// Takes over peers known from an earlier life, as a [`snapshot`](Self::snapshot) holds them:
+    /// they are searched for like members that died just now, until `rejoin.give_up_after`. Those
+    /// whose host is a name, and those that `limits.lost_members` leaves no room for, are ignored.
+    pub fn recall(&mut self, now: Instant, peers: impl IntoIterator<Item = Peer>) {
+        self.step(now, |node| node.begin_recall(peers));
+    }
+
+    fn timing_changed(&mut self, timing: Timing) -> Result<(), ConfigError> {
+        let mut changed = self.config.clone();
+        changed.set_timing(timing);
+        changed.validate_timing()?;
+        self.config = changed;
+        if let Some(score) = self.awareness.set_multiplier(self.config.awareness_max_multiplier) {
+            self.out.event(Event::Health { score });
+        }
+        self.queues.set_retransmit_mult(self.config.retransmit_mult);
+        self.start_timers();
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! What enters from the network, the clock and the application, each as a method of its own or as
+//! an [`Input`].
+
+use core::net::{IpAddr, SocketAddr};
+
+use super::Memberlist;
+use crate::decider::Decision;
+use crate::event::ExchangeError;
+use crate::input::{Command, Input, InputError, Reply};
+use crate::operations::Asker;
+use crate::time::Instant;
+use crate::transmit::{
+    Answer, LookupFailure, LookupId, RequestId, StreamFailure, StreamId, Transmit,
+};
+use crate::wire::packet::PacketError;
+
+impl Memberlist {
+    /// Takes in anything: the one door, of which every other method that changes the node is a
+    /// part with a typed result.
+    ///
+    /// # Errors
+    ///
+    /// As the method that the input names.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) -> Result<Reply, InputError> {
+        match input {
+            Input::Packet { from, packet } => self.handle_packet(now, from, &packet)?,
+            Input::StreamAccepted { from } => {
+                return Ok(self.accept_stream(now, from).map_or(Reply::Refused, Reply::Accepted));
+            }
+            Input::StreamConnected { id } => self.handle_stream_connected(now, id),
+            Input::StreamData { id, data } => self.handle_stream_data(now, id, &data)?,
+            Input::StreamWritten { id, bytes } => self.handle_stream_written(now, id, bytes),
+            Input::StreamEof { id } => self.handle_stream_eof(now, id),
+            Input::StreamClosed { id, cause } => self.handle_stream_closed(now, id, cause),
+            Input::LookupAnswered { id, found } => {
+                self.handle_lookup(now, id, found.as_deref().map_err(|failure| *failure));
+            }
+            Input::TransmitFailed { probe } => self.step(now, |node| node.unsent(probe)),
+            Input::Answered { id, answer } => self.answer(now, id, answer),
+            Input::Decided(decision) => self.step(now, |node| node.decider.give(decision)),
+            Input::Timeout => self.handle_timeout(now),
+            Input::Command(command) => return self.command(now, command),
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Takes in one datagram.
+    ///
+    /// # Errors
+    ///
+    /// What the first unusable part was, how many messages were used and how many were not: the
+    /// good parts of a bad packet still count.
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &[u8],
+    ) -> Result<(), PacketError> {
+        self.step(now, |node| node.packet(from, packet))
+    }
+
+    /// Takes in a new connection; `None` refuses it, and the driver closes it.
+    pub fn accept_stream(&mut self, now: Instant, from: SocketAddr) -> Option<StreamId> {
+        self.step(now, |node| node.stream_accepted(from))
+    }
+
+    /// The connection that was asked for stands.
+    pub fn handle_stream_connected(&mut self, now: Instant, id: StreamId) {
+        self.step(now, |node| node.stream_connected(id));
+    }
+
+    /// Bytes have arrived, in pieces of any size.
+    ///
+    /// # Errors
+    ///
+    /// Why the exchange has failed with them. The failure has been dealt with, and the peer
+    /// notified where the protocol says so; the error is for counting and logging.
+    pub fn handle_stream_data(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        data: &[u8],
+    ) -> Result<(), ExchangeError> {
+        self.step(now, |node| node.stream_data(id, data))
+    }
+
+    /// The driver has written so many more bytes.
+    pub fn handle_stream_written(&mut self, now: Instant, id: StreamId, bytes: usize) {
+        self.step(now, |node| node.stream_written(id, bytes));
+    }
+
+    /// The peer sends no more; it may still read.
+    pub fn handle_stream_eof(&mut self, now: Instant, id: StreamId) {
+        self.step(now, |node| node.stream_eof(id));
+    }
+
+    /// The stream has ended, for whatever reason: to be called exactly once for each stream that
+    /// was connected, accepted or tried.
+    pub fn handle_stream_closed(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        cause: Option<StreamFailure>,
+    ) {
+        self.step(now, |node| node.stream_closed(id, cause));
+    }
+
+    /// A name has been resolved, or could not be.
+    pub fn handle_lookup(
+        &mut self,
+        now: Instant,
+        id: LookupId,
+        found: Result<&[IpAddr], LookupFailure>,
+    ) {
+        let found = match found {
+            Ok([]) => Err(LookupFailure::NotFound),
+            other => other,
+        };
+        self.step(now, |node| match node.operations.take_lookup(id) {
+            Some(Asker::Join(op)) => node.join_resolved(id, op, found),
+            Some(Asker::Seed(seed)) => node.seed_resolved(id, seed, found),
+            None => {}
+        });
+    }
+
+    /// The driver could not send a datagram: if it was the ping of a running probe, others are
+    /// asked at once.
+    pub fn handle_transmit_failed(&mut self, now: Instant, transmit: &Transmit) {
+        self.step(now, |node| node.unsent(transmit.probe));
+    }
+
+    /// Takes in the application's answer to a question. One that comes too late, twice or for
+    /// another question is ignored.
+    pub fn answer(&mut self, now: Instant, id: RequestId, answer: Answer) {
+        self.step(now, |node| node.answered(id, answer));
+    }
+
+    /// Does everything that is due at `now`; afterwards nothing is due any more.
+    ///
+    /// Packets and stream data that have already arrived should be handed in before, so that a
+    /// late call does not take answers that merely wait for silence.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.step(now, |node| {
+            while let Some((due, timer)) = node.timers.pop_due(node.now) {
+                node.fire(timer, due);
+                node.follow_up();
+            }
+        });
+    }
+
+    /// Notes every answer of the delegate from now on, to be fetched by
+    /// [`poll_decision`](Self::poll_decision) after each input, and replayed before it.
+    pub fn note_decisions(&mut self) {
+        self.decider.note();
+    }
+
+    /// The next answer that the delegate gave.
+    pub fn poll_decision(&mut self) -> Option<Decision> {
+        self.decider.take_noted()
+    }
+
+    fn unsent(&mut self, probe: Option<u32>) {
+        self.counters.packets_unsent += 1;
+        if let Some(sequence) = probe {
+            self.ping_unsent(sequence);
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: Command) -> Result<Reply, InputError> {
+        let done = |()| Reply::Done;
+        Ok(match command {
+            Command::Join { peers, policy } => Reply::Begun(self.join_with(now, &peers, policy)),
+            Command::Leave { timeout } => Reply::Begun(self.leave(now, timeout)),
+            Command::SetMeta { meta, timeout } => Reply::Begun(self.set_meta(now, meta, timeout)?),
+            Command::Settle { quiet, timeout } => Reply::Begun(self.settle(now, quiet, timeout)),
+            Command::Ping { target } => Reply::Begun(self.ping(now, target)),
+            Command::Send { to, message } => done(self.send(now, to, &message)?),
+            Command::SendReliable { to, message } => {
+                Reply::Begun(self.send_reliable(now, to, &message)?)
+            }
+            Command::Broadcast { message, kind, priority } => {
+                Reply::Queued(self.broadcast(now, &message, kind, priority)?)
+            }
+            Command::Disseminate { message } => Reply::Queued(self.disseminate(now, &message)?),
+            Command::Cancel { op } => done(self.cancel(now, op)),
+            Command::AddKey(key) => done(self.add_key(now, key)),
+            Command::UseKey(key) => done(self.use_key(now, &key)?),
+            Command::RemoveKey(key) => done(self.remove_key(now, &key)?),
+            Command::SetVerify { incoming, outgoing } => {
+                done(self.set_verify(now, incoming, outgoing))
+            }
+            Command::Reconfigure(timing) => done(self.reconfigure(now, timing)?),
+            Command::Restore(nodes) => done(self.restore(now, nodes)),
+            Command::Recall(peers) => done(self.recall(now, peers)),
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! A peer's full state: verified as a whole, then merged record by record (Go: `mergeState`).
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Memberlist;
+use super::accuse::Accusation;
+use super::admission::versions_of;
+use super::push_pull::says_join;
+use crate::event::{Event, VersionMismatch};
+use crate::exchange::Stage;
+use crate::node::{Identity, IdentityParts, Node, State};
+use crate::stats::add_time;
+use crate::transmit::StreamId;
+use crate::versions::{Spoken, Understood};
+use crate::wire::frame::{Frame, StreamMessage};
+use crate::wire::message::Alive;
+use crate::wire::push_pull::NodeState;
+
+impl Memberlist {
+    /// Merges a state whose versions have been verified.
+    pub(super) fn merge(&mut self, id: StreamId, frame: &Frame) {
+        let StreamMessage::PushPull(body) = frame.message() else {
+            return;
+        };
+        let Some(exchange) = self.exchanges.get(id) else {
+            return;
+        };
+        let (from, begun) = (exchange.peer(), exchange.begun());
+        if matches!(exchange.stage(), Stage::PushPull(..)) {
+            self.counters.push_pulls_ended += 1;
+            add_time(&mut self.counters.push_pull_nanos, begun, self.now);
+        }
+        self.exchanges.note_remote_state(frame.as_bytes().len());
+        for state in body.states() {
+            self.merge_state(from, &state);
+        }
+        let state = body.user_state();
+        if !state.is_empty() {
+            let (join, state) = (self.is_join(id, frame), Bytes::copy_from_slice(state));
+            self.out.event(Event::RemoteState { from, join, state });
+        }
+        self.succeed(id);
+        self.close(id);
+    }
+
+    /// One record of a peer's state. A member that the peer considers dead is only accused: it
+    /// must have the chance to refute.
+    fn merge_state(&mut self, from: SocketAddr, remote: &NodeState<'_>) {
+        let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
+        match state_of(remote) {
+            Some(State::Alive) => {
+                self.decisions.merged_alive += 1;
+                let alive = Alive {
+                    incarnation,
+                    node,
+                    addr: remote.addr,
+                    port: self.substitute_port(remote.port),
+                    meta: remote.meta,
+                    vsn: remote.vsn,
+                };
+                self.alive(from, &alive);
+            }
+            Some(State::Suspect) => {
+                self.decisions.merged_suspect += 1;
+                self.suspect_merged(incarnation, node, via);
+            }
+            Some(State::Dead) => {
+                self.decisions.merged_dead += 1;
+                self.suspect_merged(incarnation, node, via);
+            }
+            Some(State::Left) => {
+                self.decisions.merged_left += 1;
+                self.dead(Accusation { incarnation, node, from: node, via }, None);
+            }
+            None => self.decisions.merged_unknown += 1,
+        }
+    }
+
+    /// As in Go, the one that merges is the accuser: the peer's state does not say who accused.
+    fn suspect_merged(&mut self, incarnation: u32, node: &[u8], via: Option<SocketAddr>) {
+        let me = self.me.name.clone();
+        self.suspect(Accusation { incarnation, node, from: me.as_bytes(), via });
+    }
+
+    /// Every node that the peer reports, as the application is shown it.
+    pub(super) fn reported(&self, frame: &Frame) -> Vec<Node> {
+        let StreamMessage::PushPull(body) = frame.message() else {
+            return Vec::new();
+        };
+        let node = |remote: NodeState<'_>| {
+            let identity = Identity::new(IdentityParts {
+                name: remote.name,
+                addr: remote.addr,
+                port: self.substitute_port(remote.port),
+                meta: remote.meta,
+                versions: remote.vsn.and_then(versions_of),
+            });
+            Some(Node::new(identity.ok()?, remote.incarnation, state_of(&remote)?, self.now))
+        };
+        body.states().filter_map(node).collect()
+    }
+
+    /// Whether an exchange is part of a join: what this side began it for, or what the peer said.
+    pub(super) fn is_join(&self, id: StreamId, frame: &Frame) -> bool {
+        match self.exchanges.get(id).map(crate::exchange::Exchange::stage) {
+            Some(Stage::PushPull(why, _)) => why.is_join(),
+            _ => says_join(frame),
+        }
+    }
+
+    /// Whether every node could understand every other (Go: `verifyProtocol`).
+    ///
+    /// Differs from Go: there nodes whose versions are unknown, which travel as zeros, and those
+    /// that are not alive take part, and one of them can block every exchange.
+    pub(super) fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
+        let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
+        let lenient = self.config.differences.lenient_version_check;
+        let counts = |versions: Option<crate::node::Versions>| {
+            !lenient || versions.is_some_and(|versions| versions.pmax != 0)
+        };
+        let remote = || {
+            body.states().map(|remote| {
+                let alive = state_of(&remote) == Some(State::Alive);
+                (remote.name, alive, remote.vsn.and_then(versions_of))
+            })
+        };
+        let local = || {
+            self.members.iter().map(|(_, record)| {
+                let alive = record.state() == State::Alive;
+                (record.name().as_bytes(), alive, record.identity().versions())
+            })
+        };
+        let (mut understood, mut spoken) = (Understood::default(), Spoken::default());
+        let mut look = |alive: bool, versions| {
+            if alive && counts(versions) {
+                understood.narrow(versions);
+            }
+            if (alive || !lenient) && counts(versions) {
+                spoken.widen(versions);
+            }
+        };
+        remote().for_each(|(_, alive, versions)| look(alive, versions));
+        local().for_each(|(_, alive, versions)| look(alive, versions));
+        if understood.holds(spoken) {
+            return Ok(());
+        }
+        // Only now the first that is outside is looked for.
+        let speaks = |alive: bool, versions| (alive || !lenient) && counts(versions);
+        for (name, alive, versions) in remote() {
+            if speaks(alive, versions) {
+                understood.check(name, versions)?;
+            }
+        }
+        for (name, alive, versions) in local() {
+            if speaks(alive, versions) {
+                understood.check(name, versions)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The state that a peer reports, if it is one.
+fn state_of(remote: &NodeState<'_>) -> Option<State> {
+    State::from_u8(u8::try_from(remote.state).ok()?)
+}

@@ -1,0 +1,122 @@
+//! What a node says when it is asked: nothing here changes anything.
+
+use alloc::collections::BTreeSet;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::Memberlist;
+use crate::config::Config;
+use crate::node::{Node, NodeName, State};
+use crate::stats::{Gauges, Stats};
+use crate::time::Instant;
+
+impl Memberlist {
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// This node's own record.
+    pub fn local(&self) -> Node {
+        self.members.node(self.me.id)
+    }
+
+    /// One node by name, of any state.
+    pub fn member(&self, name: &NodeName) -> Option<Node> {
+        self.members.get(name.as_bytes()).map(|id| self.members.node(id))
+    }
+
+    /// The members that are alive or suspect, this node included unless it has left, in no
+    /// particular order.
+    pub fn members(&self) -> impl Iterator<Item = Node> {
+        self.nodes().filter(|node| node.state().is_live())
+    }
+
+    /// Every node known, also dead ones and those that left, in no particular order.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        self.members.iter().map(|(_, record)| record.to_node())
+    }
+
+    /// How many members are alive or suspect.
+    pub fn num_members(&self) -> usize {
+        self.members.num_live()
+    }
+
+    /// The local health score: 0 is healthy, and the probe deadline grows with it.
+    pub fn health_score(&self) -> u32 {
+        self.awareness.score()
+    }
+
+    /// Whether [`leave`](Self::leave) has been called.
+    pub fn has_left(&self) -> bool {
+        self.me.left
+    }
+
+    /// Counters, gauges and what was decided.
+    pub fn stats(&self) -> Stats {
+        let count = |state| self.members.count(state) as u64;
+        let (local_state_bytes, remote_state_bytes) = self.exchanges.state_bytes();
+        let gauges = Gauges {
+            alive: count(State::Alive),
+            suspect: count(State::Suspect),
+            dead: count(State::Dead),
+            left: count(State::Left),
+            health_score: u64::from(self.awareness.score()),
+            membership_queue: self.queues.membership_len() as u64,
+            user_queue: self.queues.user_len() as u64,
+            held_broadcasts: self.queues.held_len() as u64,
+            timers: self.timers.len() as u64,
+            suspicions: self.suspects.len() as u64,
+            acks_awaited: self.probes.awaited() as u64,
+            streams: self.exchanges.len() as u64,
+            stream_memory: self.exchanges.held() as u64,
+            push_pulls: self.exchanges.push_pulls_served() as u64,
+            operations: self.operations.len() as u64,
+            disseminations: self.disseminations.len() as u64,
+            dissemination_bytes: self.disseminations.bytes() as u64,
+            lost_members: self.wanted.lost().len() as u64,
+            requests: self.exchanges.requests() as u64,
+            local_state_bytes,
+            remote_state_bytes,
+        };
+        Stats::new(&self.counters, gauges, &self.decisions)
+    }
+
+    pub(super) fn is_me(&self, name: &[u8]) -> bool {
+        name == self.me.name.as_bytes()
+    }
+
+    pub(super) fn own_address(&self) -> SocketAddr {
+        SocketAddr::new(self.config.advertise_addr, self.config.advertise_port)
+    }
+
+    pub(super) fn is_own_address(&self, address: SocketAddr) -> bool {
+        address == self.own_address()
+    }
+
+    /// Whether any other member could hear an announcement.
+    pub(super) fn has_company(&self) -> bool {
+        let mine = usize::from(self.members.record(self.me.id).state().is_live());
+        self.members.num_live() > mine
+    }
+
+    /// Which of these addresses are live members', or this node's own.
+    pub(super) fn present(&self, of: &BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
+        let live = self.members.iter().filter(|(_, record)| record.state().is_live());
+        let live = live.filter_map(|(_, record)| record.identity().socket_addr());
+        live.chain([self.own_address()]).filter(|address| of.contains(address)).collect()
+    }
+
+    /// The port that a peer means: old versions sent none (Go: `aliveMsg` handling in `net.go`).
+    pub(super) fn substitute_port(&self, port: u16) -> u16 {
+        if port == 0 || self.config.protocol_version < 2 { self.config.bind_port } else { port }
+    }
+}
+
+/// The age of a state; one that was never set is infinitely old.
+pub(super) fn age(now: Instant, since: Instant) -> Duration {
+    if since == Instant::ORIGIN {
+        return Duration::MAX;
+    }
+    now.saturating_duration_since(since)
+}

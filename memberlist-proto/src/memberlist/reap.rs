@@ -1,0 +1,46 @@
+//! Forgetting members that have been dead or gone for long enough (Go: `resetNodes`).
+
+use core::time::Duration;
+
+use super::query::age;
+use super::ticks::next_tick;
+use super::{Memberlist, Timer};
+use crate::time::Instant;
+
+impl Memberlist {
+    /// Starts the timer of a node that does not probe: with probes, the dead are forgotten whenever
+    /// their order wraps around.
+    pub(super) fn start_reaping(&mut self) {
+        if let Some(timer) = self.periodic.reap.take() {
+            self.timers.cancel(timer);
+        }
+        let own_timer = self.config.differences.reap_without_probes;
+        if own_timer && self.config.probe_interval.is_zero() {
+            let at = self.now + self.reap_interval();
+            self.periodic.reap = Some(self.timers.insert(at, Timer::Reap));
+        }
+    }
+
+    pub(super) fn reap_tick(&mut self, due: Instant) {
+        self.reap();
+        let at = next_tick(self.now, due, self.reap_interval());
+        self.periodic.reap = Some(self.timers.insert(at, Timer::Reap));
+    }
+
+    pub(super) fn reap(&mut self) {
+        let (now, limit) = (self.now, self.config.gossip_to_the_dead_time);
+        // A node keeps its own record, even after it has left.
+        let mine = self.members.record(self.me.id).identity().clone();
+        let reaped = self
+            .members
+            .reap(|record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit);
+        for (id, _) in &reaped {
+            self.departures.remove(id);
+        }
+        self.counters.reaped += reaped.len() as u64;
+    }
+
+    fn reap_interval(&self) -> Duration {
+        self.config.gossip_to_the_dead_time.max(Duration::from_secs(1))
+    }
+}

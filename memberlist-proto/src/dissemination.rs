@@ -22,7 +22,7 @@ pub(crate) struct Disseminations {
 struct Parcel {
     id: BroadcastId,
     frame: Bytes,
-    /// Who has not had it yet, the next one last.
+    /// The members that it has not been sent to yet, the next one last.
     to: Vec<NodeName>,
     running: usize,
     sent: u32,
@@ -56,7 +56,7 @@ impl Disseminations {
         self.queue.push_back(Parcel { id, frame, to, running: 0, sent: 0, failed: 0 });
     }
 
-    /// The next message to send, and to whom: either a stream has then [`begun`](Self::begun), or
+    /// The next message to send, and its receiver: either a stream has then [`begun`](Self::begun), or
     /// they are [put back](Self::put_back), or passed over.
     pub(crate) fn next(&mut self) -> Option<(BroadcastId, Bytes, NodeName)> {
         let parcel = self.queue.iter_mut().find(|parcel| !parcel.to.is_empty())?;
@@ -71,7 +71,7 @@ impl Disseminations {
         }
     }
 
-    /// A stream carries a message to somebody.
+    /// A stream carries a message to a member.
     pub(crate) fn begun(&mut self, id: BroadcastId, stream: StreamId) {
         self.running.insert(stream, id);
         if let Some(parcel) = self.parcel(id) {
@@ -90,7 +90,7 @@ impl Disseminations {
         known
     }
 
-    /// Takes out a message that nobody waits for any more.
+    /// Takes out a message that has reached, or failed to reach, every member.
     pub(crate) fn take_done(&mut self) -> Option<Done> {
         let done = |parcel: &Parcel| parcel.to.is_empty() && parcel.running == 0;
         let place = self.queue.iter().position(done)?;

@@ -1,4 +1,4 @@
-//! What the application is told.
+//! What is reported to the application.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -44,7 +44,7 @@ impl BroadcastId {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A node is now a member: new, or back from the dead. The node itself is told first.
+    /// A node is now a member: new, or back from the dead. The first such event is about this node itself.
     Joined {
         /// The member.
         node: Node,
@@ -62,9 +62,9 @@ pub enum Event {
         node: Node,
         /// Why.
         reason: Departure,
-        /// Who sent the news, unless this node found out by itself. Nobody signs what is said of
-        /// a node: whoever may send packets can also send another's leave, and this is where it
-        /// came from first.
+        /// The sender of the news, unless this node found out by itself. Nothing that is said of a
+        /// node is signed: a peer that may send packets can also send another's leave, and this is
+        /// where it came from first.
         from: Option<SocketAddr>,
     },
     /// A member is suspected to have failed, and has some time to refute.
@@ -78,10 +78,10 @@ pub enum Event {
     Refuted {
         /// The node with its new incarnation.
         node: Node,
-        /// Who accused this node, if it is this node and it is known.
+        /// The accuser, if this node itself refuted and the accuser is known.
         by: Option<NodeName>,
     },
-    /// Somebody uses the name of a known node with another address.
+    /// Another node claims the name of a known node, with another address.
     Conflict {
         /// The known node, which keeps the name.
         existing: Node,
@@ -99,9 +99,9 @@ pub enum Event {
     },
     /// A message from another application.
     Message {
-        /// Where it came from: whoever passed it on, not always who wrote it.
+        /// Where it came from: the peer that passed it on, which need not be its author.
         from: SocketAddr,
-        /// What it travelled on.
+        /// How it travelled.
         channel: Channel,
         /// The message.
         payload: Bytes,
@@ -131,7 +131,7 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
-    /// Nobody has answered in one attempt of a join that tries again.
+    /// No peer has answered in one attempt of a join that tries again.
     JoinRetries {
         /// The join.
         op: OpId,
@@ -163,24 +163,24 @@ pub enum Event {
         /// The member.
         node: Node,
     },
-    /// Several things happened to a node while an adapter's reader was too slow to be told each:
-    /// this is how the node stands. Never told by the core itself.
+    /// Several things happened to a node while an adapter's reader was too slow to receive each:
+    /// this is how the node stands. Never emitted by the core itself.
     Coalesced {
         /// The node as it is now.
         node: Node,
         /// How many events this one stands for.
         events: u64,
-        /// Why it departed, if it did: the first reason not told yet.
+        /// Why it departed, if it did: the first reason not reported yet.
         departure: Option<Departure>,
     },
     /// An adapter's reader was so slow that messages, remote states or round trips were dropped.
-    /// Never told by the core itself.
+    /// Never emitted by the core itself.
     Overflow {
-        /// How many since this was last told.
+        /// How many since this was last reported.
         dropped: u64,
     },
     /// A seed, or a member that had died, was found again and has exchanged its state with this
-    /// node; who is a member by it is told as usual.
+    /// node; the members it brings are reported as usual.
     Rejoined {
         /// Where it was found.
         peer: SocketAddr,
@@ -199,7 +199,7 @@ pub enum Event {
 /// What an update changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The metadata. The Go library tells an update only then.
+    /// The metadata. The Go library reports an update only then.
     pub meta: bool,
     /// The address or port.
     pub address: bool,
@@ -213,18 +213,18 @@ pub struct Change {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Departure {
-    /// It said so itself.
+    /// It announced so itself.
     Left,
     /// Its suspicion ran out here.
     Failed {
-        /// Everybody who accused it, the first accuser first.
+        /// Every node that accused it, the first accuser first.
         by: Vec<NodeName>,
         /// How many independent confirmations there were.
         confirmations: u32,
     },
     /// Another node declared it dead.
     Declared {
-        /// Who.
+        /// That node.
         by: NodeName,
     },
 }
@@ -259,7 +259,7 @@ pub enum Refusal {
     TooFast,
 }
 
-/// What a message travelled on.
+/// How a message travelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// A datagram: gossip or best effort.
@@ -360,7 +360,7 @@ pub enum SendError {
 /// Why a user broadcast left the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BroadcastEnd {
-    /// It was sent as often as it should be.
+    /// It was sent to as many members as its retransmit limit asks for.
     Sent,
     /// A newer one of the same name took its place.
     Replaced,

@@ -17,7 +17,7 @@
 //! };
 //! let mut nodes = [node("one", 1, 1)?, node("two", 2, 2)?];
 //!
-//! // Each tells what it wants to be sent; here only packets, since a join needs streams.
+//! // Each hands out what it wants to be sent; here only packets, since a join needs streams.
 //! nodes[0].restore(now, [nodes[1].local()]);
 //! nodes[1].restore(now, [nodes[0].local()]);
 //! for _ in 0..200 {

@@ -53,7 +53,7 @@ pub(crate) struct Queues {
     finished: VecDeque<Finished>,
 }
 
-/// Something that has left a queue and that somebody waits for.
+/// Something awaited that has left a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finished {
     Wait(OpId),

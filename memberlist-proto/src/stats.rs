@@ -123,21 +123,21 @@ counted! {
         suspect_accepted,
         /// Members that became dead or left (Go: `msg.dead`).
         dead_accepted,
-        /// Alive messages refused for a reason worth telling.
+        /// Alive messages refused for a reason worth reporting.
         alive_refused,
         /// New names refused, among these, because too many came at once.
         names_too_fast,
-        /// Alive messages that told nothing new.
+        /// Alive messages that brought nothing new.
         alive_old,
-        /// Suspect and dead messages that told nothing new, or about nobody known.
+        /// Suspect and dead messages that brought nothing new, or about an unknown node.
         accusations_old,
         /// Name conflicts seen.
         conflicts,
-        /// Refusals, conflicts and failures that were not told because there were too many.
+        /// Refusals, conflicts and failures that were not reported because there were too many.
         reports_dropped,
         /// Accusations that this node refuted.
         refuted,
-        /// Dead members told directly that they are held for dead.
+        /// Members considered dead that were accused directly, so that they can refute.
         told_dead,
         /// Probes begun.
         probes,
@@ -153,7 +153,7 @@ counted! {
         probe_nanos,
         /// Suspicions that ran out with fewer confirmations than wanted (Go: `degraded.timeout`).
         suspicions_degraded,
-        /// Acks and nacks that nobody waited for.
+        /// Acks and nacks that were not awaited.
         acks_unknown,
         /// Pings for another name, unanswered.
         pings_misdirected,
@@ -217,7 +217,7 @@ counted! {
         alive_too_many,
         /// Alive: refused because too many new names came at once.
         alive_too_fast,
-        /// Alive: a new name at incarnation zero, which is no news.
+        /// Alive: a new name at incarnation zero, which is ignored.
         alive_zero,
         /// Alive: a new member.
         alive_new,
@@ -235,7 +235,7 @@ counted! {
         alive_back,
         /// Alive: a suspect refuted, perhaps with other metadata.
         alive_cleared,
-        /// Alive: a member, held for alive before, with other metadata or versions.
+        /// Alive: a member considered alive before, with other metadata or versions.
         alive_updated,
         /// Alive: a member at a higher incarnation, otherwise as it was.
         alive_renewed,
@@ -247,7 +247,7 @@ counted! {
         alive_mine_same,
         /// Alive: what this node itself never said, and contradicts.
         alive_mine_refuted,
-        /// Suspect: nobody known.
+        /// Suspect: an unknown node.
         suspect_unknown,
         /// Suspect: at an old incarnation.
         suspect_old,
@@ -263,7 +263,7 @@ counted! {
         suspect_begun,
         /// Suspect: taken for dead at once, where suspicion is switched off.
         suspect_skipped,
-        /// Dead: nobody known.
+        /// Dead: an unknown node.
         dead_unknown,
         /// Dead: at an old incarnation.
         dead_old,

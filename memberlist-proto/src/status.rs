@@ -8,7 +8,7 @@ use crate::event::Departure;
 use crate::node::{NodeName, State};
 use crate::stats::Stats;
 
-/// How a node and its cluster stand, as [`Memberlist::status`](crate::Memberlist::status) tells it:
+/// How a node and its cluster stand, as [`Memberlist::status`](crate::Memberlist::status) reports it:
 /// to be shown to people, or serialized (feature `serde`). Times are ages in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -16,7 +16,7 @@ use crate::stats::Stats;
 pub struct Status {
     /// This node.
     pub name: NodeName,
-    /// Where it says it is.
+    /// The address it announces.
     pub addr: SocketAddr,
     /// Whether it has left.
     pub left: bool,
@@ -43,7 +43,7 @@ pub struct Status {
 pub struct NodeStatus {
     /// Its name.
     pub name: NodeName,
-    /// Where it is, if that can be told.
+    /// Its address, if it is one that can be sent to.
     pub addr: Option<SocketAddr>,
     /// Its state.
     pub state: State,
@@ -65,12 +65,12 @@ pub struct NodeStatus {
 pub enum Trouble {
     /// It is suspected.
     Suspected {
-        /// Everybody who accuses it, the first accuser first.
+        /// Every node that accuses it, the first accuser first.
         by: Vec<NodeName>,
         /// How long it still has to refute.
         left_ms: u64,
     },
-    /// It is no member any more.
+    /// It is no longer a member.
     Departed(Departure),
 }
 
@@ -109,9 +109,9 @@ pub struct LostStatus {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RefusedStatus {
-    /// The node that was told of.
+    /// The node that the news was about.
     pub name: NodeName,
-    /// Who told.
+    /// The sender of the news.
     pub from: SocketAddr,
     /// Why it was refused.
     pub reason: String,

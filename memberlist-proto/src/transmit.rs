@@ -13,11 +13,11 @@ use crate::time::Instant;
 pub struct Transmit {
     /// Where to.
     pub to: SocketAddr,
-    /// Whom it is for, where known: for transports that route by name.
+    /// The receiver's name, where known: for transports that route by name.
     pub node: Option<NodeName>,
     /// The whole datagram.
     pub payload: Bytes,
-    /// The probe whose ping this is, so that a failed send can be told to it.
+    /// The probe whose ping this is, so that the probe learns of a failed send.
     pub(crate) probe: Option<u32>,
 }
 
@@ -49,10 +49,10 @@ pub enum StreamOp {
         id: StreamId,
         /// Where to.
         to: SocketAddr,
-        /// Whom it is for, where known.
+        /// The receiver's name, where known.
         node: Option<NodeName>,
     },
-    /// Write all of `data`, telling the progress by
+    /// Write all of `data`, reporting the progress by
     /// [`handle_stream_written`](crate::Memberlist::handle_stream_written).
     Write {
         /// The stream.
@@ -90,7 +90,7 @@ impl StreamOp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StreamFailure {
-    /// Nobody listens there.
+    /// Nothing listens at the address.
     #[error("connection refused")]
     Refused,
     /// The peer, or the network, cut the connection.

@@ -81,7 +81,7 @@ impl Exchanges {
         self.map.get_mut(&id)
     }
 
-    /// Counts anew what is held for an accepted stream; then the bytes held for its source, and
+    /// Recounts what is held for an accepted stream; then the bytes held for its source, and
     /// for all of them. What this node asked for itself is not counted.
     pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
         let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };

@@ -55,7 +55,7 @@ impl Memberlist {
         }
     }
 
-    /// Begins what there is room for, and tells what is done.
+    /// Begins what there is room for, and reports what is done.
     pub(super) fn disseminate_on(&mut self) {
         while self.disseminations.running() < self.config.limits.dissemination_streams {
             let Some((id, frame, to)) = self.disseminations.next() else {

@@ -81,7 +81,7 @@ impl Workspace {
     }
 }
 
-/// To whom a packet goes.
+/// Where a packet goes.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
     pub(super) to: SocketAddr,

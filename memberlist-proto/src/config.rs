@@ -1,235 +1,293 @@
-//! Everything a node can be told before it starts.
+//! The configuration of a node: one table of fields for each struct, from which presets, checks,
+//! settings and documents follow.
 
+#[macro_use]
+mod table;
 mod differences;
+pub mod fields;
 mod limits;
-mod presets;
+mod rejoin;
 mod validate;
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use bytes::Bytes;
 use ipnet::IpNet;
 
 pub use self::differences::{AdvertiseForm, Differences};
+use self::fields::{Bounds, Field, FieldType};
 pub use self::limits::Limits;
-pub use self::presets::DEFAULT_PORT;
+pub use self::rejoin::Rejoin;
 pub use self::validate::ConfigError;
 use crate::node::NodeName;
 use crate::peer::Peer;
 use crate::security::Key;
 
-/// The configuration of one node: plain data, checked as a whole by
-/// [`Memberlist::new`](crate::Memberlist::new).
-///
-/// Start from [`Config::lan`], [`Config::wan`] or [`Config::local`], which hold the values of the
-/// Go library's presets of the same names, and change what you need. A duration of zero switches
-/// the activity off where its description says so.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use memberlist_proto::{Config, Key};
-///
-/// let mut config = Config::lan("web-1");
-/// config.advertise_addr = [10, 0, 0, 1].into();
-/// config.label = "blue".into();
-/// config.secret_keys = vec![Key::new(&[7; 32])?];
-/// config.gossip_interval = Duration::from_millis(100);
-/// config.validate()?;
-///
-/// config.probe_timeout = config.probe_interval;
-/// let error = config.validate().unwrap_err().to_string();
-/// assert!(error.starts_with("`probe_timeout` is 1s, but"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-#[allow(clippy::struct_excessive_bools)] // The field's own switches, each independent.
-pub struct Config {
-    /// The name of this node, unique in the cluster: 1 to 255 bytes.
-    pub name: NodeName,
-    /// The cluster's label, put before every packet and stream: at most 255 bytes, empty for none.
-    /// It separates clusters by mistake, not by malice: it travels in clear text.
-    #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
-    pub label: Bytes,
-    /// Accept what carries no label although `label` is set, for a migration or behind an outer
-    /// layer that has taken the label off. What does carry one is then refused.
-    pub skip_inbound_label_check: bool,
-    /// The IP address told to the cluster.
-    pub advertise_addr: IpAddr,
-    /// The port told to the cluster, for packets and streams alike.
-    pub advertise_port: u16,
-    /// The port this node listens on; stands in for a port of zero in what peers send, and for a
-    /// missing one in the addresses given to `join`.
-    pub bind_port: u16,
-    /// The protocol version spoken, 1 to 5. Everybody understands all of them.
-    pub protocol_version: u8,
-    /// The application's own protocol version, announced to peers.
-    pub delegate_protocol_version: u8,
-    /// The lowest application protocol version understood.
-    pub delegate_protocol_min: u8,
-    /// The highest application protocol version understood.
-    pub delegate_protocol_max: u8,
-    /// Metadata announced at the start: at most `meta_max_size` bytes.
-    #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
-    pub meta: Bytes,
-    /// The most bytes of metadata this node announces. Go nodes of any version accept 512.
-    pub meta_max_size: usize,
+/// The port that memberlist clusters use by default.
+pub const DEFAULT_PORT: u16 = 7946;
 
-    /// Time for connecting a stream, and again for each step of the exchange on it.
-    pub tcp_timeout: Duration,
-    /// How many members are asked to probe a target that did not answer.
-    pub indirect_checks: usize,
-    /// Each gossip message is sent `retransmit_mult` × (number of decimal digits of the cluster's
-    /// size) times.
-    pub retransmit_mult: u32,
-    /// Scales how long a suspect may take to refute: at least `suspicion_mult` ×
-    /// max(1, log10 n) × `probe_interval`.
-    pub suspicion_mult: u32,
-    /// The longest suspicion is this many times the shortest: at least 1.
-    pub suspicion_max_timeout_mult: u32,
-    /// Between two full state exchanges with a random member; zero for none.
-    pub push_pull_interval: Duration,
-    /// Between two probes; zero for none. Must exceed `probe_timeout`.
-    pub probe_interval: Duration,
-    /// How long a direct ack may take before others are asked.
-    pub probe_timeout: Duration,
-    /// Never probe over a stream what did not answer by packet.
-    pub disable_tcp_pings: bool,
-    /// The health score stays below this: at least 1, and 1 switches local health awareness off.
-    pub awareness_max_multiplier: u32,
-    /// Between two rounds of gossip; zero for none.
-    pub gossip_interval: Duration,
-    /// How many members each round of gossip goes to; zero for none.
-    pub gossip_nodes: usize,
-    /// How long a dead member is still sent gossip, so that it can refute; afterwards its record
-    /// is forgotten.
-    pub gossip_to_the_dead_time: Duration,
-    /// With a key: refuse what is not encrypted.
-    pub gossip_verify_incoming: bool,
-    /// With a key: encrypt what is sent.
-    pub gossip_verify_outgoing: bool,
-    /// Compress packets that get smaller by it, and streams.
-    pub enable_compression: bool,
-    /// Packets shorter than this many bytes are sent as they are: they would only grow.
-    pub compress_min_size: usize,
-    /// The keys, each 16, 24 or 32 bytes; the first is the primary, which encrypts. Empty for no
-    /// encryption. Never serialized.
-    #[cfg_attr(feature = "serde", serde(skip))]
-    pub secret_keys: Vec<Key>,
-    /// The target size of a packet, in bytes of UDP payload.
-    pub udp_buffer_size: usize,
-    /// How long a dead member's name stays bound to its address; zero for as long as the record
-    /// lives.
-    pub dead_node_reclaim_time: Duration,
-    /// Refuse to send to an address without a node name, for transports that route by name.
-    pub require_node_names: bool,
-    /// Networks that members may come from; `None` allows all, an empty list none.
-    pub cidrs_allowed: Option<Vec<IpNet>>,
-    /// Where the cluster is found: names, resolved anew each time, or addresses. While a seed is no
-    /// live member, this node looks for it as `rejoin` says. Joining is faster: see
-    /// [`Memberlist::join`](crate::Memberlist::join).
-    pub seeds: Vec<Peer>,
-    /// How seeds and members that died are looked for (`differences.rejoin`).
-    pub rejoin: Rejoin,
-    /// Between two samples of the queue lengths by an adapter's metrics.
-    pub queue_check_interval: Duration,
-
-    /// How many peers of one `join` are tried at the same time: at least 1.
-    pub join_parallelism: usize,
-    /// How long one `join` may take in all; zero for no limit of its own.
-    pub join_timeout: Duration,
-    /// Ask the application for its state in every full state exchange
-    /// ([`Request::LocalState`](crate::Request)).
-    pub ask_local_state: bool,
-    /// Ask the application before a join's full state is merged
-    /// ([`Request::AdmitMerge`](crate::Request)).
-    pub ask_admit_merge: bool,
-
-    /// Experiment: with `false` a failed probe declares its target dead at once, as plain SWIM
-    /// without suspicion does.
-    pub suspicion: bool,
-    /// Experiment: with `false` a suspect is not told of the suspicion in the probe itself
-    /// (Lifeguard's buddy system).
-    pub buddy_ping: bool,
-    /// Experiment: with `false` helpers are never asked for nacks.
-    pub nacks: bool,
-
-    /// The bounds of every queue and table.
-    pub limits: Limits,
-    /// Where this node deliberately behaves otherwise than the Go library.
-    pub differences: Differences,
-}
-
-/// How a node looks for those it should know: one full state exchange at a time with a seed that is
-/// no live member, or with a member that died without leaving.
+/// Where a value of the table comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-pub struct Rejoin {
-    /// The mean time between two attempts of a node that is alone, and for each that is missing
-    /// between two attempts of the whole cluster; each wait is random between nothing and twice
-    /// this. A node that is alone makes its first attempts sooner. Zero for none.
-    pub interval: Duration,
-    /// How long after its death a member is looked for; zero to look for seeds only.
-    pub give_up_after: Duration,
+enum Preset {
+    Lan,
+    Wan,
+    Local,
+    /// The Go library's behaviour: [`Differences::none`].
+    None,
 }
 
-impl Default for Rejoin {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(30), give_up_after: Duration::from_secs(86_400) }
+impl Config {
+    /// For a local network (Go: `DefaultLANConfig`), announcing `127.0.0.1:7946`.
+    pub fn lan(name: impl Into<NodeName>) -> Self {
+        Self { name: name.into(), ..Self::preset(Preset::Lan) }
+    }
+
+    /// For links between distant sites (Go: `DefaultWANConfig`).
+    pub fn wan(name: impl Into<NodeName>) -> Self {
+        Self { name: name.into(), ..Self::preset(Preset::Wan) }
+    }
+
+    /// For one machine (Go: `DefaultLocalConfig`).
+    pub fn local(name: impl Into<NodeName>) -> Self {
+        Self { name: name.into(), ..Self::preset(Preset::Local) }
     }
 }
 
-macro_rules! timing {
-    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
-        /// The part of a [`Config`] that can change while the node runs
-        /// ([`Memberlist::reconfigure`](crate::Memberlist::reconfigure)): the fields of the same
-        /// names.
-        #[derive(Clone, Copy, Debug, PartialEq)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        #[allow(missing_docs)] // Each is described at the field of `Config` of the same name.
-        pub struct Timing {
-            $($(#[$doc])* pub $field: $type,)*
+table! {
+    /// The configuration of one node: plain data, checked as a whole by
+    /// [`Memberlist::new`](crate::Memberlist::new).
+    ///
+    /// Start from [`Config::lan`], [`Config::wan`] or [`Config::local`], which hold the values of
+    /// the Go library's presets of the same names, and change what you need. `Default` is
+    /// [`Config::lan`] without a name, which must be given before use. A duration of zero switches
+    /// the activity off where its description says so.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use memberlist_proto::{Config, Key};
+    ///
+    /// let mut config = Config::lan("web-1");
+    /// config.advertise_addr = [10, 0, 0, 1].into();
+    /// config.label = "blue".into();
+    /// config.secret_keys = vec![Key::new(&[7; 32])?];
+    /// config.gossip_interval = Duration::from_millis(100);
+    /// config.validate()?;
+    ///
+    /// config.probe_timeout = config.probe_interval;
+    /// let error = config.validate().unwrap_err().to_string();
+    /// assert!(error.starts_with("`probe_timeout` is 1s, but"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[derive(Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+    #[allow(clippy::struct_excessive_bools)] // The protocol's own switches, each independent.
+    pub struct Config in [], timing Timing {
+        "Identity" {
+            /// The name of this node, unique in the cluster.
+            name: NodeName = (empty), within (1 to 255 bytes), go "Name";
+
+            /// The label of the cluster, put before every packet and stream; empty for none. It
+            /// keeps clusters apart that meet by mistake. It is no secret: it travels in clear
+            /// text.
+            #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
+            label: Bytes = (empty), within (0 to 255 bytes), go "Label";
+
+            /// Accept packets and streams without a label although `label` is set, for a network
+            /// layer that has already checked and removed it. Those with a label are then refused.
+            skip_inbound_label_check: bool = (false), go "SkipInboundLabelCheck";
+
+            /// The metadata that this node announces from the start, at most `meta_max_size` bytes.
+            #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
+            meta: Bytes = (empty), within (0 to 65_535 bytes), go "Delegate.NodeMeta";
+
+            /// The most bytes of metadata that this node announces. Go nodes never announce more
+            /// than 512.
+            meta_max_size: usize = (512), within (0 to 65_535 bytes), go "MetaMaxSize";
+
+            /// The IP address that this node announces.
+            advertise_addr: IpAddr = (IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                go "AdvertiseAddr", by adapter;
+
+            /// The port that this node announces, for packets and streams alike.
+            advertise_port: u16 = (DEFAULT_PORT), within (1 to 65_535), go "AdvertisePort",
+                by adapter;
+
+            /// The port that this node listens on. It also replaces a port of zero in what peers
+            /// send, and a missing port in the addresses given to `join`.
+            bind_port: u16 = (DEFAULT_PORT), within (1 to 65_535), go "BindPort", by adapter;
         }
 
-        impl Config {
-            /// The part that can change at run time.
-            pub fn timing(&self) -> Timing {
-                Timing { $($field: self.$field,)* }
-            }
+        "Protocol versions" {
+            /// The protocol version that this node speaks. Every node understands all five.
+            protocol_version: u8 = (2), within (1 to 5), go "ProtocolVersion";
 
-            /// Takes over `timing`, unchecked until used.
-            pub fn set_timing(&mut self, timing: Timing) {
-                $(self.$field = timing.$field;)*
-            }
+            /// The version of the application's own protocol that this node announces. It must lie
+            /// between `delegate_protocol_min` and `delegate_protocol_max`.
+            delegate_protocol_version: u8 = (0), within (0 to 255), go "DelegateProtocolVersion";
+
+            /// The lowest version of the application's own protocol that this node understands.
+            delegate_protocol_min: u8 = (0), within (0 to 255), go "DelegateProtocolMin";
+
+            /// The highest version of the application's own protocol that this node understands.
+            delegate_protocol_max: u8 = (0), within (0 to 255), go "DelegateProtocolMax";
         }
-    };
-}
 
-timing! {
-    tcp_timeout: Duration,
-    indirect_checks: usize,
-    retransmit_mult: u32,
-    suspicion_mult: u32,
-    suspicion_max_timeout_mult: u32,
-    push_pull_interval: Duration,
-    probe_interval: Duration,
-    probe_timeout: Duration,
-    disable_tcp_pings: bool,
-    awareness_max_multiplier: u32,
-    gossip_interval: Duration,
-    gossip_nodes: usize,
-    gossip_to_the_dead_time: Duration,
-    enable_compression: bool,
-    compress_min_size: usize,
-    dead_node_reclaim_time: Duration,
-    join_parallelism: usize,
-    join_timeout: Duration,
-    rejoin: Rejoin,
+        "Failure detection" {
+            /// The time between two probes; 0 switches failure detection off. It must be longer
+            /// than `probe_timeout`.
+            [live] probe_interval: Duration = (1 s), wan (5 s), within (0 or 1 ms to 24 h),
+                go "ProbeInterval";
+
+            /// How long a probe waits for the ack of its target before it asks other members to
+            /// probe it, and how long a ping for another member or for the application may take.
+            [live] probe_timeout: Duration = (500 ms), wan (3 s), local (200 ms),
+                within (1 us to 24 h), go "ProbeTimeout";
+
+            /// How many members are asked to probe a target that did not answer; 0 for none.
+            [live] indirect_checks: usize = (3), local (1), within (0 to 1000),
+                go "IndirectChecks";
+
+            /// Never probe a target over a stream when it did not answer by packet.
+            [live] disable_tcp_pings: bool = (false), go "DisableTcpPings";
+
+            /// Scales the time in which a suspect may refute: at least `suspicion_mult` ×
+            /// max(1, log10 n) × `probe_interval` in a cluster of n members.
+            [live] suspicion_mult: u32 = (4), wan (6), local (3), within (1 to 100),
+                go "SuspicionMult";
+
+            /// The longest time in which a suspect may refute, as a multiple of the shortest. It
+            /// applies until other members confirm the suspicion.
+            [live] suspicion_max_timeout_mult: u32 = (6), within (1 to 100),
+                go "SuspicionMaxTimeoutMult";
+
+            /// The local health score stays below this; 1 switches local health awareness off.
+            [live] awareness_max_multiplier: u32 = (8), within (1 to 1000),
+                go "AwarenessMaxMultiplier";
+        }
+
+        "Gossip and full state exchanges" {
+            /// The time between two rounds of gossip; 0 switches gossip off.
+            [live] gossip_interval: Duration = (200 ms), wan (500 ms), local (100 ms),
+                within (0 or 1 ms to 24 h), go "GossipInterval";
+
+            /// How many members each round of gossip goes to; 0 switches gossip off.
+            [live] gossip_nodes: usize = (3), wan (4), within (0 to 1000), go "GossipNodes";
+
+            /// How long a dead member is still sent gossip, so that it can refute. Afterwards it is
+            /// forgotten.
+            [live] gossip_to_the_dead_time: Duration = (30 s), wan (60 s), local (15 s),
+                within (0 to 8760 h), go "GossipToTheDeadTime";
+
+            /// Scales how often each gossip message is sent: `retransmit_mult` × ⌈log10(n + 1)⌉
+            /// times in a cluster of n members.
+            [live] retransmit_mult: u32 = (4), local (2), within (1 to 1000), go "RetransmitMult";
+
+            /// The time between two full state exchanges (push/pull) with a random member; 0 for
+            /// none. It grows with the size of the cluster beyond 32 members.
+            [live] push_pull_interval: Duration = (30 s), wan (60 s), local (15 s),
+                within (0 or 1 ms to 24 h), go "PushPullInterval";
+
+            /// How long opening a stream may take, and again each step of the exchange on it.
+            [live] tcp_timeout: Duration = (10 s), wan (30 s), local (1 s),
+                within (1 ms to 24 h), go "TCPTimeout";
+
+            /// How long after its death a member's name stays bound to its address; 0 for as long
+            /// as the member is remembered.
+            [live] dead_node_reclaim_time: Duration = (0 s), within (0 to 8760 h),
+                go "DeadNodeReclaimTime";
+        }
+
+        "Joining" {
+            /// Where the cluster can be found: addresses, and host names that are resolved anew
+            /// each time. While a seed is not a live member, this node looks for it as `rejoin`
+            /// says. To join at once, use [`Memberlist::join`](crate::Memberlist::join).
+            seeds: Vec<Peer> = (empty), within (0 to 1024 entries);
+
+            /// How many peers of one `join` are tried at the same time.
+            [live] join_parallelism: usize = (8), within (1 to 1000);
+
+            /// How long one `join` may take in all; 0 for no limit beyond `tcp_timeout` for each
+            /// peer.
+            [live] join_timeout: Duration = (60 s), wan (180 s), local (10 s),
+                within (0 or 1 ms to 24 h);
+
+            /// Ask the application for its state in every full state exchange
+            /// ([`RequestKind::LocalState`](crate::RequestKind)).
+            ask_local_state: bool = (false), go "Delegate.LocalState", by adapter;
+
+            /// Ask the application before the full state of a join is merged
+            /// ([`RequestKind::AdmitMerge`](crate::RequestKind)).
+            ask_admit_merge: bool = (false), go "Merge", by adapter;
+        }
+
+        "On the wire" {
+            /// Compress packets where that makes them smaller, and streams.
+            [live] enable_compression: bool = (true), go "EnableCompression";
+
+            /// Packets shorter than this many bytes are sent uncompressed: they would only grow.
+            [live] compress_min_size: usize = (128), within (0 bytes to 64 MiB);
+
+            /// The target size of a packet, in bytes of UDP payload.
+            udp_buffer_size: usize = (1400), within (512 bytes to 64 MiB), go "UDPBufferSize";
+
+            /// The encryption keys, each of 16, 24 or 32 bytes. The first is the primary key, which
+            /// encrypts; all of them decrypt. Empty for no encryption. As text they are in base64;
+            /// serialization leaves them out.
+            #[cfg_attr(feature = "serde", serde(skip))]
+            secret_keys: Vec<Key> = (empty), within (0 to 256 entries), go "SecretKey";
+
+            /// Refuse what is not encrypted, provided that there is a key
+            /// ([`Memberlist::set_verify`](crate::Memberlist::set_verify) changes it while the node
+            /// runs).
+            gossip_verify_incoming: bool = (true), go "GossipVerifyIncoming";
+
+            /// Encrypt what is sent, provided that there is a key
+            /// ([`Memberlist::set_verify`](crate::Memberlist::set_verify) changes it while the node
+            /// runs).
+            gossip_verify_outgoing: bool = (true), go "GossipVerifyOutgoing";
+
+            /// Refuse to send to an address without the name of its node, for transports that route
+            /// by name.
+            require_node_names: bool = (false), go "RequireNodeNames";
+
+            /// The networks that members may come from. `None`, as text `any`, allows every
+            /// network, an empty list none.
+            cidrs_allowed: Option<Vec<IpNet>> = (None), within (0 to 65_536 entries),
+                go "CIDRsAllowed";
+
+            /// The time between two samples of the queue lengths by the metrics of an adapter.
+            queue_check_interval: Duration = (30 s), within (1 ms to 24 h),
+                go "QueueCheckInterval";
+        }
+
+        "Experiments" {
+            /// With `false` a failed probe declares its target dead at once, as SWIM does without
+            /// its suspicion mechanism.
+            suspicion: bool = (true);
+
+            /// With `false` the probe of a suspect does not carry the suspicion (Lifeguard's buddy
+            /// system).
+            buddy_ping: bool = (true);
+
+            /// With `false` helpers are never asked for nacks.
+            nacks: bool = (true);
+        }
+
+        groups {
+            /// How seeds and lost members are looked for (`differences.rejoin`).
+            [live] rejoin: Rejoin;
+
+            /// The bounds of every queue and table that input can fill.
+            limits: Limits;
+
+            /// Where this node deliberately behaves differently from the Go library.
+            differences: Differences;
+        }
+    }
 }
 
 /// Bytes that people write as text: a string where they are UTF-8, else a list of numbers.

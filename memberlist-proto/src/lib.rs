@@ -83,7 +83,7 @@ pub mod wire;
 
 pub use crate::broadcast::{Broadcast, TransmitLimitedQueue};
 pub use crate::config::{
-    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
+    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing, fields,
 };
 pub use crate::decider::Decision;
 pub use crate::delegate::{Candidate, Delegate, View};

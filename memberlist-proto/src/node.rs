@@ -1,7 +1,7 @@
 //! What is known about a node: its name, its identity, its state.
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::time::Instant;
 
@@ -14,6 +14,14 @@ mod serial;
 pub use identity::{Identity, IdentityError, IdentityParts};
 pub use name::{Name, NodeName};
 pub use pool::IdentityPool;
+
+/// Whether an address can be that of one node: what is sent to any other is answered by no peer, or
+/// by many.
+pub(crate) fn names_one_host(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    let many = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !ip.is_unspecified() && !many
+}
 
 /// What a member is believed to be. The numbers are those of the push/pull message.
 ///

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use memberlist_proto::{Config, NodeName, Peer};
 
-use super::settings::{FIELDS, Settings, value};
+use super::settings::{self, Settings, value};
 use crate::failure::Failure;
 use crate::hex;
 use crate::node::Runtime;
@@ -228,9 +228,9 @@ fn parse_versions(text: &str) -> Result<Versions, String> {
 fn fields_help() -> String {
     format!(
         "Fields for --set and --config (durations as `200ms`, `1s`, `0` for off; lists with commas):\n  \
-         bind_addr, bind_port, advertise_addr, advertise_port, {}\n\n\
+         {}\n\n\
          Commands on standard input are listed by the command `help`.",
-        FIELDS.join(", ")
+        settings::names().collect::<Vec<_>>().join(", ")
     )
 }
 

@@ -5,18 +5,34 @@ pub(crate) mod value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use memberlist_proto::{Config, DEFAULT_PORT};
+use memberlist_proto::fields::{Field, Kind, Value};
+use memberlist_proto::{Config, ConfigError, DEFAULT_PORT};
 
-use self::value::Setting;
+use self::value::Wrong;
+
+/// The settings that are not fields of a [`Config`], each with a value and its meaning: where to
+/// listen, and what to announce instead of the address bound.
+pub(crate) const SOCKETS: [(&str, &str, &str); 4] = [
+    ("bind_addr", "\"0.0.0.0\"", "The IP address to listen on."),
+    ("bind_port", "7946", "The port to listen on, for packets and streams; 0 picks a free one."),
+    ("advertise_addr", "\"10.0.0.1\"", "The IP address to announce instead of the one bound."),
+    ("advertise_port", "7946", "The port to announce instead of the one bound."),
+];
+
+/// The longest text that is compared with the names of fields.
+const LONGEST_NAME: usize = 64;
+
+/// The most characters of a wrong text that an error repeats.
+const SHOWN: usize = 100;
 
 /// A configuration, and where to bind and what to advertise, as far as that is given.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) bind: SocketAddr,
-    /// The address told to peers; `None` for the one bound.
+    /// The address announced to peers; `None` for the one bound.
     pub(crate) advertise_ip: Option<IpAddr>,
-    /// The port told to peers; `None` for the one bound.
+    /// The port announced to peers; `None` for the one bound.
     pub(crate) advertise_port: Option<u16>,
 }
 
@@ -25,11 +41,13 @@ pub(crate) struct Settings {
 pub(crate) enum SettingError {
     #[error("there is no field `{}`{}", shown(.0), .1)]
     Unknown(String, Hint),
-    #[error("`{field}` is {what}, not `{}`", shown(.text))]
-    Value { field: String, what: &'static str, text: String },
-    #[error("`{field}` is a list of keys: {reason}")]
+    #[error("`{field}` must be {wanted}, not `{}`", shown(.text))]
+    Value { field: String, wanted: String, text: String },
+    #[error("`{field}` must be a list of keys: {reason}")]
     Key { field: String, reason: String },
-    #[error("`{}` is no `field=value`", shown(.0))]
+    #[error(transparent)]
+    Refused(ConfigError),
+    #[error("`{}` is not of the form `field=value`", shown(.0))]
     NoValue(String),
 }
 
@@ -40,7 +58,7 @@ pub(crate) struct Hint(Option<&'static str>);
 impl std::fmt::Display for Hint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            Some(field) => write!(f, " (is it `{field}`?)"),
+            Some(field) => write!(f, "; did you mean `{field}`?"),
             None => Ok(()),
         }
     }
@@ -53,13 +71,13 @@ impl Settings {
         Self { config, bind, advertise_ip: None, advertise_port: None }
     }
 
-    /// Sets one field. What concerns sockets is kept apart: the core only hears what came of it.
+    /// Sets one field. What concerns sockets is kept apart: the core only gets the outcome.
     pub(crate) fn set(&mut self, field: &str, text: &str) -> Result<(), SettingError> {
         match field {
-            "bind_addr" => self.bind.set_ip(parse(field, text)?),
-            "bind_port" => self.bind.set_port(parse(field, text)?),
-            "advertise_addr" => self.advertise_ip = Some(parse(field, text)?),
-            "advertise_port" => self.advertise_port = Some(parse(field, text)?),
+            "bind_addr" => self.bind.set_ip(ip(field, text)?),
+            "bind_port" => self.bind.set_port(port(field, text)?),
+            "advertise_addr" => self.advertise_ip = Some(ip(field, text)?),
+            "advertise_port" => self.advertise_port = Some(port(field, text)?),
             _ => set(&mut self.config, field, text)?,
         }
         Ok(())
@@ -105,11 +123,14 @@ impl Settings {
     }
 }
 
-/// A text within a line.
+/// A text within a line: what cannot be printed is escaped, and what is long is cut.
 fn shown(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    let mut line = String::new();
+    for c in text.chars().take(SHOWN) {
+        if matches!(c, '\'' | '"' | '\\') { line.push(c) } else { line.extend(c.escape_debug()) }
+    }
+    if text.chars().nth(SHOWN).is_some() {
+        line.push('…');
     }
     line
 }
@@ -129,140 +150,63 @@ fn scalar(value: &toml::Value) -> String {
     }
 }
 
-fn parse<T: Setting>(field: &str, text: &str) -> Result<T, SettingError> {
-    T::parse(text).map_err(|reason| match reason {
-        Some(reason) => SettingError::Key { field: field.to_owned(), reason },
-        None => {
-            SettingError::Value { field: field.to_owned(), what: T::WHAT, text: text.to_owned() }
-        }
+/// Sets one field of a configuration, by its path.
+pub(crate) fn set(config: &mut Config, field: &str, text: &str) -> Result<(), SettingError> {
+    let known = Config::field(field).filter(|known| !known.is_set_by_adapter());
+    let known = known.ok_or_else(|| unknown(field))?;
+    let value = parse(field, known.kind(), text)?;
+    known.set(config, value).map_err(SettingError::Refused)
+}
+
+/// The name of every field that can be set.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let config = Config::fields().filter(|field| !field.is_set_by_adapter());
+    SOCKETS.iter().map(|(name, ..)| *name).chain(config.map(Field::path))
+}
+
+fn parse(field: &str, kind: Kind, text: &str) -> Result<Value, SettingError> {
+    value::parse(kind, text).map_err(|wrong| match wrong {
+        Wrong::Kind => SettingError::Value {
+            field: field.to_owned(),
+            wanted: value::wanted(kind),
+            text: text.to_owned(),
+        },
+        Wrong::Key(reason) => SettingError::Key { field: field.to_owned(), reason },
     })
 }
 
+fn ip(field: &str, text: &str) -> Result<IpAddr, SettingError> {
+    match parse(field, Kind::Address, text)? {
+        Value::Address(ip) => Ok(ip),
+        value => unreachable!("{value} is read as an address"),
+    }
+}
+
+fn port(field: &str, text: &str) -> Result<u16, SettingError> {
+    text.parse().map_err(|_| SettingError::Value {
+        field: field.to_owned(),
+        wanted: "a number from 0 to 65535".to_owned(),
+        text: text.to_owned(),
+    })
+}
+
+/// An error about a field that does not exist, with the nearest one that does.
 fn unknown(field: &str) -> SettingError {
-    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().replace('_', "");
-    let wanted = last(&field.to_ascii_lowercase());
-    let near = FIELDS.iter().copied().find(|path| last(path) == wanted).or_else(|| {
-        // A short text is part of many names.
-        let mut parts = FIELDS.iter().copied().filter(|path| last(path).contains(&wanted));
-        parts.next().filter(|_| wanted.len() > 3)
-    });
-    SettingError::Unknown(field.to_owned(), Hint(near))
-}
-
-/// Declares the fields that can be set, and the function that sets one in a [`Config`].
-macro_rules! fields {
-    ($([$($path:literal => $($field:ident).+,)*])*) => {
-        /// Every field of a [`Config`] by its path, but for those of the sockets.
-        pub(crate) const FIELDS: &[&str] = &[$($($path,)*)*];
-
-        /// Sets one field of a configuration, by its path.
-        pub(crate) fn set(
-            config: &mut Config,
-            field: &str,
-            text: &str,
-        ) -> Result<(), SettingError> {
-            match field {
-                $($($path => config.$($field).+ = parse(field, text)?,)*)*
-                _ => return Err(unknown(field)),
-            }
-            Ok(())
-        }
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
+    let last = |path: &str| plain(path.rsplit('.').next().unwrap_or_default());
+    let (whole, wanted) = (plain(field), last(field));
+    // A name without its group counts as near; one letter in four may be wrong.
+    let distance = |path: &str| {
+        let inner = strsim::osa_distance(&last(path), &wanted);
+        inner.min(strsim::osa_distance(&plain(path), &whole))
     };
-}
-
-fields! {
-    [
-        "name" => name,
-        "label" => label,
-        "skip_inbound_label_check" => skip_inbound_label_check,
-        "protocol_version" => protocol_version,
-        "delegate_protocol_version" => delegate_protocol_version,
-        "delegate_protocol_min" => delegate_protocol_min,
-        "delegate_protocol_max" => delegate_protocol_max,
-        "meta" => meta,
-        "meta_max_size" => meta_max_size,
-        "tcp_timeout" => tcp_timeout,
-        "indirect_checks" => indirect_checks,
-        "retransmit_mult" => retransmit_mult,
-        "suspicion_mult" => suspicion_mult,
-        "suspicion_max_timeout_mult" => suspicion_max_timeout_mult,
-        "push_pull_interval" => push_pull_interval,
-        "probe_interval" => probe_interval,
-        "probe_timeout" => probe_timeout,
-        "disable_tcp_pings" => disable_tcp_pings,
-        "awareness_max_multiplier" => awareness_max_multiplier,
-        "gossip_interval" => gossip_interval,
-        "gossip_nodes" => gossip_nodes,
-        "gossip_to_the_dead_time" => gossip_to_the_dead_time,
-        "gossip_verify_incoming" => gossip_verify_incoming,
-        "gossip_verify_outgoing" => gossip_verify_outgoing,
-        "enable_compression" => enable_compression,
-        "compress_min_size" => compress_min_size,
-        "secret_keys" => secret_keys,
-        "udp_buffer_size" => udp_buffer_size,
-        "dead_node_reclaim_time" => dead_node_reclaim_time,
-        "require_node_names" => require_node_names,
-        "cidrs_allowed" => cidrs_allowed,
-        "queue_check_interval" => queue_check_interval,
-        "join_parallelism" => join_parallelism,
-        "join_timeout" => join_timeout,
-        "seeds" => seeds,
-        "rejoin.interval" => rejoin.interval,
-        "rejoin.give_up_after" => rejoin.give_up_after,
-        "suspicion" => suspicion,
-        "buddy_ping" => buddy_ping,
-        "nacks" => nacks,
-    ]
-    [
-        "limits.members" => limits.members,
-        "limits.new_members_per_second" => limits.new_members_per_second,
-        "limits.new_members_burst" => limits.new_members_burst,
-        "limits.streams" => limits.streams,
-        "limits.streams_per_source" => limits.streams_per_source,
-        "limits.stream_memory" => limits.stream_memory,
-        "limits.stream_memory_per_source" => limits.stream_memory_per_source,
-        "limits.push_pulls" => limits.push_pulls,
-        "limits.relays" => limits.relays,
-        "limits.relays_per_second" => limits.relays_per_second,
-        "limits.operations" => limits.operations,
-        "limits.user_broadcasts" => limits.user_broadcasts,
-        "limits.disseminations" => limits.disseminations,
-        "limits.dissemination_bytes" => limits.dissemination_bytes,
-        "limits.dissemination_streams" => limits.dissemination_streams,
-        "limits.stream_bytes" => limits.stream_bytes,
-        "limits.stream_decompressed_bytes" => limits.stream_decompressed_bytes,
-        "limits.push_pull_nodes" => limits.push_pull_nodes,
-        "limits.packet_depth" => limits.packet_depth,
-        "limits.told_dead" => limits.told_dead,
-        "limits.lost_members" => limits.lost_members,
-        "limits.reports_per_second" => limits.reports_per_second,
-        "limits.share_per_source" => limits.share_per_source,
-    ]
-    [
-        "differences.keep_higher_incarnation" => differences.keep_higher_incarnation,
-        "differences.tell_the_dead" => differences.tell_the_dead,
-        "differences.lenient_version_check" => differences.lenient_version_check,
-        "differences.require_versions" => differences.require_versions,
-        "differences.require_usable_address" => differences.require_usable_address,
-        "differences.ignore_zero_incarnation" => differences.ignore_zero_incarnation,
-        "differences.received_name_max" => differences.received_name_max,
-        "differences.received_meta_max" => differences.received_meta_max,
-        "differences.refute_under_name" => differences.refute_under_name,
-        "differences.free_wrap" => differences.free_wrap,
-        "differences.nack_after_percent" => differences.nack_after_percent,
-        "differences.random_sequence" => differences.random_sequence,
-        "differences.relay_to_members_only" => differences.relay_to_members_only,
-        "differences.random_phase" => differences.random_phase,
-        "differences.exact_packet_budget" => differences.exact_packet_budget,
-        "differences.compress_streams_if_smaller" => differences.compress_streams_if_smaller,
-        "differences.packet_decompressed_max" => differences.packet_decompressed_max,
-        "differences.enforce_broadcast_limit" => differences.enforce_broadcast_limit,
-        "differences.piggyback_to_members_only" => differences.piggyback_to_members_only,
-        "differences.reap_without_probes" => differences.reap_without_probes,
-        "differences.rejoin" => differences.rejoin,
-        "differences.user_share_percent" => differences.user_share_percent,
-        "differences.advertise_form" => differences.advertise_form,
-    ]
+    let near = || {
+        let named = names().map(|path| (distance(path), path)).min()?;
+        (named.0 * 4 <= wanted.len()).then_some(named.1)
+    };
+    // The time for a comparison grows with the length of what was written.
+    let hint = if field.len() <= LONGEST_NAME { near() } else { None };
+    SettingError::Unknown(field.to_owned(), Hint(hint))
 }
 
 #[cfg(test)]

@@ -1,71 +1,112 @@
-//! Where we behave otherwise than the Go library, each switchable.
+//! Where we behave differently from the Go library, each switchable.
 
-/// Every deliberate difference from hashicorp/memberlist, one field each: the default holds our
-/// choices, [`Differences::none`] behaves exactly as the Go library does.
-///
-/// None of them changes what a Go node can decode; `docs/differences.md` gives the reasons.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-#[allow(clippy::struct_excessive_bools)] // A list of independent switches is what this is.
-pub struct Differences {
-    /// Remember the highest incarnation seen about a member even when the news changes nothing
-    /// else, so that a stale alive message cannot revive it.
-    pub keep_higher_incarnation: bool,
-    /// Tell a member that we hold for dead, and that announces itself with an incarnation too low
-    /// to be believed, about the accusation directly (rate-limited), so that it can refute.
-    pub tell_the_dead: bool,
-    /// Leave members whose protocol versions are unknown, and those that are not alive, out of the
-    /// version check of push/pull; one such record blocks every push/pull of a Go node.
-    pub lenient_version_check: bool,
-    /// Refuse new names that announce fewer than six version bytes.
-    pub require_versions: bool,
-    /// Refuse new members whose address cannot be sent to, and count a probe of an unusable
-    /// address as failed.
-    pub require_usable_address: bool,
-    /// Ignore a new name at incarnation zero instead of keeping a dead placeholder for it.
-    pub ignore_zero_incarnation: bool,
-    /// The longest name accepted from others, in bytes.
-    pub received_name_max: usize,
-    /// The most metadata accepted from others, in bytes.
-    pub received_meta_max: usize,
-    /// Queue a refutation under the node's name, not under the text of its address, so that it
-    /// replaces the node's older announcement.
-    pub refute_under_name: bool,
-    /// Do not count the wrap of the probe order as a considered member: small clusters then probe
-    /// at every tick.
-    pub free_wrap: bool,
-    /// When a helper sends its nack, in percent of its `probe_timeout`: the Go library's 100 comes
-    /// too late for a requester with the default intervals.
-    pub nack_after_percent: u32,
-    /// Start sequence numbers at a random value, so that acks are hard to forge.
-    pub random_sequence: bool,
-    /// Relay indirect pings only to known members.
-    pub relay_to_members_only: bool,
-    /// Send the first probe and the first gossip at a random phase of their interval.
-    pub random_phase: bool,
-    /// Keep the checksum and the carried message's length entry within the packet's size.
-    pub exact_packet_budget: bool,
-    /// Send a stream uncompressed if compression does not make it smaller.
-    pub compress_streams_if_smaller: bool,
-    /// The most bytes that one packet may decompress to, in all its parts.
-    pub packet_decompressed_max: usize,
-    /// Hold back what a delegate's `broadcasts` returns beyond the limit it was given, instead of
-    /// sending an oversized packet.
-    pub enforce_broadcast_limit: bool,
-    /// Piggyback gossip on an ack only if it goes to a member's own address.
-    pub piggyback_to_members_only: bool,
-    /// Forget dead members by a timer of its own also while probing is switched off.
-    pub reap_without_probes: bool,
-    /// Look for seeds and for members that died, as `rejoin` says, so that a cluster that was
-    /// split comes together again by itself.
-    pub rejoin: bool,
-    /// The part of a packet's room for gossip, in percent, that membership news leaves to the user
-    /// broadcasts that wait and fit into it: 0 to 50. What no broadcast needs is not kept free, and
-    /// a delegate's broadcasts have no part in it.
-    pub user_share_percent: u32,
-    /// How this node writes its own IPv4 address.
-    pub advertise_form: AdvertiseForm,
+use core::fmt;
+
+use super::Preset;
+use super::fields::{Bounds, Field, FieldType};
+
+table! {
+    /// Every deliberate difference from hashicorp/memberlist, one field each: the default holds our
+    /// choices, [`Differences::none`] behaves exactly as the Go library does.
+    ///
+    /// None of them changes what a Go node can decode; `docs/differences.md` gives the reasons.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+    #[allow(clippy::struct_excessive_bools)] // A list of independent switches is what this is.
+    pub struct Differences in [differences] {
+        "Differences from the Go library (docs/differences.md)" {
+            /// Remember the highest incarnation seen of a member even when the message changes
+            /// nothing else, so that a stale alive message cannot revive it.
+            keep_higher_incarnation: bool = (true), none (false);
+
+            /// Inform a member that we consider dead, and that announces itself with an incarnation
+            /// too low to be believed, of the accusation directly (rate-limited), so that it can
+            /// refute.
+            tell_the_dead: bool = (true), none (false);
+
+            /// Leave members whose protocol versions are unknown, and those that are not alive, out
+            /// of the version check of full state exchanges. One such record blocks every full
+            /// state exchange of a Go node.
+            lenient_version_check: bool = (true), none (false);
+
+            /// Refuse new names that announce fewer than six version bytes.
+            require_versions: bool = (true), none (false);
+
+            /// Refuse new members whose address cannot be sent to, and count a probe of an unusable
+            /// address as failed.
+            require_usable_address: bool = (true), none (false);
+
+            /// Ignore a new name at incarnation zero instead of keeping a dead placeholder for it.
+            ignore_zero_incarnation: bool = (true), none (false);
+
+            /// The longest name accepted from peers, in bytes.
+            received_name_max: usize = (255), none (65_535), within (1 to 65_535 bytes);
+
+            /// The most metadata accepted from peers, in bytes.
+            received_meta_max: usize = (2048), none (1024 MiB), within (0 bytes to 1 GiB);
+
+            /// Queue a refutation under the node's name instead of the text of its address, so that
+            /// it replaces the node's older announcement.
+            refute_under_name: bool = (true), none (false);
+
+            /// Do not count the wrap of the probe order as a considered member, so that small
+            /// clusters probe at every tick.
+            free_wrap: bool = (true), none (false);
+
+            /// When a helper sends its nack, in percent of its `probe_timeout`. After 100 percent
+            /// it comes too late for a requester with the default intervals.
+            nack_after_percent: u32 = (80), none (100), within (1 to 100 percent);
+
+            /// Start sequence numbers at a random value, so that acks are hard to forge.
+            random_sequence: bool = (true), none (false);
+
+            /// Relay indirect pings to known members only.
+            relay_to_members_only: bool = (true), none (false);
+
+            /// Send the first probe and the first gossip at a random phase of their interval.
+            random_phase: bool = (true), none (false);
+
+            /// Count the checksum and the length entry of the carried message into the packet's
+            /// size.
+            exact_packet_budget: bool = (true), none (false);
+
+            /// Send a stream uncompressed where compression does not make it smaller.
+            compress_streams_if_smaller: bool = (true), none (false);
+
+            /// The most bytes that one packet may decompress to, in all its parts.
+            packet_decompressed_max: usize = (1 MiB), none (40 MiB), within (1 KiB to 1 GiB);
+
+            /// Hold back what a delegate's `broadcasts` returns beyond the limit it was given,
+            /// instead of sending an oversized packet.
+            enforce_broadcast_limit: bool = (true), none (false);
+
+            /// Piggyback gossip on an ack only if it goes to a member at its own address.
+            piggyback_to_members_only: bool = (true), none (false);
+
+            /// Forget dead members by a timer of their own while probing is switched off.
+            reap_without_probes: bool = (true), none (false);
+
+            /// Look for seeds and lost members as `rejoin` says, so that a cluster that was split
+            /// comes together again by itself.
+            rejoin: bool = (true), none (false);
+
+            /// The part of a packet's room for gossip, in percent, that membership messages leave
+            /// to queued user broadcasts that fit into it. What no broadcast needs is not kept
+            /// free; what a delegate's `broadcasts` returns has no part in it.
+            user_share_percent: u32 = (25), none (0), within (0 to 50 percent);
+
+            /// How this node writes its own IPv4 address: `compact` or `mapped`.
+            advertise_form: AdvertiseForm = (AdvertiseForm::Compact);
+        }
+    }
+}
+
+impl Differences {
+    /// No difference: the behaviour of hashicorp/memberlist, quirks included.
+    pub fn none() -> Self {
+        Self::preset(Preset::None)
+    }
 }
 
 /// How a node writes its own IPv4 address: the two forms are different addresses to the protocol,
@@ -80,63 +121,11 @@ pub enum AdvertiseForm {
     Mapped,
 }
 
-impl Differences {
-    /// No difference: the behaviour of hashicorp/memberlist, quirks included.
-    pub fn none() -> Self {
-        Self {
-            keep_higher_incarnation: false,
-            tell_the_dead: false,
-            lenient_version_check: false,
-            require_versions: false,
-            require_usable_address: false,
-            ignore_zero_incarnation: false,
-            received_name_max: usize::MAX,
-            received_meta_max: usize::MAX,
-            refute_under_name: false,
-            free_wrap: false,
-            nack_after_percent: 100,
-            random_sequence: false,
-            relay_to_members_only: false,
-            random_phase: false,
-            exact_packet_budget: false,
-            compress_streams_if_smaller: false,
-            packet_decompressed_max: 40 << 20,
-            enforce_broadcast_limit: false,
-            piggyback_to_members_only: false,
-            reap_without_probes: false,
-            rejoin: false,
-            user_share_percent: 0,
-            advertise_form: AdvertiseForm::Compact,
-        }
-    }
-}
-
-impl Default for Differences {
-    fn default() -> Self {
-        Self {
-            keep_higher_incarnation: true,
-            tell_the_dead: true,
-            lenient_version_check: true,
-            require_versions: true,
-            require_usable_address: true,
-            ignore_zero_incarnation: true,
-            received_name_max: 255,
-            received_meta_max: 2048,
-            refute_under_name: true,
-            free_wrap: true,
-            nack_after_percent: 80,
-            random_sequence: true,
-            relay_to_members_only: true,
-            random_phase: true,
-            exact_packet_budget: true,
-            compress_streams_if_smaller: true,
-            packet_decompressed_max: 1 << 20,
-            enforce_broadcast_limit: true,
-            piggyback_to_members_only: true,
-            reap_without_probes: true,
-            rejoin: true,
-            user_share_percent: 25,
-            advertise_form: AdvertiseForm::Compact,
-        }
+impl fmt::Display for AdvertiseForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Compact => "compact",
+            Self::Mapped => "mapped",
+        })
     }
 }

@@ -1,3 +1,4 @@
+use alloc::string::ToString;
 use core::time::Duration;
 
 use super::*;
@@ -39,8 +40,78 @@ fn a_broken_rule_names_field_value_and_rule() {
     }
     let mut config = Config::lan("n");
     config.protocol_version = 6;
-    let told = alloc::string::ToString::to_string(&config.validate().unwrap_err());
-    assert_eq!(told, "`protocol_version` is 6, but it must be 1 to 5");
+    let shown = config.validate().unwrap_err().to_string();
+    assert_eq!(shown, "`protocol_version` is 6, but it must be 1 to 5");
+}
+
+#[test]
+fn rules_between_fields_name_the_other_field() {
+    type Break = fn(&mut Config);
+    let broken: [(Break, &str); 7] = [
+        (
+            |config| config.probe_timeout = Duration::from_secs(2),
+            "`probe_timeout` is 2s, but it must be shorter than `probe_interval`, which is 1s",
+        ),
+        (
+            |config| config.delegate_protocol_min = 1,
+            "`delegate_protocol_version` is 0, but it must lie between `delegate_protocol_min`, \
+             which is 1, and `delegate_protocol_max`, which is 0",
+        ),
+        (
+            |config| config.meta = [0; 513].to_vec().into(),
+            "`meta` is 513 bytes long, but it must be at most 512 bytes (`meta_max_size`)",
+        ),
+        (
+            |config| {
+                config.meta_max_size = 5000;
+                config.meta = [0; 4000].to_vec().into();
+            },
+            "`meta` is 4000 bytes long, but it must be at most 2048 bytes \
+             (`differences.received_meta_max`)",
+        ),
+        (
+            |config| {
+                config.name = "long".into();
+                config.differences.received_name_max = 3;
+            },
+            "`name` is 4 bytes long, but it must be at most 3 bytes \
+             (`differences.received_name_max`)",
+        ),
+        (
+            |config| config.advertise_addr = [255; 4].into(),
+            "`advertise_addr` is 255.255.255.255, but it must be the address of one host, which \
+             peers can send to",
+        ),
+        (
+            |config| config.advertise_addr = "::ffff:0.0.0.0".parse().unwrap(),
+            "`advertise_addr` is ::ffff:0.0.0.0, but it must be the address of one host, which \
+             peers can send to",
+        ),
+    ];
+    for (change, expected) in broken {
+        let mut config = Config::lan("n");
+        change(&mut config);
+        assert_eq!(config.validate().unwrap_err().to_string(), expected);
+    }
+    let mut config = Config::lan("n");
+    config.probe_interval = Duration::ZERO;
+    config.probe_timeout = Duration::from_secs(60);
+    assert_eq!(config.validate(), Ok(()), "without probes there is nothing to be shorter than");
+}
+
+/// The run-time part is checked by itself: the rest has been checked before and may have changed
+/// since in ways of its own.
+#[test]
+fn timing_is_checked_without_the_rest() {
+    let mut config = Config::lan("n");
+    config.label = [0; 300].to_vec().into();
+    assert_eq!(config.validate_timing(), Ok(()));
+    config.gossip_nodes = 1001;
+    let shown = config.validate_timing().unwrap_err().to_string();
+    assert_eq!(shown, "`gossip_nodes` is 1001, but it must be 0 to 1000");
+    config.gossip_nodes = 0;
+    config.probe_timeout = config.probe_interval;
+    assert!(config.validate_timing().is_err());
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Whether news that a node is alive is acceptable at all, whatever its incarnation.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use super::Memberlist;
 use crate::delegate::{Candidate, View};
 use crate::event::Refusal;
 use crate::members::MemberId;
-use crate::node::{Identity, IdentityParts, Name, Versions};
+use crate::node::{Identity, IdentityParts, Name, Versions, names_one_host};
 use crate::wire::message::Alive;
 
 impl Memberlist {
@@ -99,12 +99,6 @@ impl Memberlist {
         }
         addr.and_then(ip_of).is_some_and(|ip| self.network_allows(ip))
     }
-}
-
-/// Whether an address can be one node's: what is sent to any other reaches no node, or many.
-pub(super) fn names_one_host(ip: IpAddr) -> bool {
-    let many = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !ip.is_unspecified() && !many
 }
 
 /// The IP address in 4 or 16 bytes; one mapped into IPv6 is an IPv4 address.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::Memberlist;
-use super::admission::{ip_of, names_one_host};
+use super::admission::ip_of;
 use crate::delegate::View;
-use crate::node::{Identity, Name, Node, NodeName};
+use crate::node::{Identity, Name, Node, NodeName, names_one_host};
 use crate::transmit::Transmit;
 use crate::wire::Scratch;
 use crate::wire::compound;

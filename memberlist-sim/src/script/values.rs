@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use memberlist_proto::{Config, Differences, Host, Key, Limits, Peer};
+use memberlist_proto::fields::Value;
+use memberlist_proto::{Config, Differences, Host, Key, Peer};
 
 use super::Problem;
 use crate::network::Link;
@@ -104,8 +105,7 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
             "vetoes" => vetoes = Some(text.to_owned()),
             "ip" | "networks" | "seeds" | "rejoin" | "suspicion" => place(&mut config, what, text)?,
             _ if what.starts_with("limits.") => {
-                let limit = limit(&mut config.limits, what);
-                *limit.ok_or_else(|| value("a limit", what))? = number(what, text)?;
+                limit(&mut config, what, text)?;
             }
             _ => return Err(value("an option of a node", what)),
         }
@@ -138,25 +138,11 @@ fn place(config: &mut Config, what: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The limit of this name.
-fn limit<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut usize> {
-    macro_rules! named {
-        ($($field:ident)*) => {
-            // Every field, or this does not compile.
-            let Limits { $($field,)* } = limits;
-            match name.strip_prefix("limits.")? {
-                $(stringify!($field) => Some($field),)*
-                _ => None,
-            }
-        };
-    }
-    named! {
-        members new_members_per_second new_members_burst streams streams_per_source stream_memory
-        stream_memory_per_source push_pulls relays relays_per_second operations user_broadcasts
-        disseminations dissemination_bytes dissemination_streams
-        stream_bytes stream_decompressed_bytes push_pull_nodes packet_depth told_dead lost_members
-        reports_per_second share_per_source
-    }
+/// Sets the limit of this name.
+fn limit(config: &mut Config, name: &str, text: &str) -> Result<(), Problem> {
+    let field = Config::field(name).ok_or_else(|| value("a limit", name))?;
+    let limit = Value::Number(number(name, text)?);
+    field.set(config, limit).map_err(|error| Problem::Refused(error.to_string()))
 }
 
 /// A number of bytes, of which nobody needs many.

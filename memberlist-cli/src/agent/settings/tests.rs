@@ -1,3 +1,4 @@
+mod document;
 mod properties;
 
 use std::time::Duration;
@@ -6,6 +7,11 @@ use super::*;
 
 fn settings() -> Settings {
     Settings::new(Config::lan("n"))
+}
+
+/// The fields of a configuration that can be set.
+fn fields() -> Vec<&'static str> {
+    names().skip(SOCKETS.len()).collect()
 }
 
 #[test]
@@ -63,15 +69,58 @@ fn errors_name_the_field_the_value_and_what_it_should_be() {
     let told = |assignment: &str| settings().assign(assignment).unwrap_err().to_string();
     assert_eq!(
         told("probe_interval=5"),
-        "`probe_interval` is a duration such as `200ms`, `5s`, `1h` or `0`, not `5`"
+        "`probe_interval` must be a duration such as `200ms`, `5s`, `1h` or `0`, not `5`"
     );
     assert_eq!(
         told("ProbeInterval=1s"),
-        "there is no field `ProbeInterval` (is it `probe_interval`?)"
+        "there is no field `ProbeInterval`; did you mean `probe_interval`?"
     );
     assert_eq!(told("xyzzy=1"), "there is no field `xyzzy`");
-    assert_eq!(told("probe_interval"), "`probe_interval` is no `field=value`");
-    assert_eq!(told("limits.streams=-1"), "`limits.streams` is a number from 0 up, not `-1`");
+    assert_eq!(told("probe_interval"), "`probe_interval` is not of the form `field=value`");
+    assert_eq!(told("limits.streams=-1"), "`limits.streams` must be a number, not `-1`");
+    assert_eq!(
+        told("limits.packet_depth=4294967295"),
+        "`limits.packet_depth` is 4294967295, but it must be 2 to 32"
+    );
+    assert_eq!(
+        told("probe_interval=25h"),
+        "`probe_interval` is 25h, but it must be 0 or 1 ms to 24 h"
+    );
+    assert_eq!(
+        told("bind_port=65536"),
+        "`bind_port` must be a number from 0 to 65535, not `65536`"
+    );
+    assert_eq!(
+        told("nacks=1\n\u{202e}2"),
+        "`nacks` must be `true` or `false`, not `1\\n\\u{202e}2`"
+    );
+    let long = told(&format!("nacks={}", "x".repeat(100_000)));
+    assert!(long.len() < 200 && long.ends_with("x…`"), "{} bytes", long.len());
+}
+
+#[test]
+fn the_nearest_field_is_proposed() {
+    for (wrong, near) in [
+        ("probe_intervall", "probe_interval"),
+        ("probeinterval", "probe_interval"),
+        ("probe-timeout", "probe_timeout"),
+        ("streams", "limits.streams"),
+        ("limits.steams", "limits.streams"),
+        ("limit.streams", "limits.streams"),
+        ("differences.tel_the_dead", "differences.tell_the_dead"),
+        ("limits.tell_the_dead", "differences.tell_the_dead"),
+        ("UDPBufferSize", "udp_buffer_size"),
+        ("bind-adr", "bind_addr"),
+        ("secret_key", "secret_keys"),
+        ("gossip_node", "gossip_nodes"),
+    ] {
+        let error = settings().assign(&format!("{wrong}=1")).unwrap_err();
+        assert_eq!(error, SettingError::Unknown(wrong.to_owned(), Hint(Some(near))));
+    }
+    for far in ["", "x", "seed_list_of_hosts", "ask_local_state", "limits", &"a".repeat(1 << 20)] {
+        let error = settings().assign(&format!("{far}=1")).unwrap_err();
+        assert_eq!(error, SettingError::Unknown(far.to_owned(), Hint(None)));
+    }
 }
 
 #[test]
@@ -106,10 +155,10 @@ fn every_field_of_the_configuration_can_be_set() {
             _ => continue,
         };
         seen += 1;
-        let known = FIELDS.contains(&path.as_str()) || elsewhere.contains(&path.as_str());
+        let known = fields().contains(&path.as_str()) || elsewhere.contains(&path.as_str());
         assert!(known, "`{path}` cannot be set");
     }
-    assert_eq!(seen, FIELDS.len() + elsewhere.len(), "in\n{shown}");
+    assert_eq!(seen, fields().len() + elsewhere.len(), "in\n{shown}");
 }
 
 #[test]
@@ -144,7 +193,7 @@ fn an_unreadable_file_is_told_in_one_line_with_the_place() {
     assert!(told.starts_with(&path.display().to_string()), "{told}");
     let path = file("unknown", "[limits]\nstream = 3\n");
     let told = settings().load(&path).unwrap_err();
-    assert!(told.contains("no field `limits.stream` (is it `limits.streams`?)"), "{told}");
+    assert!(told.contains("no field `limits.stream`; did you mean `limits.streams`?"), "{told}");
     std::fs::remove_file(path).unwrap();
 }
 
@@ -179,7 +228,7 @@ fn the_documented_file_has_every_field_with_its_default() {
         assert_eq!(settings, Settings::new(Config::lan("n")));
     }
     let mut told: Vec<String> = paths(&documented()).into_iter().map(|(path, _)| path).collect();
-    let mut known: Vec<String> = FIELDS.iter().map(ToString::to_string).collect();
+    let mut known: Vec<String> = fields().into_iter().map(str::to_owned).collect();
     known.extend(["bind_addr", "bind_port"].map(str::to_owned));
     told.sort();
     known.sort();

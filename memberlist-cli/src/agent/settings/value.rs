@@ -1,4 +1,4 @@
-//! How the text of each kind of field is read.
+//! How the text of a value is read, on the command line and in a file.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,103 +6,53 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ipnet::IpNet;
-use memberlist_proto::{AdvertiseForm, Key, NodeName, Peer};
+use memberlist_proto::fields::{Kind, Value};
+use memberlist_proto::{AdvertiseForm, Key};
 
-/// A kind of value.
-pub(super) trait Setting: Sized {
-    /// What a text must be, as in "`field` is …".
-    const WHAT: &'static str;
-
-    /// Reads a text. An error with a reason of its own never repeats the text, which is a secret.
-    fn parse(text: &str) -> Result<Self, Option<String>>;
+/// Why a text is not a value. It never repeats the text, which may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It is not of the kind that the field has.
+    Kind,
+    /// It is a key that cannot be used, for this reason.
+    Key(String),
 }
 
-macro_rules! from_str {
-    ($($type:ty: $what:literal,)*) => { $(
-        impl Setting for $type {
-            const WHAT: &'static str = $what;
-
-            fn parse(text: &str) -> Result<Self, Option<String>> {
-                text.parse().map_err(|_| None)
-            }
+/// Reads a text as a value of this kind.
+pub(super) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
+    let value = match kind {
+        Kind::Switch => text.parse().map(Value::Switch).ok(),
+        Kind::Number => text.parse().map(Value::Number).ok(),
+        Kind::Duration => duration(text).map(Value::Duration),
+        Kind::Text => Some(Value::Text(Bytes::copy_from_slice(text.as_bytes()))),
+        Kind::Address => text.parse::<IpAddr>().map(Value::Address).ok(),
+        // `any` allows every address; the empty list allows none.
+        Kind::Networks if text == "any" => Some(Value::Networks(None)),
+        Kind::Networks => list(text).map(Some).map(Value::Networks),
+        Kind::Peers => list(text).map(Value::Peers),
+        Kind::Keys => {
+            let keys = items(text).map(|item| key(item).map_err(Wrong::Key));
+            return keys.collect::<Result<_, _>>().map(Value::Keys);
         }
-    )* };
+        Kind::AdvertiseForm => match text {
+            "compact" => Some(Value::AdvertiseForm(AdvertiseForm::Compact)),
+            "mapped" => Some(Value::AdvertiseForm(AdvertiseForm::Mapped)),
+            _ => None,
+        },
+    };
+    value.ok_or(Wrong::Kind)
 }
 
-from_str! {
-    bool: "`true` or `false`",
-    u8: "a number from 0 to 255",
-    u16: "a number from 0 to 65535",
-    u32: "a number from 0 to 4294967295",
-    usize: "a number from 0 up",
-    IpAddr: "an IP address",
-}
-
-impl Setting for Duration {
-    const WHAT: &'static str = "a duration such as `200ms`, `5s`, `1h` or `0`";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        if text == "0" {
-            return Ok(Self::ZERO);
+/// What a text must be, as in "it must be …".
+pub(super) fn wanted(kind: Kind) -> String {
+    match kind {
+        Kind::Duration => "a duration such as `200ms`, `5s`, `1h` or `0`".to_owned(),
+        Kind::Networks => {
+            "`any` or a list of networks such as `10.0.0.0/8,192.168.1.0/24`".to_owned()
         }
-        humantime::parse_duration(text).map_err(|_| None)
-    }
-}
-
-impl Setting for Bytes {
-    const WHAT: &'static str = "a text";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        Ok(Self::copy_from_slice(text.as_bytes()))
-    }
-}
-
-impl Setting for NodeName {
-    const WHAT: &'static str = "a text";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        Ok(Self::from(text))
-    }
-}
-
-impl Setting for AdvertiseForm {
-    const WHAT: &'static str = "`compact` or `mapped`";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        match text {
-            "compact" => Ok(Self::Compact),
-            "mapped" => Ok(Self::Mapped),
-            _ => Err(None),
-        }
-    }
-}
-
-/// `any` allows every address; the empty list allows none.
-impl Setting for Option<Vec<IpNet>> {
-    const WHAT: &'static str = "`any` or a list of networks such as `10.0.0.0/8,192.168.1.0/24`";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        if text == "any" {
-            return Ok(None);
-        }
-        items(text).map(|item| item.parse().map_err(|_| None)).collect::<Result<_, _>>().map(Some)
-    }
-}
-
-impl Setting for Vec<Key> {
-    const WHAT: &'static str = "a list of keys in base64";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        items(text).map(|item| key(item).map_err(Some)).collect()
-    }
-}
-
-impl Setting for Vec<Peer> {
-    const WHAT: &'static str = "a list of peers such as `10.0.0.1:7946,db.example`";
-
-    fn parse(text: &str) -> Result<Self, Option<String>> {
-        items(text).map(|item| item.parse().map_err(|_| None)).collect()
+        Kind::Keys => "a list of keys in base64".to_owned(),
+        Kind::Peers => "a list of peers such as `10.0.0.1:7946,db.example`".to_owned(),
+        kind => kind.to_string(),
     }
 }
 
@@ -110,6 +60,14 @@ impl Setting for Vec<Peer> {
 pub(crate) fn key(text: &str) -> Result<Key, String> {
     let bytes = STANDARD.decode(text.trim()).map_err(|_| "it is not base64".to_owned())?;
     Key::new(&bytes).map_err(|error| error.to_string())
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    if text == "0" { Some(Duration::ZERO) } else { humantime::parse_duration(text).ok() }
+}
+
+fn list<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
+    items(text).map(|item| item.parse().ok()).collect()
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

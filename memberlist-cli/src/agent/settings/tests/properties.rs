@@ -32,7 +32,7 @@ fn value() -> impl Strategy<Value = toml::Value> {
 fn field() -> impl Strategy<Value = String> {
     let last = |path: &&'static str| path.rsplit('.').next().unwrap_or_default().to_owned();
     prop_oneof![
-        4 => select(FIELDS).prop_map(move |path| last(&path)),
+        4 => select(fields()).prop_map(move |path| last(&path)),
         1 => select(&["limits", "differences", "rejoin", "bind_addr", "advertise_port"][..])
             .prop_map(str::to_owned),
         1 => "[a-z_.]{1,10}",
@@ -83,7 +83,7 @@ proptest! {
     /// In a file a field takes what `--set` takes, and nothing else.
     #[test]
     fn a_text_means_the_same_in_a_file_and_on_the_command_line(
-        field in select(FIELDS),
+        field in select(fields()),
         text in prop_oneof!["[ -~]{0,12}", "[0-9]{1,5}(ms|s|h)?", "true|false|any|mapped|0"],
     ) {
         let mut set = settings();

@@ -8,7 +8,7 @@ use core::hash::Hasher as _;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::node::{Identity, IdentityPool, Node, State};
+use crate::node::{Identity, Node, State};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -26,8 +26,6 @@ use slab::Slab;
 /// keeps one must drop it when [`Members::reap`] returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(u32);
-
-impl MemberId {}
 
 /// Every known node: a record for each, found by name, in the order in which they are probed.
 ///
@@ -156,15 +154,6 @@ impl Members {
     pub fn replace_identity(&mut self, id: MemberId, identity: Identity) -> Option<Identity> {
         let record = &mut self.records[id];
         (record.name() == identity.name()).then(|| record.set_identity(identity))
-    }
-
-    /// Replaces every identity by the equal one in `pool`.
-    pub fn share_identities(&mut self, pool: &mut IdentityPool) {
-        for id in &self.order {
-            let record = &mut self.records[*id];
-            let shared = pool.share(record.identity().clone());
-            record.set_identity(shared);
-        }
     }
 
     /// The records in probe order.

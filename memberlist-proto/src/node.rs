@@ -7,11 +7,9 @@ use crate::time::Instant;
 
 mod identity;
 mod name;
-mod pool;
 
 pub use identity::{Identity, IdentityError, IdentityParts};
 pub use name::{Name, NodeName};
-pub use pool::IdentityPool;
 
 /// What a member is believed to be. The numbers are those of the push/pull message.
 ///

@@ -19,16 +19,13 @@ pub struct Timers<K> {
     set: u64,
 }
 
-/// Names a timer, also after it is gone: a slot, which is used again, and how many timers the slot
-/// had before. Eight bytes; where four must do, [`TimerId::slot`] identifies a timer that is known
-/// to be set.
+/// Names a timer, also after it is gone: a slot, which is reused, and how many timers the slot had
+/// before. A stale id therefore never reaches the timer that took over its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerId {
     slot: u32,
     generation: u32,
 }
-
-impl TimerId {}
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {

@@ -8,7 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use super::Memberlist;
 use super::admission::versions_of;
-use crate::node::{IdentityPool, Node, State};
+use crate::node::{Node, State};
 use crate::time::Instant;
 
 impl Memberlist {
@@ -35,12 +35,6 @@ impl Memberlist {
             let incarnation = node.incarnation();
             self.members.insert(identity, incarnation, state, since, &mut self.rng.probe_order);
         }
-    }
-
-    /// Replaces every record's identity by the equal one in `pool`, so that several instances in
-    /// one process keep what they all know once.
-    pub fn share_records(&mut self, pool: &mut IdentityPool) {
-        self.members.share_identities(pool);
     }
 
     /// Checks everything that must hold between two calls. A failure is a defect of this crate.

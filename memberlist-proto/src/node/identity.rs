@@ -145,29 +145,9 @@ impl Identity {
         }
     }
 
-    /// Whether these parts are equal to it, found without building an identity from them.
-    pub fn matches(&self, parts: &IdentityParts<'_>) -> bool {
-        self.parts() == *parts
-    }
-
     /// Whether both share one allocation.
     pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Bytes of heap that it and its clones hold together.
-    pub fn heap_bytes(&self) -> usize {
-        2 * size_of::<usize>() + self.0.len()
-    }
-
-    /// Whether nobody else holds this allocation.
-    pub(super) fn is_unshared(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
-    }
-
-    /// Everything, as one key for hashing.
-    pub(super) fn packed(&self) -> &[u8] {
-        &self.0
     }
 
     fn has(&self, flag: u8) -> bool {

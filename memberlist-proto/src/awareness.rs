@@ -7,7 +7,7 @@ use core::time::Duration;
 ///
 /// Source: `awareness.go`; Lifeguard, "Local Health Aware Probe".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Awareness {
+pub(crate) struct Awareness {
     score: u32,
     max: u32,
 }
@@ -15,12 +15,12 @@ pub struct Awareness {
 impl Awareness {
     /// A healthy node whose score stays below `multiplier` (`AwarenessMaxMultiplier`); a multiplier
     /// of 0 counts as 1, which keeps the score at 0.
-    pub const fn new(multiplier: u32) -> Self {
+    pub(crate) const fn new(multiplier: u32) -> Self {
         Self { score: 0, max: multiplier.saturating_sub(1) }
     }
 
     /// Adds `delta` within the limits; the new score if it changed.
-    pub fn apply(&mut self, delta: i32) -> Option<u32> {
+    pub(crate) fn apply(&mut self, delta: i32) -> Option<u32> {
         let score = self.score.saturating_add_signed(delta).min(self.max);
         let changed = score != self.score;
         self.score = score;
@@ -28,18 +28,18 @@ impl Awareness {
     }
 
     /// Takes another multiplier; the new score if it was above the new limit.
-    pub fn set_multiplier(&mut self, multiplier: u32) -> Option<u32> {
+    pub(crate) fn set_multiplier(&mut self, multiplier: u32) -> Option<u32> {
         self.max = multiplier.saturating_sub(1);
         self.apply(0)
     }
 
     /// The score: 0 is healthy.
-    pub const fn score(self) -> u32 {
+    pub(crate) const fn score(self) -> u32 {
         self.score
     }
 
     /// `timeout` for a node in this health: multiplied by one more than the score.
-    pub const fn scale(self, timeout: Duration) -> Duration {
+    pub(crate) const fn scale(self, timeout: Duration) -> Duration {
         timeout.saturating_mul(self.score.saturating_add(1))
     }
 }

@@ -16,7 +16,7 @@ use crate::time::Instant;
 /// The seed also decides the encryption nonces. The same seed with the same key repeats them,
 /// which breaks AES-GCM: outside of simulations it must come from the operating system, once.
 #[derive(Clone, Debug)]
-pub struct Randomness {
+pub(crate) struct Randomness {
     /// In which order members are probed.
     pub probe_order: Rng,
     /// With whom to gossip and exchange state, and whom to ask for help.
@@ -33,7 +33,7 @@ pub struct Randomness {
 
 impl Randomness {
     /// Forks the seed into its streams.
-    pub fn new(seed: [u8; 32]) -> Self {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
             probe_order: Rng::from_seed(fork(seed, *b"probe   ")),
             gossip: Rng::from_seed(fork(seed, *b"gossip  ")),
@@ -45,7 +45,7 @@ impl Randomness {
     }
 
     /// A key for hash tables, the same at each call with one seed: it draws from no stream.
-    pub fn hash_key(seed: [u8; 32]) -> [u8; 16] {
+    pub(crate) fn hash_key(seed: [u8; 32]) -> [u8; 16] {
         let mut key = [0; 16];
         key.copy_from_slice(&fork(seed, *b"hash    ")[..16]);
         key
@@ -54,26 +54,26 @@ impl Randomness {
 
 /// A reproducible stream of random numbers (`ChaCha8`). `Debug` does not show its state.
 #[derive(Clone)]
-pub struct Rng(ChaCha8Rng);
+pub(crate) struct Rng(ChaCha8Rng);
 
 impl Rng {
     /// The stream of this seed.
-    pub fn from_seed(seed: [u8; 32]) -> Self {
+    pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
         Self(ChaCha8Rng::from_seed(seed))
     }
 
     /// A uniform number.
-    pub fn u32(&mut self) -> u32 {
+    pub(crate) fn u32(&mut self) -> u32 {
         self.0.next_u32()
     }
 
     /// A uniform number.
-    pub fn u64(&mut self) -> u64 {
+    pub(crate) fn u64(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A uniform number below `n`, without bias; 0 if `n` is 0.
-    pub fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         // Lemire, "Fast Random Integer Generation in an Interval", 2019.
         let mut product = u128::from(self.u64()) * u128::from(n);
         if (product as u64) < n {
@@ -86,13 +86,13 @@ impl Rng {
     }
 
     /// A uniform index of a list of `len` elements; 0 if it is empty.
-    pub fn index(&mut self, len: usize) -> usize {
+    pub(crate) fn index(&mut self, len: usize) -> usize {
         self.below(len as u64) as usize
     }
 
     /// A uniform duration in the range, to the nanosecond; its start if the range is empty. A
     /// length above 584 years counts as 584 years.
-    pub fn duration(&mut self, range: Range<Duration>) -> Duration {
+    pub(crate) fn duration(&mut self, range: Range<Duration>) -> Duration {
         let length = range.end.saturating_sub(range.start);
         let nanos = (Instant::ORIGIN + length).as_nanos();
         range.start + Duration::from_nanos(self.below(nanos))
@@ -108,11 +108,11 @@ impl fmt::Debug for Rng {
 /// A reproducible stream of AES-GCM nonces. They travel in the clear, so that the generator is the
 /// full `ChaCha20`: what was sent must not give away what follows.
 #[derive(Clone)]
-pub struct Nonces(ChaCha20Rng);
+pub(crate) struct Nonces(ChaCha20Rng);
 
 impl Nonces {
     /// The next nonce.
-    pub fn nonce(&mut self) -> [u8; 12] {
+    pub(crate) fn nonce(&mut self) -> [u8; 12] {
         let mut nonce = [0; 12];
         self.0.fill_bytes(&mut nonce);
         nonce

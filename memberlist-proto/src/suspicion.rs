@@ -10,7 +10,7 @@ use crate::time::Instant;
 /// What a suspicion is measured by, frozen when it starts: later changes of the cluster's size do
 /// not move it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SuspicionParams {
+pub(crate) struct SuspicionParams {
     /// Confirmations that bring the time down to `min`.
     pub needed: u32,
     /// The time with all confirmations, and from the start if none are needed.
@@ -24,7 +24,7 @@ impl SuspicionParams {
     /// the probe interval.
     ///
     /// Source: `suspectNode`. Durations saturate.
-    pub fn new(mult: u32, max_mult: u32, n: usize, probe_interval: Duration) -> Self {
+    pub(crate) fn new(mult: u32, max_mult: u32, n: usize, probe_interval: Duration) -> Self {
         let min = suspicion_timeout(mult, n, probe_interval);
         Self { needed: confirmations_needed(mult, n), min, max: min.saturating_mul(max_mult) }
     }
@@ -35,7 +35,7 @@ impl SuspicionParams {
 ///
 /// Source: `suspicion.go`; Lifeguard, "Local Health Aware Suspicion".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suspicion {
+pub(crate) struct Suspicion {
     params: SuspicionParams,
     start: Instant,
     /// The first accuser, then those who confirmed: never more than `needed + 1`.
@@ -44,7 +44,7 @@ pub struct Suspicion {
 
 /// What a confirmation changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirmation {
+pub(crate) enum Confirmation {
     /// A new accuser: pass the message on, and let the suspicion end at `deadline`, which is now if
     /// the shortened time is already over.
     New {
@@ -60,12 +60,12 @@ pub enum Confirmation {
 impl Suspicion {
     /// A suspicion that begins now with the word of `from`, who counts as the accuser and never as
     /// a confirmation.
-    pub fn new(now: Instant, from: NodeName, params: SuspicionParams) -> Self {
+    pub(crate) fn new(now: Instant, from: NodeName, params: SuspicionParams) -> Self {
         Self { params, start: now, accusers: SmallVec::from_iter([from]) }
     }
 
     /// Takes the word of one more accuser.
-    pub fn confirm(&mut self, now: Instant, from: Name<'_>) -> Confirmation {
+    pub(crate) fn confirm(&mut self, now: Instant, from: Name<'_>) -> Confirmation {
         if self.confirmations() >= self.params.needed {
             return Confirmation::Enough;
         }
@@ -77,22 +77,22 @@ impl Suspicion {
     }
 
     /// When the suspect's time is over, by the confirmations so far.
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.start + total(self.confirmations(), self.params)
     }
 
     /// How many have confirmed it, the first accuser not counted.
-    pub fn confirmations(&self) -> u32 {
+    pub(crate) fn confirmations(&self) -> u32 {
         self.accusers.len() as u32 - 1
     }
 
     /// Who accused: the first one, then those who confirmed, in order.
-    pub fn accusers(&self) -> &[NodeName] {
+    pub(crate) fn accusers(&self) -> &[NodeName] {
         &self.accusers
     }
 
     /// What it is measured by.
-    pub const fn params(&self) -> SuspicionParams {
+    pub(crate) const fn params(&self) -> SuspicionParams {
         self.params
     }
 }
@@ -101,7 +101,7 @@ impl Suspicion {
 /// decimal logarithm of `n` from 10 nodes on, because news takes longer in a larger cluster.
 ///
 /// Source: `suspicionTimeout`. Saturates at 584 years.
-pub fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
+pub(crate) fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
     // Exact at powers of ten: a quotient of natural logarithms gives 2999 for 1000 nodes.
     let scale = libm::log10(n.max(1) as f64).max(1.0);
     let thousandths = (scale * 1000.0) as u128;
@@ -114,18 +114,9 @@ pub fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
 /// the cluster is too small to have that many besides the suspect and the first accuser.
 ///
 /// Source: `suspectNode`.
-pub fn confirmations_needed(mult: u32, n: usize) -> u32 {
+pub(crate) fn confirmations_needed(mult: u32, n: usize) -> u32 {
     let needed = mult.saturating_sub(2);
     if n.saturating_sub(2) < needed as usize { 0 } else { needed }
-}
-
-/// How much of its time a suspect has left after `elapsed`, with this many confirmations; zero if
-/// the time is over.
-///
-/// Source: `remainingSuspicionTime`.
-#[cfg(test)]
-pub fn remaining(confirmations: u32, elapsed: Duration, params: SuspicionParams) -> Duration {
-    total(confirmations, params).saturating_sub(elapsed)
 }
 
 /// The whole time of a suspect with this many confirmations, a whole number of milliseconds unless

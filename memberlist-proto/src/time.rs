@@ -72,7 +72,7 @@ const PUSH_PULL_SCALE_THRESHOLD: usize = 32;
 /// exchanges stays level as the cluster grows.
 ///
 /// Source: `pushPullScale`. Saturates at [`Duration::MAX`].
-pub fn push_pull_scale(interval: Duration, n: usize) -> Duration {
+pub(crate) fn push_pull_scale(interval: Duration, n: usize) -> Duration {
     if n <= PUSH_PULL_SCALE_THRESHOLD {
         return interval;
     }

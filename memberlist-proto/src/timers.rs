@@ -9,7 +9,7 @@ use crate::time::Instant;
 ///
 /// The number of timers is the caller's to bound.
 #[derive(Clone, Debug)]
-pub struct Timers<K> {
+pub(crate) struct Timers<K> {
     /// A binary heap, the earliest first.
     heap: Vec<Entry>,
     slots: Vec<Slot<K>>,
@@ -22,7 +22,7 @@ pub struct Timers<K> {
 /// Names a timer, also after it is gone: a slot, which is reused, and how many timers the slot had
 /// before. A stale id therefore never reaches the timer that took over its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TimerId {
+pub(crate) struct TimerId {
     slot: u32,
     generation: u32,
 }
@@ -46,12 +46,12 @@ const NONE: u32 = u32::MAX;
 
 impl<K: Copy> Timers<K> {
     /// No timers.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { heap: Vec::new(), slots: Vec::new(), free: NONE, set: 0 }
     }
 
     /// Sets a timer.
-    pub fn insert(&mut self, at: Instant, key: K) -> TimerId {
+    pub(crate) fn insert(&mut self, at: Instant, key: K) -> TimerId {
         let place = self.heap.len() as u32;
         let slot = if self.free == NONE {
             self.slots.push(Slot { key: Some(key), generation: 0, place });
@@ -71,13 +71,13 @@ impl<K: Copy> Timers<K> {
     }
 
     /// Takes a timer back; its key, or `None` if it is no longer set.
-    pub fn cancel(&mut self, id: TimerId) -> Option<K> {
+    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<K> {
         let place = self.place(id)?;
         self.remove(place).map(|(_, key)| key)
     }
 
     /// Moves a timer as if it were set anew; whether it was still set.
-    pub fn reschedule(&mut self, id: TimerId, at: Instant) -> bool {
+    pub(crate) fn reschedule(&mut self, id: TimerId, at: Instant) -> bool {
         let Some(place) = self.place(id) else {
             return false;
         };
@@ -89,29 +89,29 @@ impl<K: Copy> Timers<K> {
 
     /// When a timer is due, or `None` if it is no longer set.
     #[cfg(test)]
-    pub fn due(&self, id: TimerId) -> Option<Instant> {
+    pub(crate) fn due(&self, id: TimerId) -> Option<Instant> {
         self.place(id).map(|place| self.heap[place].at)
     }
 
     /// When the earliest timer is due. Those set to [`Instant::FAR_FUTURE`] never are: what comes
     /// back would come back at the same instant for ever.
-    pub fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.first().map(|entry| entry.at).filter(|at| *at < Instant::FAR_FUTURE)
     }
 
     /// Takes the earliest timer, if it is due by `now`.
-    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
         if self.next()? > now { None } else { self.remove(0) }
     }
 
     /// How many timers are set.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
 
     /// Whether no timer is set.
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }
 

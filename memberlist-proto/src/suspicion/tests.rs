@@ -14,6 +14,12 @@ fn params(needed: u32, min: Duration, max: Duration) -> SuspicionParams {
     SuspicionParams { needed, min, max }
 }
 
+/// How much of its time a suspect has left after `elapsed` (Go: `remainingSuspicionTime`); zero if
+/// the time is over.
+fn remaining(confirmations: u32, elapsed: Duration, params: SuspicionParams) -> Duration {
+    total(confirmations, params).saturating_sub(elapsed)
+}
+
 #[test]
 fn remaining_time_by_confirmations() {
     let params = params(3, secs(2), secs(30));

@@ -90,7 +90,7 @@ pub use crate::event::{
 };
 pub use crate::memberlist::Memberlist;
 pub use crate::node::{
-    Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, Versions,
+    Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, VersionKind, Versions,
 };
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};

@@ -114,7 +114,7 @@ pub(super) fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
-    vsn.first_chunk::<6>().map(|bytes| Versions::from_bytes(*bytes))
+    Versions::from_vsn(vsn)
 }
 
 /// The identity that an alive message tells; versions it does not tell stay as they were.

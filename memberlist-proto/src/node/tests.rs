@@ -35,6 +35,9 @@ fn versions_keep_their_order() {
     let versions = Versions { pmin: 1, pmax: 2, pcur: 3, dmin: 4, dmax: 5, dcur: 6 };
     assert_eq!(versions.to_bytes(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(Versions::from([1, 2, 3, 4, 5, 6]), versions);
+    assert_eq!(Versions::from_vsn(&[1, 2, 3, 4, 5, 6, 7]), Some(versions));
+    assert_eq!(Versions::from_vsn(&[1, 2, 3, 4, 5]), None);
+    assert!(versions.is_known() && !Versions::default().is_known());
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn an_identity_gives_back_what_was_put_in() {
 }
 
 #[test]
-fn identities_are_equal_by_content_and_tell_nil_from_empty() {
+fn identities_are_equal_by_content_and_distinguish_nil_from_empty() {
     let one = identity(parts());
     let same = identity(parts());
     assert_eq!(one, same);

@@ -327,7 +327,7 @@ impl Nack {
     }
 
     /// Appends the message, type byte first.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(self, out: &mut Vec<u8>) {
         out.push(MessageType::Nack.code());
         write_map(out, 1);
         write_raw(out, b"SeqNo");

@@ -56,12 +56,8 @@ impl Memberlist {
     /// Whether there is room for one more relay. The last quarter is for those who keep to their
     /// share, so that nobody can occupy it all.
     fn may_relay(&mut self, now: Instant, from: SocketAddr) -> bool {
-        let limits = &self.config.limits;
-        let (most, rate) = (limits.relays, limits.relays_per_second);
-        let free = most.saturating_sub(self.probes.relays());
-        let relays = &mut self.rates.relays;
-        let common = free > most / 4 && relays.take_common(now, rate, rate);
-        common || (free > 0 && relays.take_own(now, from.ip(), limits.share_per_source))
+        let running = self.probes.relays();
+        self.rates.take_relay(now, from.ip(), &self.config.limits, running)
     }
 
     /// The target answered: so does this node.

@@ -103,20 +103,22 @@ fn confirmations_count_once_and_only_while_needed() {
         ("zoo", Confirmation::Enough),
         ("foo", Confirmation::Enough),
     ];
+    assert!(suspicion.lacks_confirmations());
     for (step, (from, expected)) in (0..).zip(steps) {
         let now = start + millis(25 * step);
         assert_eq!(suspicion.confirm(now, from.into()), expected, "{from}");
     }
-    assert_eq!(suspicion.confirmations(), 3);
+    assert_eq!((suspicion.confirmations(), suspicion.lacks_confirmations()), (3, false));
     assert_eq!(suspicion.accusers(), ["me", "foo", "bar", "baz"]);
     assert_eq!(suspicion.deadline(), start + millis(500));
 }
 
 #[test]
-fn without_needed_confirmations_the_time_is_least_from_the_start() {
+fn without_needed_confirmations_the_time_is_minimal_from_the_start() {
     let params = params(0, millis(25), secs(30));
     let mut suspicion = Suspicion::new(Instant::ORIGIN, NodeName::from("me"), params);
     assert_eq!(suspicion.deadline(), Instant::ORIGIN + millis(25));
+    assert!(!suspicion.lacks_confirmations());
     assert_eq!(suspicion.confirm(Instant::ORIGIN, "foo".into()), Confirmation::Enough);
 }
 

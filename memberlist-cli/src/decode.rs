@@ -17,29 +17,30 @@ use crate::agent::key;
 use crate::failure::Failure;
 use crate::hex;
 
-/// The longest text read from standard input, in bytes.
+/// The most bytes of text that are read from standard input.
 const INPUT_MAX: u64 = 256 << 20;
 
-/// What a packet may hold here: as much as the Go library allows.
+/// As generous as the Go library, which a captured packet was meant for: a node's own limits would
+/// refuse what the user wants to look at.
 const LIMITS: PacketLimits =
     PacketLimits { max_decompressed: 40 << 20, max_depth: 64, max_messages: 1 << 16 };
 
 /// The flags of `memberlist decode`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A key in base64 to decrypt with; without one, encrypted data is not understood
+    /// A key in base64 to decrypt with (repeatable); encrypted data cannot be decoded without one
     #[arg(long, value_name = "BASE64")]
     key: Vec<String>,
 
-    /// The label to insist on; without it, any label is taken
+    /// The label that must match; by default, any label is accepted
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 
-    /// It is one direction of a stream, not a packet
+    /// Decode one direction of a stream instead of a packet
     #[arg(long)]
     stream: bool,
 
-    /// The bytes in hexadecimal, white space allowed; `-` reads them from standard input
+    /// The bytes in hexadecimal, with or without white space; `-` reads them from standard input
     #[arg(value_name = "HEX|-", allow_hyphen_values = true)]
     hex: String,
 }
@@ -58,13 +59,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         format!("{document}\n")
     };
-    let told = |error| Failure::failed(format_args!("standard output: {error}"));
-    io::stdout().write_all(text.as_bytes()).map_err(told)?;
+    let failed = |error| Failure::failed(format_args!("standard output: {error}"));
+    io::stdout().write_all(text.as_bytes()).map_err(failed)?;
     match decoded.fault {
         None => Ok(()),
         Some(fault) => {
             let Fault { layer, message } = fault;
-            Err(Failure::failed(format_args!("not decoded at layer {layer}: {message}")))
+            Err(Failure::failed(format_args!(
+                "decoding failed at the {} layer: {message}",
+                layer.name()
+            )))
         }
     }
 }
@@ -73,8 +77,8 @@ impl Args {
     fn bytes(&self) -> Result<Vec<u8>, Failure> {
         let mut text = Vec::new();
         if self.hex == "-" {
-            let told = |error| Failure::failed(format_args!("standard input: {error}"));
-            io::stdin().take(INPUT_MAX).read_to_end(&mut text).map_err(told)?;
+            let failed = |error| Failure::failed(format_args!("standard input: {error}"));
+            io::stdin().take(INPUT_MAX).read_to_end(&mut text).map_err(failed)?;
         } else {
             text.extend_from_slice(self.hex.as_bytes());
         }
@@ -82,12 +86,12 @@ impl Args {
     }
 
     fn keyring(&self) -> Result<Keyring, Failure> {
-        let told = |error| Failure::usage(format_args!("--key: {error}"));
-        self.key.iter().map(|text| key(text)).collect::<Result<Keyring, _>>().map_err(told)
+        let refused = |error| Failure::usage(format_args!("--key: {error}"));
+        self.key.iter().map(|text| key(text)).collect::<Result<Keyring, _>>().map_err(refused)
     }
 }
 
-/// What was found, from the outside to the inside, and the first thing that was wrong.
+/// Layers and messages from the outside to the inside, and the first fault.
 #[derive(Debug, Default)]
 struct Decoded {
     contents: Vec<Value>,
@@ -96,12 +100,37 @@ struct Decoded {
 
 #[derive(Debug)]
 struct Fault {
-    layer: &'static str,
+    layer: FaultLayer,
     message: String,
 }
 
+/// Where decoding failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FaultLayer {
+    /// A layer of a packet, or the same layer of a stream.
+    Of(LayerKind),
+    /// The stream as a whole: it ends too early.
+    Stream,
+}
+
+impl FaultLayer {
+    /// The name in the output, where it is the one that an opened layer has.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Of(LayerKind::Datagram) => "datagram",
+            Self::Of(LayerKind::Label) => "label",
+            Self::Of(LayerKind::Encryption) => "encryption",
+            Self::Of(LayerKind::Checksum) => "checksum",
+            Self::Of(LayerKind::Compression) => "compression",
+            Self::Of(LayerKind::Compound) => "compound",
+            Self::Of(LayerKind::Message) => "message",
+            Self::Stream => "stream",
+        }
+    }
+}
+
 impl Decoded {
-    fn fail(&mut self, layer: &'static str, message: impl Display) {
+    fn fail(&mut self, layer: FaultLayer, message: impl Display) {
         self.fault = Some(Fault { layer, message: message.to_string() });
     }
 
@@ -110,7 +139,7 @@ impl Decoded {
         let error = self
             .fault
             .as_ref()
-            .map(|Fault { layer, message }| json!({ "layer": layer, "message": message }));
+            .map(|Fault { layer, message }| json!({ "layer": layer.name(), "message": message }));
         json!({ "kind": kind, "bytes": len, "contents": self.contents, "error": error })
     }
 }
@@ -144,22 +173,13 @@ fn decode_packet(packet: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
     };
     let mut decoded = Decoded::default();
     if let Err(error) = packet::open(packet, &rules, &mut Scratch::new(), &mut decoded) {
-        let layer = match error.layer {
-            LayerKind::Datagram => "datagram",
-            LayerKind::Label => "label",
-            LayerKind::Encryption => "encryption",
-            LayerKind::Checksum => "checksum",
-            LayerKind::Compression => "compression",
-            LayerKind::Compound => "compound",
-            LayerKind::Message => "message",
-        };
         let hint = match error.layer {
             LayerKind::Message if keyring.is_empty() && looks_encrypted(packet, &rules) => {
-                " (it may be encrypted: give a --key)"
+                " (the packet may be encrypted: pass its --key)"
             }
             _ => "",
         };
-        decoded.fail(layer, format_args!("{}{hint}", error.cause));
+        decoded.fail(FaultLayer::Of(error.layer), format_args!("{}{hint}", error.cause));
     }
     decoded
 }
@@ -173,7 +193,8 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
         verify_incoming: true,
         limits,
     };
-    // The answering side sends no label header: without one, this may be that side.
+    // The accepting side of a connection sends no label header. A stream without one may be from
+    // either side, and is then decoded without a check of the label.
     let role = match stream.first() {
         Some(&code) if code == MessageType::Label.code() => Role::Acceptor,
         _ => Role::Initiator,
@@ -195,14 +216,16 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
         Ok(Some(frame)) => {
             decoded.contents.push(fields::stream_message(&frame.message(), frame.as_bytes().len()));
         }
-        Ok(None) if reader.eof() == Eof::Empty => decoded.fail("stream", "the stream is empty"),
-        Ok(None) => decoded.fail("stream", "the stream ends before its message does"),
-        Err(error) => decoded.fail(layer_of(&error), error),
+        Ok(None) if reader.eof() == Eof::Empty => {
+            decoded.fail(FaultLayer::Stream, "the stream is empty");
+        }
+        Ok(None) => decoded.fail(FaultLayer::Stream, "the stream ends before its message does"),
+        Err(error) => decoded.fail(FaultLayer::Of(layer_of(&error)), error),
     }
     decoded
 }
 
-/// The label to decode with: the one insisted on, else whatever is there.
+/// The label to decode with: the one from the command line, or else the one in the bytes.
 fn own_label<'a>(bytes: &'a [u8], label: Option<&'a str>) -> &'a [u8] {
     match (label, label::peek(bytes)) {
         (Some(label), _) => label.as_bytes(),
@@ -211,26 +234,27 @@ fn own_label<'a>(bytes: &'a [u8], label: Option<&'a str>) -> &'a [u8] {
     }
 }
 
-/// Whether the first byte after the label is one of an encryption version.
+/// Whether the first byte after the label is an encryption version. It may just as well be the type
+/// of a ping, so that this is only a hint.
 fn looks_encrypted(packet: &[u8], rules: &Rules<'_>) -> bool {
     matches!(packet.get(label::overhead(rules.label)), Some(0 | 1))
 }
 
-fn layer_of(error: &FrameError) -> &'static str {
+fn layer_of(error: &FrameError) -> LayerKind {
     match error {
-        FrameError::Label(_) => "label",
+        FrameError::Label(_) => LayerKind::Label,
         FrameError::NotConfigured
         | FrameError::NotEncrypted
         | FrameError::EncryptedTooLong(_)
         | FrameError::Decrypt(_)
-        | FrameError::EmptyPlaintext => "encryption",
-        FrameError::Compress(_) => "compression",
+        | FrameError::EmptyPlaintext => LayerKind::Encryption,
+        FrameError::Compress(_) => LayerKind::Compression,
         FrameError::Decode(_)
         | FrameError::Truncated
         | FrameError::Nodes(_)
         | FrameError::UserState(_)
         | FrameError::UserMessage(_)
-        | FrameError::TooLong { .. } => "message",
+        | FrameError::TooLong { .. } => LayerKind::Message,
     }
 }
 

@@ -10,9 +10,7 @@ use bytes::Bytes;
 mod exchange;
 mod join;
 
-pub use self::exchange::{
-    ExchangeError, ExchangeKind, ExchangeStep, VersionLayer, VersionMismatch,
-};
+pub use self::exchange::{ExchangeError, ExchangeKind, ExchangeStep, VersionMismatch};
 pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};
 use crate::node::{Node, NodeName};
 

@@ -45,6 +45,7 @@
 //! The modules under [`wire`] and [`security`] are public for tools and tests; their API may
 //! change in any release before 1.0.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![deny(unreachable_pub)]
 
 extern crate alloc;
 
@@ -77,7 +78,6 @@ mod suspicion;
 mod time;
 mod timers;
 mod transmit;
-mod versions;
 mod wanted;
 pub mod wire;
 
@@ -90,12 +90,12 @@ pub use crate::delegate::{Candidate, Delegate, View};
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
     ExchangeStep, JoinError, JoinFailure, JoinRefused, JoinReport, OpId, Outcome, PingError, Pong,
-    Refusal, SendError, TooLong, VersionLayer, VersionMismatch, WaitError,
+    Refusal, SendError, TooLong, VersionMismatch, WaitError,
 };
 pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;
 pub use crate::node::{
-    Identity, IdentityError, IdentityParts, IdentityPool, Name, Node, NodeName, State, Versions,
+    Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, VersionKind, Versions,
 };
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};

@@ -8,7 +8,7 @@ use core::hash::Hasher as _;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::node::{Identity, IdentityPool, Node, State};
+use crate::node::{Identity, Node, State};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -17,17 +17,15 @@ mod probe;
 mod record;
 mod slab;
 
-pub use probe::{ProbeStep, ProbeTick};
-pub use record::Record;
+pub(crate) use probe::{ProbeStep, ProbeTick};
+pub(crate) use record::Record;
 
 use slab::Slab;
 
 /// Names a record of a [`Members`] table until that record is reaped. Ids are used again: whoever
 /// keeps one must drop it when [`Members::reap`] returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberId(u32);
-
-impl MemberId {}
+pub(crate) struct MemberId(u32);
 
 /// Every known node: a record for each, found by name, in the order in which they are probed.
 ///
@@ -35,7 +33,7 @@ impl MemberId {}
 /// so that names cannot be chosen to collide. Nothing iterates over the index: every order follows
 /// from the inputs and the seed.
 #[derive(Clone, Debug)]
-pub struct Members {
+pub(crate) struct Members {
     records: Slab,
     index: HashTable<MemberId>,
     hash_key: [u8; 16],
@@ -48,7 +46,7 @@ pub struct Members {
 
 impl Members {
     /// An empty table whose names are hashed with this key.
-    pub const fn new(hash_key: [u8; 16]) -> Self {
+    pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
         Self {
             records: Slab::new(),
             index: HashTable::new(),
@@ -60,22 +58,22 @@ impl Members {
     }
 
     /// How many records there are, dead and left ones included: the `n` of every scaling rule.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
 
     /// How many records are in this state.
-    pub const fn count(&self, state: State) -> usize {
+    pub(crate) const fn count(&self, state: State) -> usize {
         self.counts[state as usize] as usize
     }
 
     /// How many are members: alive or suspect.
-    pub const fn num_live(&self) -> usize {
+    pub(crate) const fn num_live(&self) -> usize {
         self.count(State::Alive) + self.count(State::Suspect)
     }
 
     /// The record of this name.
-    pub fn get(&self, name: &[u8]) -> Option<MemberId> {
+    pub(crate) fn get(&self, name: &[u8]) -> Option<MemberId> {
         let same = |id: &MemberId| self.records[*id].name() == *name;
         self.index.find(self.hash(name), same).copied()
     }
@@ -84,7 +82,7 @@ impl Members {
     ///
     /// # Panics
     /// If it has been reaped.
-    pub fn record(&self, id: MemberId) -> &Record {
+    pub(crate) fn record(&self, id: MemberId) -> &Record {
         &self.records[id]
     }
 
@@ -97,14 +95,14 @@ impl Members {
     ///
     /// # Panics
     /// If it has been reaped.
-    pub fn node(&self, id: MemberId) -> Node {
+    pub(crate) fn node(&self, id: MemberId) -> Node {
         self.records[id].to_node()
     }
 
     /// Adds a record at a random place of the probe order, where the one that was there goes last:
     /// so a new member may be probed in this round or in the next. If the name is known, its record
     /// takes these values instead.
-    pub fn insert(
+    pub(crate) fn insert(
         &mut self,
         identity: Identity,
         incarnation: u32,
@@ -137,7 +135,13 @@ impl Members {
     ///
     /// # Panics
     /// If it has been reaped.
-    pub fn set_state(&mut self, id: MemberId, state: State, incarnation: u32, since: Instant) {
+    pub(crate) fn set_state(
+        &mut self,
+        id: MemberId,
+        state: State,
+        incarnation: u32,
+        since: Instant,
+    ) {
         let record = &mut self.records[id];
         self.counts[record.state() as usize] -= 1;
         self.counts[state as usize] += 1;
@@ -159,7 +163,7 @@ impl Members {
     ///
     /// # Panics
     /// If the record has been reaped.
-    pub fn set_suspicion(&mut self, id: MemberId, slot: Option<u32>) {
+    pub(crate) fn set_suspicion(&mut self, id: MemberId, slot: Option<u32>) {
         self.records[id].set_suspicion(slot);
     }
 
@@ -168,29 +172,26 @@ impl Members {
     ///
     /// # Panics
     /// If the record has been reaped.
-    pub fn replace_identity(&mut self, id: MemberId, identity: Identity) -> Option<Identity> {
+    pub(crate) fn replace_identity(
+        &mut self,
+        id: MemberId,
+        identity: Identity,
+    ) -> Option<Identity> {
         let record = &mut self.records[id];
         (record.name() == identity.name()).then(|| record.set_identity(identity))
     }
 
-    /// Replaces every identity by the equal one in `pool`.
-    #[allow(dead_code)]
-    pub fn share_identities(&mut self, pool: &mut IdentityPool) {
-        for id in &self.order {
-            let record = &mut self.records[*id];
-            let shared = pool.share(record.identity().clone());
-            record.set_identity(shared);
-        }
-    }
-
     /// The records in probe order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (MemberId, &Record)> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (MemberId, &Record)> {
         self.order.iter().map(|id| (*id, &self.records[*id]))
     }
 
     /// Removes the dead and left records for which `expired` is true; what they were, in order.
     /// Touches nothing if there are none that are dead or left, else takes O(n).
-    pub fn reap(&mut self, mut expired: impl FnMut(&Record) -> bool) -> Vec<(MemberId, Node)> {
+    pub(crate) fn reap(
+        &mut self,
+        mut expired: impl FnMut(&Record) -> bool,
+    ) -> Vec<(MemberId, Node)> {
         let mut reaped = Vec::new();
         if self.count(State::Dead) + self.count(State::Left) == 0 {
             return reaped;
@@ -224,7 +225,7 @@ impl Members {
     ///
     /// # Errors
     /// Tells the first that does not hold.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let n = self.order.len();
         if self.index.len() != n || self.records.len() != n {
             let (index, records) = (self.index.len(), self.records.len());

@@ -1,19 +1,20 @@
-//! What is known about a node: its name, its identity, its state.
+//! What is known about a node: its name, its identity, its versions, its state.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::time::Instant;
 
+pub(crate) mod compatibility;
 mod identity;
 mod name;
-mod pool;
 #[cfg(feature = "serde")]
 mod serial;
+mod versions;
 
 pub use identity::{Identity, IdentityError, IdentityParts};
 pub use name::{Name, NodeName};
-pub use pool::IdentityPool;
+pub use versions::{VersionKind, Versions};
 
 /// Whether an address can be that of one node: what is sent to any other is answered by no peer, or
 /// by many.
@@ -23,7 +24,7 @@ pub(crate) fn names_one_host(ip: IpAddr) -> bool {
     !ip.is_unspecified() && !many
 }
 
-/// What a member is believed to be. The numbers are those of the push/pull message.
+/// What a member is believed to be. The numbers are those of push/pull messages.
 ///
 /// Source: `NodeStateType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,13 +32,13 @@ pub(crate) fn names_one_host(ip: IpAddr) -> bool {
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[repr(u8)]
 pub enum State {
-    /// Answers, as far as is known.
+    /// It answers, as far as is known.
     Alive = 0,
-    /// Accused of not answering, and not yet past its time to refute.
+    /// It is accused of not answering, and its time to refute is not over.
     Suspect = 1,
-    /// Did not refute in time.
+    /// It did not refute in time.
     Dead = 2,
-    /// Announced its departure.
+    /// It announced its departure.
     Left = 3,
 }
 
@@ -70,48 +71,7 @@ impl fmt::Display for State {
     }
 }
 
-/// The protocol versions a node understands and speaks, in the order of the `Vsn` field.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Versions {
-    /// Lowest protocol version understood.
-    pub pmin: u8,
-    /// Highest protocol version understood.
-    pub pmax: u8,
-    /// Protocol version spoken.
-    pub pcur: u8,
-    /// Lowest delegate (application) version understood.
-    pub dmin: u8,
-    /// Highest delegate version understood.
-    pub dmax: u8,
-    /// Delegate version spoken.
-    pub dcur: u8,
-}
-
-impl Versions {
-    /// The six bytes of the `Vsn` field.
-    pub const fn to_bytes(self) -> [u8; 6] {
-        [self.pmin, self.pmax, self.pcur, self.dmin, self.dmax, self.dcur]
-    }
-
-    /// The versions in the six bytes of a `Vsn` field.
-    pub const fn from_bytes([pmin, pmax, pcur, dmin, dmax, dcur]: [u8; 6]) -> Self {
-        Self { pmin, pmax, pcur, dmin, dmax, dcur }
-    }
-}
-
-impl From<[u8; 6]> for Versions {
-    fn from(bytes: [u8; 6]) -> Self {
-        Self::from_bytes(bytes)
-    }
-}
-
-impl From<Versions> for [u8; 6] {
-    fn from(versions: Versions) -> Self {
-        versions.to_bytes()
-    }
-}
-
-/// A member as it was known at one moment. Cheap to clone: the identity is shared.
+/// A member as it was known at one moment. It is cheap to clone, since the identity is shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     identity: Identity,
@@ -121,7 +81,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node with these facts; `since` is when it entered `state`.
+    /// A node with these facts. `since` is when it entered `state`.
     pub const fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
         Self { identity, since, incarnation, state }
     }
@@ -157,12 +117,12 @@ impl Node {
         self.identity.meta().unwrap_or_default()
     }
 
-    /// The application's metadata, with "none" told from "empty" as on the wire.
+    /// The application's metadata; `None` for nil, which the wire distinguishes from empty.
     pub fn meta_or_nil(&self) -> Option<&[u8]> {
         self.identity.meta()
     }
 
-    /// The versions it announced; `None` if it announced none.
+    /// The versions it announced; `None` if they are unknown.
     pub fn versions(&self) -> Option<Versions> {
         self.identity.versions()
     }

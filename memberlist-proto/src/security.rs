@@ -1,4 +1,7 @@
 //! Keys and authenticated encryption.
+//!
+//! Possession of a key means full trust: there is no identity of a single node, and no protection
+//! against replays (`docs/security.md`).
 #![cfg_attr(
     not(test),
     deny(

@@ -1,4 +1,4 @@
-//! What strangers can make this node do or tell, shared out among them.
+//! Limits on what unauthenticated senders can make this node do or report, shared out among them.
 
 use alloc::vec::Vec;
 use core::hash::Hasher as _;
@@ -7,40 +7,52 @@ use core::net::IpAddr;
 use siphasher::sip::SipHasher13;
 
 use crate::bucket::Bucket;
+use crate::config::Limits;
 use crate::time::Instant;
 
-/// The places that sources are sorted into.
+/// How many buckets the sources are distributed over.
 const PLACES: usize = 256;
 
-/// A rate of which everybody may use as much as there is, and beyond which every source still has
-/// a little of its own: so one that floods leaves something for the others.
+/// A rate of which any source may use as much as there is, and beyond which every source still has
+/// a small share of its own: so that one which floods leaves something to the others.
 ///
-/// No source is ever held back before the common part is used up. Where sources can be forged,
-/// whoever wants to silence one by using up its share must therefore send as much as would use up
-/// everybody's if there were no shares.
+/// No source is held back before the common part is used up. Where source addresses can be forged,
+/// silencing a source by using up its share must therefore cost as much as using up the common part,
+/// which without shares would silence all of them.
 ///
-/// Sources are sorted into places by a keyed hash, so that nobody can choose to share the place of
-/// another, and memory is the same for any number of them: none until the common part is first
-/// used up.
+/// Sources are distributed over the buckets by a keyed hash, so that no sender can choose to share
+/// the bucket of another, and memory is the same for any number of sources: none until the common
+/// part is first used up.
 #[derive(Clone, Debug)]
-pub(crate) struct Shares {
+struct Shares {
     hash_key: [u8; 16],
     common: Bucket,
     places: Vec<Bucket>,
 }
 
+/// A rate, in events per second, and its parts.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    /// The common part.
+    common: usize,
+    /// How much of the common part may be used at once.
+    burst: usize,
+    /// The share of a source, per second and at once.
+    share: usize,
+}
+
 impl Shares {
-    pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
+    const fn new(hash_key: [u8; 16]) -> Self {
         Self { hash_key, common: Bucket::new(), places: Vec::new() }
     }
 
-    /// Takes one from the common part: `burst` fit in, and `rate` come back each second.
-    pub(crate) fn take_common(&mut self, now: Instant, rate: usize, burst: usize) -> bool {
-        self.common.take(now, rate, burst)
+    /// Takes one of the common part, or else one of the source's share.
+    fn take(&mut self, now: Instant, source: IpAddr, rate: Rate) -> bool {
+        self.common.take(now, rate.common, rate.burst) || self.take_own(now, source, rate.share)
     }
 
-    /// Takes one of the `share` that a source has in a second, and at once.
-    pub(crate) fn take_own(&mut self, now: Instant, source: IpAddr, share: usize) -> bool {
+    /// Takes one of the source's share.
+    fn take_own(&mut self, now: Instant, source: IpAddr, share: usize) -> bool {
         if self.places.is_empty() {
             self.places.resize(PLACES, Bucket::new());
         }
@@ -50,6 +62,8 @@ impl Shares {
 
     fn place(&self, source: IpAddr) -> usize {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
+        // One host is one source, whichever way its address arrives: a socket that listens on both
+        // families reports IPv4 senders in the mapped form.
         match source.to_canonical() {
             IpAddr::V4(ip) => hasher.write(&ip.octets()),
             IpAddr::V6(ip) => hasher.write(&ip.octets()),
@@ -58,21 +72,54 @@ impl Shares {
     }
 }
 
-/// The rates of everything that strangers can make this node do or tell.
+/// The rates of everything that unauthenticated senders can make this node do or report.
 #[derive(Clone, Debug)]
 pub(crate) struct Rates {
-    /// New names among the members.
-    pub(crate) names: Shares,
-    /// Indirect pings relayed.
-    pub(crate) relays: Shares,
-    /// Refusals, conflicts and failed exchanges told.
-    pub(crate) reports: Shares,
+    names: Shares,
+    relays: Shares,
+    reports: Shares,
 }
 
 impl Rates {
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
         let shares = || Shares::new(hash_key);
         Self { names: shares(), relays: shares(), reports: shares() }
+    }
+
+    /// Whether `source` may add one more name to the members now. If so, that is counted.
+    pub(crate) fn take_name(&mut self, now: Instant, source: IpAddr, limits: &Limits) -> bool {
+        let rate = Rate {
+            common: limits.new_members_per_second,
+            burst: limits.new_members_burst,
+            share: limits.share_per_source,
+        };
+        self.names.take(now, source, rate)
+    }
+
+    /// Whether one more refusal, conflict or failed exchange that `source` caused may be reported to
+    /// the application now. If so, that is counted.
+    pub(crate) fn take_report(&mut self, now: Instant, source: IpAddr, limits: &Limits) -> bool {
+        let (common, share) = (limits.reports_per_second, limits.share_per_source);
+        self.reports.take(now, source, Rate { common, burst: common, share })
+    }
+
+    /// Whether one more indirect ping of `source` may be relayed now, while `running` others are
+    /// under way. If so, that is counted.
+    pub(crate) fn take_relay(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        limits: &Limits,
+        running: usize,
+    ) -> bool {
+        let (most, common) = (limits.relays, limits.relays_per_second);
+        let free = most.saturating_sub(running);
+        // A relay takes a place for as long as its target may answer, so that a rate alone does not
+        // keep places free: the last quarter of them is only for sources within their share.
+        if free > most / 4 && self.relays.common.take(now, common, common) {
+            return true;
+        }
+        free > 0 && self.relays.take_own(now, source, limits.share_per_source)
     }
 }
 

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 /// A point in time: nanoseconds since an origin that the caller chooses once.
 ///
-/// Unlike the standard library's it can be built from a number, stored and replayed. Arithmetic
-/// saturates: 584 years after the origin it stands still at [`Instant::FAR_FUTURE`].
+/// Unlike the standard library's `Instant`, it can be built from a number, stored and replayed.
+/// Arithmetic saturates at [`Instant::FAR_FUTURE`], 584 years after the origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -38,12 +38,12 @@ impl Instant {
         self.0.checked_sub(nanos).map(Self)
     }
 
-    /// How long after `earlier` this is; zero if it is before.
+    /// The time from `earlier` to `self`; zero if `self` is before it.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// How long after `earlier` this is, or `None` if it is before.
+    /// The time from `earlier` to `self`, or `None` if `self` is before it.
     pub fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_nanos)
     }
@@ -64,19 +64,22 @@ impl AddAssign<Duration> for Instant {
     }
 }
 
-/// The size up to which push/pull runs at its configured interval.
+/// The largest cluster whose push/pulls run at the configured interval (Go:
+/// `pushPullScaleThreshold`).
 const PUSH_PULL_SCALE_THRESHOLD: usize = 32;
 
-/// The push/pull interval in a cluster of `n` nodes: `interval` up to 32 nodes, then one more
-/// `interval` for every doubling begun (33–64 ×2, 65–128 ×3, …), so that the load of full state
-/// exchanges stays level as the cluster grows.
+/// The push/pull interval in a cluster of `n` nodes, dead ones included: `interval` up to 32 nodes,
+/// then one more `interval` for every doubling begun (33–64 ×2, 65–128 ×3, …). Each exchange carries
+/// every record, so that its size grows with the cluster; the longer interval makes up for a part of
+/// that.
 ///
 /// Source: `pushPullScale`. Saturates at [`Duration::MAX`].
-pub fn push_pull_scale(interval: Duration, n: usize) -> Duration {
+pub(crate) fn push_pull_scale(interval: Duration, n: usize) -> Duration {
     if n <= PUSH_PULL_SCALE_THRESHOLD {
         return interval;
     }
-    // The ceiling of log2(n) is the number of bits of n − 1.
+    // The ceiling of log2(n) is the number of bits of n − 1. In integers there is no rounding at the
+    // powers of two, where every node of the cluster must arrive at the same interval.
     let doublings = (n - 1).ilog2() + 1 - PUSH_PULL_SCALE_THRESHOLD.ilog2();
     interval.saturating_mul(doublings + 1)
 }

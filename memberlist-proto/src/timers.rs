@@ -1,34 +1,32 @@
-//! One queue for every timer of an instance.
+//! One queue for all timers of a node.
 
 use alloc::vec::Vec;
 
 use crate::time::Instant;
 
-/// Keyed timers: an indexed binary heap. Insert, cancel, reschedule and pop take O(log n); timers
-/// due at the same instant fire in the order in which they were set.
+/// Keyed timers in an indexed binary heap. Insert, cancel, reschedule and pop take O(log n). Timers
+/// due at the same instant fire in the order in which they were set: a replay must not depend on how
+/// a heap breaks ties.
 ///
-/// The number of timers is the caller's to bound.
+/// The caller bounds the number of timers.
 #[derive(Clone, Debug)]
-pub struct Timers<K> {
-    /// A binary heap, the earliest first.
+pub(crate) struct Timers<K> {
+    /// A binary heap with the earliest timer first.
     heap: Vec<Entry>,
     slots: Vec<Slot<K>>,
-    /// The first of the free slots, linked by `Slot::place`; `NONE` if there is none.
+    /// The first free slot; the others are linked by `Slot::place`. `NONE` if there is none.
     free: u32,
-    /// Timers set so far: the order among those due together.
+    /// How many timers have been set so far: the order among those due at the same instant.
     set: u64,
 }
 
-/// Names a timer, also after it is gone: a slot, which is used again, and how many timers the slot
-/// had before. Eight bytes; where four must do, [`TimerId::slot`] identifies a timer that is known
-/// to be set.
+/// Identifies a timer, also after it is gone: a slot, which is reused, and how many timers the slot
+/// had before. A stale id therefore never affects the timer that took over its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TimerId {
+pub(crate) struct TimerId {
     slot: u32,
     generation: u32,
 }
-
-impl TimerId {}
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -41,7 +39,7 @@ struct Entry {
 struct Slot<K> {
     key: Option<K>,
     generation: u32,
-    /// The timer's index in the heap; for a free slot the next free one.
+    /// The timer's index in the heap, or for a free slot the next free one.
     place: u32,
 }
 
@@ -49,12 +47,12 @@ const NONE: u32 = u32::MAX;
 
 impl<K: Copy> Timers<K> {
     /// No timers.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { heap: Vec::new(), slots: Vec::new(), free: NONE, set: 0 }
     }
 
     /// Sets a timer.
-    pub fn insert(&mut self, at: Instant, key: K) -> TimerId {
+    pub(crate) fn insert(&mut self, at: Instant, key: K) -> TimerId {
         let place = self.heap.len() as u32;
         let slot = if self.free == NONE {
             self.slots.push(Slot { key: Some(key), generation: 0, place });
@@ -73,14 +71,14 @@ impl<K: Copy> Timers<K> {
         TimerId { slot, generation: self.slots[slot as usize].generation }
     }
 
-    /// Takes a timer back; its key, or `None` if it is no longer set.
-    pub fn cancel(&mut self, id: TimerId) -> Option<K> {
+    /// Cancels a timer. Returns its key, or `None` if it is no longer set.
+    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<K> {
         let place = self.place(id)?;
         self.remove(place).map(|(_, key)| key)
     }
 
-    /// Moves a timer as if it were set anew; whether it was still set.
-    pub fn reschedule(&mut self, id: TimerId, at: Instant) -> bool {
+    /// Moves a timer as if it had been set now. Returns whether it was still set.
+    pub(crate) fn reschedule(&mut self, id: TimerId, at: Instant) -> bool {
         let Some(place) = self.place(id) else {
             return false;
         };
@@ -92,29 +90,29 @@ impl<K: Copy> Timers<K> {
 
     /// When a timer is due, or `None` if it is no longer set.
     #[cfg(test)]
-    pub fn due(&self, id: TimerId) -> Option<Instant> {
+    pub(crate) fn due(&self, id: TimerId) -> Option<Instant> {
         self.place(id).map(|place| self.heap[place].at)
     }
 
-    /// When the earliest timer is due. Those set to [`Instant::FAR_FUTURE`] never are: what comes
-    /// back would come back at the same instant for ever.
-    pub fn next(&self) -> Option<Instant> {
+    /// When the earliest timer is due. Timers set to [`Instant::FAR_FUTURE`] are never due: a
+    /// periodic timer would saturate there, and fire at the same instant for ever.
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.first().map(|entry| entry.at).filter(|at| *at < Instant::FAR_FUTURE)
     }
 
-    /// Takes the earliest timer, if it is due by `now`.
-    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
+    /// Removes and returns the earliest timer, if it is due by `now`.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
         if self.next()? > now { None } else { self.remove(0) }
     }
 
     /// How many timers are set.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
 
     /// Whether no timer is set.
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }
 
@@ -130,13 +128,15 @@ impl<K: Copy> Timers<K> {
             self.settle(place);
         }
         let slot = &mut self.slots[entry.slot as usize];
+        // From here on ids of this timer are stale. After 2³² timers in one slot an id could match
+        // again; none is kept for that long.
         slot.generation = slot.generation.wrapping_add(1);
         slot.place = self.free;
         self.free = entry.slot;
         slot.key.take().map(|key| (entry.at, key))
     }
 
-    /// Restores the heap around a changed entry.
+    /// Restores the heap around a changed entry, which may have to move either way.
     fn settle(&mut self, place: usize) {
         let place = self.rise(place);
         self.sink(place);

@@ -1,7 +1,5 @@
 //! Laws of the wire: what is written is what is read, however it is cut and wrapped.
 
-use std::ops::ControlFlow;
-
 use memberlist_proto::security::{Key, Keyring, Version};
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::compound;
@@ -12,9 +10,6 @@ use memberlist_proto::wire::frame::{
 use memberlist_proto::wire::label;
 use memberlist_proto::wire::message::{
     Ack, Alive, Dead, ErrorReply, IndirectPing, Message, Nack, Ping, Suspect,
-};
-use memberlist_proto::wire::msgpack::{
-    MAX_NESTING, Reader, Scanner, write_bytes, write_int, write_raw, write_uint,
 };
 use memberlist_proto::wire::packet::{Layer, PacketLimits, Rules, Sealing, Visit, open, seal};
 use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state};
@@ -244,53 +239,6 @@ proptest! {
             parts = reader.feed(second, &rules);
         }
         prop_assert_eq!(parts, whole);
-    }
-
-    #[test]
-    fn numbers_and_bytes_are_read_as_written(
-        unsigned in any::<u32>(),
-        signed in any::<i64>(),
-        shift in 0..64_u32,
-        string in vec(any::<u8>(), 0..100),
-        option in proptest::option::of(vec(any::<u8>(), 0..100)),
-    ) {
-        let (unsigned, signed) = (unsigned >> (shift % 32), signed >> shift);
-        let mut out = Vec::new();
-        write_uint(&mut out, unsigned);
-        write_int(&mut out, signed);
-        write_raw(&mut out, &string);
-        write_bytes(&mut out, option.as_deref());
-        let mut reader = Reader::new(&out);
-        prop_assert_eq!(reader.u32(), Ok(unsigned));
-        prop_assert_eq!(reader.int(), Ok(signed));
-        prop_assert_eq!(reader.string(), Ok(&string[..]));
-        prop_assert_eq!(reader.bytes(), Ok(option.as_deref()));
-        prop_assert!(reader.rest().is_empty());
-    }
-
-    #[test]
-    fn the_scanner_agrees_with_the_reader(
-        first in prop_oneof![0x80..0xa0_u8, 0xc0..0xe0_u8, any::<u8>()],
-        data in vec(any::<u8>(), 0..80),
-        cut in 0..80_usize,
-    ) {
-        let data: Bytes = [first].into_iter().chain(data).collect();
-        let mut reader = Reader::new(&data);
-        let skipped = reader.skip();
-        let mut scanner = Scanner::new(MAX_NESTING);
-        let (first, second) = data.split_at(cut.min(data.len()));
-        let scanned = match scanner.feed(first) {
-            Ok(ControlFlow::Continue(())) => match scanner.feed(second) {
-                Ok(ControlFlow::Break(used)) => Ok(Some(first.len() + used)),
-                other => other.map(|_| None),
-            },
-            other => other.map(ControlFlow::break_value),
-        };
-        match scanned {
-            Ok(Some(end)) => prop_assert_eq!((skipped, reader.position()), (Ok(()), end)),
-            Ok(None) => prop_assert!(skipped.is_err() && !scanner.is_complete()),
-            Err(error) => prop_assert_eq!(skipped, Err(error)),
-        }
     }
 
     #[test]

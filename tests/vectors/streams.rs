@@ -6,7 +6,7 @@ use memberlist_proto::wire::frame::{
     Eof, Frame, FrameLimits, FrameReader, FrameRules, FrameSealing, Role, StreamMessage, seal_frame,
 };
 use memberlist_proto::wire::label;
-use memberlist_proto::wire::message::{Ack, ErrorReply};
+use memberlist_proto::wire::message::{Ack, ErrorReply, Message};
 use memberlist_proto::wire::push_pull::{encode_header, encode_user};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use super::crypto::{key, nonce};
 use super::messages::{node_state_json, ping_json, write, write_node_state};
 
 #[test]
-fn all_kinds_of_streams_are_there() {
+fn the_file_has_all_kinds_of_streams() {
     let count = |kind| load("frames.jsonl").iter().filter(|case| case.kind() == kind).count();
     assert_eq!(count("pushPull-stream"), 264);
     assert_eq!(count("userMsg-stream"), 100);
@@ -85,7 +85,7 @@ fn check_ack(case: &Case, setup: &Setup) {
         panic!("{}: {frame:?}", case.name());
     };
     let mut message = Vec::new();
-    Ack { seq_no: ping.seq_no, payload: None }.encode(&mut message);
+    Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut message);
     let reply = setup.round_trip(case, &message, Role::Initiator);
     let StreamMessage::Ack(ack) = reply.message() else {
         panic!("{}: {reply:?}", case.name());

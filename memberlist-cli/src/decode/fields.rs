@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::hex;
 
-/// A message of a packet that is `len` bytes long.
+/// A message of a packet; `len` is its length in bytes.
 pub(super) fn message(message: &Message<'_>, len: usize) -> Value {
     match message {
         Message::Ping(message) => ping(message, len),
@@ -31,7 +31,7 @@ pub(super) fn message(message: &Message<'_>, len: usize) -> Value {
     }
 }
 
-/// The message of a stream that is `len` bytes long.
+/// The message of a stream; `len` is its length in bytes.
 pub(super) fn stream_message(message: &StreamMessage<'_>, len: usize) -> Value {
     match message {
         StreamMessage::PushPull(message) => push_pull(message, len),
@@ -48,7 +48,7 @@ pub(super) fn stream_message(message: &StreamMessage<'_>, len: usize) -> Value {
     }
 }
 
-/// Bytes as text; `null` if they are not UTF-8.
+/// Bytes as text, or `null` if they are not UTF-8.
 pub(super) fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).ok().into()
 }
@@ -109,13 +109,9 @@ fn push_pull(message: &PushPull<'_>, len: usize) -> Value {
 }
 
 fn node_state(state: &NodeState<'_>) -> Value {
-    let state_name = match state.state {
-        0 => json!("alive"),
-        1 => json!("suspect"),
-        2 => json!("dead"),
-        3 => json!("left"),
-        other => json!(other),
-    };
+    // A number that stands for no state is shown as it is.
+    let state_name =
+        state.known_state().map_or(json!(state.state), |known| json!(known.to_string()));
     Fields::default()
         .name("name", state.name)
         .address("addr", state.addr)
@@ -140,7 +136,7 @@ impl Fields {
         self
     }
 
-    /// A name, and its bytes where it is not UTF-8.
+    /// A name, and also its bytes if it is not UTF-8.
     fn name(self, key: &str, name: &[u8]) -> Self {
         let fields = self.with(key, String::from_utf8_lossy(name).into_owned());
         if std::str::from_utf8(name).is_ok() {
@@ -149,8 +145,8 @@ impl Fields {
         fields.with(&format!("{key}_hex"), hex::encode(name))
     }
 
-    /// An IP address, or the bytes that stand in its place; both forms of an IPv4 address are
-    /// told apart.
+    /// An IP address, or the bytes in its place if their number is neither 4 nor 16. The two forms of
+    /// an IPv4 address are shown differently, since they are different addresses to the protocol.
     fn address(self, key: &str, bytes: Option<&[u8]>) -> Self {
         let Some(bytes) = bytes else { return self.with(key, Value::Null) };
         let ip = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {

@@ -218,19 +218,19 @@ fn retransmit_limit_counts_decimal_digits() {
 ///
 /// Source: `memberlistBroadcast`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberBroadcast {
+struct MemberBroadcast {
     subject: Identity,
     message: Bytes,
 }
 
 impl MemberBroadcast {
     /// A message about `subject`.
-    pub const fn new(subject: Identity, message: Bytes) -> Self {
+    const fn new(subject: Identity, message: Bytes) -> Self {
         Self { subject, message }
     }
 
     /// The name of the node that it is about.
-    pub fn subject(&self) -> Name<'_> {
+    fn subject(&self) -> Name<'_> {
         self.subject.name()
     }
 }

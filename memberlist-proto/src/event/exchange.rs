@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use crate::node::NodeName;
+use crate::node::{NodeName, VersionKind};
 use crate::transmit::StreamFailure;
 use crate::wire::frame::{FrameError, FrameTooLong};
 
@@ -97,11 +97,11 @@ pub enum ExchangeError {
 /// A version that does not fit those of the others (Go: `verifyProtocol`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{layer} protocol version {current} of {node} is incompatible: {min} to {max} are understood by every member"
+    "{kind} protocol version {current} of {node} is incompatible: {min} to {max} are understood by every member"
 )]
 pub struct VersionMismatch {
     /// Which of the two versions does not fit.
-    pub layer: VersionLayer,
+    pub kind: VersionKind,
     /// The node whose version does not fit.
     pub node: NodeName,
     /// The version it speaks.
@@ -112,15 +112,6 @@ pub struct VersionMismatch {
     pub max: u8,
 }
 
-/// Each node speaks a version of two protocols.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum VersionLayer {
-    /// Memberlist itself.
-    Memberlist,
-    /// The application's (`delegate_protocol_version`).
-    Delegate,
-}
-
 impl core::fmt::Display for ExchangeStep {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -129,15 +120,6 @@ impl core::fmt::Display for ExchangeStep {
             Self::Reading => "reading",
             Self::LocalState => "waiting for the application's state",
             Self::AdmitMerge => "waiting for the application to admit a merge",
-        })
-    }
-}
-
-impl core::fmt::Display for VersionLayer {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Memberlist => "memberlist",
-            Self::Delegate => "delegate",
         })
     }
 }

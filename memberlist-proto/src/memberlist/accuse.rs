@@ -122,7 +122,7 @@ impl Memberlist {
             return;
         };
         let (suspicion, _) = suspect.into_parts();
-        if suspicion.params().needed > 0 && suspicion.confirmations() < suspicion.params().needed {
+        if suspicion.lacks_confirmations() {
             self.counters.suspicions_degraded += 1;
         }
         let record = self.members.record(id);

@@ -6,6 +6,7 @@ use super::Memberlist;
 use crate::delegate::{Candidate, View};
 use crate::event::Refusal;
 use crate::members::MemberId;
+use crate::node::compatibility::Vsn;
 use crate::node::{Identity, IdentityParts, Name, Versions, names_one_host};
 use crate::wire::message::Alive;
 
@@ -25,15 +26,12 @@ impl Memberlist {
         alive: &Alive<'_>,
         known: Option<MemberId>,
     ) -> Result<(), Refusal> {
-        let vsn = alive.vsn.unwrap_or_default();
-        // As in Go: checked whenever the first bytes are there, however many follow.
-        if let [min, max, _, ..] = *vsn
-            && (min == 0 || max == 0 || min > max)
-        {
+        let vsn = Vsn::received(alive.vsn);
+        if vsn.is_impossible() {
             return Err(Refusal::Versions);
         }
         let differences = &self.config.differences;
-        if vsn.len() < 6
+        if vsn.versions().is_none()
             && (self.decider.is_some() || (known.is_none() && differences.require_versions))
         {
             return Err(Refusal::Versions);
@@ -110,7 +108,7 @@ pub(super) fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
-    vsn.first_chunk::<6>().map(|bytes| Versions::from_bytes(*bytes))
+    Versions::from_vsn(vsn)
 }
 
 /// The identity that an alive message announces; versions it leaves out stay as they were.

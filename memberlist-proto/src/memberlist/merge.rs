@@ -11,10 +11,10 @@ use super::admission::versions_of;
 use super::push_pull::says_join;
 use crate::event::{Event, VersionMismatch};
 use crate::exchange::Stage;
-use crate::node::{Identity, IdentityParts, Node, State};
+use crate::node::compatibility::{Incompatible, VersionCheck, Vsn};
+use crate::node::{Identity, IdentityParts, Node, NodeName, State};
 use crate::stats::add_time;
 use crate::transmit::StreamId;
-use crate::versions::{Spoken, Understood};
 use crate::wire::frame::{Frame, StreamMessage};
 use crate::wire::message::Alive;
 use crate::wire::push_pull::NodeState;
@@ -50,7 +50,7 @@ impl Memberlist {
     /// must have the chance to refute.
     fn merge_state(&mut self, from: SocketAddr, remote: &NodeState<'_>) {
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
-        match state_of(remote) {
+        match remote.known_state() {
             Some(State::Alive) => {
                 self.decisions.merged_alive += 1;
                 let alive = Alive {
@@ -98,7 +98,7 @@ impl Memberlist {
                 meta: remote.meta,
                 versions: remote.vsn.and_then(versions_of),
             });
-            Some(Node::new(identity.ok()?, remote.incarnation, state_of(&remote)?, self.now))
+            Some(Node::new(identity.ok()?, remote.incarnation, remote.known_state()?, self.now))
         };
         body.states().filter_map(node).collect()
     }
@@ -117,53 +117,27 @@ impl Memberlist {
     /// that are not alive take part, and one of them can block every exchange.
     pub(super) fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
         let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
-        let lenient = self.config.differences.lenient_version_check;
-        let counts = |versions: Option<crate::node::Versions>| {
-            !lenient || versions.is_some_and(|versions| versions.pmax != 0)
-        };
-        let remote = || {
-            body.states().map(|remote| {
-                let alive = state_of(&remote) == Some(State::Alive);
-                (remote.name, alive, remote.vsn.and_then(versions_of))
-            })
-        };
+        let mut all = VersionCheck::new(self.config.differences.lenient_version_check);
+        let alive = |state: Option<State>| state == Some(State::Alive);
+        let remote =
+            || body.states().map(|it| (it.name, alive(it.known_state()), Vsn::received(it.vsn)));
         let local = || {
             self.members.iter().map(|(_, record)| {
-                let alive = record.state() == State::Alive;
-                (record.name().as_bytes(), alive, record.identity().versions())
+                let vsn = Vsn::stored(record.identity().versions());
+                (record.name().as_bytes(), alive(Some(record.state())), vsn)
             })
         };
-        let (mut understood, mut spoken) = (Understood::default(), Spoken::default());
-        let mut look = |alive: bool, versions| {
-            if alive && counts(versions) {
-                understood.narrow(versions);
-            }
-            if (alive || !lenient) && counts(versions) {
-                spoken.widen(versions);
-            }
-        };
-        remote().for_each(|(_, alive, versions)| look(alive, versions));
-        local().for_each(|(_, alive, versions)| look(alive, versions));
-        if understood.holds(spoken) {
+        remote().for_each(|(_, alive, vsn)| all.add(alive, vsn));
+        local().for_each(|(_, alive, vsn)| all.add(alive, vsn));
+        if all.holds() {
             return Ok(());
         }
-        // Only now the first that is outside is looked for.
-        let speaks = |alive: bool, versions| (alive || !lenient) && counts(versions);
-        for (name, alive, versions) in remote() {
-            if speaks(alive, versions) {
-                understood.check(name, versions)?;
-            }
-        }
-        for (name, alive, versions) in local() {
-            if speaks(alive, versions) {
-                understood.check(name, versions)?;
-            }
-        }
-        Ok(())
+        let blame = |(name, alive, vsn): (&[u8], bool, Vsn)| {
+            all.check(alive, vsn).map_err(|Incompatible { kind, current, min, max }| {
+                VersionMismatch { kind, node: NodeName::from(name), current, min, max }
+            })
+        };
+        remote().try_for_each(blame)?;
+        local().try_for_each(blame)
     }
-}
-
-/// The state that a peer reports, if it is one.
-fn state_of(remote: &NodeState<'_>) -> Option<State> {
-    State::from_u8(u8::try_from(remote.state).ok()?)
 }

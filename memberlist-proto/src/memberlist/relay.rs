@@ -54,12 +54,8 @@ impl Memberlist {
     /// Whether there is room for one more relay. The last quarter is for those who keep to their
     /// share, so that no peer can occupy it all.
     fn may_relay(&mut self, from: SocketAddr) -> bool {
-        let limits = &self.config.limits;
-        let (most, rate) = (limits.relays, limits.relays_per_second);
-        let free = most.saturating_sub(self.probes.relays());
-        let relays = &mut self.rates.relays;
-        let common = free > most / 4 && relays.take_common(self.now, rate, rate);
-        common || (free > 0 && relays.take_own(self.now, from.ip(), limits.share_per_source))
+        let running = self.probes.relays();
+        self.rates.take_relay(self.now, from.ip(), &self.config.limits, running)
     }
 
     /// The target answered: so does this node.

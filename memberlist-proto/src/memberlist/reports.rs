@@ -47,21 +47,13 @@ impl Memberlist {
 
     /// Whether there is room for one more report of what came from there.
     pub(super) fn may_report(&mut self, from: SocketAddr) -> bool {
-        let limits = &self.config.limits;
-        let (rate, share) = (limits.reports_per_second, limits.share_per_source);
-        let reports = &mut self.rates.reports;
-        let may = reports.take_common(self.now, rate, rate)
-            || reports.take_own(self.now, from.ip(), share);
+        let may = self.rates.take_report(self.now, from.ip(), &self.config.limits);
         self.counters.reports_dropped += u64::from(!may);
         may
     }
 
     /// Whether one more new name that came from there may become a member now.
     pub(super) fn takes_new_name(&mut self, from: SocketAddr) -> bool {
-        let limits = &self.config.limits;
-        let (rate, burst) = (limits.new_members_per_second, limits.new_members_burst);
-        let names = &mut self.rates.names;
-        names.take_common(self.now, rate, burst)
-            || names.take_own(self.now, from.ip(), limits.share_per_source)
+        self.rates.take_name(self.now, from.ip(), &self.config.limits)
     }
 }

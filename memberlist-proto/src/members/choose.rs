@@ -13,7 +13,7 @@ impl Members {
     /// as there are records, and takes O(k) while most of them pass. So it may find fewer than `k`.
     ///
     /// Source: `kRandomNodes`.
-    pub fn choose(
+    pub(crate) fn choose(
         &self,
         k: usize,
         rng: &mut Rng,

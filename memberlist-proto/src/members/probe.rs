@@ -5,7 +5,7 @@ use crate::rng::Rng;
 
 /// The search for one member to probe.
 #[derive(Clone, Copy, Debug)]
-pub struct ProbeTick {
+pub(crate) struct ProbeTick {
     considered: usize,
     wraps: Wraps,
 }
@@ -27,7 +27,7 @@ impl ProbeTick {
     /// Differs from Go if it does not count: then the search goes through the rest of this round
     /// and all of the next, and so finds a member if there is one. Go's probes nobody in 43 % of
     /// the ticks of two nodes, and in 5 % of those of three.
-    pub const fn new(count_wraps: bool) -> Self {
+    pub(crate) const fn new(count_wraps: bool) -> Self {
         let wraps = if count_wraps { Wraps::Count } else { Wraps::Free };
         Self { considered: 0, wraps }
     }
@@ -35,7 +35,7 @@ impl ProbeTick {
 
 /// One step of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeStep {
+pub(crate) enum ProbeStep {
     /// Probe this one.
     Member(MemberId),
     /// A round is over: the moment to [reap](Members::reap). Then go on.
@@ -52,7 +52,7 @@ impl Members {
     /// shuffle, one at a time): every order remains equally likely, and no tick pays for all.
     ///
     /// Source: `probe` and `resetNodes`; SWIM §4.3.
-    pub fn next_probe(
+    pub(crate) fn next_probe(
         &mut self,
         tick: &mut ProbeTick,
         rng: &mut Rng,

@@ -5,7 +5,7 @@ use crate::time::Instant;
 
 /// What is known of one node, in 32 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     identity: Identity,
     since: Instant,
     incarnation: u32,
@@ -22,7 +22,7 @@ const NO_SUSPICION: u32 = u32::MAX >> STATE_BITS;
 
 impl Record {
     /// How many suspicions can be told apart.
-    pub const MAX_SUSPICIONS: u32 = NO_SUSPICION;
+    pub(crate) const MAX_SUSPICIONS: u32 = NO_SUSPICION;
 
     pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
         let state_and_suspicion = NO_SUSPICION << STATE_BITS | state as u32;
@@ -30,22 +30,22 @@ impl Record {
     }
 
     /// Its name.
-    pub fn name(&self) -> Name<'_> {
+    pub(crate) fn name(&self) -> Name<'_> {
         self.identity.name()
     }
 
     /// Its name, address, versions and metadata.
-    pub const fn identity(&self) -> &Identity {
+    pub(crate) const fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// The incarnation last accepted.
-    pub const fn incarnation(&self) -> u32 {
+    pub(crate) const fn incarnation(&self) -> u32 {
         self.incarnation
     }
 
     /// Its state.
-    pub const fn state(&self) -> State {
+    pub(crate) const fn state(&self) -> State {
         match self.state_and_suspicion & STATE_MASK {
             0 => State::Alive,
             1 => State::Suspect,
@@ -55,18 +55,18 @@ impl Record {
     }
 
     /// Since when it is in that state.
-    pub const fn since(&self) -> Instant {
+    pub(crate) const fn since(&self) -> Instant {
         self.since
     }
 
     /// Where its suspicion is kept, if there is one.
-    pub const fn suspicion(&self) -> Option<u32> {
+    pub(crate) const fn suspicion(&self) -> Option<u32> {
         let slot = self.state_and_suspicion >> STATE_BITS;
         if slot == NO_SUSPICION { None } else { Some(slot) }
     }
 
     /// What is known of it, to keep.
-    pub fn to_node(&self) -> Node {
+    pub(crate) fn to_node(&self) -> Node {
         Node::new(self.identity.clone(), self.incarnation, self.state(), self.since)
     }
 

@@ -1,4 +1,4 @@
-//! Who a node is, in one allocation.
+//! A node's identity, in one allocation.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -9,14 +9,15 @@ use thiserror::Error;
 use super::{Name, NodeName, Versions};
 
 /// Name, address, versions and metadata of a node, exactly as the node announced them, in one
-/// shared allocation. Equal if the contents are; a clone shares them.
+/// allocation that clones share. Two identities are equal if their contents are.
 ///
 /// The address bytes are kept as received: the 4-byte and the IPv4-mapped 16-byte form of one
-/// address are different addresses to this protocol, and each must be passed on as it came.
+/// address are different addresses to this protocol (a node that changes between them causes a
+/// name conflict), and each must be passed on as it was received.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Identity(Arc<[u8]>);
 
-/// What an [`Identity`] is made of.
+/// The parts of an [`Identity`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdentityParts<'a> {
     /// The name, at most 65,535 bytes.
@@ -31,19 +32,22 @@ pub struct IdentityParts<'a> {
     pub versions: Option<Versions>,
 }
 
-/// Why an [`Identity`] could not be made. Received lengths are bounded well below these.
+/// Why an [`Identity`] could not be made. The limits on received names and addresses are well below
+/// these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum IdentityError {
-    /// The name is too long.
+    /// The name has more than 65,535 bytes.
     #[error("a node name of {0} bytes is longer than {max}", max = u16::MAX)]
     NameTooLong(usize),
-    /// The address is too long.
+    /// The address has more than 255 bytes.
     #[error("a node address of {0} bytes is longer than {max}", max = u8::MAX)]
     AddrTooLong(usize),
 }
 
-// The packed form: this header, then name, address, metadata (whose length is what remains).
-// Absent parts are all zero, so equal contents are equal bytes.
+// The packed form: this header, then name, address, metadata (to the end). Absent parts are zero, so
+// that equal contents have equal bytes, and comparing and hashing need not unpack them. A table of
+// 100,000 members holds an identity of each: one allocation, instead of one for each part, is what
+// keeps their memory small.
 const FLAGS: usize = 0;
 const ADDR_LEN: usize = 1;
 const PORT: usize = 2;
@@ -59,7 +63,7 @@ impl Identity {
     /// Packs these parts.
     ///
     /// # Errors
-    /// If the name or the address is too long.
+    /// The name or the address is too long.
     pub fn new(parts: IdentityParts<'_>) -> Result<Self, IdentityError> {
         let IdentityParts { name, addr, port, meta, versions } = parts;
         let addr_bytes = addr.unwrap_or_default();
@@ -77,7 +81,7 @@ impl Identity {
         header[NAME_LEN..VERSIONS].copy_from_slice(&name_len.to_ne_bytes());
         header[VERSIONS..].copy_from_slice(&versions.unwrap_or_default().to_bytes());
         let rest = name.iter().chain(addr_bytes).chain(meta.unwrap_or_default());
-        // The length of such a chain is known exactly, so this allocates once.
+        // The length of such a chain is known exactly, so that this allocates once.
         Ok(Self(header.iter().chain(rest).copied().collect()))
     }
 
@@ -86,7 +90,7 @@ impl Identity {
         Name::new(&self.0[HEADER..self.name_end()])
     }
 
-    /// The name, to keep: it shares this allocation.
+    /// The name as an owned value, which shares this allocation.
     pub fn node_name(&self) -> NodeName {
         NodeName::of(self)
     }
@@ -96,7 +100,7 @@ impl Identity {
         self.has(HAS_ADDR).then(|| &self.0[self.name_end()..self.addr_end()])
     }
 
-    /// The address, if it is 4 or 16 bytes long. An IPv4-mapped one is given as IPv4.
+    /// The address, if it is 4 or 16 bytes long. An IPv4-mapped address is returned as IPv4.
     pub fn ip(&self) -> Option<IpAddr> {
         let addr = self.addr_bytes()?;
         if let Ok(octets) = <[u8; 4]>::try_from(addr) {
@@ -106,8 +110,8 @@ impl Identity {
         Some(Ipv6Addr::from(octets).to_canonical())
     }
 
-    /// Address and port, if the address is 4 or 16 bytes long. An unspecified address or a zero
-    /// port is not filtered out.
+    /// Address and port, if the address is 4 or 16 bytes long; also if the address is unspecified
+    /// or the port is 0.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         self.ip().map(|ip| SocketAddr::new(ip, self.port()))
     }
@@ -134,7 +138,7 @@ impl Identity {
         self.has(HAS_VERSIONS).then_some(bytes)
     }
 
-    /// All of it, borrowed: to build a changed identity from.
+    /// All parts, borrowed: the base of a changed identity.
     pub fn parts(&self) -> IdentityParts<'_> {
         IdentityParts {
             name: self.name().as_bytes(),
@@ -145,29 +149,9 @@ impl Identity {
         }
     }
 
-    /// Whether these parts are equal to it, found without building an identity from them.
-    pub fn matches(&self, parts: &IdentityParts<'_>) -> bool {
-        self.parts() == *parts
-    }
-
     /// Whether both share one allocation.
-    pub fn ptr_eq(&self, other: &Self) -> bool {
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Bytes of heap that it and its clones hold together.
-    pub fn heap_bytes(&self) -> usize {
-        2 * size_of::<usize>() + self.0.len()
-    }
-
-    /// Whether nobody else holds this allocation.
-    pub(super) fn is_unshared(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
-    }
-
-    /// Everything, as one key for hashing.
-    pub(super) fn packed(&self) -> &[u8] {
-        &self.0
     }
 
     fn has(&self, flag: u8) -> bool {

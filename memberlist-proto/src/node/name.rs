@@ -1,4 +1,4 @@
-//! Node names: bytes, shown as text.
+//! Node names: bytes, displayed as text.
 
 use alloc::sync::Arc;
 use core::borrow::Borrow;
@@ -8,13 +8,15 @@ use core::hash::{Hash, Hasher};
 
 use super::Identity;
 
-/// The name of a node, unique in its cluster. Compared byte by byte; a clone shares the bytes.
+/// The name of a node, unique in its cluster. Names are compared byte by byte; a clone shares the
+/// bytes.
 ///
-/// Names are bytes on the wire and need not be UTF-8: `Display` shows what is not as `�`.
+/// Names are bytes on the wire and need not be UTF-8: `Display` shows invalid sequences as `�`,
+/// while `Debug` escapes them and loses nothing.
 #[derive(Clone)]
 pub struct NodeName(Repr);
 
-/// A name of its own, or that of a known node without a copy.
+/// Bytes of its own, or the identity of a known node, whose name then needs no copy.
 #[derive(Clone)]
 enum Repr {
     Own(Arc<[u8]>),
@@ -40,7 +42,7 @@ impl NodeName {
         self.as_bytes().len()
     }
 
-    /// Whether it has no bytes at all.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
@@ -87,7 +89,7 @@ impl Hash for NodeName {
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    /// Calls these bytes a name.
+    /// The name of these bytes.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -102,12 +104,12 @@ impl<'a> Name<'a> {
         self.0.len()
     }
 
-    /// Whether it has no bytes at all.
+    /// Whether it has no bytes.
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// A copy that lives on its own.
+    /// An owned copy.
     pub fn to_owned_name(self) -> NodeName {
         NodeName(Repr::Own(self.0.into()))
     }
@@ -203,7 +205,7 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// A quoted string with everything unprintable escaped; unlike `Display` it loses nothing.
+/// A quoted string in which everything unprintable is escaped; unlike `Display` it loses nothing.
 impl fmt::Debug for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;

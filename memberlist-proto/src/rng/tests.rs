@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use super::*;
 
@@ -40,6 +41,78 @@ fn a_draw_in_one_stream_leaves_the_others_alone() {
     assert_eq!(one.jitter.u64(), two.jitter.u64());
     assert_eq!(one.misc.u64(), two.misc.u64());
     assert_ne!(one.gossip.u64(), two.gossip.u64());
+}
+
+fn nonces(all: &mut Randomness) -> [[u8; 12]; 4] {
+    core::array::from_fn(|_| all.nonces.nonce())
+}
+
+#[test]
+fn twins_part_when_fresh_randomness_is_mixed_in() {
+    let mut one = Randomness::new(SEED);
+    one.nonces.nonce();
+    let mut two = one.clone();
+    assert_eq!(nonces(&mut one), nonces(&mut two), "without it, copies repeat each other");
+    one.mix([1; 32]);
+    two.mix([2; 32]);
+    let (ones, twos) = (nonces(&mut one), nonces(&mut two));
+    assert!(ones.iter().all(|nonce| !twos.contains(nonce)), "{ones:?} {twos:?}");
+}
+
+#[test]
+fn a_replay_with_the_same_fresh_bytes_gives_the_same_nonces() {
+    let run = |inputs: &[[u8; 32]]| {
+        let mut all = Randomness::new(SEED);
+        let mut drawn = Vec::from(nonces(&mut all));
+        for fresh in inputs {
+            all.mix(*fresh);
+            drawn.extend(nonces(&mut all));
+        }
+        drawn
+    };
+    let recorded = run(&[[7; 32], [8; 32]]);
+    assert_eq!(run(&[[7; 32], [8; 32]]), recorded);
+    // One bit of the first input changes everything after it, and nothing before.
+    let mut other = [7; 32];
+    other[31] ^= 0x80;
+    let changed = run(&[other, [8; 32]]);
+    assert_eq!(changed[..4], recorded[..4]);
+    assert!(changed[4..].iter().all(|nonce| !recorded.contains(nonce)));
+}
+
+#[test]
+fn weak_fresh_bytes_do_no_harm() {
+    let mut mixed = Randomness::new(SEED);
+    let mut untouched = mixed.clone();
+    mixed.mix([0; 32]);
+    let after = nonces(&mut mixed);
+    let stream: Vec<_> = (0..100).map(|_| untouched.nonces.nonce()).collect();
+    assert!(after.iter().all(|nonce| !stream.contains(nonce)), "no nonce is used again");
+    // The former stream still counts: the fresh bytes alone do not determine the nonces.
+    let mut other = Randomness::new([9; 32]);
+    other.mix([0; 32]);
+    assert_ne!(nonces(&mut other), after);
+}
+
+#[test]
+fn mixing_changes_nothing_but_the_nonces() {
+    let mut one = Randomness::new(SEED);
+    let mut two = one.clone();
+    one.mix([3; 32]);
+    let draws = |all: &mut Randomness| {
+        let Randomness { probe_order, gossip, jitter, rejoin, misc, .. } = all;
+        [probe_order, gossip, jitter, rejoin, misc].map(Rng::u64)
+    };
+    assert_eq!(draws(&mut one), draws(&mut two));
+    assert_ne!(one.nonces.nonce(), two.nonces.nonce());
+}
+
+#[test]
+fn golden_nonce_after_mixing() {
+    let mut all = Randomness::new(SEED);
+    all.mix(*b"fresh bytes of the golden test 4");
+    // Computed with an independent implementation of ChaCha.
+    assert_eq!(all.nonces.nonce(), 0x88a3_b717_caec_1434_c8ac_3153_u128.to_be_bytes()[4..]);
 }
 
 #[test]

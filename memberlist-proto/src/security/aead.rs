@@ -15,27 +15,30 @@ use thiserror::Error;
 
 use super::keyring::Key;
 
-/// Bytes of the random number that every payload carries.
-pub const NONCE: usize = 12;
+/// Bytes of the nonce that every payload carries.
+pub(crate) const NONCE: usize = 12;
 /// Bytes of the authentication tag.
-pub const TAG: usize = 16;
+pub(crate) const TAG: usize = 16;
 
+/// Version 0 pads to a multiple of this many bytes.
 const BLOCK: usize = 16;
 const PREFIX: usize = 1 + NONCE;
+/// Bytes of a payload that encrypts nothing and has no padding.
 const SMALLEST: usize = PREFIX + TAG;
 
-/// How a payload is laid out before encryption.
+/// The version of a payload: how its plaintext is padded before encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Version {
-    /// Padded to whole blocks (PKCS#7); spoken by protocol version 1.
+    /// Padded to whole blocks (PKCS#7): protocol version 1.
     Padded = 0,
-    /// Not padded; spoken by protocol version 2 and later.
+    /// Not padded: protocol version 2 and later.
     Plain = 1,
 }
 
 impl Version {
-    /// What a node of this protocol version sends. Both are understood by all.
+    /// The version that a node of this protocol version sends. Every node reads both, whatever it
+    /// speaks.
     pub fn for_protocol(version: u8) -> Self {
         if version <= 1 { Self::Padded } else { Self::Plain }
     }
@@ -45,7 +48,7 @@ impl Version {
         self as u8
     }
 
-    /// Bytes that encryption adds at most, for size budgets (Go: `encryptOverhead`).
+    /// The most bytes that encryption adds, for size budgets (Go: `encryptOverhead`).
     pub fn overhead(self) -> usize {
         match self {
             Self::Padded => SMALLEST + BLOCK,
@@ -53,7 +56,7 @@ impl Version {
         }
     }
 
-    /// Bytes that `len` bytes take when encrypted (Go: `encryptedLength`).
+    /// Length in bytes of the payload for `len` bytes of plaintext (Go: `encryptedLength`).
     pub fn encrypted_len(self, len: usize) -> usize {
         len.saturating_add(self.padding(len)).saturating_add(SMALLEST)
     }
@@ -74,24 +77,26 @@ impl Version {
     }
 }
 
-/// Why a payload cannot be decrypted. The texts of the first four are Go's, peers see them.
+/// Why a payload cannot be decrypted. The texts of the first four are Go's: an acceptor sends them
+/// to its peer, which logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DecryptError {
-    /// There is no payload.
+    /// The payload is empty.
     #[error("cannot decrypt empty payload")]
     Empty,
-    /// A version that does not exist.
+    /// The version does not exist.
     #[error("unsupported encryption version {0}")]
     UnsupportedVersion(u8),
-    /// Too few bytes for its version.
+    /// The payload has fewer bytes than its version needs.
     #[error("payload is too small to decrypt: {0}")]
     TooShort(usize),
-    /// It was made with another key or another label, or was changed on its way.
+    /// The payload was made with a key that we do not have or with another label, or it was altered
+    /// on its way. Authentication does not distinguish these.
     #[error("no installed keys could decrypt the message")]
     NoKey,
-    /// It is authentic, but its padding is impossible.
+    /// The payload is authentic, but its padding is impossible.
     ///
-    /// Differs from Go: it crashes, or cuts a wrong number of bytes off.
+    /// Differs from Go: it crashes, or removes a wrong number of bytes.
     #[error("padding is invalid")]
     Padding,
 }
@@ -99,22 +104,23 @@ pub enum DecryptError {
 /// How a payload was encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decrypted {
-    /// Its version.
+    /// The version of the payload.
     pub version: Version,
-    /// Which key of the ring it was, 0 the primary.
+    /// The index of the key in the ring; 0 is the primary.
     pub key_index: usize,
 }
 
-/// The payload is beyond what one AES-GCM nonce can encrypt: 64 GiB.
+/// The plaintext is longer than the 64 GiB that AES-GCM can encrypt with one nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("message is too long to encrypt")]
 pub struct TooLongToEncrypt;
 
-/// Appends an encrypted payload to `out`. What `plaintext` appends to the vector is encrypted
-/// in place; `aad` is authenticated with it. A nonce must never be used twice with one key.
+/// Appends an encrypted payload to `out`. The bytes that `plaintext` appends to the vector are
+/// encrypted in place; `aad` is authenticated with them. A nonce must never be used twice with one
+/// key: two messages under one nonce reveal each other and let anyone forge more.
 ///
 /// # Errors
-/// More than 64 GiB of plaintext; `out` is as before.
+/// There are more than 64 GiB of plaintext. `out` is unchanged then.
 pub fn encrypt(
     out: &mut Vec<u8>,
     key: &Key,
@@ -140,10 +146,11 @@ pub fn encrypt(
     }
 }
 
-/// Appends the plaintext of `payload` to `out`, trying `keys` in order.
+/// Decrypts `payload` and appends the plaintext to `out`. The `keys` are tried in order: during a
+/// key rotation peers use different ones, and the payload does not say which.
 ///
 /// # Errors
-/// No key fits or the payload is malformed; `out` is as before.
+/// No key fits, or the payload is malformed. `out` is unchanged then.
 pub fn decrypt(
     out: &mut Vec<u8>,
     keys: &[Key],
@@ -152,6 +159,8 @@ pub fn decrypt(
 ) -> Result<Decrypted, DecryptError> {
     let &code = payload.first().ok_or(DecryptError::Empty)?;
     let version = Version::from_code(code).ok_or(DecryptError::UnsupportedVersion(code))?;
+    // Version 0 always has padding, so that its shortest payload is a whole block longer. Go checks
+    // the same (`encryptedLength` of 0 bytes); its text is part of what peers see.
     let too_short = DecryptError::TooShort(payload.len());
     if payload.len() < version.overhead() {
         return Err(too_short);
@@ -162,25 +171,29 @@ pub fn decrypt(
     let start = out.len();
     out.extend_from_slice(text);
     let buffer = out.get_mut(start..).unwrap_or_default();
-    // The tag is verified before the buffer is touched, so the next key finds it unchanged.
+    // The tag is verified before the buffer is touched, so that the next key finds it unchanged.
     let found = keys.iter().position(|key| key.cipher().decrypt(nonce, aad, buffer, tag));
     let kept = match found {
         None => Err(DecryptError::NoKey),
         Some(_) if version == Version::Plain => Ok(text.len()),
         Some(_) => unpadded_len(buffer).ok_or(DecryptError::Padding),
     };
+    // After an error this removes everything: neither ciphertext nor unpadded plaintext may be taken
+    // for a message.
     out.truncate(start.saturating_add(*kept.as_ref().unwrap_or(&0)));
     kept?;
     Ok(Decrypted { version, key_index: found.unwrap_or_default() })
 }
 
-/// The length without padding. As in Go only the last byte is looked at: it counts the padding.
+/// The length without padding; `None` if the padding is impossible. As in Go only the last byte is
+/// examined, which counts the bytes of padding. The text has been authenticated before, so that
+/// this check is no padding oracle.
 fn unpadded_len(text: &[u8]) -> Option<usize> {
     let padding = usize::from(*text.last()?);
     if (1..=BLOCK).contains(&padding) { text.len().checked_sub(padding) } else { None }
 }
 
-/// A key made ready for use.
+/// A key expanded for its cipher. Its size selects AES-128, AES-192 or AES-256 (Go: `aes.NewCipher`).
 pub(super) enum Cipher {
     Aes128(AesGcm<Aes128, U12>),
     Aes192(AesGcm<Aes192, U12>),

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::aead::Cipher;
 
-/// An AES key of 16, 24 or 32 bytes. The bytes are wiped when the last clone is dropped, never
-/// shown by `Debug`, and expanded once, not once per packet.
+/// An AES key of 16, 24 or 32 bytes. Clones share one copy of it, which is wiped from memory when
+/// the last clone is dropped; `Debug` never shows it. The key is expanded once, not for every
+/// packet.
 #[derive(Clone)]
 pub struct Key(Arc<Inner>);
 
@@ -23,7 +24,7 @@ impl Key {
     /// A key of these bytes.
     ///
     /// # Errors
-    /// Not 16, 24 or 32 bytes.
+    /// The length is not 16, 24 or 32 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, InvalidKey> {
         let cipher = Cipher::new(bytes).ok_or(InvalidKey { len: bytes.len() })?;
         Ok(Self(Arc::new(Inner { bytes: Zeroizing::new(bytes.to_vec()), cipher })))
@@ -36,6 +37,12 @@ impl Key {
 
     pub(super) fn cipher(&self) -> &Cipher {
         &self.0.cipher
+    }
+
+    /// How many clones share the key: while there is one, it is not wiped.
+    #[cfg(test)]
+    pub(crate) fn clones(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 }
 
@@ -53,32 +60,35 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Bytes are no key (Go: `ValidateKey`).
+/// Bytes cannot be a key because of their length (Go: `ValidateKey`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("key has {len} bytes, it must have 16, 24 or 32")]
 pub struct InvalidKey {
-    /// How many there are.
+    /// Their length.
     pub len: usize,
 }
 
-/// Why a change to the keyring is refused. The ring is as before.
+/// Why a change to the keyring is refused. The ring is unchanged then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyringError {
     /// The key is not in the ring.
     #[error("requested key is not in the keyring")]
     NotFound,
-    /// The primary key cannot be removed: use another one first.
+    /// The primary key cannot be removed; another key must become the primary first.
     #[error("removing the primary key is not allowed")]
     IsPrimary,
-    /// There is nothing to remove.
+    /// The ring has no key to remove.
     ///
     /// Differs from Go: it crashes.
     #[error("the keyring is empty")]
     Empty,
 }
 
-/// The keys in use, each once. The first is the primary: everything sent is encrypted with it;
-/// what comes in may be encrypted with any. An empty ring means no encryption.
+/// The keys in use, each once. The first one is the primary: it encrypts everything that is sent,
+/// while received messages may be encrypted with any. An empty ring means no encryption.
+///
+/// To rotate a key in a running cluster, add the new one at every node, then make it the primary at
+/// every node, then remove the old one: so that each node can read what any other sends at any time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring(Vec<Key>);
 
@@ -88,7 +98,8 @@ impl Keyring {
         Self(Vec::from([primary]))
     }
 
-    /// Appends a key; the first one becomes the primary. Returns whether it was not yet there.
+    /// Appends a key, which becomes the primary if the ring was empty. Returns `false`, and changes
+    /// nothing, if the key is in the ring already.
     pub fn add(&mut self, key: Key) -> bool {
         let new = !self.0.contains(&key);
         if new {
@@ -97,7 +108,7 @@ impl Keyring {
         new
     }
 
-    /// Makes a key of the ring the primary.
+    /// Makes a key of the ring the primary. The order of the others is kept.
     ///
     /// # Errors
     /// The key is not in the ring.
@@ -109,7 +120,9 @@ impl Keyring {
         Ok(())
     }
 
-    /// Removes a key; returns whether it was there.
+    /// Removes a key and returns whether it was in the ring. The key is wiped from memory as soon as
+    /// no clone of it is left; the one in [`Config::secret_keys`](crate::Config::secret_keys) is such
+    /// a clone.
     ///
     /// # Errors
     /// The key is the primary, or the ring is empty.
@@ -125,7 +138,7 @@ impl Keyring {
         }
     }
 
-    /// The key that is used for sending.
+    /// The key that encrypts; `None` if the ring is empty.
     pub fn primary(&self) -> Option<&Key> {
         self.0.first()
     }
@@ -141,7 +154,7 @@ impl Keyring {
     }
 }
 
-/// The first key is the primary; repeated ones are left out.
+/// The first key becomes the primary. Repeated keys are left out.
 impl FromIterator<Key> for Keyring {
     fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
         let mut ring = Self::default();

@@ -10,9 +10,9 @@ fn source(number: u32) -> IpAddr {
     Ipv4Addr::from(0x0a00_0000 + number).into()
 }
 
-/// What one of several sources gets: of ten a second in common, and three each.
+/// Takes one of ten a second in common, or else of three for each source.
 fn take(shares: &mut Shares, millis: u64, from: IpAddr) -> bool {
-    shares.take_common(at(millis), 10, 10) || shares.take_own(at(millis), from, 3)
+    shares.take(at(millis), from, Rate { common: 10, burst: 10, share: 3 })
 }
 
 #[test]
@@ -21,19 +21,19 @@ fn a_flood_leaves_every_other_source_its_share() {
     let [one, two] = [source(1), source(2)];
     assert_ne!(shares.place(one), shares.place(two), "two places in this test");
     let flood = (0..1000).filter(|_| take(&mut shares, 0, one)).count();
-    assert_eq!(flood, 13, "what is common, and its own share");
+    assert_eq!(flood, 13, "the common part, and its own share");
     let other = (0..1000).filter(|_| take(&mut shares, 0, two)).count();
     assert_eq!(other, 3);
     let flood = (0..1000).filter(|_| take(&mut shares, 1000, one)).count();
-    assert_eq!(flood, 13, "a second later it is the same again");
+    assert_eq!(flood, 13, "the same again a second later");
 }
 
 #[test]
 fn a_share_is_touched_only_when_nothing_is_left_in_common() {
     let mut shares = Shares::new([7; 16]);
     assert!((0..10).all(|_| take(&mut shares, 0, source(1))));
-    assert!(shares.places.is_empty(), "nothing is kept until then");
-    assert!((0..3).all(|_| take(&mut shares, 0, source(1))), "and the share is whole");
+    assert!(shares.places.is_empty(), "no memory is used until then");
+    assert!((0..3).all(|_| take(&mut shares, 0, source(1))), "the share is untouched");
     assert!(!take(&mut shares, 0, source(1)));
 }
 
@@ -46,7 +46,7 @@ fn any_number_of_sources_gets_and_keeps_a_bounded_amount() {
 }
 
 #[test]
-fn who_shares_a_place_with_whom_differs_from_node_to_node() {
+fn which_sources_share_a_place_differs_from_node_to_node() {
     let together = |key: u8| {
         let shares = Shares::new([key; 16]);
         let pairs = (0..10_000).map(|number| (source(2 * number), source(2 * number + 1)));
@@ -64,4 +64,36 @@ fn an_address_mapped_into_ipv6_is_the_same_source() {
     let shares = Shares::new([7; 16]);
     let ip = Ipv4Addr::new(10, 1, 2, 3);
     assert_eq!(shares.place(ip.into()), shares.place(ip.to_ipv6_mapped().into()));
+}
+
+#[test]
+fn the_last_quarter_of_the_relays_is_for_sources_within_their_share() {
+    let limits =
+        Limits { relays: 8, relays_per_second: 100, share_per_source: 1, ..Limits::default() };
+    let mut rates = Rates::new([7; 16]);
+    let mut take = |running| rates.take_relay(at(0), source(1), &limits, running);
+    assert!((0..50).all(|_| take(5)), "free places are common until only two are left");
+    assert!(take(6), "the source's share");
+    assert!(!take(6));
+    assert!(take(5), "the common rate is not used up");
+    assert!(!rates.take_relay(at(0), source(2), &limits, 8), "no place is free");
+    assert!(rates.take_relay(at(0), source(2), &limits, 7));
+}
+
+#[test]
+fn names_relays_and_reports_have_rates_of_their_own() {
+    let limits = Limits {
+        new_members_per_second: 1,
+        new_members_burst: 3,
+        reports_per_second: 2,
+        relays_per_second: 1,
+        share_per_source: 1,
+        ..Limits::default()
+    };
+    let mut rates = Rates::new([7; 16]);
+    let from = source(1);
+    let got = |take: &mut dyn FnMut() -> bool| (0..100).filter(|_| take()).count();
+    assert_eq!(got(&mut || rates.take_name(at(0), from, &limits)), 3 + 1);
+    assert_eq!(got(&mut || rates.take_report(at(0), from, &limits)), 2 + 1);
+    assert_eq!(got(&mut || rates.take_relay(at(0), from, &limits, 0)), 1 + 1);
 }

@@ -14,6 +14,12 @@ fn params(needed: u32, min: Duration, max: Duration) -> SuspicionParams {
     SuspicionParams { needed, min, max }
 }
 
+/// How much of its time a suspect has left after `elapsed` (Go: `remainingSuspicionTime`); zero if
+/// the time is over.
+fn remaining(confirmations: u32, elapsed: Duration, params: SuspicionParams) -> Duration {
+    total(confirmations, params).saturating_sub(elapsed)
+}
+
 #[test]
 fn remaining_time_by_confirmations() {
     let params = params(3, secs(2), secs(30));
@@ -97,20 +103,22 @@ fn confirmations_count_once_and_only_while_needed() {
         ("zoo", Confirmation::Enough),
         ("foo", Confirmation::Enough),
     ];
+    assert!(suspicion.lacks_confirmations());
     for (step, (from, expected)) in (0..).zip(steps) {
         let now = start + millis(25 * step);
         assert_eq!(suspicion.confirm(now, from.into()), expected, "{from}");
     }
-    assert_eq!(suspicion.confirmations(), 3);
+    assert_eq!((suspicion.confirmations(), suspicion.lacks_confirmations()), (3, false));
     assert_eq!(suspicion.accusers(), ["me", "foo", "bar", "baz"]);
     assert_eq!(suspicion.deadline(), start + millis(500));
 }
 
 #[test]
-fn without_needed_confirmations_the_time_is_least_from_the_start() {
+fn without_needed_confirmations_the_time_is_minimal_from_the_start() {
     let params = params(0, millis(25), secs(30));
     let mut suspicion = Suspicion::new(Instant::ORIGIN, NodeName::from("me"), params);
     assert_eq!(suspicion.deadline(), Instant::ORIGIN + millis(25));
+    assert!(!suspicion.lacks_confirmations());
     assert_eq!(suspicion.confirm(Instant::ORIGIN, "foo".into()), Confirmation::Enough);
 }
 

@@ -10,38 +10,38 @@ use thiserror::Error;
 
 use super::message::MessageType;
 
-/// Parts in one compound, at most.
+/// The most parts in one compound: the count is a single byte.
 pub const MAX_PARTS: usize = 255;
-/// Bytes in one part, at most.
-pub const MAX_PART_LEN: usize = 65_535;
-/// Bytes before the lengths.
-pub const HEADER: usize = 2;
-/// Bytes that every part costs beside its own.
-pub const PER_PART: usize = 2;
+/// The most bytes in one part: the length is a `u16`.
+pub(crate) const MAX_PART_LEN: usize = 65_535;
+/// Bytes before the lengths: type and count (Go: `compoundHeaderOverhead`).
+pub(crate) const HEADER: usize = 2;
+/// Bytes of a part's entry in the list of lengths (Go: `compoundOverhead`).
+pub(crate) const PER_PART: usize = 2;
 
-/// Why messages cannot be put into a compound, or taken out of one.
+/// Why a compound cannot be built or split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CompoundError {
-    /// More than [`MAX_PARTS`].
-    #[error("{0} messages are too many for one compound (255)")]
+    /// More than [`MAX_PARTS`] messages.
+    #[error("a compound holds at most 255 messages, not {0}")]
     TooManyParts(usize),
-    /// A part is longer than [`MAX_PART_LEN`].
+    /// A message is longer than 65,535 bytes.
     ///
-    /// Differs from Go: it writes the length modulo 65,536 and so destroys the packet.
-    #[error("a message of {0} bytes is too long for a compound (65535)")]
+    /// Differs from Go: it writes the length modulo 65,536, which corrupts the packet.
+    #[error("a compound holds messages of at most 65535 bytes, not {0}")]
     PartTooLong(usize),
-    /// The count or the lengths are cut short: no part can be found.
-    #[error("compound message is cut short before its first part")]
+    /// The count or the lengths are truncated, so that no part can be located.
+    #[error("compound message is truncated before its first part")]
     NoParts,
-    /// The parts themselves are cut short; those before were complete.
-    #[error("compound message is cut short: {0} parts missing")]
+    /// The parts themselves are truncated; those before were complete.
+    #[error("compound message is truncated: {0} parts are missing")]
     PartsMissing(usize),
 }
 
 /// Appends a compound of `parts`, type byte first.
 ///
 /// # Errors
-/// Too many parts or one too long; nothing is appended then.
+/// Too many parts, or one that is too long. Nothing is appended then.
 pub fn encode(out: &mut Vec<u8>, parts: &[impl AsRef<[u8]>]) -> Result<(), CompoundError> {
     let count = u8::try_from(parts.len()).map_err(|_| CompoundError::TooManyParts(parts.len()))?;
     let lengths = || parts.iter().map(|part| part.as_ref().len());
@@ -58,10 +58,10 @@ pub fn encode(out: &mut Vec<u8>, parts: &[impl AsRef<[u8]>]) -> Result<(), Compo
     Ok(())
 }
 
-/// Takes a compound's body (without the type byte) apart.
+/// Splits the body of a compound (without the type byte) into its parts.
 ///
 /// # Errors
-/// The count or the lengths are cut short.
+/// The count or the lengths are truncated.
 pub fn split(body: &[u8]) -> Result<Parts<'_>, CompoundError> {
     let (&count, rest) = body.split_first().ok_or(CompoundError::NoParts)?;
     let size = usize::from(count).saturating_mul(PER_PART);
@@ -69,8 +69,8 @@ pub fn split(body: &[u8]) -> Result<Parts<'_>, CompoundError> {
     Ok(Parts { lengths, data })
 }
 
-/// The parts of a compound in order. Stops at the first part that is cut short: later ones are
-/// not salvaged, and bytes after the last part are ignored, as in Go.
+/// The parts of a compound in order, up to the first truncated one. Bytes after the last part are
+/// ignored, as in Go.
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
     lengths: &'a [u8],
@@ -78,8 +78,8 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// How many parts have been announced and not been returned. After the iterator's end this
-    /// is how many are missing.
+    /// How many announced parts have not been returned yet. When the iterator has ended, this many
+    /// are missing.
     pub fn remaining(&self) -> usize {
         self.lengths.len().checked_div(PER_PART).unwrap_or_default()
     }
@@ -90,6 +90,9 @@ impl<'a> Iterator for Parts<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let (length, lengths) = self.lengths.split_first_chunk::<PER_PART>()?;
+        // The first part that does not fit ends the iteration for good, since neither field moves
+        // on. A later, shorter part would fit into the bytes that are left, but these are the
+        // beginning of the truncated one (Go: `decodeCompoundMessage` stops here as well).
         let (part, data) = self.data.split_at_checked(u16::from_be_bytes(*length).into())?;
         self.lengths = lengths;
         self.data = data;

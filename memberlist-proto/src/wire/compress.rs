@@ -12,38 +12,44 @@ use thiserror::Error;
 use weezl::{BitOrder, LzwStatus};
 
 use super::message::MessageType;
-use super::msgpack::{DecodeError, Reader, write_map, write_raw, write_uint};
+use super::msgpack::{DecodeError, Reader, write_bytes, write_map, write_raw, write_uint};
 
-/// What a compressed message may grow to, in bytes, unless the caller says less
+/// The most bytes that one compressed message may inflate to, unless the caller sets a lower limit
 /// (Go: `maxDecompressedBytes`).
-pub const MAX_DECOMPRESSED: usize = 40 << 20;
+pub(crate) const MAX_DECOMPRESSED: usize = 40 << 20;
 
+/// The only algorithm of the protocol (Go: `lzwAlgo`). A fork uses 1 for Snappy, which Go refuses.
+const LZW: u8 = 0;
+/// Bits of a literal code (Go: `lzwLitWidth`).
 const LITERAL_WIDTH: u8 = 8;
+/// Bounds on how many bytes an output buffer grows by at once. The smallest holds what most packets
+/// decompress to; the largest bounds the memory that is allocated before it is used.
 const SMALLEST_STEP: usize = 4 << 10;
 const LARGEST_STEP: usize = 1 << 20;
 
-/// Why a compressed message cannot be restored.
+/// Why a compressed message cannot be decompressed. On streams the acceptor sends these texts to
+/// its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CompressError {
     /// The message around the compressed bytes is malformed.
     #[error("compressed message: {0}")]
     Message(DecodeError),
-    /// Only algorithm 0 is known.
+    /// The algorithm is not 0, the only one there is.
     #[error("cannot decompress unknown algorithm {0}")]
     UnknownAlgorithm(u8),
     /// The bytes end without LZW's end code.
     #[error("compressed data ends unexpectedly")]
     Unfinished,
-    /// A code that the dictionary does not have.
+    /// The bytes contain a code that is not in the dictionary.
     #[error("compressed data has an invalid code")]
     InvalidCode,
-    /// It would be larger than allowed. Less than that was taken from memory.
+    /// The message would be larger than allowed. No more than about the limit was allocated.
     #[error("decompressed message is larger than limit ({limit})")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// It is restored to nothing, not even a type byte.
+    /// The bytes decompress to nothing, not even a type byte.
     #[error("decompressed message is empty")]
     Empty,
 }
@@ -51,7 +57,7 @@ pub enum CompressError {
 /// A compressed message (Go: `compress`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compressed<'a> {
-    /// 0 is LZW.
+    /// The algorithm: 0 is LZW.
     pub algo: u8,
     /// The compressed bytes.
     pub buf: Option<&'a [u8]>,
@@ -81,14 +87,15 @@ impl<'a> Compressed<'a> {
         write_raw(out, b"Algo");
         write_uint(out, self.algo.into());
         write_raw(out, b"Buf");
-        super::msgpack::write_bytes(out, self.buf);
+        write_bytes(out, self.buf);
     }
 }
 
-/// An LZW encoder and decoder whose tables are kept from one message to the next.
+/// An LZW encoder and decoder whose tables are reused from one message to the next.
 ///
-/// Its output equals Go's byte for byte until the dictionary is full (after about 3,800 codes, some
-/// KiB); from there on it differs in where the dictionary is cleared, which decoders are told.
+/// Its output equals Go's byte for byte until the dictionary is full (after about 3,800 codes, a
+/// few KiB). From there on it differs in where it clears the dictionary; the clear code in the
+/// output says so, and every decoder follows it.
 #[derive(Default)]
 pub struct Lzw {
     encoder: Option<weezl::encode::Encoder>,
@@ -96,20 +103,22 @@ pub struct Lzw {
 }
 
 impl Lzw {
-    /// Appends the LZW form of `input` to `out` if it takes at most `limit` bytes. If it takes
-    /// more, that is noticed after `limit` bytes, `out` is as before and the answer is `false`.
+    /// Appends the LZW form of `input` to `out` if it takes at most `limit` bytes. Returns `false`
+    /// if it takes more, which is noticed after `limit` bytes; `out` is then unchanged.
     pub fn compress(&mut self, input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
         let encoder = self
             .encoder
             .get_or_insert_with(|| weezl::encode::Encoder::new(BitOrder::Lsb, LITERAL_WIDTH));
         encoder.reset();
+        // The whole input is at hand: ask for the end code, without which Go's reader fails.
         encoder.finish();
         let start = out.len();
         let mut rest = input;
         let mut end = start;
         loop {
             let room = limit.saturating_sub(end.saturating_sub(start));
-            // At least one byte of room tells "exactly full" from "does not fit".
+            // One byte beyond the limit, or else "fits exactly" and "does not fit" look the same:
+            // in both the encoder stops with a full buffer.
             let step = step(end.saturating_sub(start), input.len()).min(room.saturating_add(1));
             out.resize(end.saturating_add(step), 0);
             let result = encoder.encode_bytes(rest, out.get_mut(end..).unwrap_or_default());
@@ -126,11 +135,12 @@ impl Lzw {
         }
     }
 
-    /// Appends to `out` what the LZW bytes `input` stand for. Bytes after the end code are
-    /// ignored, as in Go.
+    /// Decompresses the LZW bytes `input` and appends the result to `out`. Bytes after the end code
+    /// are ignored, as in Go.
     ///
     /// # Errors
-    /// The data is malformed, unfinished, or stands for more than `max` bytes; `out` is as before.
+    /// The data is malformed, has no end code, or decompresses to more than `max` bytes. `out` is
+    /// unchanged then.
     pub fn decompress(
         &mut self,
         input: &[u8],
@@ -141,7 +151,7 @@ impl Lzw {
     }
 
     /// Appends the compressed message for `message`, type byte first, if all of it takes at most
-    /// `limit` bytes. `buffer` is scratch space.
+    /// `limit` bytes, and returns whether it does. `buffer` is scratch space.
     pub fn encode(
         &mut self,
         message: &[u8],
@@ -154,7 +164,7 @@ impl Lzw {
             return false;
         }
         let start = out.len();
-        Compressed { algo: 0, buf: Some(buffer) }.encode(out);
+        Compressed { algo: LZW, buf: Some(buffer) }.encode(out);
         let fits = out.len().saturating_sub(start) <= limit;
         if !fits {
             out.truncate(start);
@@ -162,11 +172,12 @@ impl Lzw {
         fits
     }
 
-    /// Appends to `out` the message that a compressed message's body (without the type byte)
-    /// stands for.
+    /// Decompresses the body of a compressed message (without the type byte) and appends the
+    /// message inside to `out`.
     ///
     /// # Errors
-    /// The body is malformed or stands for nothing or more than `max` bytes; `out` is as before.
+    /// The body is malformed, or decompresses to nothing or to more than `max` bytes. `out` is
+    /// unchanged then.
     pub fn decode(
         &mut self,
         body: &[u8],
@@ -176,7 +187,8 @@ impl Lzw {
         self.decode_counted(body, max, out).0
     }
 
-    /// As [`decode`](Self::decode), and how many bytes were made of it, also if that was in vain.
+    /// As [`decode`](Self::decode). Also returns how many bytes were decompressed, even if that
+    /// ended in an error: a packet's budget counts the work, whether or not it led to a message.
     pub(super) fn decode_counted(
         &mut self,
         body: &[u8],
@@ -185,7 +197,7 @@ impl Lzw {
     ) -> (Result<(), CompressError>, usize) {
         match Compressed::decode(body) {
             Err(error) => (Err(CompressError::Message(error)), 0),
-            Ok(Compressed { algo: 0, buf }) => {
+            Ok(Compressed { algo: LZW, buf }) => {
                 match self.decompress_counted(buf.unwrap_or_default(), max, out) {
                     (Ok(()), 0) => (Err(CompressError::Empty), 0),
                     counted => counted,
@@ -219,7 +231,7 @@ impl fmt::Debug for Lzw {
     }
 }
 
-/// Writes to `out` from `end` on, which moves on with what is written.
+/// Writes to `out` from `end` on, and moves `end` to where the written bytes end.
 fn decompress(
     decoder: &mut weezl::decode::Decoder,
     input: &[u8],
@@ -231,7 +243,8 @@ fn decompress(
     let mut rest = input;
     loop {
         let len = end.saturating_sub(start);
-        // One byte beyond the limit tells "exactly full" from "too large".
+        // One byte beyond the limit, to distinguish "exactly full" from "too large" (Go copies
+        // `maxDecompressedBytes + 1` for the same reason).
         let room = max.saturating_sub(len).saturating_add(1);
         let step = step(len, input.len()).min(room);
         out.resize(end.saturating_add(step), 0);
@@ -244,14 +257,15 @@ fn decompress(
         match result.status {
             Ok(LzwStatus::Done) => return Ok(()),
             Ok(LzwStatus::Ok) => {}
+            // The input ran out before the end code. Go reports this as an unexpected end of file.
             Ok(LzwStatus::NoProgress) => return Err(CompressError::Unfinished),
             Err(_) => return Err(CompressError::InvalidCode),
         }
     }
 }
 
-/// How much to grow an output of `len` bytes by: about doubling, so that what is taken is never
-/// much more than what has been shown to be needed.
+/// How many bytes to grow an output of `len` bytes by. It about doubles, so that the memory taken
+/// is proportional to what has actually been decompressed, never to what might still come.
 fn step(len: usize, input: usize) -> usize {
     len.max(input).clamp(SMALLEST_STEP, LARGEST_STEP)
 }

@@ -6,8 +6,8 @@
 //! encrypted: 0a | length u32 big-endian | encrypted payload of that length
 //! ```
 //!
-//! Neither side ends its half of the connection to mark the end of its message, so a reader acts
-//! as soon as the message is complete.
+//! Neither side closes its half of the connection to mark the end of its message, so that a reader
+//! must act as soon as the message is complete.
 
 use thiserror::Error;
 
@@ -25,25 +25,26 @@ pub use parsed::{Frame, NodeStates, PushPull, StreamMessage};
 pub use reader::{Eof, FrameReader, Layers, Role};
 pub use seal::{FrameSealing, FrameTooLong, seal_frame};
 
-/// Bytes in an encrypted payload, at most (Go: `maxPushStateBytes`).
-pub const MAX_ENCRYPTED: usize = 20 << 20;
+/// The most bytes in an encrypted payload (Go: `maxPushStateBytes`).
+pub(crate) const MAX_ENCRYPTED: usize = 20 << 20;
 
-/// How a stream is read. May change while the stream is open, as keys do.
+/// How a stream is read. The rules may change while the stream is open, as keys do.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameRules<'a> {
     /// Our label; empty means none.
     pub label: &'a [u8],
-    /// Whether an outer layer has taken the label off (Go: `SkipInboundLabelCheck`).
+    /// Whether an outer layer has removed the label (Go: `SkipInboundLabelCheck`).
     pub skip_inbound_label_check: bool,
-    /// The keys; none or an empty ring means that encryption is off.
+    /// The keys. None or an empty ring means that encryption is off.
     pub keyring: Option<&'a Keyring>,
     /// Whether plaintext is refused while encryption is on (Go: `GossipVerifyIncoming`).
     pub verify_incoming: bool,
-    /// What one stream may cost.
+    /// The memory and work that one stream may cause.
     pub limits: FrameLimits,
 }
 
-/// What one stream may cost its receiver. Every limit is itself allowed.
+/// The memory and work that one stream may cause its receiver. A message that reaches a limit
+/// exactly is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameLimits {
     /// Bytes in an encrypted payload.
@@ -60,7 +61,8 @@ pub struct FrameLimits {
     ///
     /// Differs from Go: it sets no limit.
     pub max_compressed: usize,
-    /// Bytes of a push/pull that is neither encrypted nor compressed.
+    /// Bytes of a push/pull that is neither encrypted nor compressed: as much as a compressed one
+    /// may inflate to.
     ///
     /// Differs from Go: it sets no limit.
     pub max_plain_push_pull: usize,
@@ -85,45 +87,46 @@ impl Default for FrameLimits {
     }
 }
 
-/// Why a stream cannot be read. Nothing more can be read from it; some of these are answered.
+/// Why a stream cannot be read. Nothing more is read from it then. [`FrameError::replies`] has the
+/// errors that the acceptor answers; the texts of those are Go's, since the peer logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
-    /// Its label.
+    /// The label header is malformed, or the label is refused.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// It is encrypted and we have no key.
+    /// The stream is encrypted, but we have no key.
     #[error("remote state is encrypted and encryption is not configured")]
     NotConfigured,
-    /// It is plaintext and we insist on encryption.
+    /// The stream is plaintext, but we insist on encryption.
     #[error("encryption is configured but remote state is not encrypted")]
     NotEncrypted,
     /// The encrypted payload is longer than [`FrameLimits::max_encrypted`].
     #[error("remote node state is larger than limit ({0})")]
     EncryptedTooLong(u32),
-    /// Its encryption.
+    /// The payload cannot be decrypted.
     #[error(transparent)]
     Decrypt(#[from] DecryptError),
-    /// The encrypted payload holds nothing.
+    /// The encrypted payload is empty.
     ///
     /// Differs from Go: it crashes.
     #[error("decrypted message is empty")]
     EmptyPlaintext,
-    /// Its compression.
+    /// The message cannot be decompressed.
     #[error(transparent)]
     Compress(#[from] CompressError),
     /// A message is malformed.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// What was encrypted or compressed ends before its message does.
+    /// The encrypted or compressed bytes end before the message does.
     #[error("message ends unexpectedly")]
     Truncated,
-    /// The header announces more than [`FrameLimits::max_nodes`], or less than none.
+    /// The header announces more nodes than [`FrameLimits::max_nodes`], or a negative number.
     #[error("number of nodes in header ({0}) exceeds limit")]
     Nodes(i64),
-    /// The header announces more than [`FrameLimits::max_user_state`], or less than nothing.
+    /// The header announces more bytes than [`FrameLimits::max_user_state`], or a negative number.
     #[error("user state length ({0}) exceeds limit")]
     UserState(i64),
-    /// The header announces more than [`FrameLimits::max_user_message`], or less than nothing.
+    /// The header announces more bytes than [`FrameLimits::max_user_message`], or a negative number.
     #[error("user message length ({0}) exceeds limit")]
     UserMessage(i64),
     /// A plaintext message is longer than its limit.
@@ -135,9 +138,10 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// Whether the acceptor of the stream answers with this error's text before it closes, as Go
-    /// does when it can tell what is wrong with the outer layers. Everything else is closed in
-    /// silence. Keys and labels are checked by others too, so nothing secret is told.
+    /// Whether the acceptor of the stream answers with this error's text before it closes. Go does
+    /// so if the first frame's outer layers cannot be opened (`handleConn` after `readStream`), and
+    /// closes in silence otherwise. The texts reveal nothing that a peer without a key could not find
+    /// out by trying.
     pub fn replies(&self) -> bool {
         match self {
             Self::NotConfigured
@@ -145,7 +149,7 @@ impl FrameError {
             | Self::EncryptedTooLong(_)
             | Self::Decrypt(_)
             | Self::EmptyPlaintext => true,
-            // Go takes a cut message for the end of the stream.
+            // Go's decoder returns the end of the file here, which `handleConn` does not answer.
             Self::Compress(error) => {
                 !matches!(error, CompressError::Message(DecodeError::Truncated { .. }))
             }

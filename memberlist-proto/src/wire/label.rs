@@ -1,5 +1,9 @@
 //! Labels: a clear-text prefix of packets and connections that keeps clusters apart
 //! (Go: `label.go`). With encryption the label is also authenticated.
+//!
+//! ```text
+//! f4 | length u8, 1 to 255 | the label
+//! ```
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,10 +14,13 @@ use thiserror::Error;
 
 use super::message::MessageType;
 
-/// Bytes in a label, at most (Go: `LabelMaxSize`).
+/// The most bytes in a label (Go: `LabelMaxSize`).
 pub const MAX_LABEL: usize = 255;
 
-/// The name of a cluster, at most 255 bytes; empty means none.
+/// Bytes before the label: type and length.
+const HEADER: usize = 2;
+
+/// The name of a cluster: at most 255 bytes, not necessarily UTF-8. An empty label means none.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(Box<[u8]>);
 
@@ -30,12 +37,12 @@ impl Label {
         Ok(Self(label.into()))
     }
 
-    /// Its bytes.
+    /// The label's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Whether this is the empty label, which means none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -57,40 +64,41 @@ impl fmt::Display for Label {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("label has {len} bytes, the limit is 255")]
 pub struct LabelTooLong {
-    /// How many it has.
+    /// Its length in bytes.
     pub len: usize,
 }
 
-/// Why a packet or a connection was refused for its label. None of these is ever answered.
+/// Why a packet or a connection was refused because of its label. None of these is ever answered:
+/// the sender belongs to another cluster, or to none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum LabelError {
-    /// The header says zero bytes.
+    /// The header announces a label of zero bytes.
     #[error("label header is empty")]
     Empty,
     /// The packet or stream ends inside the header.
-    #[error("label header is cut short")]
+    #[error("label header is truncated")]
     Truncated,
-    /// The label is not ours, or there is none and we have one.
+    /// The label is not ours, or it is missing and we have one.
     #[error("label differs from ours")]
     Mismatch,
-    /// There is a header although an outer layer should have taken it off.
+    /// There is a header although an outer layer should have removed it.
     #[error("unexpected second label header")]
     Double,
 }
 
-/// What the first bytes of a packet or connection say about a label.
+/// What the first bytes of a packet or connection say about its label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peek<'a> {
     /// There is no header.
     Absent,
-    /// There is a header, and it is not complete yet.
+    /// There is a header, but not all of it has arrived.
     Incomplete,
-    /// The label; its header takes two bytes more.
+    /// The label. Its header takes two bytes more.
     Present(&'a [u8]),
 }
 
-/// Looks for a label header at the start of `data`, which may be incomplete. No data at all
-/// counts as no header, as in Go.
+/// Looks for a label header at the start of `data`, which may be incomplete. No data at all counts
+/// as no header, as in Go.
 ///
 /// # Errors
 /// The header announces an empty label.
@@ -98,6 +106,7 @@ pub fn peek(data: &[u8]) -> Result<Peek<'_>, LabelError> {
     match data {
         [code, rest @ ..] if *code == MessageType::Label.code() => match rest {
             [] => Ok(Peek::Incomplete),
+            // Two encodings of "no label" would be one too many: only the absent header is it.
             [0, ..] => Err(LabelError::Empty),
             [size, rest @ ..] => {
                 Ok(rest.get(..usize::from(*size)).map_or(Peek::Incomplete, Peek::Present))
@@ -107,26 +116,29 @@ pub fn peek(data: &[u8]) -> Result<Peek<'_>, LabelError> {
     }
 }
 
-/// Takes the label header off a packet: the label, if there is one, and the rest.
+/// Removes the label header of a packet. Returns the label, if there is one, and the rest.
 ///
 /// # Errors
-/// The header is empty or cut short.
+/// The header is empty or truncated.
 pub fn strip(packet: &[u8]) -> Result<(Option<&[u8]>, &[u8]), LabelError> {
     match peek(packet)? {
         Peek::Absent => Ok((None, packet)),
         Peek::Incomplete => Err(LabelError::Truncated),
+        // Exactly one header is removed. A second one is left to fail as a message of an
+        // unsupported type, or in decryption.
         Peek::Present(label) => {
             Ok((Some(label), packet.get(overhead(label)..).unwrap_or_default()))
         }
     }
 }
 
-/// The rule for what comes in: without `skip`, only our own label passes, and no label only if
-/// we have none; with `skip` (Go: `SkipInboundLabelCheck`) only what has no header passes.
-/// Afterwards our own label is what encryption authenticates.
+/// Decides whether a packet or connection with this label is accepted. Without `skip`, only our
+/// own label is, and no label only if we have none. With `skip` (Go: `SkipInboundLabelCheck`) an
+/// outer layer has already checked and removed the label, so that only a missing header is
+/// accepted. In either case encryption authenticates our own label afterwards.
 ///
 /// # Errors
-/// It does not pass.
+/// It is refused.
 pub fn admit(own: &[u8], skip: bool, received: Option<&[u8]>) -> Result<(), LabelError> {
     match received {
         Some(_) if skip => Err(LabelError::Double),
@@ -136,8 +148,8 @@ pub fn admit(own: &[u8], skip: bool, received: Option<&[u8]>) -> Result<(), Labe
     }
 }
 
-/// Appends the header for `label`, or nothing if it is empty. What is beyond 255 bytes is cut
-/// off; a [`Label`] never has more.
+/// Appends the header for `label`, or nothing if it is empty. Bytes beyond the 255th are left out;
+/// a [`Label`] never has more.
 pub fn write_header(out: &mut Vec<u8>, label: &[u8]) {
     let label = label.get(..MAX_LABEL).unwrap_or(label);
     if !label.is_empty() {
@@ -146,9 +158,9 @@ pub fn write_header(out: &mut Vec<u8>, label: &[u8]) {
     }
 }
 
-/// Bytes the header of `label` takes (Go: `labelOverhead`).
+/// Length in bytes of the header for `label`, 0 if it is empty (Go: `labelOverhead`).
 pub fn overhead(label: &[u8]) -> usize {
-    if label.is_empty() { 0 } else { label.len().min(MAX_LABEL).saturating_add(2) }
+    if label.is_empty() { 0 } else { label.len().min(MAX_LABEL).saturating_add(HEADER) }
 }
 
 #[cfg(test)]

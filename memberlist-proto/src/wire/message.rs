@@ -1,7 +1,10 @@
 //! Messages that travel in packets, and the few that also travel on streams.
 //!
-//! Decoded messages borrow from the packet. Nil and empty bytes stay apart, because an alive
+//! Decoded messages borrow from the packet. Nil and empty bytes are kept distinct, since an alive
 //! message is encoded again for further gossip.
+//!
+//! Fields are written in ASCII order of their names, as go-msgpack does. The `declared` lists below
+//! have the order of Go's declarations instead, which is that of structs that arrive as arrays.
 
 use alloc::vec::Vec;
 
@@ -15,15 +18,15 @@ use super::msgpack::{
 pub enum MessageType {
     /// Direct probe, or the stream fallback of one.
     Ping = 0,
-    /// Request to probe somebody else.
+    /// Request to probe a third node.
     IndirectPing = 1,
     /// Answer to a ping.
     Ack = 2,
-    /// Somebody is suspected.
+    /// A node is suspected.
     Suspect = 3,
-    /// Somebody is alive.
+    /// A node is alive.
     Alive = 4,
-    /// Somebody is dead or has left.
+    /// A node is dead or has left.
     Dead = 5,
     /// Full state, on streams.
     PushPull = 6,
@@ -35,18 +38,18 @@ pub enum MessageType {
     Compress = 9,
     /// An encrypted stream frame.
     Encrypt = 10,
-    /// A helper got no answer from the indirectly pinged node.
+    /// A helper got no ack from the node it was asked to probe.
     Nack = 11,
     /// A packet with a checksum.
     Checksum = 12,
-    /// A stream could not be read; text follows.
+    /// A stream could not be read; the reason follows as text.
     Error = 13,
     /// A label header.
     Label = 244,
 }
 
 impl MessageType {
-    /// The type of this code, if there is one.
+    /// The type with this code; `None` if there is none.
     pub fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::Ping,
@@ -79,28 +82,29 @@ impl MessageType {
 pub enum Message<'a> {
     /// Direct probe.
     Ping(Ping<'a>),
-    /// Request to probe somebody else.
+    /// Request to probe a third node.
     IndirectPing(IndirectPing<'a>),
     /// Answer to a ping.
     Ack(Ack<'a>),
-    /// No answer from the indirectly pinged node.
+    /// A helper got no ack from the node it was asked to probe.
     Nack(Nack),
-    /// Somebody is suspected.
+    /// A node is suspected.
     Suspect(Suspect<'a>),
-    /// Somebody is dead or has left.
+    /// A node is dead or has left.
     Dead(Dead<'a>),
-    /// Somebody is alive.
+    /// A node is alive.
     Alive(Alive<'a>),
     /// The application's bytes, possibly none.
     User(&'a [u8]),
 }
 
 impl<'a> Message<'a> {
-    /// Decodes a message that starts with its type byte; bytes after it are ignored, as in Go.
+    /// Decodes a message that starts with its type byte. Bytes after the message are ignored, as in
+    /// Go; a user message extends to the end of the input.
     ///
     /// # Errors
-    /// There is no message, it is of a type that packets do not carry (compound and compressed
-    /// messages are layers, see [`packet`](super::packet)), or its body is malformed.
+    /// The input is empty, the message is of a type that packets do not carry (compound and
+    /// compressed messages are layers, see [`packet`](super::packet)), or its body is malformed.
     pub fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
         let (&code, body) = message.split_first().ok_or(DecodeError::Empty)?;
         Ok(match MessageType::from_code(code) {
@@ -133,7 +137,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The type byte it is sent with.
+    /// The type that the message is sent with.
     pub fn message_type(&self) -> MessageType {
         match self {
             Self::Ping(_) => MessageType::Ping,
@@ -151,11 +155,12 @@ impl<'a> Message<'a> {
 /// Direct probe (Go: `ping`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ping<'a> {
-    /// Echoed in the ack.
+    /// A number that the ack repeats.
     pub seq_no: u32,
-    /// The intended receiver; empty means anyone.
+    /// The intended receiver; any other node ignores the ping. Empty means any node.
     pub node: &'a [u8],
-    /// Where to send the ack; left out when nil or empty.
+    /// Where to send the ack, 4 or 16 bytes; left out when nil or empty. Releases before v0.2.0 do
+    /// not send it: the ack then goes to the packet's source.
     pub source_addr: Option<&'a [u8]>,
     /// The sender's advertised port; left out when 0.
     pub source_port: u16,
@@ -168,7 +173,7 @@ impl<'a> Ping<'a> {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut ping = Self::default();
         let declared = ["SeqNo", "Node", "SourceAddr", "SourcePort", "SourceNode"];
         Reader::new(body).structure(&declared, |reader, field| {
@@ -185,7 +190,7 @@ impl<'a> Ping<'a> {
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let source = Source::new(self.source_addr, self.source_port, self.source_node);
         out.push(MessageType::Ping.code());
         write_map(out, 2_u8.saturating_add(source.fields()));
@@ -197,10 +202,10 @@ impl<'a> Ping<'a> {
     }
 }
 
-/// Request to probe somebody else (Go: `indirectPingReq`).
+/// Request to probe a third node (Go: `indirectPingReq`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IndirectPing<'a> {
-    /// The requester's number, echoed in the relayed ack or the nack.
+    /// The requester's number, which the relayed ack or the nack repeats.
     pub seq_no: u32,
     /// The target's address, 4 or 16 bytes.
     pub target: Option<&'a [u8]>,
@@ -208,7 +213,8 @@ pub struct IndirectPing<'a> {
     pub port: u16,
     /// The target's name.
     pub node: &'a [u8],
-    /// Whether the requester wants a nack.
+    /// Whether the requester wants a nack if the target does not answer in time. Only nodes of
+    /// protocol version 4 and later send one.
     pub nack: bool,
     /// The requester's address; left out when nil or empty.
     pub source_addr: Option<&'a [u8]>,
@@ -223,7 +229,7 @@ impl<'a> IndirectPing<'a> {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut ping = Self::default();
         let declared =
             ["SeqNo", "Target", "Port", "Node", "Nack", "SourceAddr", "SourcePort", "SourceNode"];
@@ -244,7 +250,7 @@ impl<'a> IndirectPing<'a> {
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let source = Source::new(self.source_addr, self.source_port, self.source_node);
         out.push(MessageType::IndirectPing.code());
         write_map(out, 5_u8.saturating_add(source.fields()));
@@ -267,7 +273,7 @@ impl<'a> IndirectPing<'a> {
 pub struct Ack<'a> {
     /// The ping's number.
     pub seq_no: u32,
-    /// What the ping delegate adds; nil without one, in relayed acks and on streams.
+    /// The ping delegate's payload; nil without a delegate, in relayed acks and on streams.
     pub payload: Option<&'a [u8]>,
 }
 
@@ -276,7 +282,7 @@ impl<'a> Ack<'a> {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut ack = Self::default();
         Reader::new(body).structure(&["SeqNo", "Payload"], |reader, field| {
             match field {
@@ -289,7 +295,7 @@ impl<'a> Ack<'a> {
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.push(MessageType::Ack.code());
         write_map(out, 2);
         write_raw(out, b"Payload");
@@ -299,7 +305,7 @@ impl<'a> Ack<'a> {
     }
 }
 
-/// No answer from the indirectly pinged node (Go: `nackResp`).
+/// A helper got no ack from the node it was asked to probe, but is itself well (Go: `nackResp`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Nack {
     /// The requester's number.
@@ -311,7 +317,7 @@ impl Nack {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let mut nack = Self::default();
         Reader::new(body).structure(&["SeqNo"], |reader, _| {
             nack.seq_no = reader.u32()?;
@@ -321,7 +327,7 @@ impl Nack {
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(self, out: &mut Vec<u8>) {
         out.push(MessageType::Nack.code());
         write_map(out, 1);
         write_raw(out, b"SeqNo");
@@ -329,14 +335,15 @@ impl Nack {
     }
 }
 
-/// Somebody is suspected (Go: `suspect`).
+/// A node is suspected (Go: `suspect`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Suspect<'a> {
-    /// The incarnation that is suspected.
+    /// The incarnation that is suspected. The subject refutes with a higher one.
     pub incarnation: u32,
-    /// The subject.
+    /// The name of the suspected node.
     pub node: &'a [u8],
-    /// The accuser.
+    /// The name of the accuser. It stays in the message as it is passed on, so that receivers can
+    /// count independent accusers.
     pub from: &'a [u8],
 }
 
@@ -345,26 +352,26 @@ impl<'a> Suspect<'a> {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let (incarnation, node, from) = decode_accusation(body)?;
         Ok(Self { incarnation, node, from })
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.push(MessageType::Suspect.code());
         encode_accusation(out, self.incarnation, self.node, self.from);
     }
 }
 
-/// Somebody is dead, or has left when `from` is `node` (Go: `dead`).
+/// A node is dead, or has left if `from` is `node` (Go: `dead`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dead<'a> {
     /// The incarnation that is declared dead.
     pub incarnation: u32,
-    /// The subject.
+    /// The name of the dead node.
     pub node: &'a [u8],
-    /// The accuser.
+    /// The name of the accuser.
     pub from: &'a [u8],
 }
 
@@ -373,33 +380,33 @@ impl<'a> Dead<'a> {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let (incarnation, node, from) = decode_accusation(body)?;
         Ok(Self { incarnation, node, from })
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.push(MessageType::Dead.code());
         encode_accusation(out, self.incarnation, self.node, self.from);
     }
 }
 
-/// Somebody is alive (Go: `alive`).
+/// A node is alive (Go: `alive`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alive<'a> {
-    /// The subject's own counter.
+    /// The incarnation, which only the node itself raises.
     pub incarnation: u32,
-    /// The subject.
+    /// The node's name.
     pub node: &'a [u8],
-    /// Its address, 4 or 16 bytes. The two forms of an IPv4 address are different addresses to
-    /// Go, so pass on the one that came.
+    /// Its address, 4 or 16 bytes. The two forms of an IPv4 address are different addresses to Go,
+    /// so that each must be passed on as it was received.
     pub addr: Option<&'a [u8]>,
     /// Its port; 0 means the receiver's own.
     pub port: u16,
-    /// The application's metadata; nil when it supplies none.
+    /// The application's metadata; nil if it supplies none.
     pub meta: Option<&'a [u8]>,
-    /// Six bytes: protocol minimum, maximum, current, then the same of the delegate.
+    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions).
     pub vsn: Option<&'a [u8]>,
 }
 
@@ -408,7 +415,7 @@ impl<'a> Alive<'a> {
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut alive = Self::default();
         let declared = ["Incarnation", "Node", "Addr", "Port", "Meta", "Vsn"];
         Reader::new(body).structure(&declared, |reader, field| {
@@ -426,7 +433,7 @@ impl<'a> Alive<'a> {
     }
 
     /// Appends the message, type byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.push(MessageType::Alive.code());
         write_map(out, 6);
         write_raw(out, b"Addr");

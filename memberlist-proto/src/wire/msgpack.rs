@@ -1,30 +1,32 @@
 //! `MessagePack` as the Go library's codec (go-msgpack, legacy raw mode) writes and reads it.
 //!
-//! Writers append exactly the bytes Go appends. The [`Reader`] borrows from its input and is as
-//! lenient as Go's decoder, with one exception:
+//! Writers append exactly the bytes that Go appends. The [`Reader`] borrows from its input and is
+//! as lenient as Go's decoder, with one exception:
 //!
-//! Differs from Go: an array or a map of integers standing for a string or for bytes is refused.
-//! No known sender produces one.
+//! Differs from Go: an array or a map of integers in place of a string or of bytes is refused. No
+//! known sender produces one.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::ControlFlow;
 
 use thiserror::Error;
 
 mod scanner;
 
-pub use scanner::Scanner;
+pub(crate) use scanner::Scanner;
 
-/// How many arrays and maps may be nested inside one field value, as in go-msgpack.
-pub const MAX_NESTING: usize = 1022;
+/// How many arrays and maps may be nested inside one field value, as in go-msgpack. Only fields
+/// that no receiver knows can contain any, and they are skipped: the limit bounds that work.
+pub(crate) const MAX_NESTING: usize = 1022;
 
-/// Why bytes are not the message they should be. Positions count from the start of the input.
+/// Why a message cannot be decoded. Positions count in bytes from the start of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// There is not even a type byte.
+    /// There is no type byte.
     #[error("missing message type byte")]
     Empty,
-    /// A type that does not exist, or does not belong in this place.
+    /// The type does not exist, or does not belong in this place.
     #[error("message type {0} is not supported here")]
     UnexpectedType(u8),
     /// The input ends inside a value.
@@ -33,17 +35,17 @@ pub enum DecodeError {
         /// Where the input ends.
         at: usize,
     },
-    /// A value is of another kind than its field.
+    /// A value is of a different kind than its field.
     #[error("byte {at}: expected {expected}, found a value that starts with {found:#04x}")]
     Kind {
         /// Where the value starts.
         at: usize,
-        /// What the field wants.
-        expected: &'static str,
+        /// The kind of the field.
+        expected: Expected,
         /// The value's first byte.
         found: u8,
     },
-    /// A number does not fit its field.
+    /// A number is out of its field's range.
     #[error("byte {at}: number does not fit its field")]
     Range {
         /// Where the number starts.
@@ -58,26 +60,51 @@ pub enum DecodeError {
     /// `c1`, which `MessagePack` reserves.
     #[error("byte {at}: reserved byte c1")]
     Reserved {
-        /// Where it is.
+        /// Where the byte is.
         at: usize,
     },
-    /// More than [`MAX_NESTING`] arrays and maps inside each other.
+    /// More than 1,022 arrays and maps inside each other.
     #[error("byte {at}: nested too deeply")]
     TooDeep {
-        /// Where the limit was passed.
+        /// Where the limit was exceeded.
         at: usize,
     },
+}
+
+/// The kinds of fields that messages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Expected {
+    /// A struct: a map by field names, or an array in the order of Go's declaration.
+    Struct,
+    /// A string or bytes, which the wire does not distinguish.
+    Bytes,
+    /// An integer.
+    Integer,
+    /// A boolean.
+    Boolean,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Struct => "a map or an array",
+            Self::Bytes => "a string or bytes",
+            Self::Integer => "an integer",
+            Self::Boolean => "a boolean",
+        })
+    }
 }
 
 /// Appends the header of a struct with `fields` fields (at most 15).
-pub fn write_map(out: &mut Vec<u8>, fields: u8) {
+pub(crate) fn write_map(out: &mut Vec<u8>, fields: u8) {
     out.push(0x80 | (fields & 0x0f));
 }
 
-/// Appends a string or non-nil bytes in the legacy raw form: never `str8`, never `bin`.
+/// Appends a string or non-nil bytes in the legacy raw form: never `str8`, never `bin`, which
+/// go-msgpack writes only with an option (`WriteExt`) that the library does not set.
 ///
-/// What is beyond 4 GiB is cut off, since no header can announce it.
-pub fn write_raw(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Bytes beyond 4 GiB are left out, since no header can announce them.
+pub(crate) fn write_raw(out: &mut Vec<u8>, bytes: &[u8]) {
     let bytes = bytes.get(..u32::MAX as usize).unwrap_or(bytes);
     let len = bytes.len();
     if len < 32 {
@@ -92,8 +119,9 @@ pub fn write_raw(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Appends bytes that may be nil; nil and empty differ on the wire.
-pub fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+/// Appends bytes that may be nil. Nil and empty differ on the wire, and a message that is passed on
+/// keeps the one that it had.
+pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         Some(bytes) => write_raw(out, bytes),
         None => out.push(0xc0),
@@ -101,12 +129,12 @@ pub fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 /// Appends a boolean.
-pub fn write_bool(out: &mut Vec<u8>, value: bool) {
+pub(crate) fn write_bool(out: &mut Vec<u8>, value: bool) {
     out.push(if value { 0xc3 } else { 0xc2 });
 }
 
 /// Appends the value of an unsigned field, in the shortest unsigned form.
-pub fn write_uint(out: &mut Vec<u8>, value: u32) {
+pub(crate) fn write_uint(out: &mut Vec<u8>, value: u32) {
     if value <= 0x7f {
         out.push(value as u8);
     } else if let Ok(value) = u8::try_from(value) {
@@ -120,10 +148,12 @@ pub fn write_uint(out: &mut Vec<u8>, value: u32) {
     }
 }
 
-/// Appends the value of a signed field (a Go `int`): signed forms only, and `d0` never for a
-/// positive number. Releases before v0.5.1 wrote the unsigned forms; all of them read both.
-pub fn write_int(out: &mut Vec<u8>, value: i64) {
+/// Appends the value of a signed field (a Go `int`) as go-msgpack does: in signed forms only, and
+/// never in `d0` (`int8`) if it is positive. Releases before v0.5.1 wrote the unsigned forms; all of
+/// them read both.
+pub(crate) fn write_int(out: &mut Vec<u8>, value: i64) {
     if let Ok(small) = i8::try_from(value) {
+        // −32 to 127 are a single byte; everything else of this width is negative.
         if small < -32 {
             out.push(0xd0);
         }
@@ -140,42 +170,37 @@ pub fn write_int(out: &mut Vec<u8>, value: i64) {
     }
 }
 
-/// A borrowing decoder over one buffer. Reading a field that holds nil gives the zero value.
+/// A borrowing decoder over one buffer. A field that holds nil reads as the zero value.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     input: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reader at the start of `input`.
-    pub fn new(input: &'a [u8]) -> Self {
+    pub(crate) fn new(input: &'a [u8]) -> Self {
         Self::new_at(input, 0)
     }
 
-    /// A reader that begins at byte `at` of `input`, and counts positions from byte 0.
-    pub fn new_at(input: &'a [u8], at: usize) -> Self {
+    /// A reader that begins at byte `at` of `input`, and counts positions from byte 0 of it.
+    pub(crate) fn new_at(input: &'a [u8], at: usize) -> Self {
         Self { input, at }
     }
 
-    /// How many bytes have been read.
-    pub fn position(&self) -> usize {
-        self.at
-    }
-
-    /// What has not been read yet.
-    pub fn rest(&self) -> &'a [u8] {
+    /// The bytes that have not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.input.get(self.at..).unwrap_or_default()
     }
 
-    /// Reads a struct. `declared` names its fields in Go's declaration order, which is what a
-    /// struct sent as an array goes by; `read` is called with the index of each field that is
-    /// there, and has to read its value. A nil struct has no fields, unknown fields are skipped,
-    /// of a field given twice the last one is read last.
+    /// Reads a struct. `declared` lists its fields in the order of Go's declaration, which is the
+    /// order of a struct sent as an array. `read` is called with the index of each field that is
+    /// present, and has to read its value. A nil struct has no fields; unknown fields are skipped;
+    /// if a field occurs twice, the second value is read after the first.
     ///
     /// # Errors
-    /// The input is not a map, an array or nil, ends early, or `read` failed.
-    pub fn structure(
+    /// The input is not a map, an array or nil, it ends early, or `read` failed.
+    pub(crate) fn structure(
         &mut self,
         declared: &[&str],
         mut read: impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
@@ -201,23 +226,23 @@ impl<'a> Reader<'a> {
                 let count = self.number(4)? as u32;
                 self.map(count, declared, &mut read)
             }
-            found => Err(DecodeError::Kind { at: start, expected: "a map or an array", found }),
+            found => Err(DecodeError::Kind { at: start, expected: Expected::Struct, found }),
         }
     }
 
-    /// Reads a string field; strings are bytes and need not be UTF-8.
+    /// Reads a string field. Strings are bytes and need not be UTF-8.
     ///
     /// # Errors
-    /// Another kind of value, or the input ends.
-    pub fn string(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// The value is of another kind, or the input ends.
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], DecodeError> {
         Ok(self.bytes()?.unwrap_or_default())
     }
 
-    /// Reads a bytes field: raw, `str8` and `bin` forms, or nil.
+    /// Reads a bytes field in any of the raw, `str8` and `bin` forms, or nil.
     ///
     /// # Errors
-    /// Another kind of value, or the input ends.
-    pub fn bytes(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
+    /// The value is of another kind, or the input ends.
+    pub(crate) fn bytes(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
         let start = self.at;
         let len = match self.byte()? {
             0xc0 => return Ok(None),
@@ -226,7 +251,7 @@ impl<'a> Reader<'a> {
             0xc5 | 0xda => self.number(2)? as usize,
             0xc6 | 0xdb => self.number(4)? as usize,
             found => {
-                return Err(DecodeError::Kind { at: start, expected: "a string or bytes", found });
+                return Err(DecodeError::Kind { at: start, expected: Expected::Bytes, found });
             }
         };
         self.take(len).map(Some)
@@ -235,8 +260,8 @@ impl<'a> Reader<'a> {
     /// Reads an unsigned field whose type holds at most `max`.
     ///
     /// # Errors
-    /// Another kind of value, a negative or too large number, or the input ends.
-    pub fn uint(&mut self, max: u64) -> Result<u64, DecodeError> {
+    /// The value is of another kind, negative or too large, or the input ends.
+    pub(crate) fn uint(&mut self, max: u64) -> Result<u64, DecodeError> {
         let start = self.at;
         let range = DecodeError::Range { at: start };
         let value = match self.integer()? {
@@ -250,7 +275,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`uint`](Self::uint).
-    pub fn u32(&mut self) -> Result<u32, DecodeError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
         Ok(self.uint(u32::MAX.into())? as u32)
     }
 
@@ -258,31 +283,32 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`uint`](Self::uint).
-    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+    pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
         Ok(self.uint(u16::MAX.into())? as u16)
     }
 
-    /// Reads a signed field. As in Go, an unsigned number above 2⁶³−1 wraps.
+    /// Reads a signed field. As in Go, an unsigned number above 2⁶³−1 wraps to a negative one, which
+    /// every check of a length then refuses.
     ///
     /// # Errors
-    /// Another kind of value, or the input ends.
-    pub fn int(&mut self) -> Result<i64, DecodeError> {
+    /// The value is of another kind, or the input ends.
+    pub(crate) fn int(&mut self) -> Result<i64, DecodeError> {
         Ok(match self.integer()? {
             Integer::Unsigned(value) => value.cast_signed(),
             Integer::Signed(value) => value,
         })
     }
 
-    /// Reads a boolean field; the one-byte integers 0 and 1 pass for one, as in Go.
+    /// Reads a boolean field. As in Go, the one-byte integers 0 and 1 are booleans too.
     ///
     /// # Errors
-    /// Another kind of value, or the input ends.
-    pub fn boolean(&mut self) -> Result<bool, DecodeError> {
+    /// The value is of another kind, or the input ends.
+    pub(crate) fn boolean(&mut self) -> Result<bool, DecodeError> {
         let start = self.at;
         match self.byte()? {
             0xc0 | 0xc2 | 0x00 => Ok(false),
             0xc3 | 0x01 => Ok(true),
-            found => Err(DecodeError::Kind { at: start, expected: "a boolean", found }),
+            found => Err(DecodeError::Kind { at: start, expected: Expected::Boolean, found }),
         }
     }
 
@@ -290,7 +316,8 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// The value is invalid, nested deeper than [`MAX_NESTING`], or the input ends.
-    pub fn skip(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn skip(&mut self) -> Result<(), DecodeError> {
+        // The scanner keeps its own stack, so that deeply nested input costs heap and not stack.
         let mut scanner = Scanner::new(MAX_NESTING).starting_at(self.at);
         match scanner.feed(self.rest())? {
             ControlFlow::Break(used) => self.take(used).map(drop),
@@ -304,13 +331,16 @@ impl<'a> Reader<'a> {
         declared: &[&str],
         read: &mut impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
+        // The count is only a claim of the sender: nothing is reserved by it, and the loop ends
+        // with the input at the latest.
         for _ in 0..count {
             let start = self.at;
             let key = self.string()?;
             if key.is_empty() {
                 return Err(DecodeError::EmptyKey { at: start });
             }
-            // Mostly, the first byte tells fields apart without a call to compare the others.
+            // Usually the first byte already distinguishes the fields, which saves a comparison of
+            // all bytes for every field before the right one.
             let is_key = |name: &&str| {
                 let name = name.as_bytes();
                 name.len() == key.len() && name.first() == key.first() && name == key
@@ -329,6 +359,8 @@ impl<'a> Reader<'a> {
         declared: &[&str],
         read: &mut impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
+        // Fewer elements than fields leave the rest at zero; more are skipped, so that a later
+        // release may append fields.
         for field in 0..count as usize {
             if field < declared.len() {
                 read(self, field)?;
@@ -354,7 +386,7 @@ impl<'a> Reader<'a> {
             0xd2 => Integer::Signed((self.number(4)? as u32).cast_signed().into()),
             0xd3 => Integer::Signed(self.number(8)?.cast_signed()),
             found => {
-                return Err(DecodeError::Kind { at: start, expected: "an integer", found });
+                return Err(DecodeError::Kind { at: start, expected: Expected::Integer, found });
             }
         })
     }

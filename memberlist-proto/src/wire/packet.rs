@@ -1,4 +1,10 @@
-//! Packets: taking every layer off, and putting them on.
+//! Packets: opening a received one, layer by layer, and sealing one to send.
+//!
+//! ```text
+//! label? ( encryption? ( checksum? ( message | compressed message | compound ) ) )
+//! ```
+//!
+//! Compressed messages and compounds may contain each other.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -25,28 +31,28 @@ pub use seal::{Sealing, seal};
 pub struct Rules<'a> {
     /// Our label; empty means none.
     pub label: &'a [u8],
-    /// Whether an outer layer has taken the label off (Go: `SkipInboundLabelCheck`).
+    /// Whether an outer layer has removed the label (Go: `SkipInboundLabelCheck`).
     pub skip_inbound_label_check: bool,
-    /// The keys; none or an empty ring means that encryption is off.
+    /// The keys. None or an empty ring means that encryption is off.
     pub keyring: Option<&'a Keyring>,
-    /// Whether what cannot be decrypted is dropped (Go: `GossipVerifyIncoming`). Otherwise it is
-    /// taken as plaintext.
+    /// Whether a packet that cannot be decrypted is dropped (Go: `GossipVerifyIncoming`).
+    /// Otherwise it is treated as plaintext.
     pub verify_incoming: bool,
-    /// What one packet may cost.
+    /// The work that one packet may cause.
     pub limits: PacketLimits,
 }
 
-/// What one packet may cost its receiver.
+/// The work that one packet may cause its receiver.
 ///
-/// Differs from Go: it allows 40 MiB for every compressed message, and any depth.
+/// Differs from Go: it allows 40 MiB for every compressed message of a packet, and any depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketLimits {
-    /// Bytes that all compressed messages of a packet may take together when decompressed. What
-    /// turns out to be malformed or too large counts as far as it was decompressed.
+    /// Bytes that all compressed messages of a packet may inflate to together. A message that turns
+    /// out to be malformed or too large counts for the bytes that were decompressed of it.
     pub max_decompressed: usize,
-    /// How many compound and compressed layers may be inside each other.
+    /// How many compounds and compressed messages may be nested in each other.
     pub max_depth: usize,
-    /// Messages in a packet, those that cannot be decoded and compounds within compounds included.
+    /// Parts of all compounds in a packet together, undecodable ones and nested compounds included.
     pub max_messages: usize,
 }
 
@@ -56,76 +62,77 @@ impl Default for PacketLimits {
     }
 }
 
-/// Something in a packet around its messages, from the outside to the inside.
+/// One layer of a packet around its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer<'a> {
     /// A label header, whether or not it is ours.
     Label(&'a [u8]),
-    /// It was encrypted.
+    /// The encryption, which one of our keys opened.
     Encrypted {
-        /// In which version.
+        /// The version of the payload.
         version: Version,
-        /// With which key of the ring, 0 the primary.
+        /// The index of the key in the ring; 0 is the primary.
         key_index: usize,
-        /// Bytes inside.
+        /// Length of the plaintext in bytes.
         len: usize,
     },
-    /// It could not be decrypted and is taken as plaintext.
+    /// The packet could not be decrypted and is treated as plaintext.
     Plaintext {
-        /// Why it could not.
+        /// Why it could not be decrypted.
         error: DecryptError,
     },
-    /// A checksum, and it is right.
+    /// A checksum that matches.
     Checksum,
     /// A compressed message.
     Compressed {
-        /// Bytes before.
+        /// Its length in bytes.
         from: usize,
-        /// Bytes after.
+        /// Its length in bytes when decompressed.
         to: usize,
     },
-    /// Several messages follow.
+    /// A compound.
     Compound {
-        /// How many are announced.
+        /// How many parts it announces.
         parts: usize,
     },
 }
 
-/// Is told what a packet holds, in its order. Layers come before what they hold.
+/// Receives the contents of a packet in their order, each layer before its contents.
 pub trait Visit {
     /// A layer was opened.
     fn layer(&mut self, layer: Layer<'_>) {
         let _ = layer;
     }
 
-    /// A message, and its bytes with the type byte first.
+    /// A message was decoded from `bytes`, which start with its type byte.
     fn message(&mut self, message: Message<'_>, bytes: &[u8]);
 }
 
-/// The first thing that was wrong with a packet. Everything that was right has been visited.
+/// The first fault of a packet. Every part without a fault has been visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{layer}: {cause} ({handled} messages handled, {dropped} dropped)")]
 pub struct PacketError {
-    /// Where it went wrong.
+    /// The layer with the fault.
     pub layer: LayerKind,
-    /// What was wrong.
+    /// The fault.
     pub cause: PacketCause,
-    /// Messages that have been visited.
+    /// How many messages have been visited.
     pub handled: usize,
-    /// Messages that have been dropped, as far as they can be counted.
+    /// How many messages have been dropped, as far as they can be counted: an unreadable layer
+    /// counts as one.
     pub dropped: usize,
 }
 
-/// The parts of a packet at which it can fail.
+/// The layers of a packet at which it can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LayerKind {
     /// The datagram.
     Datagram,
-    /// Its label header.
+    /// The label header.
     Label,
-    /// Its encryption.
+    /// The encryption.
     Encryption,
-    /// Its checksum.
+    /// The checksum.
     Checksum,
     /// A compressed message.
     Compression,
@@ -152,34 +159,34 @@ impl fmt::Display for LayerKind {
 /// What can be wrong with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PacketCause {
-    /// It has no bytes.
+    /// The datagram has no bytes.
     #[error("empty datagram")]
     Empty,
-    /// Its label.
+    /// The label header is malformed, or the label is refused.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// Its encryption.
+    /// The packet cannot be decrypted.
     #[error(transparent)]
     Decrypt(#[from] DecryptError),
-    /// Its checksum.
+    /// The checksum does not match.
     #[error(transparent)]
     Checksum(#[from] ChecksumError),
-    /// A compressed message.
+    /// A compressed message cannot be decompressed.
     #[error(transparent)]
     Compress(#[from] CompressError),
-    /// A compound.
+    /// A compound cannot be split.
     #[error(transparent)]
     Compound(#[from] CompoundError),
-    /// A message.
+    /// A message cannot be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// More layers than [`PacketLimits::max_depth`].
-    #[error("more than {limit} layers inside each other")]
+    /// More nested layers than [`PacketLimits::max_depth`].
+    #[error("more than {limit} nested layers")]
     TooDeep {
         /// The limit.
         limit: usize,
     },
-    /// More messages than [`PacketLimits::max_messages`].
+    /// More parts than [`PacketLimits::max_messages`].
     #[error("more than {limit} messages in one packet")]
     TooManyMessages {
         /// The limit.
@@ -187,11 +194,16 @@ pub enum PacketCause {
     },
 }
 
-/// Takes a received packet apart: label, encryption, checksum, then compressed and compound
-/// messages within each other. Costs no allocation once `scratch` is warm.
+/// Opens a received packet and hands its layers and messages to `visit`. Costs no allocation once
+/// `scratch` has been used for similar packets.
+///
+/// Messages are handed on in the order of the packet. Go does so for pings, acks and nacks, and puts
+/// the others into a queue that it empties from the newest, alive messages first.
+///
+/// Source: `ingestPacket`, `handleCommand`.
 ///
 /// # Errors
-/// The first fault; what could be read has been visited nevertheless.
+/// The first fault. Every part that could be read has been visited nevertheless.
 pub fn open(
     packet: &[u8],
     rules: &Rules<'_>,
@@ -199,6 +211,8 @@ pub fn open(
     visit: &mut impl Visit,
 ) -> Result<(), PacketError> {
     let Scratch { decrypted, layers, lzw, .. } = scratch;
+    // One buffer for each depth, since the bytes of an outer layer are still being read while an
+    // inner one is opened.
     if layers.len() < rules.limits.max_depth {
         layers.resize_with(rules.limits.max_depth, Vec::new);
     }
@@ -233,9 +247,10 @@ struct Opening<'r, V> {
     visit: &'r mut V,
     lzw: &'r mut Lzw,
     limits: PacketLimits,
-    /// Bytes that came out of compressed messages so far.
+    /// Bytes decompressed so far, in all compressed messages together: a budget for each message
+    /// would let a compound of bombs multiply it.
     decompressed: usize,
-    /// Parts of compounds so far.
+    /// Parts of compounds so far, nested ones included.
     parts: usize,
     fault: Option<Fault>,
     handled: usize,
@@ -243,7 +258,7 @@ struct Opening<'r, V> {
 }
 
 impl<V: Visit> Opening<'_, V> {
-    /// The layers that are there at most once and outermost.
+    /// Removes the layers that occur at most once and outermost: label, encryption, checksum.
     fn unwrap<'p>(
         &mut self,
         packet: &'p [u8],
@@ -259,6 +274,9 @@ impl<V: Visit> Opening<'_, V> {
             self.visit.layer(Layer::Label(received));
         }
         label::admit(rules.label, rules.skip_inbound_label_check, received).map_err(at_label)?;
+        // Whether a packet is encrypted cannot be seen: it begins with a version byte, 0 or 1, which
+        // are also the types of pings and indirect pings. Only our configuration decides, and with
+        // `verify_incoming` off, whether decryption succeeds.
         if let Some(keyring) = rules.keyring.filter(|keyring| !keyring.is_empty()) {
             match aead::decrypt(decrypted, keyring.keys(), packet, rules.label) {
                 Ok(aead::Decrypted { version, key_index }) => {
@@ -283,8 +301,8 @@ impl<V: Visit> Opening<'_, V> {
         Ok(packet)
     }
 
-    /// One message. `buffers` are for the layers within it, and there are as many as there may
-    /// still be layers.
+    /// Handles one message. `buffers` are for the layers inside it: as many as may still be nested,
+    /// so that running out of buffers is the limit of the depth.
     fn dispatch(&mut self, message: &[u8], buffers: &mut [Vec<u8>]) {
         let code = message.first().copied();
         match code.and_then(MessageType::from_code) {
@@ -304,6 +322,8 @@ impl<V: Visit> Opening<'_, V> {
         };
         self.visit.layer(Layer::Compound { parts: parts.remaining() });
         while let Some(part) = parts.next() {
+            // The depth alone does not bound the work: every level may have 255 parts, empty ones
+            // included, and compressed levels make room for many more than a datagram has bytes.
             if self.parts >= self.limits.max_messages {
                 let cause = PacketCause::TooManyMessages { limit: self.limits.max_messages };
                 let missing = parts.remaining().saturating_add(1);
@@ -325,6 +345,8 @@ impl<V: Visit> Opening<'_, V> {
         };
         buffer.clear();
         let left = self.limits.max_decompressed.saturating_sub(self.decompressed);
+        // Failed attempts are charged too, or a packet full of damaged bombs would cost as much as
+        // if there were no budget.
         let body = message.get(1..).unwrap_or_default();
         let (result, made) = self.lzw.decode_counted(body, left, buffer);
         self.decompressed = self.decompressed.saturating_add(made);
@@ -349,6 +371,8 @@ impl<V: Visit> Opening<'_, V> {
         self.fail(layer, PacketCause::TooDeep { limit: self.limits.max_depth }, 1);
     }
 
+    /// Notes a fault and goes on: parts after a bad one are used, as in Go, since one malformed
+    /// message must not silence the others that share its packet.
     fn fail(&mut self, layer: LayerKind, cause: PacketCause, dropped: usize) {
         self.fault.get_or_insert((layer, cause));
         self.dropped = self.dropped.saturating_add(dropped);

@@ -1,8 +1,8 @@
-//! What full-state streams and reliable user messages are made of.
+//! The parts of push/pulls and reliable user messages.
 //!
-//! A push/pull is a type byte, a [`Header`], as many [`NodeState`]s as it says, then the
-//! application's state as raw bytes. A reliable user message is a type byte, a [`UserHeader`],
-//! then the payload. Nothing in between: only parsing finds the end.
+//! A push/pull is a type byte, a [`Header`], as many [`NodeState`]s as the header announces, then
+//! the application's state as raw bytes. A reliable user message is a type byte, a [`UserHeader`],
+//! then the payload. There is no framing between the parts: only parsing finds where one ends.
 
 use alloc::vec::Vec;
 
@@ -10,24 +10,31 @@ use super::message::MessageType;
 use super::msgpack::{
     DecodeError, Reader, write_bool, write_bytes, write_int, write_map, write_raw, write_uint,
 };
+use crate::node::State;
 
-/// The start of a push/pull (Go: `pushPullHeader`). The numbers are a peer's claims.
+/// The start of a push/pull (Go: `pushPullHeader`). The numbers are claims of the peer, and may be
+/// negative or huge: [`FrameReader`](super::frame::FrameReader) checks them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// How many node states follow.
     pub nodes: i64,
     /// How many bytes of application state follow them.
     pub user_state_len: i64,
-    /// Whether the initiator is joining.
+    /// Whether the initiator is joining the cluster.
     pub join: bool,
 }
 
 impl Header {
-    /// Reads a header, and nothing after it.
+    /// Decodes a header, without the type byte. Bytes after it are ignored.
     ///
     /// # Errors
     /// The header is malformed.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(body))
+    }
+
+    /// Reads a header, and nothing after it.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut header = Self::default();
         reader.structure(&["Nodes", "UserStateLen", "Join"], |reader, field| {
             match field {
@@ -55,28 +62,39 @@ impl Header {
 /// One node record (Go: `pushNodeState`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeState<'a> {
-    /// The node.
+    /// The node's name.
     pub name: &'a [u8],
     /// Its address, 4 or 16 bytes.
     pub addr: Option<&'a [u8]>,
     /// Its port; 0 means the receiver's own.
     pub port: u16,
-    /// Its metadata.
+    /// The application's metadata; nil if it supplies none.
     pub meta: Option<&'a [u8]>,
-    /// Its counter.
+    /// The incarnation that the peer accepted last.
     pub incarnation: u32,
-    /// 0 alive, 1 suspect, 2 dead, 3 left; a peer may send any number.
+    /// The peer's view of the node as a number, see [`known_state`](Self::known_state).
     pub state: i64,
-    /// Six version bytes, see [`Alive`](super::message::Alive::vsn).
+    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions).
     pub vsn: Option<&'a [u8]>,
 }
 
 impl<'a> NodeState<'a> {
-    /// Reads a node state, and nothing after it.
+    /// The peer's view of the node; `None` if the number stands for no state. Go ignores such a
+    /// record when it merges (`mergeState`), so that a later release may add states.
+    pub fn known_state(&self) -> Option<State> {
+        u8::try_from(self.state).ok().and_then(State::from_u8)
+    }
+
+    /// Decodes a node state. Bytes after it are ignored.
     ///
     /// # Errors
     /// The state is malformed.
-    pub fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(body))
+    }
+
+    /// Reads a node state, and nothing after it.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut state = Self::default();
         let declared = ["Name", "Addr", "Port", "Meta", "Incarnation", "State", "Vsn"];
         reader.structure(&declared, |reader, field| {
@@ -94,8 +112,7 @@ impl<'a> NodeState<'a> {
         Ok(state)
     }
 
-    /// Appends the state.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>) {
         write_map(out, 7);
         write_raw(out, b"Addr");
         write_bytes(out, self.addr);
@@ -117,16 +134,21 @@ impl<'a> NodeState<'a> {
 /// The start of a reliable user message (Go: `userMsgHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UserHeader {
-    /// How many bytes follow.
+    /// How many bytes of payload follow; a claim of the peer.
     pub len: i64,
 }
 
 impl UserHeader {
-    /// Reads a header, and nothing after it.
+    /// Decodes a header, without the type byte. Bytes after it are ignored.
     ///
     /// # Errors
     /// The header is malformed.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(body))
+    }
+
+    /// Reads a header, and nothing after it.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut header = Self::default();
         reader.structure(&["UserMsgLen"], |reader, _| {
             header.len = reader.int()?;
@@ -143,8 +165,8 @@ impl UserHeader {
     }
 }
 
-/// Begins a push/pull: the type byte and the header. Node states follow with [`encode_state`],
-/// then the raw application state; their number and length must be what the arguments said.
+/// Begins a push/pull: the type byte and the header. The caller appends `nodes` node states with
+/// [`encode_state`], then `user_state_len` raw bytes of application state.
 pub fn encode_header(out: &mut Vec<u8>, join: bool, nodes: usize, user_state_len: usize) {
     out.push(MessageType::PushPull.code());
     let header = Header { nodes: signed(nodes), user_state_len: signed(user_state_len), join };
@@ -163,6 +185,7 @@ pub fn encode_user(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Lengths are a Go `int`, which the codec writes in signed forms.
 fn signed(len: usize) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX)
 }

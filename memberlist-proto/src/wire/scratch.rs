@@ -1,14 +1,16 @@
-//! Buffers that are kept from one packet to the next.
+//! Buffers that are reused from one packet to the next.
 
 use alloc::vec::Vec;
 
 use super::compress::Lzw;
 
-/// A buffer that has grown beyond this many bytes is not kept.
+/// A buffer that has grown beyond this many bytes is freed rather than reused. A full UDP datagram
+/// fits, so that only packets that inflate to something unusual allocate anew; and the memory that
+/// a decompression bomb took does not stay with the node for good.
 const KEEP: usize = 64 << 10;
 
-/// Working memory for opening and sealing, so that a packet costs no allocation but its own.
-/// It carries nothing from one call to the next; a clone is simply empty.
+/// Working memory for opening and sealing packets, so that a packet costs no allocation but its
+/// own. It carries no data from one call to the next; a clone is simply empty.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) decrypted: Vec<u8>,
@@ -25,15 +27,16 @@ impl Scratch {
         Self::default()
     }
 
-    /// Bytes currently kept, without the tables of the compressor.
-    pub fn capacity(&self) -> usize {
+    /// Bytes currently allocated, without the tables of the compressor.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
         self.layers
             .iter()
             .chain([&self.decrypted, &self.compressed, &self.lzw_output])
             .fold(0, |sum, buffer| sum.saturating_add(buffer.capacity()))
     }
 
-    /// Empties the buffers; what an unusual packet made large is given back.
+    /// Empties the buffers, and frees those that an unusual packet made large.
     pub(super) fn clear(&mut self) {
         let single = [&mut self.decrypted, &mut self.compressed, &mut self.lzw_output];
         for buffer in self.layers.iter_mut().chain(single) {

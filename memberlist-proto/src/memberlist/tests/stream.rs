@@ -1,7 +1,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 
 use super::*;
-use crate::event::{ExchangeError, JoinError, JoinReport, Outcome, VersionLayer};
+use crate::event::{ExchangeError, JoinError, JoinReport, Outcome};
 use crate::transmit::{Answer, RequestKind, StreamFailure, StreamId, StreamOp};
 use crate::{Key, Target};
 
@@ -228,7 +228,7 @@ fn versions_that_do_not_fit_are_refused_by_name() {
         }
     });
     let ExchangeError::Versions(mismatch) = pair.join_error() else { panic!("not refused") };
-    assert_eq!(mismatch.layer, VersionLayer::Delegate);
+    assert_eq!(mismatch.kind, crate::node::VersionKind::Delegate);
     assert_eq!(pair.rigs[0].node.num_members(), 1, "nothing was merged");
     assert_eq!(pair.rigs[1].node.num_members(), 1);
 }

@@ -24,9 +24,9 @@ fn secrets_are_not_shown() {
     assert_eq!(format!("{:?}", ring()), "Keyring([Key(AES-128), Key(AES-128), Key(AES-128)])");
 }
 
-/// Wiping cannot be watched without unsafe code: that the types promise it is checked instead.
+/// Without unsafe code the memory cannot be examined: this checks that the types promise to wipe it.
 #[test]
-fn secrets_are_wiped() {
+fn secrets_are_wiped_when_the_last_clone_is_dropped() {
     fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
     for len in [16, 24, 32] {
         let key = Key::new(&[7; 32][..len]).expect("a key");
@@ -37,6 +37,21 @@ fn secrets_are_wiped() {
             Cipher::Aes256(cipher) => wiped(cipher),
         }
     }
+}
+
+#[test]
+fn a_removed_key_is_dropped_with_its_last_clone() {
+    let kept = key(2);
+    assert_eq!(kept.clones(), 1);
+    let mut ring = Keyring::new(key(1));
+    ring.add(kept.clone());
+    assert!(!ring.add(kept.clone()));
+    let copy = ring.clone();
+    assert_eq!(kept.clones(), 3, "both rings hold it, and the one that was not added is gone");
+    assert_eq!(ring.remove(&kept), Ok(true));
+    assert_eq!(kept.clones(), 2);
+    drop(copy);
+    assert_eq!(kept.clones(), 1);
 }
 
 #[test]

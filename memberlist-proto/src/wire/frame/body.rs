@@ -1,4 +1,4 @@
-//! Parsing a message while it arrives.
+//! Parsing a message as it arrives.
 
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -10,9 +10,9 @@ use crate::wire::message::{Ack, ErrorReply, MessageType, Ping};
 use crate::wire::msgpack::{DecodeError, MAX_NESTING, Reader, Scanner};
 use crate::wire::push_pull::{Header, NodeState, UserHeader};
 
-/// A message of which all bytes so far are in one buffer, type byte first. Every byte is scanned
-/// once, every value is checked when it is complete, and what a header announces is never taken
-/// from memory in advance.
+/// A message whose bytes so far are in one buffer, type byte first. Every byte is scanned once,
+/// every value is checked as soon as it is complete, and memory is never reserved for what a header
+/// announces.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
     buffer: Vec<u8>,
@@ -25,7 +25,7 @@ pub(super) struct Body {
     states_at: usize,
 }
 
-/// What the next bytes are.
+/// What the next bytes belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Type,
@@ -42,7 +42,7 @@ impl Body {
         Self::of(Vec::new())
     }
 
-    /// A body of which all bytes are there.
+    /// A body all of whose bytes are in `buffer`.
     pub(super) fn of(buffer: Vec<u8>) -> Self {
         Self {
             buffer,
@@ -55,14 +55,15 @@ impl Body {
         }
     }
 
-    /// Takes what comes next; whether the message is complete. What follows it is ignored.
+    /// Takes the next bytes and returns whether the message is complete. Bytes after its end are
+    /// ignored.
     pub(super) fn feed(
         &mut self,
         mut data: &[u8],
         limits: &FrameLimits,
     ) -> Result<bool, FrameError> {
         if self.buffer.is_empty() && !data.is_empty() {
-            // The first byte decides which limit applies to the rest.
+            // The first byte decides which limit applies to the rest, so that it is read alone.
             let (first, rest) = data.split_at(1);
             self.buffer.extend_from_slice(first);
             data = rest;
@@ -70,6 +71,8 @@ impl Body {
                 return Ok(true);
             }
         }
+        // No more than the limit is ever buffered. Whether it is exceeded is only decided after
+        // parsing: a message that ends exactly at the limit is allowed, whatever follows it.
         let limit = self.limit(limits);
         let room = limit.saturating_sub(self.buffer.len());
         let taken = data.get(..room).unwrap_or(data);
@@ -83,7 +86,7 @@ impl Body {
         }
     }
 
-    /// Parses as far as the bytes reach; whether the message is complete.
+    /// Parses as far as the bytes reach and returns whether the message is complete.
     pub(super) fn advance(&mut self, limits: &FrameLimits) -> Result<bool, FrameError> {
         loop {
             match self.stage {
@@ -101,6 +104,8 @@ impl Body {
                             | MessageType::Error
                             | MessageType::Compress),
                         ) => Stage::Single(kind),
+                        // Streams carry no other types: the caller refuses them by the type alone
+                        // (Go: `handleConn`), so that nothing more needs to arrive.
                         _ => Stage::Complete,
                     };
                     self.begin_value(1);
@@ -131,7 +136,7 @@ impl Body {
         }
     }
 
-    /// The type byte, once it is there.
+    /// The type byte, once it has arrived.
     pub(super) fn code(&self) -> Option<u8> {
         self.buffer.first().copied()
     }
@@ -140,7 +145,7 @@ impl Body {
         self.buffer.capacity()
     }
 
-    /// The complete message's bytes after the type byte.
+    /// The bytes of the complete message after the type byte.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(1..self.scanned).unwrap_or_default()
     }
@@ -158,11 +163,12 @@ impl Body {
             Some(MessageType::Ping | MessageType::Ack | MessageType::Error) => Kind::Single,
             _ => Kind::Other,
         };
-        // The bytes live as long as the frame: what growing took too much is given back.
+        // The bytes live as long as the frame, which may wait for the application's answer. A boxed
+        // slice has no spare capacity, of which growing may have left as much again.
         Frame { code, kind, data: self.buffer.into_boxed_slice().into() }
     }
 
-    /// A value is complete: what comes after it?
+    /// Checks a complete value and returns what comes after it.
     fn value(&mut self, limits: &FrameLimits) -> Result<Stage, FrameError> {
         let mut reader =
             Reader::new_at(self.buffer.get(..self.scanned).unwrap_or_default(), self.value_at);
@@ -189,6 +195,8 @@ impl Body {
                     .ok_or(FrameError::Nodes(header.nodes))?;
                 within(header.user_state_len, limits.max_user_state)
                     .ok_or(FrameError::UserState(header.user_state_len))?;
+                // Both numbers are checked before any state arrives. Go checks the second one only
+                // after the states, by which time it has allocated for the first.
                 self.header = header;
                 self.states_at = self.scanned;
                 Ok(Stage::States { left: nodes })
@@ -212,11 +220,13 @@ impl Body {
         Stage::Tail { end: self.scanned.saturating_add(len) }
     }
 
-    /// How many bytes the message may take, if it is plaintext.
+    /// How many bytes the message may have if it arrives as plaintext. Encrypted and decompressed
+    /// bytes were limited before.
     fn limit(&self, limits: &FrameLimits) -> usize {
         match self.code().and_then(MessageType::from_code) {
             Some(MessageType::PushPull) => limits.max_plain_push_pull,
             Some(MessageType::User) => match self.stage {
+                // The header's length has been checked: not a byte more is buffered.
                 Stage::Tail { end } => end,
                 _ => limits.max_small.saturating_add(limits.max_user_message),
             },
@@ -225,6 +235,8 @@ impl Body {
         }
     }
 
+    /// A fault in the map around compressed bytes is a fault of the compression, which is answered,
+    /// while malformed messages are not.
     fn malformed(&self, error: DecodeError) -> FrameError {
         if self.stage == Stage::Single(MessageType::Compress) {
             CompressError::Message(error).into()
@@ -234,11 +246,12 @@ impl Body {
     }
 }
 
-/// A value's own array or map is one level, its fields may have the codec's full depth.
+/// The value's own array or map is one level; each of its fields may have the codec's full depth.
 fn scanner(at: usize) -> Scanner {
     Scanner::new(MAX_NESTING.saturating_add(1)).starting_at(at)
 }
 
+/// A length or number that a header announces, if it is neither negative nor beyond its limit.
 fn within(value: i64, limit: usize) -> Option<u64> {
     u64::try_from(value).ok().filter(|&value| value <= limit as u64)
 }

@@ -6,7 +6,7 @@ use crate::wire::message::{Ack, ErrorReply, MessageType, Ping};
 use crate::wire::msgpack::Reader;
 use crate::wire::push_pull::{Header, NodeState};
 
-/// One complete message, without its layers. All of it is known to parse.
+/// One complete message without its layers. All of it has been parsed once without error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub(super) code: u8,
@@ -14,7 +14,7 @@ pub struct Frame {
     pub(super) data: Bytes,
 }
 
-/// Where its parts begin.
+/// Where the parts of the message begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     PushPull { header: Header, states_at: usize, user_state_at: usize },
@@ -24,12 +24,12 @@ pub(super) enum Kind {
 }
 
 impl Frame {
-    /// A message that is not read beyond its type.
+    /// A message of which only the type is read.
     pub(super) fn other(code: u8) -> Self {
         Self { code, kind: Kind::Other, data: Bytes::copy_from_slice(&[code]) }
     }
 
-    /// What it says.
+    /// The decoded message, which borrows from the frame.
     pub fn message(&self) -> StreamMessage<'_> {
         let other = StreamMessage::Other(self.code);
         match self.kind {
@@ -57,8 +57,8 @@ impl Frame {
         }
     }
 
-    /// The payload of a user message or the application state of a push/pull, without copying:
-    /// it keeps the whole message's memory.
+    /// The payload of a user message or the application state of a push/pull; `None` for other
+    /// messages. Nothing is copied: the returned bytes keep the memory of the whole message.
     pub fn payload(&self) -> Option<Bytes> {
         match self.kind {
             Kind::PushPull { user_state_at: at, .. } | Kind::User { payload_at: at } => {
@@ -68,27 +68,27 @@ impl Frame {
         }
     }
 
-    /// The message's bytes, type byte first. Of a message of a type that streams do not carry
-    /// there is only the type byte.
+    /// The message's bytes, type byte first. For a message of a type that streams do not carry this
+    /// is only the type byte.
     pub fn as_bytes(&self) -> &[u8] {
         &self.data
     }
 }
 
-/// What a stream says.
+/// A message that was read from a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamMessage<'a> {
-    /// A full state.
+    /// The peer's full state.
     PushPull(PushPull<'a>),
     /// The application's bytes, possibly none.
     User(&'a [u8]),
-    /// A probe.
+    /// A direct probe.
     Ping(Ping<'a>),
-    /// The answer to one.
+    /// The answer to a ping.
     Ack(Ack<'a>),
     /// The peer could not read what we sent.
     Error(ErrorReply<'a>),
-    /// A message of a type that streams do not carry; it was not read any further.
+    /// The type byte of a message that streams do not carry; the message was not read any further.
     Other(u8),
 }
 
@@ -106,7 +106,7 @@ impl StreamMessage<'_> {
     }
 }
 
-/// A full state.
+/// A peer's full state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushPull<'a> {
     header: Header,
@@ -115,17 +115,17 @@ pub struct PushPull<'a> {
 }
 
 impl<'a> PushPull<'a> {
-    /// Its header; what it announces is what is there.
+    /// The header. The numbers that it announces have been verified.
     pub fn header(&self) -> Header {
         self.header
     }
 
-    /// Whether the initiator is joining.
+    /// Whether the initiator is joining the cluster.
     pub fn join(&self) -> bool {
         self.header.join
     }
 
-    /// The node states in their order.
+    /// The node states in the peer's order.
     pub fn states(&self) -> NodeStates<'a> {
         let left = usize::try_from(self.header.nodes).unwrap_or_default();
         NodeStates { reader: Reader::new(self.states), left }
@@ -149,7 +149,8 @@ impl<'a> Iterator for NodeStates<'a> {
 
     fn next(&mut self) -> Option<NodeState<'a>> {
         self.left = self.left.checked_sub(1)?;
-        // They were checked when they arrived.
+        // Each state was parsed when it arrived, so that this cannot fail. They are decoded again
+        // rather than kept, because decoded states would take several times the message's memory.
         NodeState::read(&mut self.reader).ok()
     }
 

@@ -1,4 +1,4 @@
-//! Reading one side of a connection.
+//! Reading the message of one direction of a connection.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -16,39 +16,40 @@ use crate::wire::message::MessageType;
 /// Which side of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// We accepted it: what comes in may begin with a label header.
+    /// We accepted the connection: the peer's message may begin with a label header.
     Acceptor,
-    /// We made it: replies carry no label header, though encryption authenticates the label.
+    /// We opened the connection. Replies carry no label header, although their encryption
+    /// authenticates the label.
     Initiator,
 }
 
-/// Reads the one message of one direction of a connection, from chunks of any size. Memory grows
-/// with what has arrived, never with what is announced.
+/// Reads the one message of one direction of a connection from chunks of any size. Memory grows
+/// with the bytes that have arrived, never with what a header announces.
 #[derive(Clone, Debug)]
 pub struct FrameReader {
     state: State,
     layers: Layers,
 }
 
-/// The layers that have been taken off so far; they tell how far a failed reader came.
+/// The layers that a reader has opened so far; after an error they show how far it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layers {
-    /// The label header, whether or not it is ours.
+    /// The label of the header, whether or not it is ours.
     pub label: Option<Label>,
-    /// The encryption: version, index of the key in the ring, bytes inside.
+    /// The encryption: version, index of the key in the ring, length of the plaintext in bytes.
     pub encrypted: Option<(Version, usize, usize)>,
-    /// The compression: bytes before and after.
+    /// The compression: length in bytes before and after decompression.
     pub compressed: Option<(usize, usize)>,
 }
 
-/// What it means that the peer sends nothing more.
+/// What it means if the peer's data ends here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Eof {
-    /// No message was begun.
+    /// The peer began no message.
     Empty,
-    /// A message was begun and not finished; it is not answered.
+    /// The peer began a message and did not finish it. This is not answered.
     Truncated,
-    /// The message was complete, or an error has been reported.
+    /// The message was complete, or an error has been returned.
     Done,
 }
 
@@ -63,10 +64,13 @@ enum State {
     Done,
 }
 
+/// Bytes of an encrypted frame's length.
 const LENGTH: usize = 4;
+/// Bytes before an encrypted frame's payload: type and length.
+pub(super) const PREFIX: usize = 1 + LENGTH;
 
 impl FrameReader {
-    /// A reader for a connection of which nothing has been read.
+    /// A reader for a connection from which nothing has been read.
     pub fn new(role: Role) -> Self {
         let state = match role {
             Role::Acceptor => State::Label(SmallVec::new()),
@@ -75,11 +79,11 @@ impl FrameReader {
         Self { state, layers: Layers::default() }
     }
 
-    /// Takes what has arrived. Returns the message once, as soon as it is complete; what follows
-    /// it is ignored, as it is after an error.
+    /// Takes bytes that have arrived. Returns the message once, as soon as it is complete. Bytes
+    /// after the message or after an error are ignored.
     ///
     /// # Errors
-    /// The stream cannot be read; [`FrameError::replies`] says whether to answer.
+    /// The stream cannot be read. [`FrameError::replies`] says whether to answer.
     pub fn feed(
         &mut self,
         data: &[u8],
@@ -92,7 +96,7 @@ impl FrameReader {
         result
     }
 
-    /// What an end of the peer's data means now.
+    /// What it means if the peer's data ends now.
     pub fn eof(&self) -> Eof {
         match &self.state {
             State::Label(header) if header.is_empty() => Eof::Empty,
@@ -102,12 +106,12 @@ impl FrameReader {
         }
     }
 
-    /// The layers that have been taken off so far.
+    /// The layers that have been opened so far.
     pub fn layers(&self) -> &Layers {
         &self.layers
     }
 
-    /// Bytes of memory that are held for the message.
+    /// Bytes of memory that the message takes so far.
     pub fn capacity(&self) -> usize {
         match &self.state {
             State::Encrypted(buffer) => buffer.capacity(),
@@ -128,6 +132,8 @@ impl FrameReader {
                     let Some((&byte, rest)) = data.split_first() else {
                         return Ok(None);
                     };
+                    // A missing header is judged as well: where a label is required, a stream
+                    // without one is refused by its first byte.
                     if header.is_empty() && byte != MessageType::Label.code() {
                         label::admit(rules.label, rules.skip_inbound_label_check, None)?;
                         self.state = State::Type;
@@ -147,6 +153,8 @@ impl FrameReader {
                     let Some((&byte, rest)) = data.split_first() else {
                         return Ok(None);
                     };
+                    // Encryption that does not match our own is refused by the first byte, before
+                    // any memory is spent on the stream.
                     if byte == MessageType::Encrypt.code() {
                         keys(rules).ok_or(FrameError::NotConfigured)?;
                         self.state = State::Encrypted(Vec::new());
@@ -174,7 +182,7 @@ impl FrameReader {
         }
     }
 
-    /// The plaintext of the encrypted payload that has arrived.
+    /// Decrypts the payload, all of which has arrived.
     fn decrypt(&mut self, rules: &FrameRules<'_>) -> Result<Vec<u8>, FrameError> {
         let State::Encrypted(buffer) = mem::replace(&mut self.state, State::Done) else {
             return Err(FrameError::Truncated);
@@ -190,7 +198,7 @@ impl FrameReader {
         if plaintext.is_empty() { Err(FrameError::EmptyPlaintext) } else { Ok(plaintext) }
     }
 
-    /// Parses a message of which all bytes are there.
+    /// Parses a message all of whose bytes are known.
     fn parse(&mut self, message: Vec<u8>, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
         let mut body = Body::of(message);
         if !body.advance(&rules.limits)? {
@@ -200,8 +208,8 @@ impl FrameReader {
         self.finish(rules)
     }
 
-    /// The complete message that has arrived, decompressed if need be. As in Go, a compressed
-    /// message within a compressed message is not taken off.
+    /// The complete message, decompressed if necessary. As in Go (`readStream`), only one layer of
+    /// compression is removed: a second one is a message that streams do not carry.
     fn finish(&mut self, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
         let State::Plain(body) = mem::replace(&mut self.state, State::Done) else {
             return Err(FrameError::Truncated);
@@ -224,7 +232,9 @@ impl FrameReader {
     }
 }
 
-/// What encryption on streams authenticates: type, length and label.
+/// The data that encryption on streams authenticates besides the message: type, length and label
+/// (Go: `encryptLocalState`). The label is part of it in both directions, although only the
+/// initiator sends one.
 pub(super) fn authenticated(length: [u8; LENGTH], label: &[u8]) -> SmallVec<[u8; 64]> {
     let mut aad = SmallVec::new();
     aad.push(MessageType::Encrypt.code());
@@ -233,7 +243,8 @@ pub(super) fn authenticated(length: [u8; LENGTH], label: &[u8]) -> SmallVec<[u8;
     aad
 }
 
-/// Collects the length and as many bytes as it says; whether all are there.
+/// Collects an encrypted frame's length and payload in `buffer`, and returns whether all of it has
+/// arrived.
 fn collect(buffer: &mut Vec<u8>, data: &[u8], max: usize) -> Result<bool, FrameError> {
     let mut data = data;
     loop {
@@ -241,6 +252,8 @@ fn collect(buffer: &mut Vec<u8>, data: &[u8], max: usize) -> Result<bool, FrameE
             None => LENGTH,
             Some(length) => {
                 let length = u32::from_be_bytes(*length);
+                // Checked as soon as the length is known: the payload cannot be verified before all
+                // of it has arrived, so that this is the only bound on what a stranger may send.
                 if length as usize > max {
                     return Err(FrameError::EncryptedTooLong(length));
                 }
@@ -260,6 +273,7 @@ fn collect(buffer: &mut Vec<u8>, data: &[u8], max: usize) -> Result<bool, FrameE
     }
 }
 
+/// The keys, if encryption is on.
 fn keys<'a>(rules: &FrameRules<'a>) -> Option<&'a Keyring> {
     rules.keyring.filter(|keyring| !keyring.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Writing one side of a connection.
+//! Writing the message of one direction of a connection.
 
 use alloc::vec::Vec;
 
@@ -6,44 +6,44 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::MAX_ENCRYPTED;
-use super::reader::authenticated;
+use super::reader::{PREFIX, authenticated};
 use crate::security::aead::{self, NONCE};
 use crate::security::{Key, Version};
 use crate::wire::Scratch;
 use crate::wire::message::MessageType;
 
-/// How a message is sent on a stream. The initiator writes a label header before it
-/// ([`label::write_header`](crate::wire::label::write_header)).
+/// How a message is sent on a stream. The initiator writes the label header before it
+/// ([`label::write_header`](crate::wire::label::write_header)); the acceptor writes none.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameSealing<'a> {
     /// Our label, which encryption authenticates.
     pub label: &'a [u8],
-    /// The primary key and the version to encrypt in; none sends plaintext.
+    /// The primary key and the version to encrypt with; `None` sends plaintext.
     pub key: Option<(&'a Key, Version)>,
-    /// Random, and never used before with this key.
+    /// A nonce that was never used with this key before.
     pub nonce: [u8; NONCE],
-    /// Whether to compress.
+    /// Whether to compress the message.
     pub compress: bool,
-    /// Whether to compress only what gets smaller by it.
+    /// Whether to leave a message uncompressed that compression does not make smaller.
     ///
-    /// Differs from Go: it compresses every stream, also those that grow.
+    /// Differs from Go: it compresses every message on a stream, even if it grows.
     pub only_if_smaller: bool,
 }
 
-/// A message is longer than any peer accepts.
+/// A message is longer than what any peer accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("encrypted message would take {len} bytes, the limit is {limit}")]
 pub struct FrameTooLong {
-    /// Bytes it would take.
+    /// Length of the encrypted payload in bytes.
     pub len: usize,
-    /// Bytes it may take.
+    /// The most bytes it may have.
     pub limit: usize,
 }
 
 /// Makes a frame of a message: compress, then encrypt. The frame has its exact size.
 ///
 /// # Errors
-/// The encrypted payload would be longer than [`MAX_ENCRYPTED`].
+/// The encrypted payload would be longer than 20 MiB, the most that a peer reads.
 pub fn seal_frame(
     message: &[u8],
     sealing: &FrameSealing<'_>,
@@ -74,7 +74,7 @@ fn encrypt(
         return Err(too_long);
     }
     let length = (len as u32).to_be_bytes();
-    let mut out = Vec::with_capacity(len.saturating_add(5));
+    let mut out = Vec::with_capacity(len.saturating_add(PREFIX));
     out.push(MessageType::Encrypt.code());
     out.extend_from_slice(&length);
     let aad = authenticated(length, sealing.label);

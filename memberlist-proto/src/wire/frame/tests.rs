@@ -156,7 +156,7 @@ fn encryption_is_demanded_refused_or_optional() {
 }
 
 #[test]
-fn layers_tell_how_far_a_stream_was_read() {
+fn layers_show_how_far_a_stream_was_read() {
     let ring = Keyring::new(key());
     let rules = FrameRules { keyring: Some(&ring), ..rules() };
     let message = encrypted(&compressed(b"\x08\xc1"));

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use super::super::msgpack::{DecodeError, Reader, write_bytes, write_map, write_raw, write_uint};
 use super::MessageType;
 
-/// Says on a stream why its first frame could not be read (Go: `errResp`).
+/// The acceptor's answer to a stream whose first frame it could not read (Go: `errResp`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErrorReply<'a> {
-    /// Free text.
+    /// The reason as free text.
     pub error: &'a [u8],
 }
 
@@ -35,7 +35,8 @@ impl<'a> ErrorReply<'a> {
     }
 }
 
-/// The fields of pings that are left out when empty.
+/// The fields of pings that are left out when they are empty (`omitempty` in Go). They came with
+/// v0.2.0, and a map that lacks them is what older releases send and expect.
 pub(super) struct Source<'a> {
     addr: &'a [u8],
     port: u16,
@@ -53,6 +54,7 @@ impl<'a> Source<'a> {
             .saturating_add(u8::from(!self.node.is_empty()))
     }
 
+    /// In ASCII order like all fields: `Addr`, `Node`, `Port`.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         if !self.addr.is_empty() {
             write_raw(out, b"SourceAddr");

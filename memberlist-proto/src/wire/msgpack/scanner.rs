@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 
 use super::DecodeError;
 
-/// Finds where one `MessagePack` value ends, fed in chunks of any size; looks at each byte once.
+/// Finds where one `MessagePack` value ends. Fed in chunks of any size, it looks at each byte once.
 ///
-/// Streams of this protocol are not length-prefixed when they are not encrypted, so this is how
-/// their messages are delimited.
+/// Plaintext streams of this protocol have no outer length, and neither side closes its half to end
+/// a message: parsing is the only way to find a message's end.
 #[derive(Clone, Debug)]
-pub struct Scanner {
-    /// How many values each open array or map still misses, outermost first.
+pub(crate) struct Scanner {
+    /// How many values each open array or map still lacks, outermost first.
     open: SmallVec<[u64; 8]>,
     state: State,
     max_nesting: usize,
@@ -20,30 +20,26 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner that refuses more than `max_nesting` arrays and maps inside each other,
-    /// counting the value itself.
-    pub fn new(max_nesting: usize) -> Self {
+    /// A scanner that refuses more than `max_nesting` arrays and maps inside each other, the value
+    /// itself included.
+    pub(crate) fn new(max_nesting: usize) -> Self {
         Self { open: SmallVec::new(), state: State::Value, max_nesting, at: 0 }
     }
 
-    /// Counts positions in errors from `at` instead of zero.
+    /// Counts positions in errors from `at` instead of from zero.
     #[must_use]
-    pub fn starting_at(mut self, at: usize) -> Self {
+    pub(crate) fn starting_at(mut self, at: usize) -> Self {
         self.at = at;
         self
     }
 
-    /// Whether the value's end has been found; from then on nothing more is taken.
-    pub fn is_complete(&self) -> bool {
-        matches!(self.state, State::Complete)
-    }
-
-    /// Looks at the next bytes: `Break(n)` if the value ends after the first `n` of them,
-    /// `Continue` if all of them belong to it and more must follow.
+    /// Looks at the next bytes. Returns `Break(n)` if the value ends after the first `n` of them,
+    /// and `Continue` if all of them belong to it and more must follow. Once the end has been found,
+    /// it returns `Break(0)`.
     ///
     /// # Errors
-    /// A reserved byte, or nesting beyond the limit. The scanner is of no use afterwards.
-    pub fn feed(&mut self, data: &[u8]) -> Result<ControlFlow<usize>, DecodeError> {
+    /// A reserved byte, or nesting beyond the limit. The scanner must not be used afterwards.
+    pub(crate) fn feed(&mut self, data: &[u8]) -> Result<ControlFlow<usize>, DecodeError> {
         let mut rest = data;
         loop {
             match self.state {
@@ -51,6 +47,8 @@ impl Scanner {
                     return Ok(ControlFlow::Break(data.len().saturating_sub(rest.len())));
                 }
                 State::Skip(missing) => {
+                    // Strings and bytes of unknown fields are never collected, whatever length they
+                    // announce: only a count remains of them.
                     let available = rest.len() as u64;
                     if available < missing {
                         self.at = self.at.saturating_add(rest.len());
@@ -80,6 +78,7 @@ impl Scanner {
     fn begin(&mut self, byte: u8) -> Result<(), DecodeError> {
         match byte {
             0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => self.close(),
+            // A map of n entries is 2n values to come.
             0x80..=0x8f => self.open(u64::from(byte & 0x0f) << 1)?,
             0x90..=0x9f => self.open((byte & 0x0f).into())?,
             0xa0..=0xbf => self.skip((byte & 0x1f).into()),
@@ -87,6 +86,7 @@ impl Scanner {
             0xc4 | 0xd9 => self.expect_length(Kind::Bytes, 1),
             0xc5 | 0xda => self.expect_length(Kind::Bytes, 2),
             0xc6 | 0xdb => self.expect_length(Kind::Bytes, 4),
+            // No message has an extension, but an unknown field may (Go skips them too).
             0xc7 => self.expect_length(Kind::Extension, 1),
             0xc8 => self.expect_length(Kind::Extension, 2),
             0xc9 => self.expect_length(Kind::Extension, 4),
@@ -118,6 +118,7 @@ impl Scanner {
         }
         match kind {
             Kind::Bytes => self.skip(value),
+            // The extension's type byte comes before its data and is not in the length.
             Kind::Extension => self.skip(value.saturating_add(1)),
             Kind::Array => self.open(value)?,
             Kind::Map => self.open(value << 1)?,
@@ -135,6 +136,8 @@ impl Scanner {
 
     /// Enters an array or map of `values` values.
     fn open(&mut self, values: u64) -> Result<(), DecodeError> {
+        // Checked before the push: the stack of open values is the scanner's only memory, so that
+        // this bounds it.
         if self.open.len() >= self.max_nesting {
             return Err(DecodeError::TooDeep { at: self.at });
         }
@@ -147,7 +150,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Ends a value, and with it every array and map whose last one it was.
+    /// Ends a value, and with it every array and map of which it was the last.
     fn close(&mut self) {
         while let Some(missing) = self.open.last_mut() {
             *missing = missing.saturating_sub(1);

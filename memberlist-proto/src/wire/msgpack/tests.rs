@@ -1,6 +1,9 @@
 use alloc::vec;
 use core::ops::ControlFlow;
 
+use proptest::collection::vec as list;
+use proptest::prelude::*;
+
 use super::*;
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -52,7 +55,7 @@ fn errors_say_where() {
     let number = |_: &mut Reader<'_>, _| Ok(());
     assert_eq!(
         Reader::new(&[0x05]).structure(&[], number),
-        Err(DecodeError::Kind { at: 0, expected: "a map or an array", found: 5 })
+        Err(DecodeError::Kind { at: 0, expected: Expected::Struct, found: 5 })
     );
     let mut reader = Reader::new(&[0x81, 0xa0, 0x05]);
     assert_eq!(reader.structure(&[], number), Err(DecodeError::EmptyKey { at: 1 }));
@@ -94,10 +97,8 @@ fn the_scanner_ends_where_the_value_ends() {
     let mut scanner = Scanner::new(8);
     for byte in &value[..value.len() - 1] {
         assert_eq!(scanner.feed(&[*byte]), Ok(ControlFlow::Continue(())));
-        assert!(!scanner.is_complete());
     }
     assert_eq!(scanner.feed(&data[value.len() - 1..]), Ok(ControlFlow::Break(1)));
-    assert!(scanner.is_complete());
     assert_eq!(scanner.feed(&[1]), Ok(ControlFlow::Break(0)));
 }
 
@@ -128,5 +129,54 @@ fn every_kind_of_value_has_its_length() {
     for (first, len) in [(0xd7, 10), (0xd8, 18)] {
         let data = [&[first][..], &[0; 20]].concat();
         assert_eq!(Scanner::new(8).feed(&data), Ok(ControlFlow::Break(len)), "{first:02x}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn numbers_and_bytes_are_read_as_written(
+        unsigned in any::<u32>(),
+        signed in any::<i64>(),
+        shift in 0..64_u32,
+        string in list(any::<u8>(), 0..100),
+        option in proptest::option::of(list(any::<u8>(), 0..100)),
+    ) {
+        let (unsigned, signed) = (unsigned >> (shift % 32), signed >> shift);
+        let mut out = Vec::new();
+        write_uint(&mut out, unsigned);
+        write_int(&mut out, signed);
+        write_raw(&mut out, &string);
+        write_bytes(&mut out, option.as_deref());
+        let mut reader = Reader::new(&out);
+        prop_assert_eq!(reader.u32(), Ok(unsigned));
+        prop_assert_eq!(reader.int(), Ok(signed));
+        prop_assert_eq!(reader.string(), Ok(&string[..]));
+        prop_assert_eq!(reader.bytes(), Ok(option.as_deref()));
+        prop_assert!(reader.rest().is_empty());
+    }
+
+    #[test]
+    fn the_scanner_agrees_with_the_reader(
+        first in prop_oneof![0x80..0xa0_u8, 0xc0..0xe0_u8, any::<u8>()],
+        data in list(any::<u8>(), 0..80),
+        cut in 0..80_usize,
+    ) {
+        let data: Vec<u8> = [first].into_iter().chain(data).collect();
+        let mut reader = Reader::new(&data);
+        let skipped = reader.skip();
+        let mut scanner = Scanner::new(MAX_NESTING);
+        let (first, second) = data.split_at(cut.min(data.len()));
+        let scanned = match scanner.feed(first) {
+            Ok(ControlFlow::Continue(())) => match scanner.feed(second) {
+                Ok(ControlFlow::Break(used)) => Ok(Some(first.len() + used)),
+                other => other.map(|_| None),
+            },
+            other => other.map(ControlFlow::break_value),
+        };
+        match scanned {
+            Ok(Some(end)) => prop_assert_eq!((skipped, reader.rest()), (Ok(()), &data[end..])),
+            Ok(None) => prop_assert!(skipped.is_err()),
+            Err(error) => prop_assert_eq!(skipped, Err(error)),
+        }
     }
 }

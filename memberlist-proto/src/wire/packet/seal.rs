@@ -1,4 +1,4 @@
-//! Putting the layers on.
+//! Sealing a packet.
 
 use super::{Bytes, Key, NONCE, Scratch, Vec, Version, aead, checksum, label};
 
@@ -7,27 +7,28 @@ use super::{Bytes, Key, NONCE, Scratch, Vec, Version, aead, checksum, label};
 pub struct Sealing<'a> {
     /// Our label; empty means none.
     pub label: &'a [u8],
-    /// The primary key and the version to encrypt in; none sends plaintext.
+    /// The primary key and the version to encrypt with; `None` sends plaintext.
     pub key: Option<(&'a Key, Version)>,
-    /// Random, and never used before with this key.
+    /// A nonce that was never used with this key before.
     pub nonce: [u8; NONCE],
-    /// Whether to compress where that makes the message smaller.
+    /// Whether to compress the message if that makes it smaller.
     pub compress: bool,
-    /// Messages shorter than this many bytes are not tried: they would grow.
+    /// Messages shorter than this many bytes are not compressed: they would only grow.
     pub compress_min_size: usize,
-    /// Whether to add a checksum. Only nodes of protocol version 5 understand it.
+    /// Whether to add a checksum. Only nodes that understand protocol version 5 accept one.
     pub checksum: bool,
 }
 
 impl Sealing<'_> {
-    /// Bytes that the layers add at most, for size budgets.
+    /// The most bytes that the layers add, for size budgets. Compression is not counted, since it
+    /// is only used if it makes the message smaller.
     pub fn overhead(&self) -> usize {
         let encryption = self.key.map_or(0, |(_, version)| version.overhead());
         let checksum = if self.checksum { checksum::OVERHEAD } else { 0 };
         label::overhead(self.label).saturating_add(encryption).saturating_add(checksum)
     }
 
-    /// Bytes that a message of `len` bytes takes when sealed without compression.
+    /// The exact length in bytes of a sealed message of `len` bytes, if it is not compressed.
     pub fn sealed_len(&self, len: usize) -> usize {
         let checksum = if self.checksum { checksum::OVERHEAD } else { 0 };
         let inner = len.saturating_add(checksum);
@@ -36,16 +37,18 @@ impl Sealing<'_> {
     }
 }
 
-/// Makes a packet of a message or compound: compress, checksum, encrypt, label. The packet has
-/// its exact size and is the only allocation once `scratch` is warm.
+/// Makes a packet of a message or compound: compress, checksum, encrypt, label. The packet has its
+/// exact size and is the only allocation once `scratch` has been used for similar packets.
 ///
-/// A message beyond AES-GCM's 64 GiB gives an empty packet, which nobody accepts.
+/// The order is Go's (`rawSendMsgPacket`), and receivers depend on it. A message of more than
+/// 64 GiB, which AES-GCM cannot encrypt, gives an empty packet, which every peer drops.
 pub fn seal(message: &[u8], sealing: &Sealing<'_>, scratch: &mut Scratch) -> Bytes {
     let Scratch { lzw, lzw_output, compressed, .. } = scratch;
     let mut body = message;
     if sealing.compress && message.len() >= sealing.compress_min_size.max(1) {
         compressed.clear();
-        // Only strictly smaller is worth the receiver's work (Go: `rawSendMsgPacket`).
+        // Only a strictly smaller result is worth the receiver's work. Small messages hardly ever
+        // are, and would pay for the attempt: hence the minimum.
         if lzw.encode(message, message.len().saturating_sub(1), lzw_output, compressed) {
             body = compressed;
         }

@@ -5,7 +5,7 @@ use crate::wire::compress::Compressed;
 
 const NACK: &[u8] = b"\x0b\x81\xa5SeqNo\x2a";
 
-/// What was visited, as text.
+/// Everything that was visited, as text.
 #[derive(Default)]
 struct Seen(Vec<String>);
 
@@ -70,7 +70,7 @@ fn key(byte: u8) -> Key {
 }
 
 #[test]
-fn every_layer_is_told_from_the_outside_to_the_inside() {
+fn layers_are_visited_from_the_outside_to_the_inside() {
     let ring: Keyring = [key(1), key(2)].into_iter().collect();
     let message = compound(&[NACK, &[8; 200]]);
     let (version, primary) = (Version::Padded, key(2));
@@ -103,7 +103,7 @@ fn compression_that_does_not_help_is_not_used() {
 }
 
 #[test]
-fn undecryptable_packets_are_dropped_or_taken_as_they_are() {
+fn undecryptable_packets_are_dropped_or_treated_as_plaintext() {
     let ring = Keyring::new(key(1));
     let strict = Rules { keyring: Some(&ring), ..rules() };
     let error = fault(NACK, &strict);
@@ -141,14 +141,14 @@ fn outer_faults_drop_the_packet() {
     assert_eq!(fault(b"\xf4\x05lbl", &rules()).cause, LabelError::Truncated.into());
     let error = fault(b"\x0c\0\0\0\0x", &rules());
     assert_eq!((error.layer, error.dropped), (LayerKind::Checksum, 1));
-    // Inside a compound a checksum is no known message.
+    // Inside a compound a checksum is not a supported message.
     let error = fault(&compound(&[b"\x0c\0\0\0\0"]), &rules());
     assert_eq!(error.cause, DecodeError::UnexpectedType(12).into());
     assert_eq!(fault(b"\x0c\0", &rules()).cause, DecodeError::UnexpectedType(12).into());
 }
 
 #[test]
-fn good_parts_count_and_the_first_fault_is_told() {
+fn good_parts_are_used_and_the_first_fault_is_reported() {
     let mut packet = compound(&[NACK, b"", b"\x63", NACK, NACK]);
     packet.pop();
     let (seen, result) = visit(&packet, &rules());
@@ -187,7 +187,7 @@ fn all_parts_share_one_budget_of_decompressed_bytes() {
     assert_eq!(error.cause, CompressError::TooLarge { limit: 999 }.into());
     assert_eq!((error.handled, error.dropped), (2, 1));
 
-    // What was made in vain counts, or many bombs would cost as much as they are.
+    // Bytes that were decompressed in vain count as well.
     let bomb = compress(&[8; 5000]);
     let error = fault(&compound(&[&bomb, &part]), &Rules { limits: limits(2000), ..rules() });
     assert_eq!((error.handled, error.dropped), (0, 2));

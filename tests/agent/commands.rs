@@ -16,7 +16,7 @@ const KEYS: [&str; 3] = [
 ];
 
 #[test]
-fn started_and_joined_tell_about_the_node_itself() {
+fn started_and_joined_describe_the_node_itself() {
     let one = Launch::agent("one").meta(b"first").start();
     let started = one.expect("started", |_| true);
     let node = &started["node"];
@@ -31,7 +31,7 @@ fn started_and_joined_tell_about_the_node_itself() {
 }
 
 #[test]
-fn metadata_that_is_not_text_is_null_and_hex() {
+fn metadata_that_is_not_utf8_is_null_and_hex() {
     let one = Launch::agent("one").meta(&[0xff, 0x81]).start();
     let node = one.until_node("one", |_| true);
     assert!(node["meta"].is_null(), "{node}");
@@ -39,7 +39,7 @@ fn metadata_that_is_not_text_is_null_and_hex() {
 }
 
 #[test]
-fn messages_go_all_ways() {
+fn messages_are_delivered_on_every_channel() {
     let (one, two) = pair();
     let reply = one.tell("broadcast  two spaces, and ünïcode");
     assert_eq!(reply["event"], "broadcast");
@@ -179,7 +179,7 @@ fn numbers(value: &Value) -> usize {
 }
 
 #[test]
-fn settings_change_while_it_runs() {
+fn settings_change_at_run_time() {
     let (one, _two) = pair();
     assert_eq!(one.tell("set probe_interval=500ms")["event"], "set");
     assert_eq!(one.tell("set gossip_interval=0")["event"], "set");
@@ -199,7 +199,7 @@ fn settings_change_while_it_runs() {
 }
 
 #[test]
-fn keys_rotate_while_it_runs() {
+fn keys_rotate_at_run_time() {
     let [first, second, third] = KEYS;
     let one = Launch::agent("one").flag("--key", first).flag("--key", second).start();
     assert_eq!(one.tell("keys list")["keys"], json!([first, second]));
@@ -223,7 +223,7 @@ fn keys_rotate_while_it_runs() {
 }
 
 #[test]
-fn wrong_commands_are_errors_and_nothing_else() {
+fn wrong_commands_are_errors_without_side_effects() {
     let one = Launch::agent("one").start();
     for (line, command) in [
         ("nonsense", "nonsense"),

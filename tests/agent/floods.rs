@@ -58,7 +58,7 @@ fn reasons(node: &Node) -> u64 {
 }
 
 #[test]
-fn a_flood_leaves_few_lines_in_the_log() {
+fn a_flood_writes_a_bounded_number_of_log_lines() {
     let node = Launch::agent("one").start();
     let began = Instant::now();
     flood(node.addr());

@@ -7,7 +7,7 @@ use memberlist_tests::{Launch, Loopback};
 use crate::pair;
 
 #[test]
-fn leave_goes_on_answering_until_quit() {
+fn a_node_that_left_answers_until_quit() {
     let (one, two) = pair();
     assert_eq!(one.tell("leave 5")["event"], "left");
     let departed = two.expect_node("departed", "one");
@@ -106,7 +106,7 @@ fn join_once_gives_up() {
 }
 
 #[test]
-fn a_port_in_use_is_said() {
+fn a_listening_port_in_use_is_reported() {
     let loopback = Loopback::reserve();
     let taken = TcpListener::bind(loopback.port(7946)).expect("the address is ours");
     let addr = taken.local_addr().expect("bound");
@@ -120,7 +120,7 @@ fn a_port_in_use_is_said() {
 
 /// A free port is found for both protocols, and `started` tells it.
 #[test]
-fn port_zero_finds_one() {
+fn port_zero_picks_a_free_port() {
     let loopback = Loopback::reserve();
     let one = Launch::agent("one").bind(loopback.port(0)).start();
     let started = one.expect("started", |_| true);
@@ -132,7 +132,7 @@ fn port_zero_finds_one() {
 }
 
 #[test]
-fn clusters_over_ip_version_6() {
+fn a_cluster_over_ipv6() {
     if UdpSocket::bind("[::1]:0").is_err() {
         eprintln!("this machine has no IPv6: nothing is tested");
         return;
@@ -179,7 +179,7 @@ impl Drop for Scratch {
 }
 
 #[test]
-fn a_snapshot_finds_the_cluster_again_without_any_seed() {
+fn a_snapshot_finds_the_cluster_again_without_seeds() {
     let file = Scratch::new("snapshot");
     let keeping = || {
         Launch::agent("two")

@@ -3,7 +3,7 @@
 use memberlist_tests::{Launch, Loopback, eventually, request};
 
 #[test]
-fn prometheus_is_told_by_the_go_names() {
+fn prometheus_metrics_use_the_go_names() {
     let place = Loopback::reserve();
     let metrics = place.port(9100);
     let one = Launch::agent("one").flag("--metrics", metrics).start();
@@ -33,7 +33,7 @@ fn prometheus_is_told_by_the_go_names() {
 }
 
 #[test]
-fn a_port_in_use_is_told() {
+fn a_metrics_port_in_use_is_reported() {
     let place = Loopback::reserve();
     let taken = std::net::TcpListener::bind(place.port(9100)).expect("a free port");
     let address = taken.local_addr().expect("its address");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::run;
 
 #[test]
-fn demo_shows_a_life_in_a_minute() {
+fn demo_plays_every_step_within_a_minute() {
     let began = Instant::now();
     let output = run(&["demo"], "");
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -28,7 +28,7 @@ fn demo_shows_a_life_in_a_minute() {
 }
 
 #[test]
-fn demo_refuses_a_cluster_of_nobody() {
+fn demo_refuses_an_empty_cluster() {
     crate::assert_refused(&["demo", "--nodes", "0"], 2, &["nodes"]);
 }
 
@@ -51,7 +51,7 @@ fn keygen_prints_a_key() {
 }
 
 #[test]
-fn simulate_prints_a_script_with_what_happens() {
+fn simulate_prints_the_script_with_its_events() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
     let file = scripts.join("kill.txt").to_string_lossy().into_owned();
     let output = run(&["simulate", &file], "");
@@ -86,7 +86,7 @@ fn decode_opens_a_recorded_packet() {
 }
 
 #[test]
-fn decode_says_where_it_failed() {
+fn decode_reports_where_it_failed() {
     for (args, word) in [
         (&["decode", "ff00"][..], "255"),
         (&["decode", "0701"], "compound"),

@@ -52,7 +52,7 @@ fn a_wrong_key_is_not_repeated() {
 
 /// Profile, then file, then `--set`: the last one wins.
 #[test]
-fn settings_come_in_order() {
+fn later_settings_override_earlier_ones() {
     let folder = scratch("config");
     let file = folder.join("memberlist.toml");
     fs::write(&file, "push_pull_interval = \"1h\"\ngossip_interval = \"50ms\"\n").expect("written");

@@ -86,7 +86,7 @@ fn rejoined(nodes: &[Node]) -> usize {
 alone! {
     /// Two clusters on one network that is split: the one that looks for its dead heals by itself,
     /// the other, which does as the Go library does, stays split.
-    fn halves_find_each_other_again_unless_the_search_is_off() {
+    fn split_halves_rejoin_unless_rejoin_is_off() {
         let line = Line::start();
         line.forward(true);
         let names = ["a", "b", "c", "d", "e", "f"].map(|name| format!("searching-{name}"));
@@ -122,7 +122,7 @@ alone! {
     }
 
     /// Nodes of the Go library, one in each half, are taken along.
-    fn a_mixed_cluster_is_healed_by_our_nodes() {
+    fn our_nodes_heal_a_mixed_cluster() {
         let line = Line::start();
         line.forward(true);
         let names = ["rust-a", "go-b", "rust-c", "rust-d", "go-e", "rust-f"];

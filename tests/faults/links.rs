@@ -49,7 +49,7 @@ fn all_alive(nodes: &[Node]) {
 
 alone! {
     /// The interface is down until the others suspect: it refutes as soon as it is up again.
-    fn an_interface_goes_down_and_comes_back_in_time() {
+    fn an_interface_returns_before_the_suspicion_ends() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, hub, _] = &nodes;
@@ -62,7 +62,7 @@ alone! {
     }
 
     /// The interface is down until each side holds the other for dead: a join brings them together.
-    fn an_interface_comes_back_after_everybody_is_dead() {
+    fn an_interface_returns_after_both_sides_are_declared_dead() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, hub, right] = &nodes;
@@ -81,7 +81,7 @@ alone! {
 
     /// Packets are lost, streams are not: probes go by stream, which is told, and nobody is
     /// suspected; afterwards they go by packet again.
-    fn packets_are_lost_and_come_back() {
+    fn a_link_without_packets_recovers() {
         let line = Line::start();
         // The hub could help out.
         let nodes = three_with(&line, 0);
@@ -101,7 +101,7 @@ alone! {
 
     /// Streams are lost, packets are not: everybody stays, messages by stream fail with the
     /// reason, and get through again afterwards.
-    fn streams_are_lost_and_come_back() {
+    fn a_link_without_streams_recovers() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, _, right] = &nodes;
@@ -147,7 +147,7 @@ alone! {
 
     /// An address of a family that this machine has no route for is an error with its reason, for
     /// streams and for packets, and harms nothing.
-    fn a_family_of_addresses_is_unreachable() {
+    fn an_address_family_is_unreachable() {
         let line = Line::start();
         let nodes = three(&line);
         let left = &nodes[0];

@@ -98,7 +98,7 @@ alone! {
 
     /// A process that did not run for ten seconds first reads what waits for it: it suspects
     /// nobody. The other has declared it dead meanwhile; it refutes that.
-    fn a_process_is_stopped_and_goes_on() {
+    fn a_stopped_process_resumes() {
         let [one, two] = pair();
         one.process().signal("STOP");
         // This is the fault itself, not a wait for something.

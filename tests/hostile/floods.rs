@@ -11,7 +11,7 @@ use super::rig::{Target, alive, cost, encoded, member_address, stranger};
 const SHARE: usize = 8;
 
 #[test]
-fn names_are_bounded_in_number_and_rate() {
+fn new_names_are_limited_in_number_and_rate() {
     let mut target = Target::with(|config| {
         config.limits.members = 30_000;
         config.limits.new_members_burst = 20_000;
@@ -45,7 +45,7 @@ fn names_are_bounded_in_number_and_rate() {
 
 /// A rollout: everybody comes back at once, some under new names, and everybody is served.
 #[test]
-fn a_thousand_restart_at_once() {
+fn a_thousand_restarts_at_once_are_accepted() {
     let mut target = Target::new();
     for number in 0..1000 {
         target.alive(&format!("n{number}"), 1);
@@ -61,7 +61,7 @@ fn a_thousand_restart_at_once() {
 }
 
 #[test]
-fn floods_are_told_at_a_bounded_rate() {
+fn reports_of_a_flood_are_rate_limited() {
     let mut target = Target::new();
     target.alive("n1", 1);
     target.events();
@@ -84,7 +84,7 @@ fn floods_are_told_at_a_bounded_rate() {
 
 /// News without end about one member is one entry in the queue.
 #[test]
-fn a_flood_about_one_member_keeps_nothing() {
+fn news_of_one_member_is_queued_once() {
     let mut target = Target::new();
     target.alive("n1", 1);
     target.events();
@@ -103,7 +103,7 @@ fn a_flood_about_one_member_keeps_nothing() {
 }
 
 #[test]
-fn a_flood_of_accusers_keeps_a_bounded_number() {
+fn a_flood_of_accusers_is_bounded() {
     let mut target = Target::new();
     for number in 0..50 {
         target.alive(&format!("n{number}"), 1);
@@ -126,7 +126,7 @@ fn a_flood_of_accusers_keeps_a_bounded_number() {
 const FACTOR: usize = 2;
 
 #[test]
-fn strangers_get_little_out_of_a_node() {
+fn strangers_cannot_amplify_traffic() {
     let mut target = Target::new();
     for number in 0..200 {
         target.alive(&format!("n{number}"), 1);
@@ -229,7 +229,7 @@ fn one_source_leaves_the_others_their_share() {
 
 /// A member that we hold for dead is told so; a flood in its name does not become one at it.
 #[test]
-fn the_dead_are_told_at_a_bounded_rate() {
+fn accusations_sent_to_the_dead_are_rate_limited() {
     let mut target = Target::with(|config| config.probe_interval = Duration::from_secs(1));
     target.alive("n1", 1);
     let dead = Message::Dead(memberlist_proto::wire::message::Dead {
@@ -249,7 +249,7 @@ fn the_dead_are_told_at_a_bounded_rate() {
 
 /// The application itself is told when it asks for too much.
 #[test]
-fn operations_are_bounded() {
+fn operations_are_limited() {
     let mut target = Target::new();
     target.alive("n1", 1);
     for _ in 0..5000 {

@@ -10,7 +10,7 @@ fn poisoned(event: &Event) -> bool {
 }
 
 #[test]
-fn an_accusation_at_the_end_of_the_numbers_saturates_and_is_told() {
+fn an_accusation_at_the_highest_incarnation_saturates_and_is_reported() {
     for dead in [false, true] {
         let mut target = Target::new();
         let (incarnation, node, from) = (u32::MAX, &b"me"[..], &b"evil"[..]);
@@ -29,7 +29,7 @@ fn an_accusation_at_the_end_of_the_numbers_saturates_and_is_told() {
 }
 
 #[test]
-fn an_accusation_just_below_is_refuted() {
+fn an_accusation_just_below_the_highest_is_refuted() {
     let mut target = Target::new();
     let suspect = Suspect { incarnation: u32::MAX - 1, node: b"me", from: b"evil" };
     target.message(stranger(1), &Message::Suspect(suspect));
@@ -38,7 +38,7 @@ fn an_accusation_just_below_is_refuted() {
 }
 
 #[test]
-fn nobody_joins_from_an_address_that_cannot_be_probed() {
+fn a_node_with_an_unusable_address_is_refused() {
     for addr in [[0, 0, 0, 0], [224, 0, 0, 1], [239, 255, 255, 250], [255; 4]] {
         let mut target = Target::new();
         target.packet(stranger(1), &alive("x1", &addr, 1)).expect("a good packet");
@@ -60,7 +60,7 @@ fn nobody_joins_from_an_address_that_cannot_be_probed() {
 
 /// Whoever may send packets can say that another leaves; who said so is told.
 #[test]
-fn a_forged_leave_is_told_with_its_source() {
+fn a_forged_leave_is_reported_with_its_source() {
     let mut target = Target::new();
     target.alive("n1", 1);
     target.events();

@@ -88,7 +88,7 @@ fn no_datagram_costs_more_than_its_bound() {
 
 /// The same packet again and again costs no more memory than once.
 #[test]
-fn a_flood_of_datagrams_keeps_nothing() {
+fn repeated_datagrams_retain_nothing() {
     for (what, packet) in worst() {
         let mut target = Target::new();
         let _ = target.packet(stranger(1), &packet);
@@ -107,7 +107,7 @@ fn a_flood_of_datagrams_keeps_nothing() {
 
 /// What is announced and not there is not allocated.
 #[test]
-fn promises_in_a_packet_take_no_memory() {
+fn lengths_announced_in_a_packet_take_no_memory() {
     for (what, packet) in worst().into_iter().filter(|(what, _)| what.contains("promises")) {
         let mut target = Target::new();
         let cost = cost(what, packet.len(), || {
@@ -128,7 +128,7 @@ fn nested_packets_stop_at_their_depth() {
 }
 
 #[test]
-fn one_packet_has_a_bounded_number_of_messages() {
+fn messages_per_packet_are_limited() {
     let full = compounds(&vec![user(1); 255]);
     let packet = compressed(&compounds(&vec![full; 100]));
     let mut target = Target::new();

@@ -65,7 +65,7 @@ fn compressed(message: &[u8]) -> Bytes {
 }
 
 #[test]
-fn announcements_take_no_memory() {
+fn lengths_announced_in_a_stream_take_no_memory() {
     let header = |nodes, user| {
         let mut out = Vec::new();
         encode_header(&mut out, true, nodes, user);
@@ -104,7 +104,7 @@ fn announcements_take_no_memory() {
 
 /// The most memory per byte that has come: a buffer that doubles, while it is copied.
 #[test]
-fn a_trickled_state_costs_what_it_sends() {
+fn a_trickled_state_costs_a_small_multiple_of_its_bytes() {
     let data = state(100_000, 13 * MIB);
     assert!(data.len() > 19 * MIB, "{} bytes", data.len());
     let mut target = Target::new();
@@ -169,7 +169,7 @@ fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
 }
 
 #[test]
-fn half_sent_states_share_a_bounded_memory() {
+fn half_sent_states_share_bounded_memory() {
     let data = state(0, 20 * MIB);
     let half = &data[..3 * MIB];
     let mut target = Target::new();
@@ -202,7 +202,7 @@ fn half_sent_states_share_a_bounded_memory() {
 }
 
 #[test]
-fn streams_are_bounded_by_source_and_in_all() {
+fn streams_are_limited_per_source_and_in_total() {
     let mut target = Target::new();
     let accepted = |target: &mut Target, source| {
         (0..2000)
@@ -231,7 +231,7 @@ fn a_trickle_does_not_keep_a_stream_beyond_its_time() {
 }
 
 #[test]
-fn push_pulls_are_bounded() {
+fn served_push_pulls_are_limited() {
     let mut target = Target::with(|config| config.ask_local_state = true);
     let data = state(0, 0);
     let mut refused = 0;
@@ -282,7 +282,7 @@ fn exchange(nodes: &mut [Memberlist; 2], states: &[Bytes; 2], now: Instant) {
 
 /// The limits leave room for the largest state that a Go node sends or accepts.
 #[test]
-fn an_honest_state_of_20_mib_gets_through() {
+fn the_largest_honest_state_is_exchanged() {
     for compress in [false, true] {
         let node = |name: &str, last: u8| {
             let target = Target::with(|config| {

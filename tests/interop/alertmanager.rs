@@ -7,7 +7,7 @@ use crate::live;
 live! {
     /// What one Alertmanager knows reaches another through our node alone: it passes on the
     /// state it was given.
-    fn a_silence_is_learnt_from_our_state() {
+    fn alertmanager_learns_a_silence_from_our_state() {
         let alertmanager = Alertmanager::start(None);
         let id = alertmanager.create_silence("handed on");
         let other = Launch::agent("other").delegate_version([0, 0, 0]).start();

@@ -62,7 +62,7 @@ fn reclaim(witness: &Node, victim: &Node, successor: Launch) {
 
 live! {
     /// A message too long for gossip arrives as any other does.
-    fn go_hears_what_is_disseminated() {
+    fn go_receives_disseminated_messages() {
         let (rust, go) = (Launch::agent("rust").start(), Launch::go("go").start());
         rust.join(go.addr());
         rust.tell("disseminate short");
@@ -120,24 +120,24 @@ live! {
         strangers(&rust, &go, &["version"]);
     }
 
-    fn go_tells_of_a_name_conflict() {
+    fn go_reports_a_name_conflict() {
         let owner = Launch::agent("x").start();
         let witness = Launch::go("witness").start();
         conflict(&owner, &witness, &Launch::agent("x").start());
     }
 
-    fn rust_tells_of_a_name_conflict() {
+    fn rust_reports_a_name_conflict() {
         let owner = Launch::go("x").start();
         let witness = Launch::agent("witness").start();
         conflict(&owner, &witness, &Launch::go("x").start());
     }
 
-    fn go_lets_a_failed_rust_return_elsewhere() {
+    fn go_accepts_a_failed_rust_node_at_another_address() {
         let witness = Launch::go("witness").flag("--dead-node-reclaim-time", "1ms").start();
         reclaim(&witness, &Launch::agent("x").start(), Launch::agent("x"));
     }
 
-    fn rust_lets_a_failed_go_return_elsewhere() {
+    fn rust_accepts_a_failed_go_node_at_another_address() {
         let witness = Launch::agent("witness").flag("--set", "dead_node_reclaim_time=1ms").start();
         reclaim(&witness, &Launch::go("x").start(), Launch::go("x"));
     }

@@ -86,7 +86,7 @@ fn view(node: &Node, command: &str) -> View {
 
 live! {
     /// Of the living, of who left and of who failed: name, address, state, incarnation, metadata.
-    fn all_have_the_same_view() {
+    fn all_members_agree() {
         // Ours would forget the dead after 15 seconds; our Go program tells of all it ever knew.
         let mut nodes = cluster(|name| match launch(name) {
             go if name.starts_with("go") => go,

@@ -419,7 +419,7 @@ fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
 }
 
 #[test]
-fn a_join_that_reaches_nobody_says_why() {
+fn a_failed_join_reports_why() {
     let mut one = One::new(config());
     one.node.join(one.now, &[address("x").into()]);
     let id = one.stream_ops()[0].id();

@@ -32,7 +32,7 @@ fn only_the_program_reads_the_wall_clock() {
 }
 
 #[test]
-fn modules_look_down() {
+fn modules_depend_downwards() {
     let exports = exports();
     let mut wrong = Vec::new();
     for file in core_files() {
@@ -147,7 +147,7 @@ fn first_names(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn paths_are_understood() {
+fn paths_are_parsed() {
     assert_eq!(first_names("wire::packet;"), ["wire"]);
     assert_eq!(first_names("{node::{A, B}, time::C,\n Config};"), ["node", "time", "Config"]);
     let exports = BTreeMap::from([("Config".to_owned(), "config".to_owned())]);

@@ -108,7 +108,7 @@ fn every_limit_has_a_row_and_a_test() {
 
 /// Whoever comes from the Go library finds what the document names.
 #[test]
-fn names_for_who_comes_from_go_exist() {
+fn names_in_from_go_exist() {
     let document = read("docs/from-go.md");
     let sources = files(".", &[".rs"]);
     let sources = sources.iter().filter(|file| file.path.contains("/src/"));
@@ -185,7 +185,7 @@ fn example_of_the_readme_is_compiled() {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_resolve() {
     let mut wrong = Vec::new();
     for file in files(".", &[".md"]) {
         let folder = root().join(&file.path);

@@ -37,7 +37,7 @@ fn there_is_one_program() {
 }
 
 #[test]
-fn no_machine_and_no_registry_is_named() {
+fn no_machine_or_registry_is_named() {
     let unwanted = unwanted();
     let mut wrong = Vec::new();
     for file in files(".", TEXT) {

@@ -21,7 +21,7 @@ fn files_have_one_subject() {
 }
 
 #[test]
-fn functions_fit_a_screen() {
+fn functions_are_short() {
     let mut wrong = Vec::new();
     for file in files(".", &[".rs"]) {
         for function in functions(&mask(&file.text)) {

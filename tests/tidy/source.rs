@@ -122,7 +122,7 @@ pub(crate) fn has_word(text: &str, word: &str) -> bool {
 }
 
 #[test]
-fn masking_leaves_only_code() {
+fn masking_keeps_only_code() {
     let source = "a(\"{ \\\" }\"); // {\nlet r = r#\"\"{\"#; '{'; '\\''; f::<'a>(b\"{\") /* { */ }";
     let masked = mask(source);
     assert_eq!(masked.matches('{').count(), 0, "{masked}");

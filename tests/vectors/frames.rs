@@ -12,7 +12,7 @@ use super::crypto::{key, nonce};
 use super::{is_exception, streams};
 
 #[test]
-fn frames_are_made_and_read_as_by_go() {
+fn frames_match_go() {
     let cases = load("frames.jsonl");
     assert_eq!(cases.len(), 727);
     let mut packets = 0;

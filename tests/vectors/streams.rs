@@ -15,7 +15,7 @@ use super::crypto::{key, nonce};
 use super::messages::{node_state_json, ping_json, write, write_node_state};
 
 #[test]
-fn all_kinds_of_streams_are_there() {
+fn every_kind_of_stream_has_cases() {
     let count = |kind| load("frames.jsonl").iter().filter(|case| case.kind() == kind).count();
     assert_eq!(count("pushPull-stream"), 264);
     assert_eq!(count("userMsg-stream"), 100);
@@ -187,7 +187,7 @@ fn reader_began(at: usize, role: Role, label: &[u8]) -> bool {
 
 /// The published example of a whole push/pull.
 #[test]
-fn a_whole_push_pull_is_these_bytes() {
+fn a_push_pull_has_the_expected_bytes() {
     let bytes = unhex(
         "0683a44a6f696ec3a54e6f64657301ac5573657253746174654c656e0387a441646472a47f000001\
          ab496e6361726e6174696f6ecd012ca44d657461a16da44e616d65a26e31a4506f7274cd1f0a\

@@ -18,7 +18,7 @@ fn suspect() -> Vec<u8> {
 }
 
 #[test]
-fn every_layer_of_a_packet_is_told_from_the_outside_to_the_inside() {
+fn layers_are_listed_from_the_outside_in() {
     let long = [&[8][..], &[b'x'; 400]].concat();
     let parts = [suspect(), long];
     let mut message = Vec::new();
@@ -99,7 +99,7 @@ fn a_stream_is_read_with_its_layers() {
 }
 
 #[test]
-fn addresses_are_told_in_words_or_bytes() {
+fn addresses_are_decoded_or_given_in_hex() {
     let alive = |addr: Option<&[u8]>| {
         let message = Message::Alive(memberlist_proto::wire::message::Alive {
             incarnation: 1,

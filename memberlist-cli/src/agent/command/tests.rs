@@ -42,7 +42,7 @@ fn every_command_with_text_has_a_hexadecimal_twin() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_taken_as_they_are() {
+fn bytes_that_are_not_utf8_are_kept() {
     let line = Line::parse(b"broadcast \xff\x00").unwrap();
     assert_eq!(line.command, Ok(Command::Broadcast(Bytes::from_static(&[0xff, 0]))));
     assert_eq!(Line::parse(b"set \xff=1").unwrap().command, Err(CommandError::NotText));
@@ -59,7 +59,7 @@ fn a_line_may_carry_an_id() {
 }
 
 #[test]
-fn keys_are_read_and_never_repeated() {
+fn keys_are_parsed_and_never_echoed() {
     let text = "EBESExQVFhcYGRobHB0eHw==";
     let key = value::key(text).unwrap();
     assert_eq!(parse("keys list"), Ok(Command::Keys(KeyCommand::List)));
@@ -107,7 +107,7 @@ fn every_command_of_the_help_exists_and_takes_no_more_than_it_says() {
 proptest::proptest! {
     /// Whatever is typed is a command, or what is wrong with it is told.
     #[test]
-    fn any_line_is_a_command_or_told(
+    fn any_line_is_a_command_or_an_error(
         word in proptest::sample::select(&["set", "join", "leave", "keys add", "send-hex a", "#1"][..]),
         rest in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
     ) {

@@ -46,7 +46,7 @@ async fn every_report_is_one_line_in_order() {
 }
 
 #[tokio::test]
-async fn a_reader_that_has_gone_is_noticed_and_blocks_nobody() {
+async fn a_closed_output_is_noticed_and_does_not_block() {
     let (output, written) = Output::start_with(false, Closed);
     output.tell(Report::new("health")).await;
     output.closed().await;

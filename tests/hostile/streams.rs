@@ -1,6 +1,6 @@
 //! What a stream can cost.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,8 +8,8 @@ use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
 use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state, encode_user};
 use memberlist_proto::{
-    Answer, Event, ExchangeError, Instant, Key, Memberlist, Outcome, RequestKind, StreamId,
-    StreamOp,
+    Answer, Event, ExchangeError, Instant, Key, Memberlist, Outcome, RequestKind, StreamFailure,
+    StreamId, StreamOp,
 };
 
 use super::rig::{Target, VSN, cost, member_address, stranger};
@@ -244,6 +244,29 @@ fn served_push_pulls_are_limited() {
         (73, 73),
         "127 are served, as in Go"
     );
+}
+
+/// How many addresses a name has is up to a resolver outside.
+#[test]
+fn addresses_of_a_host_name_are_limited() {
+    let mut target = Target::new();
+    target.node.join(target.now, &["some.host".parse().expect("a peer")]);
+    let lookup = target.node.poll_lookup().expect("a name to resolve");
+    let address = |host: u16| IpAddr::from([10, 9, host.to_be_bytes()[0], host.to_be_bytes()[1]]);
+    let addresses: Vec<IpAddr> = (1..=1000).map(address).collect();
+    target.node.handle_lookup(target.now, lookup.id, Ok(&addresses));
+    let mut tried = 0;
+    while let Some(op) = target.node.poll_stream() {
+        let StreamOp::Connect { id, .. } = op else { panic!("{op:?}") };
+        tried += 1;
+        target.node.handle_stream_closed(target.now, id, Some(StreamFailure::Refused));
+    }
+    let finished = target.events().into_iter().find_map(|event| match event {
+        Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => Some(report),
+        _ => None,
+    });
+    let failed = finished.expect("the join ends when all have been tried").failed.len();
+    assert_eq!((tried, failed), (256, 256));
 }
 
 /// Bytes between two nodes until both are quiet.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use memberlist_proto::wire::message::{Ack, IndirectPing, Message, Ping, Suspect};
 use memberlist_proto::wire::push_pull;
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, Key, Priority, StreamOp, Target,
+    BroadcastKind, Config, Event, ExchangeError, Key, Priority, State, StreamOp, Target,
 };
 
 use crate::one::{One, VSN, address, config, probing};
@@ -230,6 +230,25 @@ fn handle_command() {
     assert!(one.node.handle_packet(one.now, address("peer"), &packet).is_err());
     let events = one.events();
     assert!(events.iter().any(|event| matches!(event, Event::Message { .. })), "{events:?}");
+}
+
+#[test]
+fn messages_of_a_packet_are_handled_in_the_order_of_arrival() {
+    // Go would handle the alive message first, and end with a dead member in both cases.
+    use memberlist_proto::wire::message::{Alive, Dead};
+    let (mut alive, mut dead) = (Vec::new(), Vec::new());
+    let addr = crate::one::addr("test");
+    let (node, vsn) = (&b"test"[..], Some(&VSN[..]));
+    let message = Alive { incarnation: 1, node, addr: Some(&addr), port: 7946, meta: None, vsn };
+    Message::Alive(message).encode(&mut alive);
+    Message::Dead(Dead { incarnation: 1, node, from: b"x" }).encode(&mut dead);
+    for (parts, expected) in [([&dead, &alive], State::Alive), ([&alive, &dead], State::Dead)] {
+        let mut one = One::new(config());
+        let mut packet = Vec::new();
+        memberlist_proto::wire::compound::encode(&mut packet, &parts).expect("two parts");
+        one.node.handle_packet(one.now, address("peer"), &packet).expect("a good packet");
+        assert_eq!(one.state("test"), Some((expected, 1)));
+    }
 }
 
 #[test]

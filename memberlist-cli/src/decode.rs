@@ -1,4 +1,4 @@
-//! `memberlist decode`: every layer and message of a packet or a stream as JSON.
+//! `memberlist decode`: the layers and messages of a captured packet or stream as JSON.
 
 mod fields;
 
@@ -17,29 +17,29 @@ use crate::agent::key;
 use crate::failure::Failure;
 use crate::hex;
 
-/// The longest text read from standard input, in bytes.
+/// The most bytes read from standard input.
 const INPUT_MAX: u64 = 256 << 20;
 
-/// What a packet may hold here: as much as the Go library allows.
+/// Looser limits than a node has: what the Go library allows.
 const LIMITS: PacketLimits =
     PacketLimits { max_decompressed: 40 << 20, max_depth: 64, max_messages: 1 << 16 };
 
 /// The flags of `memberlist decode`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A key in base64 to decrypt with; without one, encrypted data is not understood
+    /// Key in base64 to decrypt with; may be repeated
     #[arg(long, value_name = "BASE64")]
     key: Vec<String>,
 
-    /// The label to insist on; without it, any label is taken
+    /// Label to expect; by default any label is accepted
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 
-    /// It is one direction of a stream, not a packet
+    /// The bytes are one direction of a stream, not a packet
     #[arg(long)]
     stream: bool,
 
-    /// The bytes in hexadecimal, white space allowed; `-` reads them from standard input
+    /// Bytes in hexadecimal, white space allowed; `-` reads them from standard input
     #[arg(value_name = "HEX|-", allow_hyphen_values = true)]
     hex: String,
 }
@@ -58,13 +58,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         format!("{document}\n")
     };
-    let told = |error| Failure::failed(format_args!("standard output: {error}"));
-    io::stdout().write_all(text.as_bytes()).map_err(told)?;
+    let failed = |error| Failure::failed(format_args!("standard output: {error}"));
+    io::stdout().write_all(text.as_bytes()).map_err(failed)?;
     match decoded.fault {
         None => Ok(()),
         Some(fault) => {
             let Fault { layer, message } = fault;
-            Err(Failure::failed(format_args!("not decoded at layer {layer}: {message}")))
+            Err(Failure::failed(format_args!("cannot decode layer {layer}: {message}")))
         }
     }
 }
@@ -73,8 +73,8 @@ impl Args {
     fn bytes(&self) -> Result<Vec<u8>, Failure> {
         let mut text = Vec::new();
         if self.hex == "-" {
-            let told = |error| Failure::failed(format_args!("standard input: {error}"));
-            io::stdin().take(INPUT_MAX).read_to_end(&mut text).map_err(told)?;
+            let failed = |error| Failure::failed(format_args!("standard input: {error}"));
+            io::stdin().take(INPUT_MAX).read_to_end(&mut text).map_err(failed)?;
         } else {
             text.extend_from_slice(self.hex.as_bytes());
         }
@@ -82,12 +82,12 @@ impl Args {
     }
 
     fn keyring(&self) -> Result<Keyring, Failure> {
-        let told = |error| Failure::usage(format_args!("--key: {error}"));
-        self.key.iter().map(|text| key(text)).collect::<Result<Keyring, _>>().map_err(told)
+        let failed = |error| Failure::usage(format_args!("--key: {error}"));
+        self.key.iter().map(|text| key(text)).collect::<Result<Keyring, _>>().map_err(failed)
     }
 }
 
-/// What was found, from the outside to the inside, and the first thing that was wrong.
+/// What was found, from the outside in, and the first error.
 #[derive(Debug, Default)]
 struct Decoded {
     contents: Vec<Value>,
@@ -155,7 +155,7 @@ fn decode_packet(packet: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
         };
         let hint = match error.layer {
             LayerKind::Message if keyring.is_empty() && looks_encrypted(packet, &rules) => {
-                " (it may be encrypted: give a --key)"
+                " (it may be encrypted: try --key)"
             }
             _ => "",
         };
@@ -173,7 +173,7 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
         verify_incoming: true,
         limits,
     };
-    // The answering side sends no label header: without one, this may be that side.
+    // Without a label header this may be the answering side, which sends none.
     let role = match stream.first() {
         Some(&code) if code == MessageType::Label.code() => Role::Acceptor,
         _ => Role::Initiator,
@@ -202,7 +202,7 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
     decoded
 }
 
-/// The label to decode with: the one insisted on, else whatever is there.
+/// The label to decode with: the one required, else the one present.
 fn own_label<'a>(bytes: &'a [u8], label: Option<&'a str>) -> &'a [u8] {
     match (label, label::peek(bytes)) {
         (Some(label), _) => label.as_bytes(),
@@ -211,7 +211,7 @@ fn own_label<'a>(bytes: &'a [u8], label: Option<&'a str>) -> &'a [u8] {
     }
 }
 
-/// Whether the first byte after the label is one of an encryption version.
+/// Whether the first byte after the label is an encryption version.
 fn looks_encrypted(packet: &[u8], rules: &Rules<'_>) -> bool {
     matches!(packet.get(label::overhead(rules.label)), Some(0 | 1))
 }

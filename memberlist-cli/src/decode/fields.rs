@@ -1,4 +1,4 @@
-//! The fields of each message as JSON.
+//! The fields of each message, as JSON.
 
 use std::net::IpAddr;
 
@@ -140,7 +140,7 @@ impl Fields {
         self
     }
 
-    /// A name, and its bytes where it is not UTF-8.
+    /// A name, and its bytes if it is not UTF-8.
     fn name(self, key: &str, name: &[u8]) -> Self {
         let fields = self.with(key, String::from_utf8_lossy(name).into_owned());
         if std::str::from_utf8(name).is_ok() {
@@ -149,8 +149,8 @@ impl Fields {
         fields.with(&format!("{key}_hex"), hex::encode(name))
     }
 
-    /// An IP address, or the bytes that stand in its place; both forms of an IPv4 address are
-    /// told apart.
+    /// An IP address, or the bytes given in its place. The two forms of an IPv4 address are printed
+    /// differently.
     fn address(self, key: &str, bytes: Option<&[u8]>) -> Self {
         let Some(bytes) = bytes else { return self.with(key, Value::Null) };
         let ip = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {

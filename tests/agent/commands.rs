@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::pair;
 
-/// base64 of sixteen bytes, thirty-two bytes, and sixteen others.
+/// In base64: sixteen bytes, thirty-two bytes, and sixteen other bytes.
 const KEYS: [&str; 3] = [
     "MDEyMzQ1Njc4OWFiY2RlZg==",
     "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
@@ -116,7 +116,7 @@ fn a_line_of_two_mebibytes_works() {
     assert_eq!(broadcast["event"], "error", "a broadcast must fit a packet");
     assert_eq!(broadcast["command"], "broadcast");
     let message = broadcast["message"].as_str().expect("a message");
-    assert!(message.chars().any(|c| c.is_ascii_digit()), "names the limit: {message}");
+    assert!(message.chars().any(|c| c.is_ascii_digit()), "does not name the limit: {message}");
     assert_eq!(one.ask(&format!("send two {text}"))["event"], "error");
     assert_eq!(one.ask(&format!("meta {text}"))["event"], "error");
     assert_eq!(one.tell("health")["score"], 0);
@@ -169,7 +169,7 @@ fn listings_and_counters() {
     one.until_node("two", |node| node["state"] == "dead");
 }
 
-/// How many numbers there are at any depth.
+/// How many numbers the value contains, at any depth.
 fn numbers(value: &Value) -> usize {
     match value {
         Value::Number(_) => 1,
@@ -228,9 +228,9 @@ fn wrong_commands_are_errors_without_side_effects() {
     for (line, command) in [
         ("nonsense", "nonsense"),
         ("send", "send"),
-        ("send nobody text", "send"),
-        ("send-reliable nobody text", "send-reliable"),
-        ("ping nobody", "ping"),
+        ("send unknown text", "send"),
+        ("send-reliable unknown text", "send-reliable"),
+        ("ping unknown", "ping"),
         ("broadcast-hex 0", "broadcast-hex"),
         ("broadcast-hex zz", "broadcast-hex"),
         ("meta-hex xyz", "meta-hex"),
@@ -248,7 +248,7 @@ fn wrong_commands_are_errors_without_side_effects() {
     assert_eq!(one.member_names(), ["one"]);
 }
 
-/// Every command without an id still has one reply, without an id.
+/// A command without an id still gets one reply, also without an id.
 #[test]
 fn an_id_is_optional() {
     let one = Launch::agent("one").start();
@@ -268,7 +268,7 @@ fn garbage_on_the_socket_does_no_harm() {
     {
         socket.send_to(garbage, one.addr()).expect("sent");
         let mut stream = TcpStream::connect(one.addr()).expect("accepted");
-        // The node may have closed after the first byte: what counts is that it lives on.
+        // Fails if the node has closed after the first byte; what matters is that it survives.
         let _ = stream.write_all(garbage);
     }
     assert_eq!(one.tell("health")["event"], "health");

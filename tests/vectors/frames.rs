@@ -48,7 +48,7 @@ fn check_compound(case: &Case) {
     assert_eq!(split, parts, "{}", case.name());
 }
 
-/// A list of any length, in as few compounds as hold it.
+/// A list of any length, in as few compounds as possible.
 fn check_split_list(case: &Case) {
     let input = case.fields()["input"].as_str().expect("a description");
     let count: usize =

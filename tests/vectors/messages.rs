@@ -27,7 +27,7 @@ fn messages_match_go() {
         });
         let mut expected = case.fields().clone();
         if expected["SourceAddr"]["hex"] == "" {
-            // It is left out when empty, so the receiver finds nil.
+            // Omitted when empty, so the receiver reads nil.
             expected["SourceAddr"] = Value::Null;
         }
         assert_eq!(read, expected, "{}", case.name());
@@ -62,7 +62,7 @@ fn the_decoder_is_as_lenient_as_go() {
     assert_eq!(exceptions, 29);
 }
 
-/// The deepest nestings are left out of the file, and follow from the case's name.
+/// The file omits the deepest nestings; they follow from the name of the case.
 fn tolerance_body(case: &Case) -> Vec<u8> {
     let text = case.get("hex").as_str().expect("a string");
     if !text.starts_with('(') {
@@ -260,7 +260,7 @@ pub(crate) fn node_state_json(state: &NodeState<'_>) -> Value {
     })
 }
 
-/// Message codes are part of the protocol.
+/// The type codes are part of the protocol.
 #[test]
 fn type_codes_stand_for_themselves() {
     let known: Vec<u8> =

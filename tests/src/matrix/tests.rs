@@ -1,4 +1,4 @@
-//! A table of records that the test writes itself.
+//! A table of records written by the test itself.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn gaps_in_the_table_are_faults() {
     );
     let shown = table.to_string();
     assert!(shown.contains("MISSING") && shown.contains("FAILED: leave"), "{shown}");
-    fs::remove_dir_all(folder).expect("our own folder");
+    fs::remove_dir_all(folder).expect("the folder of this test");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::source::{files, mask, read, root};
+use memberlist_proto::Config;
+
+use crate::source::{files, read, root};
 
 /// Where the code differs from the Go library, and the words in `docs/differences.md` about it: one
 /// entry for each marker in the file.
@@ -73,17 +75,17 @@ fn differences_are_documented() {
 #[test]
 fn every_switch_has_a_row() {
     let document = read("docs/differences.md");
-    let fields = fields("memberlist-proto/src/config/differences.rs", "pub struct Differences {");
+    let fields = fields("differences.");
     let (_, table) = document.split_once("| field |").expect("the table of switches");
     let (table, _) = table.split_once("\n\n").unwrap_or((table, ""));
     let rows = table.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.filter_map(|row| row.split('|').nth(1));
     let documented: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     for field in &fields {
-        assert!(documented.contains(&field.as_str()), "no row for {field}");
+        assert!(documented.contains(field), "no row for {field}");
     }
     for name in documented {
-        assert!(fields.iter().any(|field| field == name), "the row of {name} has no switch");
+        assert!(fields.contains(&name), "the row of {name} has no switch");
     }
 }
 
@@ -91,7 +93,7 @@ fn every_switch_has_a_row() {
 #[test]
 fn every_limit_has_a_row() {
     let document = read("docs/limits.md");
-    for field in fields("memberlist-proto/src/config/limits.rs", "pub struct Limits {") {
+    for field in fields("limits.") {
         assert!(document.contains(&format!("`{field}`")), "no row for {field}");
     }
 }
@@ -228,15 +230,10 @@ fn links_resolve() {
     assert!(wrong.is_empty(), "broken links:\n{}", wrong.join("\n"));
 }
 
-/// The names of a struct's public fields.
-fn fields(path: &str, opening: &str) -> Vec<String> {
-    let source = mask(&read(path));
-    let (_, from) = source.split_once(opening).expect("the struct");
-    let (body, _) = from.split_once('}').expect("the struct ends");
-    let fields = body.lines().filter_map(|line| line.trim().strip_prefix("pub "));
-    let fields: Vec<String> =
-        fields.filter_map(|line| line.split(':').next()).map(str::to_owned).collect();
-    assert!(fields.len() > 10, "cannot parse the struct: {fields:?}");
+/// The fields of the configuration whose names begin with `prefix`, without it.
+fn fields(prefix: &str) -> Vec<&'static str> {
+    let fields: Vec<_> = Config::fields().filter_map(|it| it.path().strip_prefix(prefix)).collect();
+    assert!(fields.len() > 10, "{prefix}: {fields:?}");
     fields
 }
 

@@ -1,4 +1,4 @@
-//! `memberlist agent`: one node in the foreground, driven by lines.
+//! `memberlist agent`: one node in the foreground, controlled by commands on standard input.
 
 mod args;
 mod command;
@@ -37,7 +37,7 @@ use self::snapshot::Snapshot;
 use crate::failure::Failure;
 use crate::node::{self, Carried};
 
-/// How long the replies to commands under way, and lines on their way out, may hold up the end.
+/// How long unfinished commands and unwritten lines may delay the end of the process.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -46,10 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format_args!("no runtime: {error}")))?;
+        .map_err(|error| Failure::failed(format_args!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(async {
         let signals = Signals::start()
-            .map_err(|error| Failure::failed(format_args!("no signals: {error}")))?;
+            .map_err(|error| Failure::failed(format_args!("cannot handle signals: {error}")))?;
         if let Some(address) = args.metrics {
             tokio::spawn(metrics::Exporter::start(address).await?.serve());
         }
@@ -62,12 +62,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         written.wait(LAST_WORDS).await;
         result
     });
-    // A look-up or a question to the application may still be under way.
+    // A name look-up or a delegate call may still be running in the background.
     runtime.shutdown_background();
     result
 }
 
-/// A running node and where its reports go.
+/// A running node and the output for its reports.
 struct Agent {
     node: Handle,
     carried: Arc<Carried>,
@@ -86,16 +86,17 @@ impl Agent {
         mut events: Events,
         mut signals: Signals,
     ) -> Result<(), Failure> {
-        self.output.tell(execute::started(&self.node)).await;
+        self.output.write(execute::started(&self.node)).await;
         let snapshot = args.snapshot.as_deref().map(|path| Snapshot::recall(path, &self.node));
         let mut snapshot = snapshot.transpose()?;
-        // Commands that wait for something.
+        // Commands whose replies are still to come.
         let mut replies = JoinSet::new();
         let result = {
-            // Signals are heard even while nobody reads what these two have to say.
-            let mut telling = pin!(self.tell(&mut events));
-            let mut obeying = pin!(self.obey_all(input::start(), &mut replies));
-            let ended = self.wait_for_end(args, &mut signals, telling.as_mut(), obeying.as_mut());
+            // Signals are handled even while these two wait for a reader of standard output.
+            let mut reporting = pin!(self.report_events(&mut events));
+            let mut executing = pin!(self.execute_all(input::start(), &mut replies));
+            let ended =
+                self.wait_for_end(args, &mut signals, reporting.as_mut(), executing.as_mut());
             tokio::select! {
                 result = ended => result,
                 never = keep(&mut snapshot, &self.node) => match never {},
@@ -106,8 +107,8 @@ impl Agent {
         }
         let farewell = async {
             self.node.shutdown().await;
-            // What happened before, and what the end means for commands under way.
-            self.tell_rest(&mut events).await;
+            // Report the remaining events, then wait for the commands that the end has failed.
+            self.report_rest(&mut events).await;
             while replies.join_next().await.is_some() {}
         };
         tokio::select! {
@@ -121,28 +122,28 @@ impl Agent {
         &self,
         args: &Args,
         signals: &mut Signals,
-        mut telling: Pin<&mut impl Future<Output = Infallible>>,
-        mut obeying: Pin<&mut impl Future<Output = ()>>,
+        mut reporting: Pin<&mut impl Future<Output = Infallible>>,
+        mut executing: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), Failure> {
         let mut joining = self.join(args);
         let mut leaving: Pending<Result<(), Error>> = None;
         loop {
             tokio::select! {
-                never = &mut telling => match never {},
-                () = &mut obeying => return Ok(()),
+                never = &mut reporting => match never {},
+                () = &mut executing => return Ok(()),
                 joined = wait(&mut joining) => match joined {
                     Ok(()) => joining = None,
                     Err(failure) => return Err(failure),
                 },
                 left = wait(&mut leaving) => {
                     if let Err(error) = left {
-                        eprintln!("memberlist: left, but not everybody may know: {error}");
+                        eprintln!("memberlist: left, but some members may not know it: {error}");
                     }
                     return Ok(());
                 }
                 () = signals.next() => {
                     if leaving.is_some() {
-                        // At once means without the farewell.
+                        // At once: without waiting for anything.
                         eprintln!("memberlist: stopped by a second signal");
                         std::process::exit(1);
                     }
@@ -158,28 +159,28 @@ impl Agent {
         }
     }
 
-    /// Tells every event, for ever.
-    async fn tell(&self, events: &mut Events) -> Infallible {
-        self.tell_rest(events).await;
-        // The node has ended, and with it what there is to tell.
+    /// Reports every event, and then waits forever.
+    async fn report_events(&self, events: &mut Events) -> Infallible {
+        self.report_rest(events).await;
+        // The node has ended: there are no more events.
         std::future::pending().await
     }
 
-    /// Tells every event until the node has ended.
-    async fn tell_rest(&self, events: &mut Events) {
+    /// Reports every event until the node has ended.
+    async fn report_rest(&self, events: &mut Events) {
         while let Some(event) = events.next().await {
             if let Some(report) = event::report(&event) {
-                self.output.tell(report).await;
+                self.output.write(report).await;
             }
         }
     }
 
-    /// Carries out lines until `quit`; the end of the input is not the end of the agent.
-    async fn obey_all(&self, mut lines: mpsc::Receiver<Input>, replies: &mut JoinSet<()>) {
+    /// Executes lines until `quit`. The end of the input does not end the agent.
+    async fn execute_all(&self, mut lines: mpsc::Receiver<Input>, replies: &mut JoinSet<()>) {
         loop {
             tokio::select! {
                 line = lines.recv() => match line {
-                    Some(line) => if self.obey(line, replies).await.is_break() { return },
+                    Some(line) => if self.execute(line, replies).await.is_break() { return },
                     None => break,
                 },
                 Some(_) = replies.join_next() => {}
@@ -188,13 +189,13 @@ impl Agent {
         std::future::pending::<()>().await;
     }
 
-    /// Carries out one line of input. What is done at once is answered at once, in order; what
-    /// must wait goes on beside the commands that follow.
-    async fn obey(&self, input: Input, replies: &mut JoinSet<()>) -> ControlFlow<()> {
+    /// Executes one line of input. A command that completes immediately is answered before the next
+    /// one; a command that has to wait continues beside those that follow.
+    async fn execute(&self, input: Input, replies: &mut JoinSet<()>) -> ControlFlow<()> {
         let line = match input {
             Ok(bytes) => Line::parse(&bytes),
             Err(error) => {
-                self.output.tell(Report::error("", error)).await;
+                self.output.write(Report::error("", error)).await;
                 return ControlFlow::Continue(());
             }
         };
@@ -211,16 +212,16 @@ impl Agent {
             report.unwrap_or_else(|message| Report::error(&name, message)).reply_to(id.as_deref())
         });
         match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(report) => self.output.tell(report).await,
+            Poll::Ready(report) => self.output.write(report).await,
             Poll::Pending => {
                 let output = self.output.clone();
-                replies.spawn(async move { output.tell(reply.await).await });
+                replies.spawn(async move { output.write(reply.await).await });
             }
         }
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Joins through the seeds, if there are any.
+    /// Joins through the seeds of `--join`, if there are any.
     fn join(&self, args: &Args) -> Pending<Result<(), Failure>> {
         if args.join.is_empty() {
             return None;
@@ -236,7 +237,7 @@ impl Agent {
     }
 }
 
-/// Keeps the snapshot, if there is one, for ever.
+/// Keeps the snapshot file up to date forever, if there is one.
 async fn keep(snapshot: &mut Option<Snapshot>, node: &Handle) -> Infallible {
     match snapshot {
         Some(snapshot) => snapshot.keep(node).await,
@@ -244,7 +245,7 @@ async fn keep(snapshot: &mut Option<Snapshot>, node: &Handle) -> Infallible {
     }
 }
 
-/// The end of what is pending; never, if nothing is.
+/// Waits for what is pending; forever, if nothing is.
 async fn wait<T>(pending: &mut Pending<T>) -> T {
     match pending {
         Some(pending) => pending.await,

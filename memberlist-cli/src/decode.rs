@@ -1,4 +1,4 @@
-//! `memberlist decode`: every layer and message of a packet or a stream as JSON.
+//! `memberlist decode`: the layers and messages of a captured packet or stream as JSON.
 
 mod fields;
 

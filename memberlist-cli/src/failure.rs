@@ -1,15 +1,15 @@
-//! How the program ends when it does not end well.
+//! Why the program fails, and its exit code.
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// What is said on standard error, in one line, and the exit code that goes with it.
+/// The line printed on standard error, and the exit code that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    /// What was asked for makes no sense: exit code 2.
+    /// The arguments or the configuration are invalid: exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// It made sense and failed: exit code 1.
+    /// Anything else that failed: exit code 1.
     #[error("{0}")]
     Failed(String),
 }

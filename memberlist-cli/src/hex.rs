@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-/// Why a text is no hexadecimal.
+/// Why a text is not hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HexError {
-    #[error("`{}` at position {at} is no hexadecimal digit", char::from(*.byte).escape_default())]
+    #[error("`{}` at position {at} is not a hexadecimal digit", char::from(*.byte).escape_default())]
     Digit { byte: u8, at: usize },
     #[error("the number of hexadecimal digits is odd")]
     Odd,
 }
 
-/// Reads digits in either case; white space between them is passed over.
+/// Reads digits of either case; white space is ignored.
 pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, HexError> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;

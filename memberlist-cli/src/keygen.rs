@@ -9,7 +9,7 @@ use crate::failure::Failure;
 /// The flags of `memberlist keygen`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The length of the key: AES-128, AES-192 or AES-256.
+    /// Length of the key, for AES-128, AES-192 or AES-256
     #[arg(long, value_enum, default_value = "256")]
     bits: Bits,
 }
@@ -36,8 +36,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn generate(length: usize) -> Result<String, Failure> {
     let mut key = vec![0; length];
-    getrandom::fill(&mut key)
-        .map_err(|error| Failure::failed(format_args!("no randomness: {error}")))?;
+    getrandom::fill(&mut key).map_err(|error| {
+        Failure::failed(format_args!("the operating system has no randomness: {error}"))
+    })?;
     Ok(STANDARD.encode(key))
 }
 

@@ -1,5 +1,5 @@
-//! The program `memberlist`: a demonstration of a cluster, one node driven by lines of text, a
-//! decoder of packets and streams, and a generator of keys.
+//! The program `memberlist`: a demonstration of a cluster, an agent that runs one node and takes
+//! commands as lines, a decoder of packets and streams, a key generator, and a simulator.
 
 mod agent;
 mod decode;
@@ -24,15 +24,15 @@ use crate::failure::Failure;
 #[derive(Parser)]
 #[command(name = "memberlist", version, arg_required_else_help = false)]
 enum Program {
-    /// Watch a cluster form, gossip, lose a node and notice it, in one process on loopback.
+    /// Watch a cluster on loopback form, gossip, and detect the failure of a node.
     Demo(demo::Args),
-    /// Run one node in the foreground, driven by lines on standard input.
+    /// Run one node in the foreground, controlled by commands on standard input.
     Agent(Box<agent::Args>),
-    /// Print a new random key in base64.
+    /// Generate a random key and print it in base64.
     Keygen(keygen::Args),
-    /// Print every layer and message of a packet or a stream as JSON.
+    /// Decode a captured packet or stream and print its layers and messages as JSON.
     Decode(decode::Args),
-    /// Run a cluster in virtual time by a script, and print what happens.
+    /// Run a script against a simulated cluster in virtual time and print the events.
     Simulate(simulate::Args),
 }
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Ok(program) => program,
         Err(error) => return refuse(&error),
     };
-    // The demonstration tells everything itself; on one terminal, logs would be in its way.
+    // The demonstration prints everything itself, and log lines would garble its output.
     let quiet = matches!(program, Program::Demo(_));
     log_to_stderr(if quiet { LevelFilter::OFF } else { LevelFilter::WARN });
     let result = match program {
@@ -60,10 +60,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version go out as they are; anything wrong becomes one line.
+/// Prints help and version as they are, and every usage error as one line.
 fn refuse(error: &Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // Nobody is left to tell if standard output is closed.
+        // If standard output is closed, there is no one to report it to.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
@@ -80,7 +80,7 @@ fn one_line(text: &str) -> String {
     line.strip_prefix("error: ").map_or(line.clone(), str::to_owned)
 }
 
-/// Logs go to standard error, from `level` up unless `RUST_LOG` says otherwise.
+/// Logs to standard error, from `level` up unless `RUST_LOG` says otherwise.
 fn log_to_stderr(level: LevelFilter) {
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     tracing_subscriber::fmt()

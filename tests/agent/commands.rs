@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::pair;
 
-/// base64 of sixteen bytes, thirty-two bytes, and sixteen others.
+/// In base64: sixteen bytes, thirty-two bytes, and sixteen other bytes.
 const KEYS: [&str; 3] = [
     "MDEyMzQ1Njc4OWFiY2RlZg==",
     "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
@@ -16,7 +16,7 @@ const KEYS: [&str; 3] = [
 ];
 
 #[test]
-fn started_and_joined_tell_about_the_node_itself() {
+fn started_and_joined_describe_the_node_itself() {
     let one = Launch::agent("one").meta(b"first").start();
     let started = one.expect("started", |_| true);
     let node = &started["node"];
@@ -31,7 +31,7 @@ fn started_and_joined_tell_about_the_node_itself() {
 }
 
 #[test]
-fn metadata_that_is_not_text_is_null_and_hex() {
+fn metadata_that_is_not_utf8_is_null_and_hex() {
     let one = Launch::agent("one").meta(&[0xff, 0x81]).start();
     let node = one.until_node("one", |_| true);
     assert!(node["meta"].is_null(), "{node}");
@@ -39,7 +39,7 @@ fn metadata_that_is_not_text_is_null_and_hex() {
 }
 
 #[test]
-fn messages_go_all_ways() {
+fn messages_are_delivered_on_every_channel() {
     let (one, two) = pair();
     let reply = one.tell("broadcast  two spaces, and ünïcode");
     assert_eq!(reply["event"], "broadcast");
@@ -116,7 +116,7 @@ fn a_line_of_two_mebibytes_works() {
     assert_eq!(broadcast["event"], "error", "a broadcast must fit a packet");
     assert_eq!(broadcast["command"], "broadcast");
     let message = broadcast["message"].as_str().expect("a message");
-    assert!(message.chars().any(|c| c.is_ascii_digit()), "names the limit: {message}");
+    assert!(message.chars().any(|c| c.is_ascii_digit()), "does not name the limit: {message}");
     assert_eq!(one.ask(&format!("send two {text}"))["event"], "error");
     assert_eq!(one.ask(&format!("meta {text}"))["event"], "error");
     assert_eq!(one.tell("health")["score"], 0);
@@ -169,7 +169,7 @@ fn listings_and_counters() {
     one.until_node("two", |node| node["state"] == "dead");
 }
 
-/// How many numbers there are at any depth.
+/// How many numbers the value contains, at any depth.
 fn numbers(value: &Value) -> usize {
     match value {
         Value::Number(_) => 1,
@@ -179,7 +179,7 @@ fn numbers(value: &Value) -> usize {
 }
 
 #[test]
-fn settings_change_while_it_runs() {
+fn settings_change_at_run_time() {
     let (one, _two) = pair();
     assert_eq!(one.tell("set probe_interval=500ms")["event"], "set");
     assert_eq!(one.tell("set gossip_interval=0")["event"], "set");
@@ -199,7 +199,7 @@ fn settings_change_while_it_runs() {
 }
 
 #[test]
-fn keys_rotate_while_it_runs() {
+fn keys_rotate_at_run_time() {
     let [first, second, third] = KEYS;
     let one = Launch::agent("one").flag("--key", first).flag("--key", second).start();
     assert_eq!(one.tell("keys list")["keys"], json!([first, second]));
@@ -223,14 +223,14 @@ fn keys_rotate_while_it_runs() {
 }
 
 #[test]
-fn wrong_commands_are_errors_and_nothing_else() {
+fn wrong_commands_are_errors_without_side_effects() {
     let one = Launch::agent("one").start();
     for (line, command) in [
         ("nonsense", "nonsense"),
         ("send", "send"),
-        ("send nobody text", "send"),
-        ("send-reliable nobody text", "send-reliable"),
-        ("ping nobody", "ping"),
+        ("send unknown text", "send"),
+        ("send-reliable unknown text", "send-reliable"),
+        ("ping unknown", "ping"),
         ("broadcast-hex 0", "broadcast-hex"),
         ("broadcast-hex zz", "broadcast-hex"),
         ("meta-hex xyz", "meta-hex"),
@@ -248,7 +248,7 @@ fn wrong_commands_are_errors_and_nothing_else() {
     assert_eq!(one.member_names(), ["one"]);
 }
 
-/// Every command without an id still has one reply, without an id.
+/// A command without an id still gets one reply, also without an id.
 #[test]
 fn an_id_is_optional() {
     let one = Launch::agent("one").start();
@@ -268,7 +268,7 @@ fn garbage_on_the_socket_does_no_harm() {
     {
         socket.send_to(garbage, one.addr()).expect("sent");
         let mut stream = TcpStream::connect(one.addr()).expect("accepted");
-        // The node may have closed after the first byte: what counts is that it lives on.
+        // Fails if the node has closed after the first byte; what matters is that it survives.
         let _ = stream.write_all(garbage);
     }
     assert_eq!(one.tell("health")["event"], "health");

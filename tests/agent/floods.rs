@@ -1,4 +1,4 @@
-//! What strangers can make the agent write.
+//! What strangers can make the agent log.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use memberlist_proto::wire::message::{Alive, Message, Suspect};
 use memberlist_tests::{Launch, Node, eventually};
 
-/// Lines that the log has room for in a second, from all its sources together.
+/// The most log lines in a second, of all sources together.
 const LINES: u64 = 140;
-/// Rounds of a packet of each kind.
+/// Rounds of the flood; each sends one packet of every kind.
 const ROUNDS: u32 = 5000;
 
 fn encoded(message: &Message<'_>) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn alive(node: &str, addr: [u8; 4], incarnation: u32) -> Vec<u8> {
     encoded(&Message::Alive(alive))
 }
 
-/// Everything that a stranger has a line written for, so many times.
+/// Everything from a stranger that causes a log line, `ROUNDS` times.
 fn flood(to: SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let send = |packet: &[u8]| socket.send_to(packet, to).expect("sent");
@@ -32,22 +32,22 @@ fn flood(to: SocketAddr) {
         send(&[0x5a; 40]);
         send(&alive("refused", [0, 0, 0, 0], round));
         send(&alive("one", [127, 0, 0, 9], round));
-        // Each is refuted, so that the next must be of a higher incarnation.
+        // The node refutes each, so the next needs a higher incarnation.
         let suspect = Suspect { incarnation: 2 * round, node: b"one", from: b"evil" };
         send(&encoded(&Message::Suspect(suspect)));
         if round % 50 == 0 {
             let mut stream = TcpStream::connect(to).expect("the kernel accepts");
-            // It may be closed at once.
+            // Fails if the node has already closed it.
             let _ = stream.write_all(&[0x5a; 40]);
         }
         if round % 10 == 0 {
-            // As fast as it can read, more or less.
+            // About as fast as the node can read.
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
-/// How often the node had a reason for a line.
+/// How often the node had a reason to log a line.
 fn reasons(node: &Node) -> u64 {
     let counters = node.tell("stats")["counters"].clone();
     let count = |name: &str| counters[name].as_u64().expect("a counter");
@@ -58,24 +58,28 @@ fn reasons(node: &Node) -> u64 {
 }
 
 #[test]
-fn a_flood_leaves_few_lines_in_the_log() {
+fn a_flood_writes_a_bounded_number_of_log_lines() {
     let node = Launch::agent("one").start();
     let began = Instant::now();
     flood(node.addr());
-    let reasons = eventually("an end of the flood", || {
+    let reasons = eventually("the end of the flood", || {
         let before = reasons(&node);
         std::thread::sleep(Duration::from_millis(200));
-        if reasons(&node) == before { Ok(before) } else { Err("still reading".to_owned()) }
+        if reasons(&node) == before {
+            Ok(before)
+        } else {
+            Err("the node is still reading".to_owned())
+        }
     });
-    // The first and the last second are begun ones.
+    // The first and the last second may be partial.
     let most = LINES * (began.elapsed().as_secs() + 2);
-    assert!(reasons > 2 * most, "no flood: {reasons} reasons for {most} lines");
+    assert!(reasons > 2 * most, "not a flood: {reasons} reasons for at most {most} lines");
     let log = node.process().stderr();
     let lines = log.lines().count() as u64;
-    println!("{reasons} reasons for a line, {lines} lines, room for {most}");
-    assert!(lines <= most, "{lines} lines for {reasons} reasons, room for {most}");
+    println!("{reasons} reasons for a line, {lines} lines, at most {most}");
+    assert!(lines <= most, "{lines} lines for {reasons} reasons, at most {most}");
     for what in ["packet from", "refused news of", "uses the name", "refuting", "stream from"] {
-        assert!(log.contains(what), "no line of {what:?}\n{}", node.transcript());
+        assert!(log.contains(what), "no line with {what:?}\n{}", node.transcript());
     }
     assert!(log.contains("such lines before"), "{}", node.transcript());
 }

@@ -1,4 +1,4 @@
-//! How an agent begins and ends.
+//! How an agent starts and ends.
 
 use std::net::{TcpListener, UdpSocket};
 
@@ -7,7 +7,7 @@ use memberlist_tests::{Launch, Loopback};
 use crate::pair;
 
 #[test]
-fn leave_goes_on_answering_until_quit() {
+fn a_node_that_left_answers_until_quit() {
     let (one, two) = pair();
     assert_eq!(one.tell("leave 5")["event"], "left");
     let departed = two.expect_node("departed", "one");
@@ -46,14 +46,14 @@ fn signals_leave_gracefully() {
     }
 }
 
-/// With gossip off the leave cannot be told, so that it waits, until the second signal.
+/// With gossip off, the leave cannot be announced, so the agent waits until the second signal.
 #[test]
 fn a_second_signal_stops_at_once() {
     let one = Launch::agent("one").flag("--set", "gossip_interval=0").start();
     let two = Launch::agent("two").start();
     two.join(one.addr());
     one.expect_node("joined", "two");
-    // Nothing may carry the news along either.
+    // No acks either, which could carry the news.
     two.kill();
     one.process().signal("TERM");
     one.expect_node("departed", "one");
@@ -99,16 +99,16 @@ fn join_keeps_trying_until_the_seed_is_there() {
 
 #[test]
 fn join_once_gives_up() {
-    let nobody = Loopback::reserve().port(7946);
-    let once = Launch::agent("once").flag("--join", nobody).arg("--join-once").spawn();
+    let unused = Loopback::reserve().port(7946);
+    let once = Launch::agent("once").flag("--join", unused).arg("--join-once").spawn();
     assert_eq!(once.process().wait_exit().code(), Some(1), "{}", once.transcript());
-    assert!(once.process().stderr().contains(&nobody.to_string()), "{}", once.transcript());
+    assert!(once.process().stderr().contains(&unused.to_string()), "{}", once.transcript());
 }
 
 #[test]
-fn a_port_in_use_is_said() {
+fn a_listening_port_in_use_is_reported() {
     let loopback = Loopback::reserve();
-    let taken = TcpListener::bind(loopback.port(7946)).expect("the address is ours");
+    let taken = TcpListener::bind(loopback.port(7946)).expect("a reserved address");
     let addr = taken.local_addr().expect("bound");
     let agent = Launch::agent("agent").bind(addr).spawn();
     assert_eq!(agent.process().wait_exit().code(), Some(1), "{}", agent.transcript());
@@ -118,9 +118,9 @@ fn a_port_in_use_is_said() {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
-/// A free port is found for both protocols, and `started` tells it.
+/// The port is free for UDP and TCP, and `started` reports it.
 #[test]
-fn port_zero_finds_one() {
+fn port_zero_picks_a_free_port() {
     let loopback = Loopback::reserve();
     let one = Launch::agent("one").bind(loopback.port(0)).start();
     let started = one.expect("started", |_| true);
@@ -132,7 +132,7 @@ fn port_zero_finds_one() {
 }
 
 #[test]
-fn clusters_over_ip_version_6() {
+fn a_cluster_over_ipv6() {
     if UdpSocket::bind("[::1]:0").is_err() {
         eprintln!("this machine has no IPv6: nothing is tested");
         return;
@@ -146,7 +146,7 @@ fn clusters_over_ip_version_6() {
     one.expect_node("joined", "two");
 }
 
-/// What separates clusters keeps a stranger out, and both go on.
+/// A stranger without the key or the label cannot join, and both sides continue.
 #[test]
 fn keys_and_labels_keep_strangers_out() {
     let secret = Launch::agent("secret").key(Some(b"a sixteen b. key")).start();
@@ -162,7 +162,7 @@ fn keys_and_labels_keep_strangers_out() {
     labelled.expect_node("joined", "friend");
 }
 
-/// A file of its own in the directory for temporary ones, gone with the test.
+/// A temporary file, removed at the end of the test.
 struct Scratch(std::path::PathBuf);
 
 impl Scratch {
@@ -179,7 +179,7 @@ impl Drop for Scratch {
 }
 
 #[test]
-fn a_snapshot_finds_the_cluster_again_without_any_seed() {
+fn a_snapshot_finds_the_cluster_again_without_seeds() {
     let file = Scratch::new("snapshot");
     let keeping = || {
         Launch::agent("two")
@@ -190,7 +190,7 @@ fn a_snapshot_finds_the_cluster_again_without_any_seed() {
     let two = keeping().start();
     two.join(one.addr());
     assert!(two.quit().success());
-    let saved = std::fs::read_to_string(&file.0).expect("written at the end");
+    let saved = std::fs::read_to_string(&file.0).expect("the file is written at the end");
     assert_eq!(saved, format!("one/{}\n", one.addr()));
 
     let two = keeping().start();

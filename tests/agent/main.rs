@@ -1,4 +1,4 @@
-//! The `memberlist` program end to end, as a process: lines in, JSON and exit codes out.
+//! The program `memberlist` end to end, as a process: lines in, JSON and exit codes out.
 
 mod commands;
 mod floods;
@@ -20,7 +20,7 @@ fn pair() -> (Node, Node) {
     (one, two)
 }
 
-/// Runs the program to its end.
+/// Runs the program until it exits.
 fn run(args: &[&str], input: &str) -> Output {
     use std::io::Write as _;
     let mut child = Command::new(agent_binary())
@@ -31,13 +31,13 @@ fn run(args: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the program starts");
     let mut stdin = child.stdin.take().expect("piped");
-    // A program that refuses its arguments may be gone before it reads anything.
+    // A program that rejects its arguments may exit before it reads anything.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("the program ends")
 }
 
-/// Asserts an exit code, a quiet standard output and one clear line on standard error.
+/// Asserts the exit code, and that standard error contains `words`.
 #[track_caller]
 fn assert_refused(args: &[&str], code: i32, words: &[&str]) {
     let output = run(args, "");

@@ -1,4 +1,4 @@
-//! The subcommands that are not an agent.
+//! The subcommands other than `agent`.
 
 use std::fs;
 use std::path::Path;
@@ -11,24 +11,24 @@ use serde_json::Value;
 use crate::run;
 
 #[test]
-fn demo_shows_a_life_in_a_minute() {
+fn demo_plays_every_step_within_a_minute() {
     let began = Instant::now();
     let output = run(&["demo"], "");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
-    let told = stdout.to_lowercase();
+    let text = stdout.to_lowercase();
     for word in ["join", "broadcast", "killed", "suspect", "dead", "leaves", "metadata"] {
-        assert!(told.contains(word), "no {word:?} in\n{stdout}");
+        assert!(text.contains(word), "no {word:?} in\n{stdout}");
     }
-    assert!(!stdout.contains('\u{1b}'), "piped output is plain:\n{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "piped output must be plain:\n{stdout}");
     let table = stdout.lines().rev().take(12).filter(|line| line.split_whitespace().count() > 2);
-    assert!(table.count() >= 5, "ends with a table:\n{stdout}");
+    assert!(table.count() >= 5, "no table at the end:\n{stdout}");
 }
 
 #[test]
-fn demo_refuses_a_cluster_of_nobody() {
+fn demo_refuses_an_empty_cluster() {
     crate::assert_refused(&["demo", "--nodes", "0"], 2, &["nodes"]);
 }
 
@@ -51,7 +51,7 @@ fn keygen_prints_a_key() {
 }
 
 #[test]
-fn simulate_prints_a_script_with_what_happens() {
+fn simulate_prints_the_script_with_its_events() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
     let file = scripts.join("kill.txt").to_string_lossy().into_owned();
     let output = run(&["simulate", &file], "");
@@ -63,7 +63,7 @@ fn simulate_prints_a_script_with_what_happens() {
     crate::assert_refused(&["simulate", "nowhere.txt"], 1, &["nowhere.txt"]);
 }
 
-/// Every packet of the vectors decodes, with the key and label it was made with.
+/// Packets of the vectors, from an argument and from standard input.
 #[test]
 fn decode_opens_a_recorded_packet() {
     let mut tried = 0;
@@ -76,7 +76,7 @@ fn decode_opens_a_recorded_packet() {
         for value in stdout_values(&stdout) {
             assert!(value.is_object() || value.is_array(), "{value}");
         }
-        // The same from standard input, with white space.
+        // The same bytes from standard input, with white space.
         let spaced = format!("{}\n {}\n", &hex[..2], &hex[2..]);
         let piped = run(&["decode", "-"], &spaced);
         assert_eq!(piped.stdout, output.stdout, "{hex}");
@@ -86,7 +86,7 @@ fn decode_opens_a_recorded_packet() {
 }
 
 #[test]
-fn decode_says_where_it_failed() {
+fn decode_reports_where_it_failed() {
     for (args, word) in [
         (&["decode", "ff00"][..], "255"),
         (&["decode", "0701"], "compound"),
@@ -95,16 +95,16 @@ fn decode_says_where_it_failed() {
         (&["decode", "--label", "blue", "00"], "label"),
     ] {
         let output = run(args, "");
-        let mut told = String::from_utf8_lossy(&output.stdout).to_lowercase();
-        told += &String::from_utf8_lossy(&output.stderr).to_lowercase();
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
-        assert!(told.contains(word), "{args:?}: no {word:?} in {told}");
-        assert!(!told.contains("panicked"), "{args:?}: {told}");
+        let mut text = String::from_utf8_lossy(&output.stdout).to_lowercase();
+        text += &String::from_utf8_lossy(&output.stderr).to_lowercase();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
+        assert!(text.contains(word), "{args:?}: no {word:?} in {text}");
+        assert!(!text.contains("panicked"), "{args:?}: {text}");
     }
     crate::assert_refused(&["decode", "0g"], 2, &[]);
 }
 
-/// Either one document or a line for each.
+/// The JSON values in the output, in one document or several.
 fn stdout_values(stdout: &str) -> Vec<Value> {
     serde_json::Deserializer::from_str(stdout)
         .into_iter()

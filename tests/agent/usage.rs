@@ -1,4 +1,4 @@
-//! Wrong flags, and settings from files: one clear line, and exit code 2.
+//! Wrong flags and settings: one line on standard error, and exit code 2.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn wrong_flags_are_named() {
         (&["--set", "no_such_field=1"], &["no_such_field"]),
         (&["--set", "probe_interval"], &["probe_interval"]),
         (&["--config", "/nonexistent/memberlist.toml"], &["/nonexistent/memberlist.toml"]),
-        // The probe timeout has to be below the interval.
+        // Must be below the probe interval.
         (&["--set", "probe_timeout=10s"], &["probe_timeout"]),
     ];
     for (args, words) in cases {
@@ -40,7 +40,7 @@ fn wrong_flags_are_named() {
     assert_refused(&["no-such-command"], 2, &["no-such-command"]);
 }
 
-/// Keys are secrets: a message about a wrong one does not repeat it.
+/// Keys are secrets: an error about a wrong key does not echo it.
 #[test]
 fn a_wrong_key_is_not_repeated() {
     let output =
@@ -52,7 +52,7 @@ fn a_wrong_key_is_not_repeated() {
 
 /// Profile, then file, then `--set`: the last one wins.
 #[test]
-fn settings_come_in_order() {
+fn later_settings_override_earlier_ones() {
     let folder = scratch("config");
     let file = folder.join("memberlist.toml");
     fs::write(&file, "push_pull_interval = \"1h\"\ngossip_interval = \"50ms\"\n").expect("written");
@@ -63,7 +63,7 @@ fn settings_come_in_order() {
     one.tell("state periodic");
     let two = Launch::agent("two").start();
     two.join(one.addr());
-    // Neither the profile's 15 s nor the file's hour: another exchange than the join comes soon.
+    // Neither the profile's 15 s nor the file's hour: the next exchange after the join comes soon.
     one.tell("health");
     two.tell("state of two");
     one.expect("remote_state", |event| event["join"] == false && event["text"] == "of two");

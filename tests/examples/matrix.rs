@@ -1,5 +1,5 @@
-//! Prints the table of the live matrix from what its tests wrote down, and fails unless every
-//! cell is there and passed. `--clear` forgets earlier runs instead.
+//! Prints the table of the live matrix from the records of its tests, and fails unless every cell is
+//! present and passed. `--clear` deletes the records of earlier runs instead.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The peers' packages as Debian names them.
+/// The versions of the peers' Debian packages.
 fn versions() -> String {
     let format = "${Package} ${Version}\n";
     let found = Command::new("dpkg-query").args(["-W", "-f", format]).args(PACKAGES).output();

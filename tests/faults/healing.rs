@@ -1,4 +1,4 @@
-//! A network that is split in the middle for longer than anybody remembers the other half.
+//! A network that is split for longer than either half remembers the other.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use memberlist_tests::{Launch, Line, Namespace, Node, eventually_within};
 
 use crate::alone;
 
-/// Suspicions of up to 18 s, and 3 s until the dead are forgotten.
+/// Suspicions of up to 18 s, and 3 s until the dead are removed, with a margin.
 const SPLIT: Duration = Duration::from_secs(90);
-/// The search waits for at most 4 s; accusations from the other half have to be refuted.
+/// The search waits at most 4 s, and accusations from the other half have to be refuted.
 const HEALING: Duration = Duration::from_secs(90);
 
 /// Three nodes at each end, on neighbouring ports, all joined.
@@ -55,12 +55,12 @@ fn count(node: &Node, command: &str, state: &str) -> usize {
     nodes.iter().filter(|node| node["state"] == state).count()
 }
 
-/// Waits until nobody of one half has a record of anybody of the other.
+/// Waits until no node of either half has a record of a node of the other.
 fn forgotten(nodes: &[Node], names: [&str; 6]) {
     eventually_within(SPLIT, "both halves forget each other", || {
         for (half, others) in [(&nodes[..3], &names[3..]), (&nodes[3..], &names[..3])] {
             for node in half {
-                // What our Go program lists as nodes, it never takes off.
+                // Our Go program never removes a node from its list `nodes`.
                 let command = if node.name().starts_with("go") { "members" } else { "nodes" };
                 let known = node.tell(command).to_string();
                 if let Some(other) = others.iter().find(|name| known.contains(**name)) {
@@ -84,9 +84,9 @@ fn rejoined(nodes: &[Node]) -> usize {
 }
 
 alone! {
-    /// Two clusters on one network that is split: the one that looks for its dead heals by itself,
-    /// the other, which does as the Go library does, stays split.
-    fn halves_find_each_other_again_unless_the_search_is_off() {
+    /// Two clusters on one network that is split: the one with `rejoin` heals by itself, the other,
+    /// which behaves as the Go library does, stays split.
+    fn split_halves_rejoin_unless_rejoin_is_off() {
         let line = Line::start();
         line.forward(true);
         let names = ["a", "b", "c", "d", "e", "f"].map(|name| format!("searching-{name}"));
@@ -101,17 +101,17 @@ alone! {
         forgotten(&searching, names);
         forgotten(&resting, others);
         assert_eq!(searching[0].member_names(), names[..3]);
-        assert_eq!(rejoined(&searching), 0, "nobody can be reached");
+        assert_eq!(rejoined(&searching), 0, "the other half is unreachable");
 
         line.forward(true);
         eventually_within(HEALING, "the halves are one", || knows_all(&searching, &names));
         assert!(rejoined(&searching) > 0);
-        // As many full state exchanges as would have told everybody many times.
+        // Enough full state exchanges to have informed every node many times.
         let exchanges = |node: &Node| node.tell("stats")["counters"]["push_pulls"].as_u64().unwrap();
         let before: Vec<_> = resting.iter().map(exchanges).collect();
         eventually_within(HEALING, "full state exchanges", || {
             let enough = |(node, before)| exchanges(node) >= before + 5;
-            if resting.iter().zip(&before).all(enough) { Ok(()) } else { Err("few".to_owned()) }
+            if resting.iter().zip(&before).all(enough) { Ok(()) } else { Err("too few".to_owned()) }
         });
         for (half, known) in [(&resting[..3], &others[..3]), (&resting[3..], &others[3..])] {
             for node in half {
@@ -121,8 +121,8 @@ alone! {
         assert_eq!(rejoined(&resting), 0);
     }
 
-    /// Nodes of the Go library, one in each half, are taken along.
-    fn a_mixed_cluster_is_healed_by_our_nodes() {
+    /// Nodes of the Go library, one in each half, are healed as well.
+    fn our_nodes_heal_a_mixed_cluster() {
         let line = Line::start();
         line.forward(true);
         let names = ["rust-a", "go-b", "rust-c", "rust-d", "go-e", "rust-f"];

@@ -1,4 +1,4 @@
-//! Links that fail, in a network of the test's own.
+//! Failing links, in a network of the test's own.
 
 use memberlist_tests::{Launch, Line, Node, eventually};
 
@@ -9,13 +9,13 @@ fn three(line: &Line) -> [Node; 3] {
     three_with(line, 1)
 }
 
-/// The same with so many helpers asked by each probe.
+/// The same, with this many helpers per probe.
 fn three_with(line: &Line, helpers: u8) -> [Node; 3] {
     line.forward(true);
     let place = [("left", &line.left), ("hub", &line.hub), ("right", &line.right)];
     let nodes = place.map(|(name, place)| {
         let helpers = format!("indirect_checks={helpers}");
-        // A refutation that the fault swallows would have to wait for a full state exchange.
+        // Otherwise a refutation lost to the fault would have to wait for a full state exchange.
         Launch::agent(name).retransmit(12).flag("--set", helpers).inside(place).start()
     });
     for end in [&nodes[0], &nodes[2]] {
@@ -30,12 +30,12 @@ fn counter(node: &Node, name: &str) -> u64 {
     node.tell("stats")["counters"][name].as_u64().expect("a counter")
 }
 
-/// Waits until a counter has grown by so much.
+/// Waits until a counter has grown by `by`.
 fn grows(node: &Node, name: &str, by: u64) {
     let before = counter(node, name);
     eventually(name, || {
         let now = counter(node, name);
-        if now >= before + by { Ok(()) } else { Err(format!("{before} and then {now}")) }
+        if now >= before + by { Ok(()) } else { Err(format!("{before}, then {now}")) }
     });
 }
 
@@ -48,8 +48,8 @@ fn all_alive(nodes: &[Node]) {
 }
 
 alone! {
-    /// The interface is down until the others suspect: it refutes as soon as it is up again.
-    fn an_interface_goes_down_and_comes_back_in_time() {
+    /// The interface is down until the node is suspected; it refutes as soon as the interface is up.
+    fn an_interface_returns_before_the_suspicion_ends() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, hub, _] = &nodes;
@@ -58,11 +58,11 @@ alone! {
         hub.expect_node("suspected", "left");
         line.connect(&line.left);
         all_alive(&nodes);
-        assert!(counter(left, "packets_unsent") > 0, "what could not be sent is counted");
+        assert!(counter(left, "packets_unsent") > 0, "unsent packets must be counted");
     }
 
-    /// The interface is down until each side holds the other for dead: a join brings them together.
-    fn an_interface_comes_back_after_everybody_is_dead() {
+    /// The interface is down until each side considers the other dead; a join reunites them.
+    fn an_interface_returns_after_both_sides_are_declared_dead() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, hub, right] = &nodes;
@@ -79,11 +79,11 @@ alone! {
         all_alive(&nodes);
     }
 
-    /// Packets are lost, streams are not: probes go by stream, which is told, and nobody is
-    /// suspected; afterwards they go by packet again.
-    fn packets_are_lost_and_come_back() {
+    /// Packets are lost, streams are not: probes use streams, which is reported, and no member is
+    /// suspected; afterwards probes use packets again.
+    fn a_link_without_packets_recovers() {
         let line = Line::start();
-        // The hub could help out.
+        // With helpers, the hub would relay the probes.
         let nodes = three_with(&line, 0);
         let [left, _, right] = &nodes;
         line.lose_packets();
@@ -99,9 +99,9 @@ alone! {
         }
     }
 
-    /// Streams are lost, packets are not: everybody stays, messages by stream fail with the
-    /// reason, and get through again afterwards.
-    fn streams_are_lost_and_come_back() {
+    /// Streams are lost, packets are not: all remain members, messages by stream fail with the
+    /// reason, and are delivered again afterwards.
+    fn a_link_without_streams_recovers() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, _, right] = &nodes;
@@ -120,22 +120,22 @@ alone! {
         }
     }
 
-    /// A link so slow that the socket's send buffer stays full: packets are lost and counted, and
-    /// the node goes on reading and answering commands; afterwards all is as before.
+    /// A link so slow that the socket's send buffer stays full: packets are dropped and counted, and
+    /// the node keeps reading and answering commands; afterwards all works as before.
     fn a_send_buffer_is_full() {
         let line = Line::start();
         let nodes = three(&line);
         let [left, hub, right] = &nodes;
         line.left.run("tc qdisc add dev eth0 root tbf rate 8kbit burst 1600 limit 100000000");
         let filler = "x".repeat(1300);
-        eventually("a full buffer", || {
+        eventually("a full send buffer", || {
             for _ in 0..50 {
                 left.tell(&format!("send right {filler}"));
             }
             if counter(left, "packets_unsent") > 0 { Ok(()) } else { Err("not yet".into()) }
         });
         left.process().wait_text("sending to");
-        // It still reads: what the others tell it arrives.
+        // It still reads what the others send.
         hub.tell("send left still there?");
         left.expect_message(b"still there?");
         line.left.run("tc qdisc del dev eth0 root");
@@ -145,9 +145,9 @@ alone! {
         right.expect_message(b"through again");
     }
 
-    /// An address of a family that this machine has no route for is an error with its reason, for
-    /// streams and for packets, and harms nothing.
-    fn a_family_of_addresses_is_unreachable() {
+    /// An address of a family without a route is an error with its reason, for streams and for
+    /// packets, and affects nothing else.
+    fn an_address_family_is_unreachable() {
         let line = Line::start();
         let nodes = three(&line);
         let left = &nodes[0];

@@ -1,4 +1,4 @@
-//! A node under a flood of junk, with its cluster's traffic in between.
+//! A node under a flood of junk, while its cluster keeps working.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use memberlist_tests::{Launch, Node};
 
 use crate::alone;
 
-/// Junk packets offered in a second.
+/// Junk packets offered per second.
 const RATE: u64 = 100_000;
 const SECONDS: u64 = 30;
 
-/// Bytes of memory that are the process's own.
+/// Bytes of memory resident for the process.
 fn memory(node: &Node) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", node.process().pid());
     let text = std::fs::read_to_string(path).expect("the process runs");
-    let line = text.lines().find(|line| line.starts_with("Rss:")).expect("a figure");
+    let line = text.lines().find(|line| line.starts_with("Rss:")).expect("a line with the size");
     let kib = line.split_whitespace().nth(1).and_then(|it| it.parse::<u64>().ok());
     kib.expect("a number") * 1024
 }
 
-/// Sends junk of `len` bytes at the rate until told to stop; how many packets.
+/// Sends junk of `len` bytes at `RATE` until `stop` is set; returns the number of packets.
 fn flood(to: SocketAddr, len: usize, stop: &AtomicBool) -> u64 {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(to).expect("an address");
@@ -38,7 +38,7 @@ fn flood(to: SocketAddr, len: usize, stop: &AtomicBool) -> u64 {
         }
         let burst = (due - sent).min(500);
         for number in sent..sent + burst {
-            // Every packet is another, and none of them means anything.
+            // All packets differ, and none is valid.
             junk[1..9].copy_from_slice(&number.to_le_bytes());
             let _ = socket.send(&junk);
         }
@@ -70,7 +70,7 @@ fn under_junk_of(len: usize) {
     let (received, mut early) = (stats("packets_received"), None);
     let mut changes = 0;
     while began.elapsed() < Duration::from_secs(SECONDS) {
-        // The cluster's own traffic: metadata that has to reach the others through the flood.
+        // The cluster's own traffic: metadata that has to reach the others despite the flood.
         changes += 1;
         let text = format!("round {changes}");
         target.tell(&format!("meta {text}"));
@@ -92,7 +92,7 @@ fn under_junk_of(len: usize) {
          {changes} changes of metadata; {early} bytes of memory, then {late}",
         offered.saturating_sub(read)
     );
-    assert!(read > 0 && offered > SECONDS * 1000, "there was no flood");
+    assert!(read > 0 && offered > SECONDS * 1000, "not a flood");
     assert!(late < early + (8 << 20), "memory grows: {early}, then {late}");
     let mut updated = 0;
     for node in &nodes {
@@ -100,11 +100,11 @@ fn under_junk_of(len: usize) {
         assert_eq!(node.count("departed", |_| true), 0, "{}", node.transcript());
         updated += node.count("updated", |event| event["node"]["name"] == "one");
     }
-    assert!(updated >= 2 * changes, "{updated} updates of {changes} changes were told");
+    assert!(updated >= 2 * changes, "{updated} updates reported for {changes} changes");
 }
 
 alone! {
-    /// Nobody is suspected, no change of a member is lost, and memory stays flat.
+    /// No member is suspected, no change of a member is lost, and memory stays flat.
     fn junk_of_64_bytes() {
         under_junk_of(64);
     }

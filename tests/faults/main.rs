@@ -1,12 +1,12 @@
-//! What goes wrong around a node: links, sockets, the process, and floods. Each test shows what
-//! the user sees meanwhile, and that the node recovers. `docs/faults.md` has the table.
+//! Faults around a node: links, sockets, the process, and floods. Each test shows what the user sees
+//! during the fault, and that the node recovers. `docs/faults.md` has the table.
 
 mod healing;
 mod links;
 mod loaded;
 mod process;
 
-/// Marks the tests below, which make networks of their own or load the machine.
+/// Declares tests that create networks of their own or load the machine.
 macro_rules! alone {
     ($($(#[$doc:meta])* fn $name:ident() $body:block)+) => {
         $(

@@ -1,4 +1,4 @@
-//! A process that is short of something: time, descriptors.
+//! A process that lacks CPU time, descriptors or kernel buffers.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -16,11 +16,11 @@ fn pair() -> [Node; 2] {
     nodes
 }
 
-/// Allows a process so many open files from now on.
+/// Limits the open files of a process from now on.
 fn allow_files(node: &Node, count: usize) {
     let mut command = Command::new("prlimit");
     command.arg(format!("--pid={}", node.process().pid())).arg(format!("--nofile={count}:"));
-    assert!(command.status().expect("util-linux is there").success());
+    assert!(command.status().expect("util-linux is installed").success());
 }
 
 fn open_files(node: &Node) -> usize {
@@ -28,7 +28,7 @@ fn open_files(node: &Node) -> usize {
     std::fs::read_dir(folder).expect("the process runs").count()
 }
 
-/// From now on every system call of these kinds fails, as a kernel short of memory lets it.
+/// Makes the given system calls fail from now on, as with a kernel that is short of memory.
 fn fail(node: &Node, calls: &str, error: &str) -> Process {
     let mut command = Command::new("strace");
     let fault = format!("inject={calls}:error={error}");
@@ -39,8 +39,8 @@ fn fail(node: &Node, calls: &str, error: &str) -> Process {
 }
 
 alone! {
-    /// The kernel has no buffers for anything that is to be sent, by packet or by stream: it is
-    /// told and counted, commands are answered, and afterwards everything works.
+    /// The kernel has no buffers for sending, neither packets nor streams: errors are logged and
+    /// counted, commands are answered, and afterwards everything works.
     fn the_kernel_has_no_buffers() {
         let [one, two] = pair();
         let fault = fail(&one, "sendto,sendmsg,sendmmsg", "ENOBUFS");
@@ -52,10 +52,10 @@ alone! {
         two.tell("send one still there?");
         one.expect_message(b"still there?");
         let unsent = one.tell("stats")["counters"]["packets_unsent"].as_u64();
-        assert!(unsent.is_some_and(|unsent| unsent > 0), "what could not be sent is counted");
+        assert!(unsent.is_some_and(|unsent| unsent > 0), "unsent packets must be counted");
         fault.signal("INT");
         fault.wait_exit();
-        // By now each may hold the other for dead.
+        // By now each may consider the other dead.
         one.join(two.addr());
         for (node, other) in [(&one, "two"), (&two, "one")] {
             node.until_node(other, |record| record["state"] == "alive");
@@ -66,8 +66,8 @@ alone! {
         two.expect_message(b"by packet");
     }
 
-    /// No descriptor is left: connections wait or fail with the reason, packets go on, nobody is
-    /// suspected; with descriptors again everything works.
+    /// No descriptor is left: connections wait or fail with the reason, packets continue, and no
+    /// member is suspected; once there are descriptors again, everything works.
     fn descriptors_run_out() {
         let [one, two] = pair();
         allow_files(&one, open_files(&one) + 3);
@@ -96,12 +96,12 @@ alone! {
         }
     }
 
-    /// A process that did not run for ten seconds first reads what waits for it: it suspects
-    /// nobody. The other has declared it dead meanwhile; it refutes that.
-    fn a_process_is_stopped_and_goes_on() {
+    /// A process that did not run for ten seconds first reads the waiting packets, so it suspects no
+    /// member. The other node has declared it dead in the meantime; it refutes that.
+    fn a_stopped_process_resumes() {
         let [one, two] = pair();
         one.process().signal("STOP");
-        // This is the fault itself, not a wait for something.
+        // This sleep is the fault itself, not a wait for an event.
         sleep(Duration::from_secs(10));
         let mark = one.mark();
         one.process().signal("CONT");

@@ -1,4 +1,4 @@
-//! What many messages can do.
+//! What large numbers of messages can cost.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use memberlist_proto::{Event, JoinRefused, Outcome, Refusal, State};
 
 use super::rig::{Target, alive, cost, encoded, member_address, stranger};
 
-/// What a source has in a second when the part for everybody is used up.
+/// What each source may use per second once the common budget is used up.
 const SHARE: usize = 8;
 
 #[test]
-fn names_are_bounded_in_number_and_rate() {
+fn new_names_are_limited_in_number_and_rate() {
     let mut target = Target::with(|config| {
         config.limits.members = 30_000;
         config.limits.new_members_burst = 20_000;
@@ -24,14 +24,18 @@ fn names_are_bounded_in_number_and_rate() {
             drop(target.events());
         }
     });
-    assert_eq!(target.node.num_members(), 20_001 + SHARE, "the burst and the node itself");
+    assert_eq!(
+        target.node.num_members(),
+        20_001 + SHARE,
+        "the burst, the share, and the node itself"
+    );
     assert_eq!(target.counters().names_too_fast, 80_000 - SHARE as u64);
     assert!(cost.kept <= 20_000 * 1024, "a member's record, tables and gossip: {cost:?}");
     target.wait(Duration::from_secs(5));
     for number in 30_000..40_000 {
         target.alive(&format!("n{number}"), 1);
     }
-    assert_eq!(target.node.num_members(), 25_001 + 2 * SHARE, "a thousand more in each second");
+    assert_eq!(target.node.num_members(), 25_001 + 2 * SHARE, "a thousand more per second");
     target.wait(Duration::from_secs(60));
     for number in 40_000..50_000 {
         let name = format!("n{number}");
@@ -43,9 +47,9 @@ fn names_are_bounded_in_number_and_rate() {
     assert!(target.events().iter().any(full));
 }
 
-/// A rollout: everybody comes back at once, some under new names, and everybody is served.
+/// A rollout: every node comes back at once, some under new names, and all are accepted.
 #[test]
-fn a_thousand_restart_at_once() {
+fn a_thousand_restarts_at_once_are_accepted() {
     let mut target = Target::new();
     for number in 0..1000 {
         target.alive(&format!("n{number}"), 1);
@@ -57,34 +61,34 @@ fn a_thousand_restart_at_once() {
     assert_eq!(target.node.num_members(), 2001);
     let counters = target.counters();
     assert_eq!((counters.alive_refused, counters.names_too_fast), (0, 0));
-    assert_eq!(target.events().len(), 2000, "each is told once, a restart is no change");
+    assert_eq!(target.events().len(), 2000, "each joins once; a restart is not an event");
 }
 
 #[test]
-fn floods_are_told_at_a_bounded_rate() {
+fn reports_of_a_flood_are_rate_limited() {
     let mut target = Target::new();
     target.alive("n1", 1);
     target.events();
     let conflict = alive("n1", &[10, 9, 9, 9], 9);
     let refused = alive("x1", &[0, 0, 0, 0], 9);
-    let mut told = 0;
+    let mut events = 0;
     for _ in 0..3 {
         for _ in 0..20_000 {
             target.packet(stranger(1), &conflict).expect("a good packet");
             target.packet(stranger(1), &refused).expect("a good packet");
-            told += target.events().len();
+            events += target.events().len();
         }
         target.wait(Duration::from_secs(1));
     }
-    assert_eq!(told, 3 * (1000 + SHARE));
+    assert_eq!(events, 3 * (1000 + SHARE));
     let counters = target.counters();
     assert_eq!((counters.conflicts, counters.alive_refused), (60_000, 60_000));
     assert_eq!(counters.reports_dropped, 117_000 - 3 * SHARE as u64);
 }
 
-/// News without end about one member is one entry in the queue.
+/// Any amount of news about one member is one entry in the queue.
 #[test]
-fn a_flood_about_one_member_keeps_nothing() {
+fn news_of_one_member_is_queued_once() {
     let mut target = Target::new();
     target.alive("n1", 1);
     target.events();
@@ -103,7 +107,7 @@ fn a_flood_about_one_member_keeps_nothing() {
 }
 
 #[test]
-fn a_flood_of_accusers_keeps_a_bounded_number() {
+fn a_flood_of_accusers_is_bounded() {
     let mut target = Target::new();
     for number in 0..50 {
         target.alive(&format!("n{number}"), 1);
@@ -121,18 +125,18 @@ fn a_flood_of_accusers_keeps_a_bounded_number() {
     assert!(cost.kept <= 4096, "{cost:?}");
 }
 
-/// The most bytes that leave a node with a short name for each byte that a stranger sends, over
-/// every message. What is gossiped of it to the members comes in addition, later.
+/// The most bytes that a node with a short name sends for each byte that a stranger sends, whatever
+/// the message. What it later gossips to the members comes on top.
 const FACTOR: usize = 2;
 
 #[test]
-fn strangers_get_little_out_of_a_node() {
+fn strangers_cannot_amplify_traffic() {
     let mut target = Target::new();
     for number in 0..200 {
         target.alive(&format!("n{number}"), 1);
     }
     target.events();
-    assert!(target.node.stats().gauges.membership_queue > 200, "gossip that could go along");
+    assert!(target.node.stats().gauges.membership_queue > 200, "gossip that could be piggybacked");
     let address = member_address("n7");
     let ask = |target: &[u8], node: &[u8], nack| {
         encoded(&Message::IndirectPing(IndirectPing {
@@ -168,17 +172,21 @@ fn strangers_get_little_out_of_a_node() {
         assert!(out <= FACTOR * sent, "{what}: {out} bytes for {sent}");
         drop(target.events());
     }
-    assert_eq!(target.counters().relayed, 1000, "all that were asked for a member");
+    assert_eq!(target.counters().relayed, 1000, "every relay requested for a member");
     for _ in 0..5000 {
         target.packet(stranger(1), &ask(&address, b"n7", true)).expect("a good packet");
     }
     let most = 1000 + 768 + SHARE as u64;
-    assert_eq!(target.counters().relayed, most, "three quarters of all at the same time");
+    assert_eq!(
+        target.counters().relayed,
+        most,
+        "three quarters of the relays at the same time, and the share"
+    );
     assert!(target.node.stats().gauges.acks_awaited <= 1024);
 }
 
-/// Names, relays and refusals from one address without end: whoever else comes has its share of
-/// each, and a thousand others have no more than theirs.
+/// Unlimited names, relays and refusals from one address: every other address still has its share of
+/// each, and many others together have no more than their shares.
 #[test]
 fn one_source_leaves_the_others_their_share() {
     let mut target = Target::with(|config| config.limits.new_members_burst = 1000);
@@ -210,10 +218,10 @@ fn one_source_leaves_the_others_their_share() {
             target.packet(from, &refused).expect("a good packet");
         }
         let relayed = target.counters().relayed - relayed;
-        let told = target.events().len();
-        (target.node.num_members() - members, relayed as usize, told)
+        let events = target.events().len();
+        (target.node.num_members() - members, relayed as usize, events)
     };
-    // The refusals of names that come too fast are told as well.
+    // Refusals of names that come too fast use up the reports as well.
     assert_eq!(flood(&mut target, stranger(1), 5000), (999 + SHARE, 768 + SHARE, 0));
     assert_eq!(flood(&mut target, stranger(1), 5000), (0, 0, 0));
     assert_eq!(flood(&mut target, stranger(2), SHARE), (SHARE, SHARE, SHARE));
@@ -224,12 +232,13 @@ fn one_source_leaves_the_others_their_share() {
         }
     });
     assert!(target.node.stats().gauges.acks_awaited <= 1024);
-    assert!(places.kept <= 256 * 8 * 1024, "what the members cost: {places:?}");
+    assert!(places.kept <= 256 * 8 * 1024, "more than the members themselves: {places:?}");
 }
 
-/// A member that we hold for dead is told so; a flood in its name does not become one at it.
+/// A member that is considered dead gets the accusation; a flood in its name does not make it the
+/// target of another flood.
 #[test]
-fn the_dead_are_told_at_a_bounded_rate() {
+fn accusations_sent_to_the_dead_are_rate_limited() {
     let mut target = Target::with(|config| config.probe_interval = Duration::from_secs(1));
     target.alive("n1", 1);
     let dead = Message::Dead(memberlist_proto::wire::message::Dead {
@@ -247,9 +256,9 @@ fn the_dead_are_told_at_a_bounded_rate() {
     assert_eq!(target.counters().told_dead, 1);
 }
 
-/// The application itself is told when it asks for too much.
+/// An application that starts too many operations gets an error.
 #[test]
-fn operations_are_bounded() {
+fn operations_are_limited() {
     let mut target = Target::new();
     target.alive("n1", 1);
     for _ in 0..5000 {
@@ -260,6 +269,6 @@ fn operations_are_bounded() {
         let outcome = Outcome::Join(Err(JoinRefused::TooMany));
         matches!(event, Event::Finished { outcome: it, .. } if format!("{it:?}") == format!("{outcome:?}"))
     };
-    let told = target.events().iter().filter(|event| refused(event)).count();
-    assert_eq!((told, target.counters().operations_refused), (904, 904));
+    let refusals = target.events().iter().filter(|event| refused(event)).count();
+    assert_eq!((refusals, target.counters().operations_refused), (904, 904));
 }

@@ -1,4 +1,4 @@
-//! Lies about who is who.
+//! False statements about identities.
 
 use memberlist_proto::wire::message::{Alive, Dead, Message, Suspect};
 use memberlist_proto::{Departure, Event, Refusal};
@@ -10,7 +10,7 @@ fn poisoned(event: &Event) -> bool {
 }
 
 #[test]
-fn an_accusation_at_the_end_of_the_numbers_saturates_and_is_told() {
+fn an_accusation_at_the_highest_incarnation_saturates_and_is_reported() {
     for dead in [false, true] {
         let mut target = Target::new();
         let (incarnation, node, from) = (u32::MAX, &b"me"[..], &b"evil"[..]);
@@ -22,14 +22,14 @@ fn an_accusation_at_the_end_of_the_numbers_saturates_and_is_told() {
         for _ in 0..3 {
             target.message(stranger(1), &message);
             assert_eq!(target.node.local().incarnation(), u32::MAX);
-            assert!(target.events().iter().any(poisoned), "the application must know");
+            assert!(target.events().iter().any(poisoned), "the application must be informed");
         }
-        assert_eq!(target.node.num_members(), 1, "in its own eyes it is alive");
+        assert_eq!(target.node.num_members(), 1, "it considers itself alive");
     }
 }
 
 #[test]
-fn an_accusation_just_below_is_refuted() {
+fn an_accusation_just_below_the_highest_is_refuted() {
     let mut target = Target::new();
     let suspect = Suspect { incarnation: u32::MAX - 1, node: b"me", from: b"evil" };
     target.message(stranger(1), &Message::Suspect(suspect));
@@ -38,17 +38,17 @@ fn an_accusation_just_below_is_refuted() {
 }
 
 #[test]
-fn nobody_joins_from_an_address_that_cannot_be_probed() {
+fn a_node_with_an_unusable_address_is_refused() {
     for addr in [[0, 0, 0, 0], [224, 0, 0, 1], [239, 255, 255, 250], [255; 4]] {
         let mut target = Target::new();
         target.packet(stranger(1), &alive("x1", &addr, 1)).expect("a good packet");
         assert_eq!(target.node.num_members(), 1, "{addr:?}");
-        let told = target.events();
-        let [Event::Refused { reason: Refusal::Address, from, .. }] = &told[..] else {
-            panic!("{addr:?}: {told:?}")
+        let events = target.events();
+        let [Event::Refused { reason: Refusal::Address, from, .. }] = &events[..] else {
+            panic!("{addr:?}: {events:?}")
         };
         assert_eq!(*from, Some(stranger(1)));
-        // Nor does a member move there.
+        // Nor may a member move there.
         target.alive("n1", 1);
         target.events();
         let left = Message::Dead(Dead { incarnation: 1, node: b"n1", from: b"n1" });
@@ -58,20 +58,20 @@ fn nobody_joins_from_an_address_that_cannot_be_probed() {
     }
 }
 
-/// Whoever may send packets can say that another leaves; who said so is told.
+/// Any host that can send packets can claim that a member leaves; the event has its address.
 #[test]
-fn a_forged_leave_is_told_with_its_source() {
+fn a_forged_leave_is_reported_with_its_source() {
     let mut target = Target::new();
     target.alive("n1", 1);
     target.events();
     let left = Message::Dead(Dead { incarnation: 1, node: b"n1", from: b"n1" });
     target.message(stranger(66), &left);
-    let told = target.events();
-    let [Event::Departed { node, reason: Departure::Left, from }] = &told[..] else {
-        panic!("{told:?}")
+    let events = target.events();
+    let [Event::Departed { node, reason: Departure::Left, from }] = &events[..] else {
+        panic!("{events:?}")
     };
     assert_eq!((node.name().to_string(), *from), ("n1".into(), Some(stranger(66))));
-    // The one it was said of lives, and needs only the next number to be believed.
+    // The member is alive, and its next incarnation brings it back.
     target.alive("n1", 2);
     assert_eq!(target.node.num_members(), 2);
 }
@@ -97,11 +97,11 @@ fn long_names_and_metadata_are_refused() {
                 vsn: Some(&VSN),
             }),
         );
-        let told = target.events();
-        match (&told[..], refused) {
+        let events = target.events();
+        match (&events[..], refused) {
             ([Event::Joined { .. }], None) => {}
             ([Event::Refused { reason, .. }], Some(refused)) => assert_eq!(*reason, refused),
-            _ => panic!("{told:?}"),
+            _ => panic!("{events:?}"),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a node's environment can make it spend: memory, work and bytes, each against a bound
-//! that `docs/limits.md` states. Memory is counted by the allocator, in this process alone.
+//! What others can make a node spend: memory, work and bytes, each asserted against the bound that
+//! `docs/limits.md` states. An allocator in this process counts the memory.
 
 mod floods;
 mod identity;

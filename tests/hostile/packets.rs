@@ -8,7 +8,7 @@ use super::rig::{Target, alive, cost, encoded, member_address, stranger};
 
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_507;
-/// What a packet may decompress to, in all its parts.
+/// What a packet may decompress to, all its parts together.
 const DECOMPRESSED: usize = 1 << 20;
 
 fn compressed(message: &[u8]) -> Vec<u8> {
@@ -33,7 +33,7 @@ fn user(len: usize) -> Vec<u8> {
     encoded(&Message::User(&vec![b'u'; len]))
 }
 
-/// Packets that cost as much as they can, each in another way.
+/// Packets that are as expensive as possible, each in another way.
 fn worst() -> Vec<(&'static str, Vec<u8>)> {
     let names: Vec<Vec<u8>> = (0..255)
         .map(|number| {
@@ -63,20 +63,20 @@ fn nested(message: &[u8], depth: usize) -> Vec<u8> {
     (0..depth).fold(message.to_vec(), |inner, _| compounds(&[inner]))
 }
 
-/// The most that any datagram makes a node hold at once: what it decompresses to, in a buffer
-/// that grows by doubling, and a copy of the messages for the application.
+/// The most memory that a datagram may take at once: what it decompresses to, in a buffer that
+/// grows by doubling, and a copy of the messages for the application.
 const PEAK: usize = 6 * DECOMPRESSED;
-/// The most that is kept of it once the application has read its messages: new members and their
-/// announcements, and warm buffers.
+/// The most memory that may be retained of it once the application has read its messages: new
+/// members, their announcements, and reusable buffers.
 const KEPT: i64 = 512 << 10;
 
 #[test]
 fn no_datagram_costs_more_than_its_bound() {
     for (what, packet) in worst() {
-        assert!(packet.len() <= DATAGRAM, "{what} is no datagram");
+        assert!(packet.len() <= DATAGRAM, "{what} does not fit a datagram");
         let mut target = Target::new();
         let cost = cost(what, packet.len(), || {
-            // Some are refused; the subject is what that costs.
+            // Some are refused; what matters is the cost.
             let _ = target.packet(stranger(1), &packet);
             drop(target.events());
             target.bytes_sent();
@@ -86,9 +86,9 @@ fn no_datagram_costs_more_than_its_bound() {
     }
 }
 
-/// The same packet again and again costs no more memory than once.
+/// The same packet again and again retains no more memory than once.
 #[test]
-fn a_flood_of_datagrams_keeps_nothing() {
+fn repeated_datagrams_retain_nothing() {
     for (what, packet) in worst() {
         let mut target = Target::new();
         let _ = target.packet(stranger(1), &packet);
@@ -105,9 +105,9 @@ fn a_flood_of_datagrams_keeps_nothing() {
     }
 }
 
-/// What is announced and not there is not allocated.
+/// Bytes that are announced but not present are not allocated.
 #[test]
-fn promises_in_a_packet_take_no_memory() {
+fn lengths_announced_in_a_packet_take_no_memory() {
     for (what, packet) in worst().into_iter().filter(|(what, _)| what.contains("promises")) {
         let mut target = Target::new();
         let cost = cost(what, packet.len(), || {
@@ -128,11 +128,15 @@ fn nested_packets_stop_at_their_depth() {
 }
 
 #[test]
-fn one_packet_has_a_bounded_number_of_messages() {
+fn messages_per_packet_are_limited() {
     let full = compounds(&vec![user(1); 255]);
     let packet = compressed(&compounds(&vec![full; 100]));
     let mut target = Target::new();
     let error = target.packet(stranger(1), &packet).expect_err("25,500 messages");
     assert!(target.counters().messages_received <= 4096, "{error:?}");
-    assert_eq!(error.handled as u64, target.counters().messages_received, "and the rest is told");
+    assert_eq!(
+        error.handled as u64,
+        target.counters().messages_received,
+        "the error counts what was handled"
+    );
 }

@@ -1,6 +1,6 @@
-//! What a stream can cost.
+//! What streams can cost.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,8 +8,8 @@ use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
 use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state, encode_user};
 use memberlist_proto::{
-    Answer, Event, ExchangeError, Instant, Key, Memberlist, Outcome, RequestKind, StreamId,
-    StreamOp,
+    Answer, Event, ExchangeError, Instant, Key, Memberlist, Outcome, RequestKind, StreamFailure,
+    StreamId, StreamOp,
 };
 
 use super::rig::{Target, VSN, cost, member_address, stranger};
@@ -22,14 +22,14 @@ fn from(source: u8, number: usize) -> SocketAddr {
 }
 
 fn accept(target: &mut Target, source: u8, number: usize) -> StreamId {
-    target.node.accept_stream(target.now, from(source, number)).expect("there is room")
+    target.node.accept_stream(target.now, from(source, number)).expect("there is room for a stream")
 }
 
 fn feed(target: &mut Target, id: StreamId, data: &[u8]) -> Result<(), ExchangeError> {
     target.node.handle_stream_data(target.now, id, data)
 }
 
-/// A state of at least `len` bytes: members, then the application's.
+/// A push/pull of `members` records and `user` bytes of application state.
 fn state(members: usize, user: usize) -> Vec<u8> {
     let mut out = Vec::new();
     encode_header(&mut out, false, members, user);
@@ -65,7 +65,7 @@ fn compressed(message: &[u8]) -> Bytes {
 }
 
 #[test]
-fn announcements_take_no_memory() {
+fn lengths_announced_in_a_stream_take_no_memory() {
     let header = |nodes, user| {
         let mut out = Vec::new();
         encode_header(&mut out, true, nodes, user);
@@ -102,9 +102,9 @@ fn announcements_take_no_memory() {
     }
 }
 
-/// The most memory per byte that has come: a buffer that doubles, while it is copied.
+/// At most three bytes of memory per byte received: a buffer that doubles, while it is copied.
 #[test]
-fn a_trickled_state_costs_what_it_sends() {
+fn a_trickled_state_costs_a_small_multiple_of_its_bytes() {
     let data = state(100_000, 13 * MIB);
     assert!(data.len() > 19 * MIB, "{} bytes", data.len());
     let mut target = Target::new();
@@ -116,7 +116,7 @@ fn a_trickled_state_costs_what_it_sends() {
         }
     });
     assert!(cost.peak <= 3 * data.len() + 4096, "{cost:?}");
-    assert!(cost.total <= 5 * data.len(), "what has come is copied again and again: {cost:?}");
+    assert!(cost.total <= 5 * data.len(), "received bytes are copied too often: {cost:?}");
     let held = target.node.stats().gauges.stream_memory;
     assert!(held >= data.len() as u64 && held <= 2 * data.len() as u64, "{held}");
     feed(&mut target, id, &[*last]).expect("a good state");
@@ -131,12 +131,12 @@ fn a_compressed_stream_stops_at_its_limit() {
         let mut message = Vec::new();
         encode_user(&mut message, &vec![b'u'; len]);
         if !fits {
-            // A length that would be allowed, and what comes is more.
+            // The announced length is allowed, but more follows.
             message = state(0, 20 * MIB);
             message.resize(len, b'u');
         }
         let bomb = compressed(&message);
-        assert!(bomb.len() < len / 100, "no bomb: {} bytes", bomb.len());
+        assert!(bomb.len() < len / 100, "not a bomb: {} bytes", bomb.len());
         let mut target = Target::new();
         let id = accept(&mut target, 1, 0);
         let mut result = Ok(());
@@ -150,7 +150,7 @@ fn a_compressed_stream_stops_at_its_limit() {
     }
 }
 
-/// Whatever stands in a field that nobody knows.
+/// Deep nesting within an unknown field.
 #[test]
 fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
     let mut target = Target::new();
@@ -169,7 +169,7 @@ fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
 }
 
 #[test]
-fn half_sent_states_share_a_bounded_memory() {
+fn half_sent_states_share_bounded_memory() {
     let data = state(0, 20 * MIB);
     let half = &data[..3 * MIB];
     let mut target = Target::new();
@@ -187,7 +187,7 @@ fn half_sent_states_share_a_bounded_memory() {
     let stats = target.node.stats();
     assert!(refused > 0 && stats.counters.streams_over_memory == refused, "{stats:?}");
     assert!(cost.peak <= 516 * MIB, "{cost:?}");
-    // One source alone gets a quarter.
+    // A single source gets a quarter.
     let mut target = Target::new();
     for number in 0..60 {
         let id = accept(&mut target, 1, number);
@@ -198,11 +198,11 @@ fn half_sent_states_share_a_bounded_memory() {
     let id = accept(&mut target, 2, 0);
     feed(&mut target, id, half).expect("another source has room");
     target.wait(Duration::from_secs(11));
-    assert_eq!(target.node.stats().gauges.stream_memory, 0, "time ends what stands still");
+    assert_eq!(target.node.stats().gauges.stream_memory, 0, "stalled streams must time out");
 }
 
 #[test]
-fn streams_are_bounded_by_source_and_in_all() {
+fn streams_are_limited_per_source_and_in_total() {
     let mut target = Target::new();
     let accepted = |target: &mut Target, source| {
         (0..2000)
@@ -214,7 +214,7 @@ fn streams_are_bounded_by_source_and_in_all() {
     assert_eq!(256 + others, 1024);
     target.wait(Duration::from_secs(10));
     assert_eq!(target.node.stats().gauges.streams, 0);
-    assert_eq!(accepted(&mut target, 1), 256, "the places are free again");
+    assert_eq!(accepted(&mut target, 1), 256, "the streams must be free again");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_trickle_does_not_keep_a_stream_beyond_its_time() {
 }
 
 #[test]
-fn push_pulls_are_bounded() {
+fn served_push_pulls_are_limited() {
     let mut target = Target::with(|config| config.ask_local_state = true);
     let data = state(0, 0);
     let mut refused = 0;
@@ -246,7 +246,30 @@ fn push_pulls_are_bounded() {
     );
 }
 
-/// Bytes between two nodes until both are quiet.
+/// How many addresses a name has is up to a resolver outside.
+#[test]
+fn addresses_of_a_host_name_are_limited() {
+    let mut target = Target::new();
+    target.node.join(target.now, &["some.host".parse().expect("a peer")]);
+    let lookup = target.node.poll_lookup().expect("a name to resolve");
+    let address = |host: u16| IpAddr::from([10, 9, host.to_be_bytes()[0], host.to_be_bytes()[1]]);
+    let addresses: Vec<IpAddr> = (1..=1000).map(address).collect();
+    target.node.handle_lookup(target.now, lookup.id, Ok(&addresses));
+    let mut tried = 0;
+    while let Some(op) = target.node.poll_stream() {
+        let StreamOp::Connect { id, .. } = op else { panic!("{op:?}") };
+        tried += 1;
+        target.node.handle_stream_closed(target.now, id, Some(StreamFailure::Refused));
+    }
+    let finished = target.events().into_iter().find_map(|event| match event {
+        Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => Some(report),
+        _ => None,
+    });
+    let failed = finished.expect("the join ends when all have been tried").failed.len();
+    assert_eq!((tried, failed), (256, 256));
+}
+
+/// Carries bytes between two nodes until both are idle.
 fn exchange(nodes: &mut [Memberlist; 2], states: &[Bytes; 2], now: Instant) {
     let mut ends = [None, None];
     let mut busy = true;
@@ -280,9 +303,9 @@ fn exchange(nodes: &mut [Memberlist; 2], states: &[Bytes; 2], now: Instant) {
     }
 }
 
-/// The limits leave room for the largest state that a Go node sends or accepts.
+/// The limits allow the largest state that a Go node sends or accepts.
 #[test]
-fn an_honest_state_of_20_mib_gets_through() {
+fn the_largest_honest_state_is_exchanged() {
     for compress in [false, true] {
         let node = |name: &str, last: u8| {
             let target = Target::with(|config| {
@@ -294,7 +317,7 @@ fn an_honest_state_of_20_mib_gets_through() {
             target.node
         };
         let mut nodes = [node("a", 1), node("b", 2)];
-        // Hard to compress, so that compression pays little.
+        // Hardly compressible.
         let noise = |seed: u32| -> Bytes {
             let mut state = seed;
             let step = |_| {
@@ -314,7 +337,7 @@ fn an_honest_state_of_20_mib_gets_through() {
                 Event::RemoteState { state, .. } => Some(state),
                 _ => None,
             });
-            assert!(came == Some(&states[1 - side]), "the state did not come whole");
+            assert!(came == Some(&states[1 - side]), "the state did not arrive complete");
             let joined = events.iter().any(|event| {
                 matches!(event, Event::Finished { outcome: Outcome::Join(Ok(it)), .. } if it.failed.is_empty())
             });

@@ -1,13 +1,13 @@
-//! Our agent and Alertmanager, where one combination is enough; the rest is in the matrix.
+//! Our agent and Alertmanager, where one combination is enough. The matrix has the rest.
 
 use memberlist_tests::{Alertmanager, Launch, to_hex};
 
 use crate::live;
 
 live! {
-    /// What one Alertmanager knows reaches another through our node alone: it passes on the
-    /// state it was given.
-    fn a_silence_is_learnt_from_our_state() {
+    /// What one Alertmanager knows reaches another through our node alone, which passes on the state
+    /// it received.
+    fn alertmanager_learns_a_silence_from_our_state() {
         let alertmanager = Alertmanager::start(None);
         let id = alertmanager.create_silence("handed on");
         let other = Launch::agent("other").delegate_version([0, 0, 0]).start();
@@ -24,7 +24,7 @@ live! {
         fresh.until_silence(&id);
     }
 
-    /// Incompatible delegate versions or a label are a clear error here and no harm there.
+    /// Incompatible delegate versions and a label are clear errors here and harmless there.
     fn wrong_versions_and_label() {
         let alertmanager = Alertmanager::start(None);
         let join = format!("join {}", alertmanager.addr());

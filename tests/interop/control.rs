@@ -1,5 +1,4 @@
-//! The peers among themselves: when these fail, the harness or the machine is at fault, not
-//! our node.
+//! The peers among themselves: if these tests fail, suspect the harness or the machine, not our node.
 
 use memberlist_tests::{Alertmanager, Launch, Serf, to_hex as hex};
 
@@ -7,7 +6,7 @@ use crate::msgpack::{leave_intent, tags, user_event};
 use crate::{KEY, live};
 
 live! {
-    /// Every event of our Go program that the other live tests wait for does come.
+    /// Our Go program reports every event that the other live tests wait for.
     fn go_and_go() {
         let one = Launch::go("one").key(Some(KEY)).meta(b"first").start();
         let two = Launch::go("two").key(Some(KEY)).start();

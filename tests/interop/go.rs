@@ -1,5 +1,5 @@
-//! Our agent beside our program on the Go library, where one pair or one cluster is enough; what
-//! must hold in every combination is a check of the matrix.
+//! Our agent and our program on the Go library, where one pair or one cluster is enough. What must
+//! hold in every combination is a check of the matrix.
 
 use memberlist_tests::{Launch, Node};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::{KEY, live};
 
 const OTHER_KEY: &[u8] = b"another 16b. key";
 
-/// The one join through the other fails with these words on our side, and both live on alone.
+/// Neither can join the other. Our side reports one of `words`, and both stay alone and healthy.
 fn strangers(rust: &Node, go: &Node, words: &[&str]) {
     let reply = rust.ask(&format!("join {}", go.addr()));
     assert_eq!(reply["joined"], 0, "{reply}");
@@ -18,14 +18,14 @@ fn strangers(rust: &Node, go: &Node, words: &[&str]) {
     let mark = rust.mark();
     let reply = go.ask(&format!("join {}", rust.addr()));
     assert_eq!(reply["joined"], 0, "{reply}");
-    let told = rust.expect_after(mark, "exchange_failed", |event| event["exchange"] == "accepted");
-    let error = told["message"].as_str().unwrap_or_default();
-    assert!(words.iter().any(|word| error.contains(word)), "{told}");
+    let event = rust.expect_after(mark, "exchange_failed", |event| event["exchange"] == "accepted");
+    let error = event["message"].as_str().unwrap_or_default();
+    assert!(words.iter().any(|word| error.contains(word)), "{event}");
     assert_eq!(rust.member_names(), ["rust"]);
     unharmed(go);
 }
 
-/// It knows nobody else, and feels well.
+/// The Go node has no other member and is healthy.
 fn unharmed(go: &Node) {
     assert_eq!(go.member_names(), ["go"]);
     assert_eq!(go.tell("health")["score"], 0);
@@ -35,20 +35,20 @@ fn about(name: &str) -> impl Fn(&Value) -> bool + '_ {
     move |event| event["node"]["name"] == name
 }
 
-/// `thief` claims the name of `owner`, whom `witness` knows; nobody believes it.
+/// `thief` claims the name of `owner`, which `witness` knows. The claim is reported and rejected.
 fn conflict(owner: &Node, witness: &Node, thief: &Node) {
     owner.join(witness.addr());
     witness.expect_node("joined", "x");
-    // The library tells a conflict at whoever is joined, and of its own name, too.
+    // Go reports a conflict at the node that is joined, and one about its own name too.
     thief.ask(&format!("join {}", witness.addr()));
-    let told = witness.expect("conflict", about("x"));
-    assert_eq!(told["node"]["addr"], owner.addr().to_string(), "{told}");
-    assert_eq!(told["other"]["addr"], thief.addr().to_string(), "{told}");
+    let event = witness.expect("conflict", about("x"));
+    assert_eq!(event["node"]["addr"], owner.addr().to_string(), "{event}");
+    assert_eq!(event["other"]["addr"], thief.addr().to_string(), "{event}");
     let known = witness.until_node("x", |node| node["state"] == "alive");
     assert_eq!(known["addr"], owner.addr().to_string());
 }
 
-/// A failed node's name is free for another address after the time that the witness sets.
+/// After the reclaim time of `witness`, the name of a failed node is free for another address.
 fn reclaim(witness: &Node, victim: &Node, successor: Launch) {
     victim.join(witness.addr());
     witness.expect_node("joined", "x");
@@ -61,8 +61,8 @@ fn reclaim(witness: &Node, victim: &Node, successor: Launch) {
 }
 
 live! {
-    /// A message too long for gossip arrives as any other does.
-    fn go_hears_what_is_disseminated() {
+    /// A message too long for gossip arrives like any other.
+    fn go_receives_disseminated_messages() {
         let (rust, go) = (Launch::agent("rust").start(), Launch::go("go").start());
         rust.join(go.addr());
         rust.tell("disseminate short");
@@ -73,14 +73,14 @@ live! {
         rust.expect("broadcast_finished", |event| event["end"] == "streamed" && event["sent"] == 1);
     }
 
-    /// A wrong key is a clear error on our side and no harm on theirs.
+    /// A wrong key is a clear error on our side and harmless on theirs.
     fn wrong_key() {
         let go = Launch::go("go").key(Some(KEY)).start();
         let rust = Launch::agent("rust").key(Some(OTHER_KEY)).start();
         strangers(&rust, &go, &["key", "decrypt"]);
     }
 
-    /// The library of this release knows no labels.
+    /// This release of the library has no labels.
     fn wrong_label() {
         let go = Launch::go("go").start();
         let rust = Launch::agent("rust").flag("--label", "blue").start();
@@ -90,13 +90,13 @@ live! {
         assert!(error.contains("label"), "{reply}");
         let mark = rust.mark();
         assert_eq!(go.ask(&format!("join {}", rust.addr()))["joined"], 0);
-        let told = rust.expect_after(mark, "exchange_failed", |_| true);
-        assert!(told["message"].as_str().is_some_and(|text| text.contains("label")), "{told}");
+        let event = rust.expect_after(mark, "exchange_failed", |_| true);
+        assert!(event["message"].as_str().is_some_and(|text| text.contains("label")), "{event}");
         assert_eq!(rust.member_names(), ["rust"]);
         unharmed(&go);
     }
 
-    /// Each understands 1 to 5, whatever the other speaks.
+    /// Each understands versions 1 to 5, whatever the other speaks.
     fn different_protocol_versions() {
         for (ours, theirs) in [(1, 5), (5, 1)] {
             let rust = Launch::agent("rust").flag("--protocol-version", ours).start();
@@ -120,24 +120,24 @@ live! {
         strangers(&rust, &go, &["version"]);
     }
 
-    fn go_tells_of_a_name_conflict() {
+    fn go_reports_a_name_conflict() {
         let owner = Launch::agent("x").start();
         let witness = Launch::go("witness").start();
         conflict(&owner, &witness, &Launch::agent("x").start());
     }
 
-    fn rust_tells_of_a_name_conflict() {
+    fn rust_reports_a_name_conflict() {
         let owner = Launch::go("x").start();
         let witness = Launch::agent("witness").start();
         conflict(&owner, &witness, &Launch::go("x").start());
     }
 
-    fn go_lets_a_failed_rust_return_elsewhere() {
+    fn go_accepts_a_failed_rust_node_at_another_address() {
         let witness = Launch::go("witness").flag("--dead-node-reclaim-time", "1ms").start();
         reclaim(&witness, &Launch::agent("x").start(), Launch::agent("x"));
     }
 
-    fn rust_lets_a_failed_go_return_elsewhere() {
+    fn rust_accepts_a_failed_go_node_at_another_address() {
         let witness = Launch::agent("witness").flag("--set", "dead_node_reclaim_time=1ms").start();
         reclaim(&witness, &Launch::go("x").start(), Launch::go("x"));
     }

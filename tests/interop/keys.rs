@@ -1,4 +1,4 @@
-//! The key of a cluster is changed while its members talk.
+//! The key of a cluster is rotated while its members communicate.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,7 +9,7 @@ use crate::{KEY, live};
 
 const NEW_KEY: &[u8] = b"the new key has thirty-two bytes";
 
-/// A step of a rotation, of one side: the sides differ in keys in between.
+/// The steps of a rotation. Between the steps of the two sides, their keys differ.
 const STEPS: [&str; 3] = ["add", "use", "remove"];
 
 fn step(node: &Node, verb: &str) -> String {
@@ -18,7 +18,7 @@ fn step(node: &Node, verb: &str) -> String {
     reply["keys"].to_string()
 }
 
-/// In both directions by gossip, by packet and by stream.
+/// Sends messages in both directions by gossip, by packet and by stream.
 fn talk(rust: &Node, go: &Node, about: &str) {
     for (from, to) in [(rust, go), (go, rust)] {
         for how in
@@ -31,7 +31,8 @@ fn talk(rust: &Node, go: &Node, about: &str) {
     }
 }
 
-/// `first` goes first at every step, so that for a while each encrypts with another key.
+/// Rotates the key, with `first` first at every step, so that for a while the two encrypt with
+/// different keys.
 fn rotate(first: &Node, second: &Node) {
     let (rust, go) = if first.name() == "rust" { (first, second) } else { (second, first) };
     go.join(rust.addr());
@@ -41,7 +42,7 @@ fn rotate(first: &Node, second: &Node) {
         for node in [first, second] {
             step(node, verb);
             talk(rust, go, &format!("after {} of {}", verb, node.name()));
-            // A state exchange, too.
+            // And a full state exchange.
             rust.join(go.addr());
         }
     }
@@ -53,8 +54,8 @@ fn rotate(first: &Node, second: &Node) {
     assert_eq!(rust.count("suspected", |_| true), 0, "{}", rust.transcript());
 }
 
-/// Serf asks every member by a query, which ours does not answer: it reports that, and has
-/// changed its own ring all the same.
+/// Serf asks every member by a query, which our node does not answer. Serf reports that, and changes
+/// its own ring nevertheless.
 fn serf_step(serf: &Serf, verb: &str, key: &[u8]) {
     let complaint = serf
         .run("keys", &[&format!("-{verb}={}", BASE64.encode(key))])
@@ -99,7 +100,7 @@ live! {
             step(&rust, ours);
             events(&serf, &rust, 2 * number);
         }
-        // Both hold nothing but the new key.
+        // Both have the new key only.
         let only = format!("[\"{}\"]", BASE64.encode(NEW_KEY));
         assert_eq!(rust.tell("keys list")["keys"].to_string(), only);
         for (key, joined) in [(KEY, 0), (NEW_KEY, 1)] {

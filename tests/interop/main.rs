@@ -1,7 +1,7 @@
-//! Live tests against programs that run the Go library: one of ours, Serf, Alertmanager.
+//! Live tests against programs built on the Go library: one of ours, Serf, Alertmanager.
 //!
-//! They are ignored unless asked for, since they need Debian's peers; the continuous
-//! integration installs them, and there a missing one fails.
+//! They are ignored by default, because they need Debian packages. The continuous integration
+//! installs them; without them the tests fail.
 
 mod alertmanager;
 mod control;
@@ -16,7 +16,7 @@ mod serf;
 /// A 128-bit key.
 const KEY: &[u8] = b"a sixteen b. key";
 
-/// Marks the tests below as live ones.
+/// Declares live tests.
 macro_rules! live {
     ($($(#[$doc:meta])* fn $name:ident() $body:block)+) => {
         $(

@@ -1,5 +1,5 @@
-//! The live matrix: each cell is one test, which walks the whole list of checks with one pair of
-//! processes. `cargo run -p memberlist-tests --example matrix` prints the table afterwards.
+//! The live matrix: each cell is one test, which goes through the whole list of checks with one pair
+//! of processes. `cargo run -p memberlist-tests --example matrix` prints the table afterwards.
 
 mod alertmanager;
 mod go;
@@ -19,7 +19,8 @@ fn walk(cell: Cell) {
     record.finish();
 }
 
-/// A module for every value of an axis, with the further axes in brackets inside, down to a test.
+/// Declares a module for every value of an axis, recursively for the remaining axes, and a test in
+/// each of the innermost.
 macro_rules! cells {
     ($cell:expr; { $($name:ident: $with:ident($value:expr)),+ } $rest:tt) => {
         $(

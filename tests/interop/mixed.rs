@@ -1,6 +1,6 @@
 //! Three nodes of the Go library and three of ours in one cluster.
 //!
-//! `SOAK_SECONDS` and `CHURN_SECONDS` say how long the long ones last.
+//! `SOAK_SECONDS` and `CHURN_SECONDS` set the duration of the long tests.
 
 mod churn;
 mod soak;
@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use crate::live;
 
-/// What a node knows of each member that it lists with `command`.
+/// What a node knows of each member: address, state, incarnation and metadata by name.
 type View = BTreeMap<String, [String; 4]>;
 
-/// A change that gossip happens to miss comes with one of the next state exchanges, each of which
-/// reaches one node every 15 seconds.
+/// A change that gossip misses arrives with one of the next full state exchanges; each node starts
+/// one every 15 seconds.
 const AGREEMENT: Duration = Duration::from_secs(120);
 
 const NAMES: [&str; 6] = ["go-1", "go-2", "go-3", "rust-1", "rust-2", "rust-3"];
@@ -49,8 +49,8 @@ fn cluster(launch: impl Fn(&str) -> Launch) -> Vec<Node> {
     nodes
 }
 
-/// Waits until all of them have the same view of so many nodes, in which every one of them is
-/// alive where it listens and with the incarnation that it has itself; returns the view.
+/// Waits until all `nodes` have the same view of `count` nodes, in which each of them is alive at
+/// its own address and with its own incarnation; returns the view.
 #[track_caller]
 fn agree(nodes: &[Node], command: &str, count: usize) -> View {
     eventually_within(AGREEMENT, "all nodes have the same view", || {
@@ -85,9 +85,9 @@ fn view(node: &Node, command: &str) -> View {
 }
 
 live! {
-    /// Of the living, of who left and of who failed: name, address, state, incarnation, metadata.
-    fn all_have_the_same_view() {
-        // Ours would forget the dead after 15 seconds; our Go program tells of all it ever knew.
+    /// Name, address, state, incarnation and metadata of live, left and failed members.
+    fn all_members_agree() {
+        // Ours would remove the dead after 15 seconds; our Go program lists all that it ever knew.
         let mut nodes = cluster(|name| match launch(name) {
             go if name.starts_with("go") => go,
             rust => rust.flag("--set", "gossip_to_the_dead_time=120s"),

@@ -1,8 +1,8 @@
-//! Messages of Serf, which it puts into memberlist's user messages and metadata.
+//! Serf's own messages, which it sends in memberlist's user messages and metadata.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Serf's leave intent: who is going to leave.
+/// Serf's leave intent: `node` is about to leave.
 pub(crate) fn leave_intent(time: u64, node: &str) -> Vec<u8> {
     let mut message = vec![0, 0x82];
     string(&mut message, "LTime");
@@ -26,7 +26,7 @@ pub(crate) fn user_event(time: u64, name: &str, payload: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A query of Serf that is to be acknowledged straight to this address.
+/// A query of Serf that asks for acknowledgements to the address `back`.
 pub(crate) fn query(time: u64, back: SocketAddr, node: &str, name: &str) -> Vec<u8> {
     const ACKNOWLEDGE: u64 = 1;
     let IpAddr::V4(ip) = back.ip() else { panic!("{back} is not an IPv4 address") };
@@ -50,7 +50,7 @@ pub(crate) fn query(time: u64, back: SocketAddr, node: &str, name: &str) -> Vec<
     message
 }
 
-/// Serf's tags, as it puts them into the metadata.
+/// Serf's tags, as it encodes them in the metadata.
 pub(crate) fn tags(tags: &[(&str, &str)]) -> Vec<u8> {
     assert!(tags.len() < 16, "more would need another header");
     let mut meta = vec![0xff, 0x80 | tags.len() as u8];

@@ -1,5 +1,5 @@
-//! What happens when not every path between three nodes is open. Each test makes a network of its
-//! own, in which the ends only meet through the hub.
+//! Three nodes, not all of which can reach each other. Each test creates a network of its own, in
+//! which the ends are connected only through the hub.
 
 use std::net::SocketAddr;
 
@@ -8,13 +8,11 @@ use serde_json::Value;
 
 use crate::live;
 
-/// How often an end reaches each helper meanwhile on average, and so how often it tries the other
-/// end.
+/// How often an end probes each helper on average while it is observed, and so the other end.
 const ROUNDS: usize = 4;
 
-/// Both libraries draw their helpers by lot, three times as often as there are nodes: with one
-/// helper among three nodes, one probe in forty would ask nobody; with three among five, one in a
-/// million.
+/// Both libraries choose helpers by at most 3 × n random draws. With one helper among three nodes,
+/// one probe in forty would find none; with three among five, one in a million.
 const HELPERS: u16 = 3;
 
 type Start = fn(&str) -> Launch;
@@ -27,7 +25,7 @@ fn incarnation(node: &Node, name: &str) -> u64 {
     node.until_node(name, |_| true)["incarnation"].as_u64().expect("a number")
 }
 
-/// Two ends that know each other through the hub alone.
+/// Two ends that are connected through the hub only.
 fn line_of(line: &Line, left: Launch, hub: Launch, right: Launch) -> [Node; 3] {
     let hub = hub.inside(&line.hub).start();
     let left = left.inside(&line.left).start();
@@ -40,7 +38,7 @@ fn line_of(line: &Line, left: Launch, hub: Launch, right: Launch) -> [Node; 3] {
     [left, hub, right]
 }
 
-/// Waits until each node has had so many answers more.
+/// Waits until each node has received `times` more acks.
 fn until_pinged(nodes: [&Node; 2], times: usize) {
     let marks = nodes.map(Node::mark);
     for (node, mut mark) in nodes.into_iter().zip(marks) {
@@ -52,8 +50,8 @@ fn until_pinged(nodes: [&Node; 2], times: usize) {
     }
 }
 
-/// The ends cannot reach each other, and yet neither suspects the other: helpers at the hub ask
-/// for them. Without the helpers they do.
+/// The ends cannot reach each other, yet neither suspects the other, because helpers at the hub relay
+/// the probes. Once the helpers are gone, they do.
 fn indirect_probes(left: Start, helper: Start, right: Start) {
     let line = Line::start();
     let [left, first, right] = line_of(&line, left("left"), helper("helper-0"), right("right"));
@@ -62,7 +60,7 @@ fn indirect_probes(left: Start, helper: Start, right: Start) {
         let addr = SocketAddr::new(line.hub.addr().ip(), line.hub.addr().port() + number);
         let more = helper(&format!("helper-{number}")).inside(&line.hub).bind(addr).start();
         more.join(helpers[0].addr());
-        // Gossip may miss an end, and so may the next state exchanges.
+        // Gossip may miss an end, and so may the next full state exchanges.
         for end in [&left, &right] {
             end.join(more.addr());
         }
@@ -71,9 +69,13 @@ fn indirect_probes(left: Start, helper: Start, right: Start) {
     until_pinged([&left, &right], ROUNDS * helpers.len());
     for (node, other) in [(&left, &right), (&right, &left)] {
         let transcript = [&left, &right].map(Node::transcript).concat();
-        assert_eq!(node.count("pinged", about(other.name())), 0, "the path is shut\n{transcript}");
+        assert_eq!(
+            node.count("pinged", about(other.name())),
+            0,
+            "the direct path must be closed\n{transcript}"
+        );
         assert_eq!(node.count("suspected", |_| true), 0, "{transcript}");
-        // Whoever is suspected refutes it with another incarnation.
+        // A suspect would have refuted with a higher incarnation.
         assert_eq!(incarnation(node, node.name()), 1, "{transcript}");
         assert_eq!(node.member_names(), ["helper-0", "helper-1", "helper-2", "left", "right"]);
     }
@@ -83,8 +85,8 @@ fn indirect_probes(left: Start, helper: Start, right: Start) {
     }
 }
 
-/// An end that asks nobody to help suspects the other, who hears of it through the hub, and whose
-/// answer comes back through the hub.
+/// An end without helpers suspects the other end. The suspicion reaches it through the hub, and so
+/// does the refutation on its way back.
 fn refutation(left: Launch, hub: Start, right: Start) {
     let line = Line::start();
     let [left, hub, right] = line_of(&line, left, hub("hub"), right("right"));
@@ -121,7 +123,7 @@ live! {
         refutation(left, Launch::agent, Launch::agent);
     }
 
-    /// Packets are lost, streams are not: both go on by streams, without suspicion.
+    /// Packets are lost, streams are not: both sides continue over streams, without a suspicion.
     fn packets_are_lost_and_streams_are_not() {
         let line = Line::start();
         line.forward(true);
@@ -134,7 +136,7 @@ live! {
         line.lose_packets();
         rust.expect_node("only_by_stream", "go");
         go.process().wait_text("but other probes failed");
-        // Every probe from now on needs the stream: wait for as many as a suspicion would.
+        // From now on every probe needs the stream: wait for longer than a suspicion would take.
         eventually("probes by streams", || {
             let probes = rust.tell("stats")["counters"]["probes_by_stream"].as_u64();
             if probes >= Some(6) { Ok(()) } else { Err(format!("{probes:?}")) }

@@ -1,11 +1,11 @@
-//! Our agent and Serf, where one combination is enough; the rest is in the matrix.
+//! Our agent and Serf, where one combination is enough. The matrix has the rest.
 
 use memberlist_tests::{Launch, Serf};
 
 use crate::{KEY, live};
 
 live! {
-    /// Without delegate versions both sides refuse, and ours says why.
+    /// Without delegate versions both sides refuse, and ours reports why.
     fn delegate_versions_do_not_match() {
         let serf = Serf::start("s1", None, &[]);
         let rust = Launch::agent("rust").start();
@@ -18,7 +18,7 @@ live! {
         assert_eq!(members.len(), 1, "{members:?}");
     }
 
-    /// A wrong key or a label is a clear error on our side and no harm on theirs.
+    /// A wrong key and a label are clear errors on our side and harmless on theirs.
     fn wrong_key_and_label() {
         let serf = Serf::start("s1", Some(KEY), &[]);
         let agent = || Launch::agent("rust").delegate_version([2, 5, 5]);
@@ -38,7 +38,7 @@ live! {
         assert_eq!(serf.members().expect("serf answers").len(), 1);
     }
 
-    /// Serf tells of the conflict, and goes on with whom it knew first.
+    /// Serf reports the conflict, and keeps the node it knew first.
     fn name_conflict() {
         let serf = Serf::start("s1", None, &[]);
         let agent = || Launch::agent("rust").delegate_version([2, 5, 5]).start();
@@ -46,9 +46,9 @@ live! {
         owner.join(serf.addr());
         let addr = owner.addr().to_string();
         serf.until_member("rust", "alive", |member| member["addr"] == addr.as_str());
-        let told = format!("Name conflict for 'rust' both {} and {}", owner.addr(), thief.addr());
+        let expected = format!("Name conflict for 'rust' both {} and {}", owner.addr(), thief.addr());
         thief.ask(&format!("join {}", serf.addr()));
-        serf.process().wait_text(&told);
+        serf.process().wait_text(&expected);
         serf.until_member("rust", "alive", |member| member["addr"] == addr.as_str());
     }
 }

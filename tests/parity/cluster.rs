@@ -1,11 +1,11 @@
-//! Whole clusters, where one node is not enough.
+//! Whole clusters, for tests that need more than one node.
 
 use std::time::Duration;
 
 use memberlist_proto::{Config, State};
 use memberlist_sim::{NodeId, Sim};
 
-/// Nodes on a perfect network that know each other.
+/// Nodes on a perfect network that have joined each other.
 pub fn cluster(size: usize, change: impl Fn(&mut Config)) -> (Sim, Vec<NodeId>) {
     let mut sim = Sim::new(77);
     let nodes: Vec<NodeId> = (0..size)

@@ -1,5 +1,5 @@
-//! What the Go library's own tests pin down, shown on ours: each test here has the name of one of
-//! theirs. `docs/parity.md` says which of theirs is where.
+//! The behaviour that the Go library's own tests check, shown on ours. Tests are named after theirs,
+//! except for a few about documented differences. `docs/parity.md` lists all of theirs.
 
 mod cluster;
 mod one;

@@ -146,10 +146,10 @@ fn join_different_networks() {
     sim.run_for(SECOND * 60);
     let names = |sim: &Sim, id| sim.node(id).num_members();
     assert_eq!(names(&sim, two), 3);
-    assert_eq!(names(&sim, one), 2, "the third is outside, whoever tells of it");
+    assert_eq!(names(&sim, one), 2, "the third is outside the allowed networks");
 }
 
-/// Merges nothing.
+/// Refuses every merge.
 struct Veto;
 
 impl App for Veto {
@@ -192,7 +192,7 @@ fn join_cancel_passive() {
     let mut one = One::with(config(), Some(Arc::clone(&delegate) as Arc<dyn Delegate>));
     one.alive("test", 1);
     assert_eq!(one.node.num_members(), 1);
-    assert_eq!(delegate.0.load(Ordering::Relaxed), 1, "it was asked");
+    assert_eq!(delegate.0.load(Ordering::Relaxed), 1, "the delegate must be asked");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn join_protocol_versions() {
 
 #[test]
 fn join_protocol_compatibility() {
-    // An application's versions that do not overlap keep it outside.
+    // Application versions that do not overlap prevent a join.
     let mut sim = Sim::new(6);
     sim.tolerate_errors();
     let speaks = |min, max, now| {
@@ -224,7 +224,7 @@ fn join_protocol_compatibility() {
     let two = started(&mut sim, "two", speaks(2, 3, 2));
     let three = started(&mut sim, "three", speaks(3, 3, 3));
     assert_eq!(joined(&mut sim, two, one), Ok(1));
-    let why = joined(&mut sim, three, one).expect_err("it speaks what nobody understands");
+    let why = joined(&mut sim, three, one).expect_err("no member understands its version");
     assert!(why.contains("version"), "{why}");
 }
 
@@ -232,7 +232,7 @@ fn join_protocol_compatibility() {
 fn leave() {
     let mut sim = Sim::new(7);
     let (one, two) = (started(&mut sim, "one", |_| {}), started(&mut sim, "two", |_| {}));
-    joined(&mut sim, two, one).expect("both run");
+    joined(&mut sim, two, one).expect("both nodes run");
     sim.operate(one, |node, now| node.leave(now, SECOND * 5));
     sim.run_for(SECOND * 10);
     assert_eq!(sim.node(two).num_members(), 1);
@@ -244,7 +244,7 @@ fn leave() {
 fn join_shutdown() {
     let mut sim = Sim::new(8);
     let (one, two) = (started(&mut sim, "one", |_| {}), started(&mut sim, "two", |_| {}));
-    joined(&mut sim, two, one).expect("both run");
+    joined(&mut sim, two, one).expect("both nodes run");
     sim.crash(one);
     let noticed = sim.run_until(SECOND * 60, |sim| sim.node(two).num_members() == 1);
     assert!(noticed.is_some());
@@ -255,7 +255,7 @@ fn delegate_meta() {
     let mut sim = Sim::new(9);
     let one = started(&mut sim, "one", |config| config.meta = "web".into());
     let two = started(&mut sim, "two", |config| config.meta = "lb".into());
-    joined(&mut sim, two, one).expect("both run");
+    joined(&mut sim, two, one).expect("both nodes run");
     let meta =
         |sim: &Sim, at, of: &str| sim.node(at).member(&of.into()).map(|node| node.meta().to_vec());
     assert_eq!(meta(&sim, two, "one").as_deref(), Some(&b"web"[..]));
@@ -269,7 +269,7 @@ fn delegate_meta() {
     assert_eq!(meta(&sim, one, "two").as_deref(), Some(&b"db"[..]));
 }
 
-/// Has something to say in every full state exchange.
+/// Sends this state in every full state exchange.
 struct Says(&'static str);
 
 impl App for Says {
@@ -287,7 +287,7 @@ fn user_data() {
     let asking = |name: &str| Config { ask_local_state: true, ..Config::lan(name) };
     let one = sim.start_with(asking("one"), Says("something"));
     let two = sim.start_with(asking("two"), Says("my state"));
-    joined(&mut sim, two, one).expect("both run");
+    joined(&mut sim, two, one).expect("both nodes run");
     sim.with(one, |node, now| {
         let (kind, priority) =
             (memberlist_sim::BroadcastKind::Unique, memberlist_sim::Priority::Normal);
@@ -296,11 +296,11 @@ fn user_data() {
     sim.run_for(SECOND * 2);
     let states = |sim: &Sim, id| -> Vec<Bytes> {
         let events = sim.events(id).iter();
-        let told = events.filter_map(|(_, event)| match event {
+        let states = events.filter_map(|(_, event)| match event {
             Event::RemoteState { state, join: true, .. } => Some(state.clone()),
             _ => None,
         });
-        told.collect()
+        states.collect()
     };
     assert_eq!(states(&sim, one), ["my state"]);
     assert_eq!(states(&sim, two), ["something"]);
@@ -315,7 +315,7 @@ fn user_data() {
 fn send_to() {
     let mut sim = Sim::new(11);
     let (one, two) = (started(&mut sim, "one", |_| {}), started(&mut sim, "two", |_| {}));
-    joined(&mut sim, two, one).expect("both run");
+    joined(&mut sim, two, one).expect("both nodes run");
     let to_two = || Target::Member("two".into());
     let addr = sim.address(one);
     sim.with(one, |node, now| node.send(now, to_two(), b"ping").expect("short"));
@@ -345,13 +345,13 @@ fn join_dead_node() {
     one.node.join(one.now, &[address("dead").into()]);
     let id = one.stream_ops()[0].id();
     one.node.handle_stream_connected(one.now, id);
-    // It accepts and never says a word.
+    // The peer accepts the connection and never sends anything.
     one.wait(SECOND * 11);
     let ended = one.events().into_iter().find_map(|event| match event {
         Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => Some(report),
         _ => None,
     });
-    let report = ended.expect("it does not wait for ever");
+    let report = ended.expect("the join must end");
     assert!(report.joined.is_empty() && report.failed.len() == 1);
 }
 
@@ -372,15 +372,15 @@ fn conflict_delegate() {
     let mut sim = Sim::new(12);
     let one = started(&mut sim, "same", |_| {});
     let other = started(&mut sim, "other", |_| {});
-    joined(&mut sim, other, one).expect("both run");
+    joined(&mut sim, other, one).expect("both nodes run");
     let two = started(&mut sim, "same", |_| {});
     sim.tolerate_errors();
     sim.join(two, other);
     sim.run_for(SECOND * 5);
-    let told = sim.events(other).iter().any(|(_, event)| matches!(event, Event::Conflict { .. }));
-    assert!(told);
+    let conflict = |event: &Event| matches!(event, Event::Conflict { .. });
+    assert!(sim.events(other).iter().any(|(_, event)| conflict(event)));
     let known = sim.node(other).member(&"same".into()).expect("known");
-    assert_eq!(known.address(), Some(sim.address(one)), "the first keeps its name");
+    assert_eq!(known.address(), Some(sim.address(one)), "the first keeps the name");
 }
 
 #[test]
@@ -407,18 +407,16 @@ fn ping_delegate() {
     let end = asking.now + SECOND * 3;
     assert!(asking.wait_until(end, |it| it.node.stats().counters.probes == 1));
     let number = asking.last_number().to_be_bytes();
-    // The same ack under the number that the other waits for.
+    // The same ack with the sequence number that the other node waits for.
     let at = ack.windows(5).position(|key| key == b"SeqNo").expect("a number") + 5;
     let mut answer = ack[..at].to_vec();
     answer.push(0xce);
     answer.extend_from_slice(&number);
     answer.extend_from_slice(&ack[at + 1..]);
     asking.node.handle_packet(asking.now, address("other"), &answer).expect("a good ack");
-    let told = asking.events();
-    let told = told
-        .iter()
-        .any(|event| matches!(event, Event::Pinged { payload, .. } if payload == "whatever"));
-    assert!(told);
+    let pinged =
+        |event: &Event| matches!(event, Event::Pinged { payload, .. } if payload == "whatever");
+    assert!(asking.events().iter().any(pinged));
 }
 
 type Step = fn(&mut Memberlist, Instant);
@@ -429,9 +427,9 @@ fn encrypted_gossip_transition() {
     sim.tolerate_errors();
     let nodes: Vec<NodeId> = ["a", "b", "c"].map(|name| started(&mut sim, name, |_| {})).into();
     for node in &nodes[1..] {
-        joined(&mut sim, *node, nodes[0]).expect("both run");
+        joined(&mut sim, *node, nodes[0]).expect("both nodes run");
     }
-    // Step by step, and after each step everybody still hears everybody.
+    // After each step on each node, all nodes still agree.
     let steps: [Step; 4] = [
         |node, now| node.set_verify(now, false, false),
         |node, now| node.add_key(now, Key::new(&[0x48; 16]).expect("a key")),
@@ -455,7 +453,7 @@ fn encrypted_gossip_transition() {
 
 #[test]
 fn integ() {
-    // Twelve nodes join at once, three of them crash, and all others agree on who is left.
+    // Twelve nodes join at once, three of them crash, and the others agree on the remaining members.
     let mut sim = Sim::new(14);
     let nodes: Vec<NodeId> =
         (0..12).map(|index| started(&mut sim, &format!("n{index}"), |_| {})).collect();

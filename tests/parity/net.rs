@@ -5,7 +5,7 @@ use std::time::Duration;
 use memberlist_proto::wire::message::{Ack, IndirectPing, Message, Ping, Suspect};
 use memberlist_proto::wire::push_pull;
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, Key, Priority, StreamOp, Target,
+    BroadcastKind, Config, Event, ExchangeError, Key, Priority, State, StreamOp, Target,
 };
 
 use crate::one::{One, VSN, address, config, probing};
@@ -22,8 +22,8 @@ fn ping_for<'a>(node: &'a str, from: &'a str, at: &'a [u8]) -> Message<'a> {
     })
 }
 
-/// What a node says to the stream on which it was told `bytes`, and why it failed.
-fn told(one: &mut One, bytes: &[u8]) -> (Vec<u8>, Option<ExchangeError>) {
+/// What a node writes to a stream that brings `bytes`, and the error, if any.
+fn respond(one: &mut One, bytes: &[u8]) -> (Vec<u8>, Option<ExchangeError>) {
     let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
     let error = one.node.handle_stream_data(one.now, stream, bytes).err();
     let mut said = Vec::new();
@@ -56,7 +56,7 @@ fn handle_compound_ping() {
 fn handle_ping() {
     let mut one = One::new(config());
     one.receive(&ping_for("me", "peer", &crate::one::addr("peer")));
-    // Without a name it is whoever hears it.
+    // A ping without a name is for any node.
     one.receive(&ping_for("", "peer", &crate::one::addr("peer")));
     let sent = one.sent();
     assert!(sent.iter().all(|it| it.words == ["ack 42"]), "{sent:?}");
@@ -85,7 +85,7 @@ fn handle_indirect_ping() {
         source_port: 7946,
         source_node: b"peer",
     }));
-    // The target answers as soon as time passes.
+    // The target's answer comes below.
     one.wait(Duration::from_millis(100));
     let sent = one.sent();
     assert!(sent.iter().any(|it| it.to == address("target") && it.words[0] == "ping target"));
@@ -95,7 +95,7 @@ fn handle_indirect_ping() {
 
 #[test]
 fn tcp_ping() {
-    // Until its deadline a probe that nobody answers by packet waits for an answer by stream.
+    // Until its deadline, a probe without an ack by packet waits for an ack by stream.
     type Answer = fn(u32) -> Vec<u8>;
     let ack = |number: u32| {
         let mut out = Vec::new();
@@ -152,10 +152,10 @@ fn tcp_push_pull() {
             vsn: Some(&VSN),
         },
     );
-    let (said, error) = told(&mut one, &state);
+    let (said, error) = respond(&mut one, &state);
     assert_eq!(error, None);
     assert!(one.state("new").is_some());
-    assert_eq!(said[0], 6, "a state in return");
+    assert_eq!(said[0], 6, "the state in return");
     for name in [&b"me"[..], b"known"] {
         assert!(said.windows(name.len()).any(|part| part == name));
     }
@@ -169,7 +169,7 @@ fn send_msg_piggyback() {
     one.node.broadcast(one.now, b"rand", kind, Priority::Normal).expect("short");
     one.receive(&ping_for("me", "peer", &crate::one::addr("peer")));
     let sent = one.sent();
-    assert_eq!(sent.len(), 1, "one packet for all");
+    assert_eq!(sent.len(), 1, "one packet for all messages");
     assert_eq!(sent[0].words[0], "ack 42");
     assert!(sent[0].words.iter().any(|it| it == "user rand"), "{sent:?}");
     assert!(sent[0].words.iter().any(|it| it == "alive peer 1"), "{sent:?}");
@@ -184,8 +184,8 @@ fn raw_send_udp_crc() {
         one.node.send(one.now, Target::Member(name.into()), b"hi").expect("sent");
     }
     let packets: Vec<_> = std::iter::from_fn(|| one.node.poll_transmit()).collect();
-    assert_eq!(packets[0].payload[0], 12, "a checksum for whom understands it");
-    assert_eq!(packets[1].payload[0], 8, "none for whom does not");
+    assert_eq!(packets[0].payload[0], 12, "a checksum for a peer that understands it");
+    assert_eq!(packets[1].payload[0], 8, "none for a peer that does not");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn gossip_mismatched_keys() {
 #[test]
 fn handle_command() {
     let mut one = One::new(config());
-    // An empty part, and a type that nobody knows, are errors of their own and harm nothing else.
+    // An empty part and an unknown type are errors; the other parts are handled.
     let mut good = Vec::new();
     Message::User(b"hello").encode(&mut good);
     let mut packet = Vec::new();
@@ -233,16 +233,35 @@ fn handle_command() {
 }
 
 #[test]
+fn messages_of_a_packet_are_handled_in_the_order_of_arrival() {
+    // Go would handle the alive message first, and end with a dead member in both cases.
+    use memberlist_proto::wire::message::{Alive, Dead};
+    let (mut alive, mut dead) = (Vec::new(), Vec::new());
+    let addr = crate::one::addr("test");
+    let (node, vsn) = (&b"test"[..], Some(&VSN[..]));
+    let message = Alive { incarnation: 1, node, addr: Some(&addr), port: 7946, meta: None, vsn };
+    Message::Alive(message).encode(&mut alive);
+    Message::Dead(Dead { incarnation: 1, node, from: b"x" }).encode(&mut dead);
+    for (parts, expected) in [([&dead, &alive], State::Alive), ([&alive, &dead], State::Dead)] {
+        let mut one = One::new(config());
+        let mut packet = Vec::new();
+        memberlist_proto::wire::compound::encode(&mut packet, &parts).expect("two parts");
+        one.node.handle_packet(one.now, address("peer"), &packet).expect("a good packet");
+        assert_eq!(one.state("test"), Some((expected, 1)));
+    }
+}
+
+#[test]
 fn read_remote_state_limits() {
     let mut one = One::new(config());
     let mut nodes = Vec::new();
     push_pull::encode_header(&mut nodes, false, 10_000_000, 100);
-    let (said, error) = told(&mut one, &nodes);
+    let (said, error) = respond(&mut one, &nodes);
     let error = error.expect("too many").to_string();
     assert!(said.is_empty() && error.contains("10000000"), "{error}");
     let mut state = Vec::new();
     push_pull::encode_header(&mut state, false, 0, 30_000_000);
-    let (said, error) = told(&mut one, &state);
+    let (said, error) = respond(&mut one, &state);
     let error = error.expect("too long").to_string();
     assert!(said.is_empty() && error.contains("30000000"), "{error}");
 }
@@ -253,14 +272,14 @@ fn read_user_msg_limit() {
     let mut header = Vec::new();
     header.push(8);
     push_pull::UserHeader { len: 30_000_000 }.write(&mut header);
-    let (_, error) = told(&mut one, &header);
+    let (_, error) = respond(&mut one, &header);
     let error = error.expect("too long").to_string();
     assert!(error.contains("30000000"), "{error}");
 }
 
 #[test]
 fn handle_conn_nil_conn_after_remove_label_header_from_stream() {
-    // A label header cut short, and then nothing more.
+    // A truncated label header, then the end of the stream.
     let mut one = One::new(Config { label: "blue".into(), ..config() });
     let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
     let _ = one.node.handle_stream_data(one.now, stream, &[244, 4, b'b']);

@@ -1,4 +1,4 @@
-//! Go: what `state_test.go` says of probes.
+//! Go: the tests of `state_test.go` about probes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::one::{One, Sent, VSN, address, config, probing};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A node at the moment at which it suspects `bad`, which answers nothing.
+/// A node at the moment when it suspects `bad`, which never answers.
 fn suspecting(change: impl FnOnce(&mut Config), peers: &[&str]) -> One {
     let mut config = probing();
     change(&mut config);
@@ -47,12 +47,12 @@ fn probe_node_suspect() {
         |sim: &Sim| nodes[..3].iter().any(|it| sees(sim, *it, nodes[3]) == Some(State::Suspect));
     assert!(sim.run_until(SECOND * 30, suspected).is_some());
     let relayed = |node: &NodeId| sim.node(*node).stats().counters.relayed;
-    assert!(nodes[..3].iter().map(relayed).sum::<u64>() >= 2, "both others were asked");
+    assert!(nodes[..3].iter().map(relayed).sum::<u64>() >= 2, "both helpers must be asked");
 }
 
 #[test]
 fn probe_node_suspect_dogpile() {
-    // How many other members, how many confirmations, milliseconds from suspicion to death.
+    // Other members, confirmations, milliseconds from suspicion to death.
     for (peers, confirmations, expected) in [
         (1, 0, 500_u64),
         (2, 0, 500),
@@ -92,7 +92,7 @@ fn probe_node_fallback_tcp() {
     sim.run_for(SECOND * 30);
     assert_eq!(sees(&sim, nodes[0], nodes[1]), Some(State::Alive));
     assert!(sim.node(nodes[0]).stats().counters.probes_by_stream > 10);
-    assert_eq!(sim.node(nodes[0]).health_score(), 0, "it is not this node's fault");
+    assert_eq!(sim.node(nodes[0]).health_score(), 0, "the node itself is healthy");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn probe_node_fallback_tcp_disabled() {
         one.alive("bad", 1);
         let end = one.now + SECOND * 10;
         assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Suspect, 1))));
-        assert_eq!(one.stream_ops(), [], "no stream was tried");
+        assert_eq!(one.stream_ops(), [], "no stream may be opened");
     }
 }
 
@@ -125,11 +125,11 @@ fn probe_node_fallback_tcp_old_protocol() {
         assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Suspect, 1))));
         let connects = one.stream_ops();
         let connects = connects.iter().filter(|op| matches!(op, StreamOp::Connect { .. }));
-        assert_eq!(connects.count(), streams, "only since version 3");
+        assert_eq!(connects.count(), streams, "stream pings exist since version 3");
     }
 }
 
-/// How long after its ping a probe fails, and the score afterwards.
+/// How long after its ping a probe fails, and the health score afterwards.
 fn failed_probe(score: u32, helper: Option<(&[u8], bool)>) -> (Duration, u32) {
     let mut one = One::new(Config { disable_tcp_pings: true, ..probing() });
     for _ in 0..score {
@@ -149,7 +149,7 @@ fn failed_probe(score: u32, helper: Option<(&[u8], bool)>) -> (Duration, u32) {
     if let Some((_, true)) = helper {
         let end = one.now + SECOND * 5;
         let asked = |one: &mut One| one.heard_of("indirect bad nack");
-        assert!(one.wait_until(end, asked), "the helper is asked");
+        assert!(one.wait_until(end, asked), "the helper must be asked");
         one.nack_everything();
     }
     let end = one.now + SECOND * 20;
@@ -160,7 +160,7 @@ fn failed_probe(score: u32, helper: Option<(&[u8], bool)>) -> (Duration, u32) {
 #[test]
 fn probe_node_awareness_degraded() {
     assert_eq!(failed_probe(0, None), (SECOND, 1));
-    assert_eq!(failed_probe(1, None), (SECOND * 2, 2), "a worse node waits longer");
+    assert_eq!(failed_probe(1, None), (SECOND * 2, 2), "the deadline grows with the score");
     assert_eq!(failed_probe(3, None), (SECOND * 4, 4));
 }
 
@@ -188,13 +188,13 @@ fn probe_node_awareness_improved() {
 
 #[test]
 fn probe_node_awareness_missed_nack() {
-    assert_eq!(failed_probe(0, Some((&VSN, false))), (SECOND, 1), "the helper's nack is missing");
-    assert_eq!(failed_probe(0, Some((&VSN, true))), (SECOND, 0), "this node is not to blame");
+    assert_eq!(failed_probe(0, Some((&VSN, false))), (SECOND, 1), "a missing nack costs health");
+    assert_eq!(failed_probe(0, Some((&VSN, true))), (SECOND, 0), "with the nack it costs none");
 }
 
 #[test]
 fn probe_node_awareness_old_protocol() {
-    // A helper that knows no nacks: a failed probe counts once.
+    // A helper without nacks: a failed probe costs one.
     assert_eq!(failed_probe(0, Some((&[1, 3, 2, 0, 0, 0], false))), (SECOND, 1));
 }
 
@@ -205,7 +205,7 @@ fn probe_node_buddy() {
     one.wait(SECOND * 3);
     let together =
         |sent: &Sent| sent.words.starts_with(&["ping bad".into(), "suspect bad 1".into()]);
-    assert!(one.sent().iter().any(together), "the suspect hears of it with its ping");
+    assert!(one.sent().iter().any(together), "the suspicion must accompany the ping");
 }
 
 #[test]
@@ -235,8 +235,8 @@ fn ping() {
     };
     let pong = outcome(&mut sim, Target::Member("n1".into())).expect("an answer");
     assert!(pong.rtt > Duration::ZERO && pong.rtt < SECOND);
-    let nobody = Target::Addr { addr: ([10, 9, 9, 9], 1).into(), node: Some("bad".into()) };
-    assert!(matches!(outcome(&mut sim, nobody), Err(PingError::NoResponse)));
+    let unknown = Target::Addr { addr: ([10, 9, 9, 9], 1).into(), node: Some("bad".into()) };
+    assert!(matches!(outcome(&mut sim, unknown), Err(PingError::NoResponse)));
 }
 
 #[test]
@@ -247,9 +247,9 @@ fn reset_nodes() {
     }
     one.dead("b", 1, "x");
     one.wait(SECOND * 9);
-    assert_eq!(one.state("b"), Some((State::Dead, 1)), "it may still refute");
+    assert_eq!(one.state("b"), Some((State::Dead, 1)), "kept while it may refute");
     one.wait(SECOND * 6);
-    assert_eq!(one.state("b"), None, "forgotten when the round is over");
+    assert_eq!(one.state("b"), None, "removed at the end of the probe round");
     assert_eq!(one.node.num_members(), 3);
 }
 
@@ -261,10 +261,10 @@ fn next_seq() {
             let target = Target::Addr { addr: address("x"), node: None };
             one.node.ping(one.now, target);
             let packet = one.node.poll_transmit().expect("a ping");
-            // 00 | map of … "SeqNo" is the only number of the message that grows.
+            // 00 | map: the number follows its key.
             let body = &packet.payload[1..];
             let at = body.windows(5).position(|key| key == b"SeqNo").expect("a number") + 5;
-            assert_eq!(body[at], 0xce, "four bytes at this height");
+            assert_eq!(body[at], 0xce, "a number of four bytes");
             u32::from_be_bytes(body[at + 1..at + 5].try_into().expect("four bytes"))
         })
         .collect();
@@ -280,7 +280,7 @@ fn set_probe_channels() {
     let end = one.now + SECOND * 3;
     assert!(one.wait_until(end, |one| one.node.stats().gauges.acks_awaited == 1));
     one.wait(SECOND);
-    assert_eq!(one.node.stats().counters.probes_failed, 1, "nobody waits for ever");
+    assert_eq!(one.node.stats().counters.probes_failed, 1, "the probe must end");
 }
 
 #[test]

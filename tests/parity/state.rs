@@ -1,4 +1,4 @@
-//! Go: what `state_test.go` says of members.
+//! Go: the tests of `state_test.go` about members.
 
 use std::time::Duration;
 
@@ -29,11 +29,15 @@ fn alive_node_suspect_node() {
     one.events();
     let before = one.queued();
     one.alive("test", 1);
-    assert_eq!(one.state("test"), Some((State::Suspect, 1)), "the same incarnation says nothing");
+    assert_eq!(
+        one.state("test"),
+        Some((State::Suspect, 1)),
+        "the same incarnation does not refute"
+    );
     one.alive("test", 2);
     assert_eq!(one.state("test"), Some((State::Alive, 2)));
-    assert_eq!(one.joined(), 0, "it had never gone");
-    assert_eq!(one.queued(), before, "in place of the suspicion");
+    assert_eq!(one.joined(), 0, "it had not departed");
+    assert_eq!(one.queued(), before, "replaces the suspicion");
 }
 
 #[test]
@@ -46,7 +50,7 @@ fn alive_node_idempotent() {
     one.alive("test", 2);
     let node = one.node.member(&"test".into()).expect("known");
     assert_eq!((node.state(), node.incarnation()), (State::Alive, 2));
-    assert_eq!(node.since(), since, "alive all the time");
+    assert_eq!(node.since(), since, "alive without interruption");
     assert!(one.events().is_empty());
 }
 
@@ -57,8 +61,8 @@ fn alive_node_change_meta() {
     one.events();
     one.alive_with("test", 2, &VSN, b"val2");
     assert_eq!(one.node.member(&"test".into()).expect("known").meta(), b"val2");
-    let told = one.events();
-    assert!(matches!(&told[..], [Event::Updated { change, .. }] if change.meta), "{told:?}");
+    let events = one.events();
+    assert!(matches!(&events[..], [Event::Updated { change, .. }] if change.meta), "{events:?}");
 }
 
 #[test]
@@ -75,7 +79,7 @@ fn alive_node_refute() {
     }));
     let after = one.node.local();
     assert_eq!((after.state(), after.meta()), (State::Alive, before.meta()));
-    assert_eq!(after.incarnation(), 3, "above the claim");
+    assert_eq!(after.incarnation(), 3, "above the claimed incarnation");
     assert_eq!(one.queued(), 1, "one refutation");
 }
 
@@ -96,12 +100,12 @@ fn alive_node_conflict() {
     one.alive("test", 1);
     one.events();
     elsewhere(&mut one, 2);
-    let told = one.events();
-    assert!(matches!(&told[..], [Event::Conflict { .. }]), "{told:?}");
+    let events = one.events();
+    assert!(matches!(&events[..], [Event::Conflict { .. }]), "{events:?}");
     let known = |one: &One| one.node.member(&"test".into()).expect("known");
     assert_eq!(known(&one).address(), Some(address("test")));
     assert_eq!(known(&one).incarnation(), 1);
-    // The dead lose their name after the time for it.
+    // A dead node loses its name after `dead_node_reclaim_time`.
     one.dead("test", 2, "x");
     elsewhere(&mut one, 3);
     assert_eq!(known(&one).state(), State::Dead, "not yet");
@@ -126,12 +130,15 @@ fn suspect_node() {
     one.alive("test", 1);
     one.suspect("test", 1, "x");
     assert_eq!(one.state("test"), Some((State::Suspect, 1)));
-    let told = one.events();
-    assert!(told.iter().any(|event| matches!(event, Event::Suspected { .. })));
+    let events = one.events();
+    assert!(events.iter().any(|event| matches!(event, Event::Suspected { .. })));
     one.wait(SECOND * 30);
-    assert!(matches!(one.state("test"), None | Some((State::Dead, 1))), "its time has run out");
-    let told = one.events();
-    let departed = told.iter().filter(|event| matches!(event, Event::Departed { .. }));
+    assert!(
+        matches!(one.state("test"), None | Some((State::Dead, 1))),
+        "the suspicion must have run out"
+    );
+    let events = one.events();
+    let departed = events.iter().filter(|event| matches!(event, Event::Departed { .. }));
     assert_eq!(departed.count(), 1);
 }
 
@@ -165,7 +172,7 @@ fn suspect_node_refute() {
     assert_eq!(one.node.local().state(), State::Alive);
     assert_eq!(one.node.local().incarnation(), 2);
     assert_eq!(one.queued(), 1);
-    assert_eq!(one.node.health_score(), 1, "to be accused is a sign of bad health");
+    assert_eq!(one.node.health_score(), 1, "an accusation costs health");
 }
 
 #[test]
@@ -183,9 +190,9 @@ fn dead_node_left() {
     one.events();
     one.dead("test", 1, "test");
     assert_eq!(one.state("test"), Some((State::Left, 1)));
-    let told = one.events();
-    assert!(matches!(&told[..], [Event::Departed { .. }]), "{told:?}");
-    // Whoever has left may come back at once, and from elsewhere.
+    let events = one.events();
+    assert!(matches!(&events[..], [Event::Departed { .. }]), "{events:?}");
+    // A node that left may come back at once, at another address.
     one.receive(&Message::Alive(Alive {
         incarnation: 3,
         node: b"test",
@@ -206,9 +213,9 @@ fn dead_node() {
     let before = one.queued();
     one.dead("test", 1, "x");
     assert_eq!(one.state("test"), Some((State::Dead, 1)));
-    assert_eq!(one.queued(), before, "in place of the announcement");
-    let told = one.events();
-    assert!(matches!(&told[..], [Event::Departed { .. }]), "{told:?}");
+    assert_eq!(one.queued(), before, "replaces the announcement");
+    let events = one.events();
+    assert!(matches!(&events[..], [Event::Departed { .. }]), "{events:?}");
 }
 
 #[test]
@@ -236,7 +243,11 @@ fn dead_node_alive_replay() {
     one.alive("test", 10);
     one.dead("test", 10, "x");
     one.alive("test", 10);
-    assert_eq!(one.state("test"), Some((State::Dead, 10)), "an old announcement revives nobody");
+    assert_eq!(
+        one.state("test"),
+        Some((State::Dead, 10)),
+        "an old announcement must not revive it"
+    );
 }
 
 #[test]
@@ -277,15 +288,19 @@ fn merge_state() {
     one.node.handle_stream_data(one.now, stream, &state).expect("a good state");
     assert_eq!(one.state("test1"), Some((State::Alive, 2)));
     assert_eq!(one.state("test2"), Some((State::Suspect, 1)));
-    assert_eq!(one.state("test3"), Some((State::Suspect, 1)), "dead elsewhere is suspect here");
+    assert_eq!(
+        one.state("test3"),
+        Some((State::Suspect, 1)),
+        "a dead record only makes it suspect"
+    );
     assert_eq!(one.state("test4"), Some((State::Alive, 2)));
-    assert_eq!(one.joined(), 1, "of the new one alone");
+    assert_eq!(one.joined(), 1, "only the new one joins");
 }
 
 #[test]
 fn gossip() {
     let (mut sim, nodes) = cluster(3, |_| {});
-    // Whoever is told of a change only by gossip hears it.
+    // The change spreads by gossip alone.
     let meta = |node: &mut memberlist_proto::Memberlist, now| {
         node.set_meta(now, "new".into(), SECOND * 5).expect("short")
     };
@@ -312,20 +327,22 @@ fn gossip_to_dead() {
     one.dead("dead", 1, "x");
     one.sent();
     one.wait(SECOND);
-    assert!(one.sent().iter().any(|sent| sent.to == address("dead")), "for a while");
+    assert!(
+        one.sent().iter().any(|sent| sent.to == address("dead")),
+        "gossip to the dead continues for a while"
+    );
     one.wait(SECOND * 2);
     one.sent();
     one.alive("other", 1);
     one.wait(SECOND * 5);
     let sent = one.sent();
     assert!(sent.iter().any(|sent| sent.to == address("other")));
-    assert!(sent.iter().all(|sent| sent.to != address("dead")), "and then no more");
+    assert!(sent.iter().all(|sent| sent.to != address("dead")), "and then ends");
 }
 
 #[test]
 fn failed_remote() {
-    // A ping that could not be sent is no silence of the other: helpers are asked at once, and it
-    // costs no health if they reach the target.
+    // An unsent ping says nothing about the target: helpers are asked at once.
     let mut one = One::new(Config { disable_tcp_pings: true, ..probing() });
     one.alive("target", 1);
     one.wait(Duration::from_millis(900));
@@ -349,7 +366,7 @@ fn push_pull() {
     let (mut sim, nodes) = cluster(2, |config| config.push_pull_interval = SECOND * 10);
     let late = sim.start(Config::lan("late"));
     sim.join(late, nodes[1]);
-    // Nobody gossips: only a full state exchange can tell the first of the third.
+    // Packets are lost: only a full state exchange can bring the third to the first.
     sim.network().set_default(Link { packets: false, ..Link::default() });
     let heard = sim.run_until(SECOND * 60, |sim| sim.node(nodes[0]).num_members() == 3);
     assert!(heard.is_some());
@@ -357,7 +374,7 @@ fn push_pull() {
 
 #[test]
 fn verify_protocol() {
-    // Each side's versions (lowest, highest, spoken), and whether all understand all.
+    // Each side's versions (lowest, highest, spoken), and whether they are compatible.
     type Side = &'static [[u8; 3]];
     let cases: [(Side, Side, bool); 5] = [
         (&[[1, 1, 1]], &[[1, 1, 1]], true),
@@ -376,13 +393,13 @@ fn verify_protocol() {
     }
 }
 
-/// Whether a state with the versions `there` is merged by a node that knows those of `here`.
+/// Whether a node that knows records with the versions `here` merges a state with those of `there`.
 fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
     use memberlist_proto::wire::push_pull::{self, NodeState};
     let vsn = |[min, max, spoken]: [u8; 3]| {
         if application { [1, 5, 2, min, max, spoken] } else { [min, max, spoken, 0, 0, 0] }
     };
-    // This node itself speaks what everybody does.
+    // The node itself must be compatible too.
     let mut config = config();
     config.protocol_version = if application { 2 } else { here[0][2] };
     if application {
@@ -412,21 +429,21 @@ fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
     let taken = one.node.handle_stream_data(one.now, stream, &state);
     let merged = one.state("there0").is_some();
     assert_eq!(merged, taken.is_ok(), "{taken:?}");
-    let told = one.events();
+    let events = one.events();
     let refused = |event: &Event| matches!(event, Event::ExchangeFailed { .. });
-    assert_eq!(merged, !told.iter().any(refused), "{told:?}");
+    assert_eq!(merged, !events.iter().any(refused), "{events:?}");
     merged
 }
 
 #[test]
-fn a_join_that_reaches_nobody_says_why() {
+fn a_failed_join_reports_why() {
     let mut one = One::new(config());
     one.node.join(one.now, &[address("x").into()]);
     let id = one.stream_ops()[0].id();
     one.node.handle_stream_closed(one.now, id, Some(memberlist_proto::StreamFailure::Refused));
-    let told = one.events();
-    let Some(Event::Finished { outcome: Outcome::Join(Ok(report)), .. }) = told.last() else {
-        panic!("{told:?}")
+    let events = one.events();
+    let Some(Event::Finished { outcome: Outcome::Join(Ok(report)), .. }) = events.last() else {
+        panic!("{events:?}")
     };
     assert!(report.joined.is_empty());
     assert!(matches!(report.failed[0].error, JoinError::Exchange(_)));

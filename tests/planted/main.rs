@@ -1,11 +1,11 @@
 //! Proof that the tests of the core can fail: bugs are planted one at a time, and some test has to
-//! catch each. `bugs.txt` says which bugs.
+//! catch each. `bugs.txt` lists the bugs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What may catch a bug, the quickest first.
+/// The tests that may catch a bug, the quickest first.
 const CHECKS: [&[&str]; 5] = [
     &["-p", "memberlist-proto", "--lib"],
     &["-p", "memberlist-tests", "--test", "vectors"],
@@ -40,7 +40,7 @@ fn every_planted_bug_is_caught() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("planted");
     copy(&workspace(), &scratch);
     let missing: Vec<String> = CHECKS.iter().filter_map(|check| failure(&scratch, check)).collect();
-    assert!(missing.is_empty(), "fails without any bug: {missing:?}");
+    assert!(missing.is_empty(), "these fail without any bug: {missing:?}");
     let mut survivors = Vec::new();
     let only = std::env::var("BUG").unwrap_or_default();
     for bug in bugs().into_iter().filter(|bug| bug.name.contains(&only)) {
@@ -54,17 +54,17 @@ fn every_planted_bug_is_caught() {
         }
         fs::write(&path, source).expect("a scratch file");
     }
-    assert!(survivors.is_empty(), "nothing catches these: {survivors:#?}");
+    assert!(survivors.is_empty(), "no test catches these: {survivors:#?}");
 }
 
-/// A bug that does not compile would look as if it were caught.
+/// A bug that does not compile would count as caught.
 fn compiles(scratch: &Path, name: &str) {
     let output = cargo(scratch, &["build", "-p", "memberlist-proto"], &[]);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} does not compile: {complaint}");
 }
 
-/// The first test that fails, or that a check as a whole does.
+/// The first failing test of a check, or the check itself if it fails as a whole.
 fn failure(scratch: &Path, check: &[&str]) -> Option<String> {
     let output = cargo(scratch, &["test"], check);
     if output.status.success() {
@@ -92,7 +92,7 @@ fn cargo(scratch: &Path, command: &[&str], check: &[&str]) -> Output {
 fn bugs() -> Vec<Bug> {
     let text = include_str!("bugs.txt");
     let blocks = text.split("\n\n").filter(|block| !block.starts_with('#'));
-    blocks.map(|block| parse(block).unwrap_or_else(|| panic!("no bug: {block}"))).collect()
+    blocks.map(|block| parse(block).unwrap_or_else(|| panic!("not a bug: {block}"))).collect()
 }
 
 fn parse(block: &str) -> Option<Bug> {
@@ -111,7 +111,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Copies what is source; what a build has made stays where it is.
+/// Copies the sources, but not what builds have produced.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a scratch folder");
     for entry in fs::read_dir(from).expect("a folder") {

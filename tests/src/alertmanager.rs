@@ -12,7 +12,7 @@ use crate::http::request;
 use crate::loopback::Loopback;
 use crate::process::{Process, eventually};
 
-const CONFIG: &str = "route: { receiver: nobody }\nreceivers: [ { name: nobody } ]\n";
+const CONFIG: &str = "route: { receiver: none }\nreceivers: [ { name: none } ]\n";
 
 /// A running Alertmanager.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Alertmanager {
     /// What `GET /api/v2/status` says.
     ///
     /// # Errors
-    /// What went wrong instead, such as nobody listening yet.
+    /// What went wrong, such as no process listening yet.
     pub fn status(&self) -> Result<Value, String> {
         let reply = request(self.loopback.port(19093), "GET", "/api/v2/status", "")?;
         if reply.status != 200 {
@@ -89,7 +89,7 @@ impl Alertmanager {
         });
     }
 
-    /// Waits until it knows a silence of this identity.
+    /// Waits until it knows the silence with this id.
     #[track_caller]
     pub fn until_silence(&self, id: &str) {
         eventually(&format!("alertmanager knows silence {id}"), || {
@@ -99,7 +99,7 @@ impl Alertmanager {
         });
     }
 
-    /// Creates a silence and returns its identity.
+    /// Creates a silence and returns its id.
     #[track_caller]
     pub fn create_silence(&self, comment: &str) -> String {
         let silence = json!({
@@ -114,14 +114,14 @@ impl Alertmanager {
         let reply = reply.expect("alertmanager answers");
         assert_eq!(reply.status, 200, "{reply:?}");
         let made: Value = serde_json::from_str(&reply.body).expect("JSON");
-        made["silenceID"].as_str().expect("a silence has an identity").to_owned()
+        made["silenceID"].as_str().expect("a silence has an id").to_owned()
     }
 }
 
 impl Drop for Alertmanager {
     fn drop(&mut self) {
         self.process.kill();
-        // Left behind only if the disk is in trouble; the target folder is cleaned anyway.
+        // Fails only if the disk does; the target folder is cleaned anyway.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -13,8 +13,8 @@ pub const INSTALL: &str = "the live tests need Debian's peers: apt-get install -
     --no-install-recommends serf prometheus-alertmanager golang-go \
     golang-github-hashicorp-memberlist-dev";
 
-/// The `memberlist` program of the profile under test, built first: cargo knows whether it is
-/// fresh. `MEMBERLIST_BIN` names another one.
+/// The program `memberlist` of the profile under test, built first if it is out of date.
+/// `MEMBERLIST_BIN` names another one.
 pub fn agent_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -48,7 +48,7 @@ pub fn go_peer_binary() -> &'static Path {
         if sources.iter().all(|source| modified(&binary) > modified(source)) {
             return binary;
         }
-        // Several test processes may build at once: each its own file, the last rename wins.
+        // Several test processes may build at once: each into a file of its own, the last rename wins.
         let own = work_dir().join(format!("go-peer.{}", std::process::id()));
         run(Command::new("go")
             .env("GO111MODULE", "off")
@@ -63,7 +63,7 @@ pub fn go_peer_binary() -> &'static Path {
     })
 }
 
-/// An empty folder below the target folder, for one process's files.
+/// An empty folder below the target folder, for the files of one process.
 pub fn scratch(what: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

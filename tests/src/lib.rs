@@ -1,8 +1,7 @@
 //! What the tests of the whole project share: guards around the processes they start.
 //!
-//! A guard picks a loopback address nobody else uses, stops what it started when it is
-//! dropped, and waits for events up to a deadline; what a failed wait prints is the
-//! process's own output.
+//! A guard picks an unused loopback address, stops its process when it is dropped, and waits for
+//! events until a deadline. A failed wait prints the output of the process.
 
 mod alertmanager;
 mod binary;

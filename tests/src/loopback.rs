@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Bound for as long as the address is taken, so that other processes see it is.
+/// Bound as long as the address is taken, which other processes can see.
 const LOCK_PORT: u16 = 40_999;
 
-/// An address of 127.0.0.0/8 which is ours alone until this is dropped.
+/// An address of 127.0.0.0/8 that no other test uses until this is dropped.
 #[derive(Debug)]
 pub struct Loopback {
     ip: IpAddr,
@@ -14,10 +14,10 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// Takes a free address.
+    /// Reserves a free address.
     pub fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        // Processes begin at different places, so that they seldom try the same address.
+        // Processes start at different addresses, so that they seldom try the same one.
         let process = std::process::id().wrapping_mul(7);
         for _ in 0..10_000 {
             let host = NEXT.fetch_add(1, Ordering::Relaxed);

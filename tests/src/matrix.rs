@@ -1,7 +1,7 @@
-//! The cells of the live matrix, what each has shown so far, and the table of them all.
+//! The cells of the live matrix, their results, and the table of all results.
 //!
-//! A cell is one test: a pair of processes and a list of checks. It writes down each check as it
-//! passes, so that a cell which failed tells where, and one which never ran is missed.
+//! A cell is one test: a pair of processes and a list of checks. It records each check as it passes,
+//! so the table shows where a cell failed, and which cells never ran.
 
 mod record;
 mod table;
@@ -9,10 +9,10 @@ mod table;
 pub use record::{Check, Outcome, Record, folder};
 pub use table::Table;
 
-/// A program of the Go library.
+/// A program built on the Go library.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Peer {
-    /// Ours: it does whatever the library can.
+    /// Ours, which can do everything the library can.
     Go,
     /// Debian's Serf.
     Serf,
@@ -34,11 +34,11 @@ pub enum Joins {
 pub struct Cell {
     /// The peer.
     pub peer: Peer,
-    /// Who joins.
+    /// Which side joins.
     pub joins: Joins,
     /// Bytes of the key, 0 for plain text.
     pub key: usize,
-    /// Whether both compress, as far as the peer can be told.
+    /// Whether both compress, as far as the peer can be configured.
     pub compression: bool,
     /// The protocol version both speak.
     pub version: u8,
@@ -62,7 +62,7 @@ impl Cell {
         Self { joins, ..self }
     }
 
-    /// With a key of so many bytes, 0 for plain text.
+    /// With a key of this many bytes, 0 for plain text.
     #[must_use]
     pub fn key(self, key: usize) -> Self {
         Self { key, ..self }
@@ -80,7 +80,7 @@ impl Cell {
         Self { version, ..self }
     }
 
-    /// Every combination, whether the peer can be set to it or not.
+    /// Every combination, whether or not the peer can be configured for it.
     pub fn all() -> impl Iterator<Item = Self> {
         PEERS.into_iter().flat_map(Self::rows).flat_map(Self::row)
     }
@@ -96,7 +96,7 @@ impl Cell {
         COLUMNS.into_iter().map(move |(on, version)| self.compression(on).version(version))
     }
 
-    /// Why the peer cannot be set to this, if it cannot.
+    /// Why the peer cannot be configured for this, if it cannot.
     pub fn exception(&self) -> Option<Exception> {
         match (self.peer, self.key, self.version) {
             (Peer::Alertmanager, 16.., _) => Some(Exception::NoKeys),
@@ -111,7 +111,7 @@ impl Cell {
         (self.key > 0).then(|| &SECRET[..self.key])
     }
 
-    /// What its record is called.
+    /// The name of its record.
     fn name(&self) -> String {
         let Self { peer, joins, key, compression, version } = self;
         let packing = if *compression { "compressed" } else { "uncompressed" };
@@ -119,7 +119,7 @@ impl Cell {
     }
 }
 
-/// What a peer cannot be set to.
+/// What a peer cannot be configured for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Exception {
     /// Serf and Alertmanager leave the version at the library's default.
@@ -134,12 +134,12 @@ impl Exception {
         match self {
             Self::OnlyVersion2 => (
                 "a",
-                "the peer has no setting for it: each of Serf's own protocol versions, and \
+                "The peer cannot be set to it: each of Serf's own protocol versions, and \
                  Alertmanager, speaks memberlist's version 2",
             ),
             Self::NoKeys => (
                 "b",
-                "Alertmanager has no keyring: it encrypts, if at all, by TLS below the library",
+                "Alertmanager has no keyring; if it encrypts, it does so by TLS below the library",
             ),
         }
     }

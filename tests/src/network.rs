@@ -1,4 +1,4 @@
-//! A network of its own for one test: two ends which only reach each other through a hub.
+//! A network for one test: two ends that reach each other only through a hub.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,11 +9,11 @@ use crate::process::Process;
 
 const NEEDS: &str = "a network of its own needs root and Debian's iproute2";
 
-/// A network namespace, which is gone when the last process in it is.
+/// A network namespace. It ends with the last process in it.
 #[derive(Debug)]
 pub struct Namespace {
     ip: IpAddr,
-    /// Does nothing but keep the namespace.
+    /// Keeps the namespace alive.
     holder: Process,
 }
 
@@ -21,7 +21,7 @@ impl Namespace {
     #[track_caller]
     fn start(name: &str, host: u8) -> Self {
         let mut command = Command::new("unshare");
-        // `cat` ends with the test, whatever becomes of it.
+        // `cat` ends with the test, however the test ends.
         command.args(["--net", "sh", "-c", "ip link set lo up && echo ready && exec cat"]);
         let holder = Process::spawn(name, &mut command);
         holder.wait_text("ready");
@@ -37,14 +37,14 @@ impl Namespace {
         self.holder.pid()
     }
 
-    /// A command that runs inside, without arguments as yet.
+    /// A command that runs inside, still without arguments.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", self.pid())).arg(program);
         command
     }
 
-    /// Runs words separated by blanks.
+    /// Runs a program inside; words are separated by single spaces.
     #[track_caller]
     pub fn run(&self, line: &str) {
         let mut words = line.split(' ');
@@ -52,7 +52,7 @@ impl Namespace {
         self.succeeded(line, output);
     }
 
-    /// Writes a setting of the kernel, of this namespace.
+    /// Writes a kernel setting of this namespace.
     #[track_caller]
     fn set(&self, file: &str, value: &str) {
         let line = format!("echo {value} > {file}");
@@ -62,26 +62,26 @@ impl Namespace {
 
     #[track_caller]
     fn succeeded(&self, line: &str, output: io::Result<Output>) {
-        let output = output.expect("util-linux is there");
+        let output = output.expect("util-linux is installed");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{line} at {}: {stderr}\n{NEEDS}", self.ip);
     }
 }
 
-/// `left` – `hub` – `right`. The ends reach the hub, and each other once the hub forwards; what
-/// the hub does not forward is lost without a word.
+/// `left` – `hub` – `right`. The ends reach the hub, and each other once the hub forwards. What the
+/// hub does not forward is lost silently.
 #[derive(Debug)]
 pub struct Line {
     /// One end.
     pub left: Namespace,
-    /// In between.
+    /// The middle.
     pub hub: Namespace,
     /// The other end.
     pub right: Namespace,
 }
 
 impl Line {
-    /// Makes the network. Nothing is forwarded yet.
+    /// Creates the network. Nothing is forwarded yet.
     #[track_caller]
     pub fn start() -> Self {
         let left = Namespace::start("left", 1);
@@ -100,7 +100,7 @@ impl Line {
         line
     }
 
-    /// Puts the interface of an end up, with its routes, which are gone when it goes down.
+    /// Sets the interface of an end up, with its routes, which are lost when it goes down.
     #[track_caller]
     pub fn connect(&self, end: &Namespace) {
         end.run("ip link set eth0 up");
@@ -108,31 +108,31 @@ impl Line {
         end.run(&format!("ip route add default via {}", self.hub.ip));
     }
 
-    /// Takes the interface of an end down.
+    /// Sets the interface of an end down.
     #[track_caller]
     pub fn disconnect(&self, end: &Namespace) {
         end.run("ip link set eth0 down");
     }
 
-    /// From now on the ends' streams to each other are lost, but not their packets.
+    /// From now on, streams between the ends are lost, but not packets.
     #[track_caller]
     pub fn lose_streams(&self) {
         self.lose("tcp");
     }
 
-    /// Whether the ends reach each other.
+    /// Sets whether the hub forwards, so that the ends reach each other.
     #[track_caller]
     pub fn forward(&self, on: bool) {
         self.hub.set("/proc/sys/net/ipv4/ip_forward", if on { "1" } else { "0" });
     }
 
-    /// From now on the ends' packets to each other are lost, but not their streams.
+    /// From now on, packets between the ends are lost, but not streams.
     #[track_caller]
     pub fn lose_packets(&self) {
         self.lose("udp");
     }
 
-    /// Everything gets through again.
+    /// From now on, nothing is lost any more.
     #[track_caller]
     pub fn lose_nothing(&self) {
         self.hub.run("ip rule del pref 5");

@@ -1,5 +1,5 @@
-//! A node driven by lines and answering in JSON lines: our agent, or our program on the Go
-//! library, which speaks the same.
+//! A node that takes commands as lines and answers in JSON lines: our agent, or our program on the
+//! Go library, which has the same line protocol.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -17,7 +17,7 @@ use crate::loopback::Loopback;
 use crate::network::Namespace;
 use crate::process::{PATIENCE, Process, eventually};
 
-/// The port every node listens on, each on its own address.
+/// The port of every node; each has an address of its own.
 const PORT: u16 = 7946;
 
 /// How a node is started. The defaults are the `local` profile, plain text, compression on.
@@ -32,7 +32,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Our agent, on the runtime that the environment names in `RUNTIME`: `tokio` unless it does.
+    /// Our agent, on the runtime that the environment variable `RUNTIME` names, by default tokio.
     pub fn agent(name: &str) -> Self {
         let mut args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
         if let Ok(runtime) = std::env::var("RUNTIME") {
@@ -60,7 +60,7 @@ impl Launch {
         self.arg(flag).arg(value.to_string())
     }
 
-    /// Listens there instead of at an address of its own, as a restarted node does.
+    /// Listens at `addr` instead of an address of its own, as a restarted node does.
     #[must_use]
     pub fn bind(mut self, addr: SocketAddr) -> Self {
         self.bind = Some(addr);
@@ -74,7 +74,7 @@ impl Launch {
         self.bind(network.addr())
     }
 
-    /// Goes on holding the address that a node which is gone had reserved.
+    /// Takes over the address that a stopped node had reserved.
     #[must_use]
     pub fn keeping(mut self, loopback: Option<Loopback>) -> Self {
         self.loopback = loopback;
@@ -100,7 +100,7 @@ impl Launch {
         }
     }
 
-    /// Gossips each message so many times per digit of the cluster's size.
+    /// Gossips each message this many times per decimal digit of the cluster's size.
     #[must_use]
     pub fn retransmit(self, times: u32) -> Self {
         if self.is_go {
@@ -138,7 +138,9 @@ impl Launch {
         let loopback = self.loopback.or_else(reserve);
         let addr = match (self.bind, &loopback) {
             (Some(bind), _) => bind,
-            (None, loopback) => loopback.as_ref().expect("one of both is there").port(PORT),
+            (None, loopback) => {
+                loopback.as_ref().expect("an address was given or reserved").port(PORT)
+            }
         };
         let mut command = self.inside.unwrap_or_else(|| Command::new(binary(self.is_go)));
         command.args(self.args).args(["--name", &self.name]).arg("--bind").arg(addr.to_string());
@@ -211,22 +213,22 @@ impl Node {
         assert_eq!(reply["joined"], 1, "{reply}\n{}", self.transcript());
     }
 
-    /// A place in the stream of events, for [`Node::expect_after`].
+    /// A position in the stream of events, for [`Node::expect_after`].
     pub fn mark(&self) -> usize {
         self.pull();
         self.events.borrow().len()
     }
 
-    /// Waits for an event that fits, counted from the node's start.
+    /// Waits for a matching event since the start of the node.
     #[track_caller]
     pub fn expect(&self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
         self.expect_after(0, event, fits)
     }
 
-    /// Waits for an event that fits and came after the mark.
+    /// Waits for a matching event after the mark.
     #[track_caller]
     pub fn expect_after(&self, mark: usize, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let what = format!("a fitting event {event:?}");
+        let what = format!("a matching event {event:?}");
         self.find(mark, &what, |value| value["event"] == event && fits(value))
     }
 
@@ -249,7 +251,7 @@ impl Node {
         self.events.borrow()[mark..].to_vec()
     }
 
-    /// How often an event that fits has come so far.
+    /// How many matching events there have been so far.
     pub fn count(&self, event: &str, fits: impl Fn(&Value) -> bool) -> usize {
         self.pull();
         let events = self.events.borrow();
@@ -267,10 +269,10 @@ impl Node {
         names
     }
 
-    /// Waits until `nodes` (which tells of the dead, too) shows a record that fits.
+    /// Waits until `nodes`, which also lists the dead, contains a matching record.
     #[track_caller]
     pub fn until_node(&self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        eventually(&format!("{} about {name}", self.name), || {
+        eventually(&format!("{}: the record of {name}", self.name), || {
             let reply = self.tell("nodes");
             let nodes = reply["nodes"].as_array().ok_or("no array of nodes")?;
             let node = nodes.iter().find(|node| node["name"] == name);
@@ -279,25 +281,25 @@ impl Node {
         })
     }
 
-    /// Stops it without warning.
+    /// Kills it without warning.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Asks it to stop without leaving, and returns how it ended.
+    /// Stops it by `quit`, without leaving; returns its exit status.
     #[track_caller]
     pub fn quit(&self) -> ExitStatus {
         self.process.write_line(b"quit");
         self.process.wait_exit()
     }
 
-    /// The address, kept while the node is gone, so that it may come back there.
+    /// Kills the node; returns its address, still reserved, so that it can come back there.
     pub fn into_address(mut self) -> (SocketAddr, Option<Loopback>) {
         self.process.kill();
         (self.addr, self.loopback.take())
     }
 
-    /// What the process printed last.
+    /// The last output of the process.
     pub fn transcript(&self) -> String {
         self.process.transcript()
     }
@@ -319,7 +321,7 @@ impl Node {
         }
     }
 
-    /// Parses the lines that have come since the last time.
+    /// Parses the lines received since the last call.
     fn pull(&self) {
         let mut events = self.events.borrow_mut();
         for line in self.process.stdout_from(events.len()) {

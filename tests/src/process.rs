@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use crate::binary::INSTALL;
 
-/// How long a wait lasts before the test fails. Nothing healthy takes a quarter of it.
+/// How long a wait lasts before the test fails. Normally a wait takes less than a quarter of it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much of a log a failure message shows.
 const SHOWN_LINES: usize = 40;
-/// Longer lines are cut in a failure message.
+/// Longer lines are truncated in a failure message.
 const SHOWN_WIDTH: usize = 400;
 
 /// A child process; killed when dropped.
@@ -28,7 +28,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`; a missing program panics with the line that installs it.
+    /// Starts `command`; panics with install instructions if the program is missing.
     pub fn spawn(what: &str, command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command
@@ -69,7 +69,7 @@ impl Process {
     /// Stops the process without warning, as `kill -9` does.
     pub fn kill(&self) {
         let mut child = lock(&self.child);
-        // Fails only if the process is gone already, which is what was asked for.
+        // Fails only if the process has already ended, which is fine.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -83,7 +83,7 @@ impl Process {
 
     /// How the process ended, if it did.
     pub fn exited(&self) -> Option<ExitStatus> {
-        lock(&self.child).try_wait().expect("the child is ours")
+        lock(&self.child).try_wait().expect("the status of a child")
     }
 
     /// Waits until the process ends by itself.
@@ -105,19 +105,19 @@ impl Process {
         lock(&self.output.log).stdout.lines.iter().skip(from).cloned().collect()
     }
 
-    /// All of standard error up to now.
+    /// All of standard error so far.
     pub fn stderr(&self) -> String {
         lock(&self.output.log).stderr.lines.join("\n")
     }
 
     /// Blocks until there is more output than when `seen` lines had been read from standard
-    /// output, until standard output ends, or until `until`. Tells whether to look again.
+    /// output, until standard output ends, or until `until`. Returns whether there is more.
     pub fn wait_stdout(&self, seen: usize, until: Instant) -> bool {
         self.output.wait(until, |log| log.stdout.lines.len() > seen || log.stdout.closed)
             && self.stdout_len() > seen
     }
 
-    /// The number of lines standard output had up to now.
+    /// The number of lines of standard output so far.
     pub fn stdout_len(&self) -> usize {
         lock(&self.output.log).stdout.lines.len()
     }
@@ -152,7 +152,7 @@ impl Drop for Process {
     }
 }
 
-/// Asks `probe` again and again until it answers; panics with its last complaint.
+/// Calls `probe` until it succeeds; panics with its last error after [`PATIENCE`].
 #[track_caller]
 pub fn eventually<T>(what: &str, probe: impl FnMut() -> Result<T, String>) -> T {
     eventually_within(PATIENCE, what, probe)

@@ -20,7 +20,7 @@ pub struct Serf {
 }
 
 impl Serf {
-    /// Starts an agent with further arguments and waits until it answers.
+    /// Starts an agent with additional arguments and waits until it answers.
     #[track_caller]
     pub fn start(name: &str, key: Option<&[u8]>, args: &[&str]) -> Self {
         let loopback = Loopback::reserve();
@@ -38,7 +38,7 @@ impl Serf {
         serf
     }
 
-    /// Starts it again at the same address, killed first if it still runs.
+    /// Starts it again at the same address; kills it first if it is still running.
     #[track_caller]
     pub fn restart(&mut self) {
         self.process.kill();

@@ -1,10 +1,10 @@
-//! The two adapters are one API and little code.
+//! The adapters have one API and little code.
 
 use crate::source::{files, read};
 
 const RUNTIMES: [&str; 2] = ["tokio", "async-std"];
 
-/// Lines of an adapter's own code, tests aside.
+/// The most lines of an adapter's own code, without tests.
 const ADAPTER: usize = 1000;
 
 #[test]
@@ -24,8 +24,7 @@ fn adapters_have_the_same_surface() {
     assert_eq!(tokio, async_std);
 }
 
-/// Every public item and every implementation of a public type, one on each line, and the
-/// features.
+/// Every public item, every implementation of a public type, and every feature, as lines.
 fn surface(runtime: &str) -> Vec<String> {
     let mut items = Vec::new();
     for file in files(&format!("memberlist-{runtime}/src"), &[".rs"]) {

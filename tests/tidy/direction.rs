@@ -1,4 +1,4 @@
-//! The core's modules only name modules of their own layer or of one below.
+//! The core's modules name only modules of their own layer or of a layer below.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use crate::source::{File, files, has_word, mask, read};
 
 const CORE: &str = "memberlist-proto/src";
 
-/// Layers from the ground up; a module not named here is a noun.
+/// Layers from the bottom up; a module that is not listed is a noun.
 const LAYERS: [&[&str]; 4] =
     [&["time", "node", "transmit", "rng", "peer"], &["wire", "security"], &[], &["memberlist"]];
 const NOUNS: usize = 2;
 
-/// Wall clocks jump. Whoever needs the time is told it, and drivers read the monotonic clock.
+/// Wall clocks jump. Libraries get the time as an input, and drivers read the monotonic clock.
 #[test]
 fn only_the_program_reads_the_wall_clock() {
     let readers = |folder: &str| -> Vec<String> {
@@ -32,7 +32,7 @@ fn only_the_program_reads_the_wall_clock() {
 }
 
 #[test]
-fn modules_look_down() {
+fn modules_depend_downwards() {
     let exports = exports();
     let mut wrong = Vec::new();
     for file in core_files() {
@@ -43,7 +43,7 @@ fn modules_look_down() {
             }
         }
     }
-    assert!(wrong.is_empty(), "turn these around:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "these dependencies point upwards:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn wire_and_security_stand_alone() {
     }
 }
 
-/// Adapters, simulator and program are callers like any other.
+/// Adapters, simulator and program are ordinary callers of the core.
 #[test]
 fn the_core_names_no_caller() {
     let manifest = read("memberlist-proto/Cargo.toml");
@@ -73,7 +73,7 @@ fn the_core_names_no_caller() {
     }
 }
 
-/// The core's own files, without tests, which may look anywhere, and without the roof.
+/// The files of the core, except for tests, which may name anything, and `lib.rs`.
 fn core_files() -> impl Iterator<Item = File> {
     files(CORE, &[".rs"]).into_iter().filter(|file| {
         let below = &file.path[CORE.len() + 1..];
@@ -89,7 +89,7 @@ fn layer(module: &str) -> usize {
     LAYERS.iter().position(|names| names.contains(&module)).unwrap_or(NOUNS)
 }
 
-/// Which module each type comes from that the root offers under its own name.
+/// The module of each type that the crate root re-exports.
 fn exports() -> BTreeMap<String, String> {
     let masked = mask(&read("memberlist-proto/src/lib.rs"));
     let mut exports = BTreeMap::new();
@@ -102,11 +102,11 @@ fn exports() -> BTreeMap<String, String> {
             }
         }
     }
-    assert!(exports.len() > 20, "the root's exports were not understood: {exports:?}");
+    assert!(exports.len() > 20, "cannot parse the exports of the crate root: {exports:?}");
     exports
 }
 
-/// Every module named after `crate::`, also within braces and by a re-exported type.
+/// Every module named after `crate::`, also in braces or through a re-exported type.
 fn named_modules(masked: &str, exports: &BTreeMap<String, String>) -> Vec<String> {
     let mut named = Vec::new();
     for (at, found) in masked.match_indices("crate::") {
@@ -121,7 +121,7 @@ fn named_modules(masked: &str, exports: &BTreeMap<String, String>) -> Vec<String
     named
 }
 
-/// The first name of a path, or of each path in its braces.
+/// The first name of a path, or of each path in braces.
 fn first_names(path: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
@@ -147,7 +147,7 @@ fn first_names(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn paths_are_understood() {
+fn paths_are_parsed() {
     assert_eq!(first_names("wire::packet;"), ["wire"]);
     assert_eq!(first_names("{node::{A, B}, time::C,\n Config};"), ["node", "time", "Config"]);
     let exports = BTreeMap::from([("Config".to_owned(), "config".to_owned())]);

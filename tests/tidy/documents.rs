@@ -1,12 +1,14 @@
-//! What the documents say is true of the code.
+//! The documents agree with the code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::source::{files, mask, read, root};
+use memberlist_proto::Config;
 
-/// Where the code departs from the Go library, and the words with which `docs/differences.md`
-/// tells about it: one entry for each marker of the file.
+use crate::source::{files, read, root};
+
+/// Where the code differs from the Go library, and the words in `docs/differences.md` about it: one
+/// entry for each marker in the file.
 const DIFFERENCES: [(&str, &[&str]); 17] = [
     ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
     ("memberlist-proto/src/memberlist/ticks.rs", &["`random_phase`"]),
@@ -43,7 +45,7 @@ const DIFFERENCES: [(&str, &[&str]); 17] = [
 
 const MARKER: &str = "Differs from Go";
 
-/// A place that is new, moved or gone fails until it is entered here and in the document.
+/// A marker that is new, moved or removed fails until it is entered here and in the document.
 #[test]
 fn differences_are_documented() {
     let document = words(&read("docs/differences.md"));
@@ -53,14 +55,14 @@ fn differences_are_documented() {
         let known =
             DIFFERENCES.iter().find(|(path, _)| *path == file.path).map_or(0, |d| d.1.len());
         if marked != known {
-            wrong.push(format!("{}: {marked} markers, {known} entered here", file.path));
+            wrong.push(format!("{}: {marked} markers, but {known} listed in this test", file.path));
         }
     }
-    for (path, told) in DIFFERENCES {
+    for (path, entries) in DIFFERENCES {
         if !root().join(path).exists() {
-            wrong.push(format!("{path} is gone"));
+            wrong.push(format!("{path} does not exist"));
         }
-        for words in told {
+        for words in entries {
             if !document.contains(words) {
                 wrong.push(format!("{path}: docs/differences.md does not say {words:?}"));
             }
@@ -73,42 +75,68 @@ fn differences_are_documented() {
 #[test]
 fn every_switch_has_a_row() {
     let document = read("docs/differences.md");
-    let fields = fields("memberlist-proto/src/config/differences.rs", "pub struct Differences {");
-    let (_, table) = document.split_once("| field |").expect("a table of switches");
+    let fields = fields("differences.");
+    let (_, table) = document.split_once("| field |").expect("the table of switches");
     let (table, _) = table.split_once("\n\n").unwrap_or((table, ""));
     let rows = table.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.filter_map(|row| row.split('|').nth(1));
-    let told: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let documented: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     for field in &fields {
-        assert!(told.contains(&field.as_str()), "no row for {field}");
+        assert!(documented.contains(field), "no row for {field}");
     }
-    for name in told {
-        assert!(fields.iter().any(|field| field == name), "no switch {name} for its row");
+    for name in documented {
+        assert!(fields.contains(&name), "the row of {name} has no switch");
     }
 }
 
-/// Every limit has its row, and every test that a row names exists.
+/// Every limit has its row.
 #[test]
-fn every_limit_has_a_row_and_a_test() {
+fn every_limit_has_a_row() {
     let document = read("docs/limits.md");
-    let fields = fields("memberlist-proto/src/config/limits.rs", "pub struct Limits {");
-    for field in &fields {
+    for field in fields("limits.") {
         assert!(document.contains(&format!("`{field}`")), "no row for {field}");
     }
+}
+
+/// The last column of these tables names tests; each of them exists.
+#[test]
+fn tests_in_the_documents_exist() {
     let sources = files(".", &[".rs"]);
-    let rows = document.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
-    let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
-    let tests: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    assert!(tests.len() > fields.len(), "the table was not understood: {tests:?}");
-    for test in tests {
-        let found = sources.iter().any(|file| file.text.contains(&format!("fn {test}()")));
-        assert!(found, "docs/limits.md names a test {test} that is not there");
+    for (path, least) in [("docs/limits.md", 30), ("docs/faults.md", 15), ("docs/healing.md", 2)] {
+        let document = read(path);
+        let rows = document.lines().filter(|line| line.starts_with('|'));
+        let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
+        let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        let names: Vec<&str> = names.collect();
+        assert!(names.len() >= least, "cannot parse the tables of {path}: {names:?}");
+        for name in names {
+            let defined = format!("fn {name}()");
+            let found = sources.iter().any(|file| file.text.contains(&defined));
+            assert!(found, "{path}: no test {name}");
+        }
     }
 }
 
-/// Whoever comes from the Go library finds what the document names.
+/// Numbers that the documents take from the repository are current.
 #[test]
-fn names_for_who_comes_from_go_exist() {
+fn numbers_in_the_documents_are_current() {
+    let bugs = read("tests/planted/bugs.txt").lines().filter(|it| it.starts_with("- ")).count();
+    for document in ["README.md", "docs/mutants.md"] {
+        let text = words(&read(document));
+        assert!(text.contains(&format!("{bugs} subtle bugs")), "{document}: {bugs} planted bugs");
+    }
+    let folder = root().join("tests/fixtures/vectors");
+    let entries = std::fs::read_dir(folder).expect("the fixtures").map(|it| it.expect("a file"));
+    let files = entries.filter(|it| it.path().extension().is_some_and(|it| it == "jsonl"));
+    let cases: usize =
+        files.map(|it| std::fs::read_to_string(it.path()).expect("a text").lines().count()).sum();
+    let cases = format!("{},{:03} cases", cases / 1000, cases % 1000);
+    assert!(read("README.md").contains(&cases), "README.md: {cases}");
+}
+
+/// Every name of ours in the document exists in the source.
+#[test]
+fn names_in_from_go_exist() {
     let document = read("docs/from-go.md");
     let sources = files(".", &[".rs"]);
     let sources = sources.iter().filter(|file| file.path.contains("/src/"));
@@ -119,10 +147,10 @@ fn names_for_who_comes_from_go_exist() {
     let rows = document.lines().filter(|line| line.starts_with("| ") && line.ends_with(" |"));
     let ours = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
     let names: Vec<&str> = ours.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    assert!(names.len() > 90, "the tables were not understood: {names:?}");
+    assert!(names.len() > 90, "cannot parse the tables: {names:?}");
     let unknown: Vec<&&str> =
         names.iter().filter(|name| !name.rsplit("::").all(|part| known.contains(part))).collect();
-    assert!(unknown.is_empty(), "docs/from-go.md names what is not there: {unknown:?}");
+    assert!(unknown.is_empty(), "docs/from-go.md has names that do not exist: {unknown:?}");
 }
 
 /// The table of the Go library's tests is complete, and every test of ours in it exists.
@@ -146,16 +174,16 @@ fn every_test_of_the_go_library_has_its_row() {
             continue;
         }
         for test in tests.split('`').skip(1).step_by(2) {
-            // Those of the suite over all adapters are generic.
+            // Tests of the conformance suite are generic.
             let defined = ["(", "<A: Adapter>("].map(|rest| format!("fn {test}{rest}"));
             let is_in = |text: &str| defined.iter().any(|it| text.contains(it));
             let found = sources.iter().any(|file| is_in(&file.text));
-            assert!(found, "{name}: there is no test {test}");
+            assert!(found, "{name}: no test {test}");
         }
     }
 }
 
-/// A reader may copy any line, and the continuous integration has run it.
+/// Every command that a reader may copy is run by the continuous integration.
 #[test]
 fn commands_of_the_readme_are_run() {
     let script = read(".ci/run");
@@ -163,17 +191,17 @@ fn commands_of_the_readme_are_run() {
     let mut seen = 0;
     for block in fenced(&readme, "sh") {
         for line in block.lines().filter(|line| line.starts_with("cargo ")) {
-            // An agent stops when told to: the live tests start it with these flags.
+            // An agent runs until it is stopped; the live tests start it with these flags.
             if !line.contains(" agent ") {
                 seen += 1;
                 assert!(script.contains(line), ".ci/run does not run {line:?}");
             }
         }
     }
-    assert!(seen >= 2, "demo and test at least");
+    assert!(seen >= 2, "at least the demo and the tests");
 }
 
-/// The program of the README is the example, which is compiled.
+/// The program in the README is an example that is compiled.
 #[test]
 fn example_of_the_readme_is_compiled() {
     let example = read("memberlist-tokio/examples/simple.rs");
@@ -185,7 +213,7 @@ fn example_of_the_readme_is_compiled() {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_resolve() {
     let mut wrong = Vec::new();
     for file in files(".", &[".md"]) {
         let folder = root().join(&file.path);
@@ -199,18 +227,13 @@ fn links_lead_somewhere() {
             }
         }
     }
-    assert!(wrong.is_empty(), "nothing there:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "broken links:\n{}", wrong.join("\n"));
 }
 
-/// The names of a struct's public fields.
-fn fields(path: &str, opening: &str) -> Vec<String> {
-    let source = mask(&read(path));
-    let (_, from) = source.split_once(opening).expect("the struct is there");
-    let (body, _) = from.split_once('}').expect("the struct ends");
-    let fields = body.lines().filter_map(|line| line.trim().strip_prefix("pub "));
-    let fields: Vec<String> =
-        fields.filter_map(|line| line.split(':').next()).map(str::to_owned).collect();
-    assert!(fields.len() > 10, "the struct was not understood: {fields:?}");
+/// The fields of the configuration whose names begin with `prefix`, without it.
+fn fields(prefix: &str) -> Vec<&'static str> {
+    let fields: Vec<_> = Config::fields().filter_map(|it| it.path().strip_prefix(prefix)).collect();
+    assert!(fields.len() > 10, "{prefix}: {fields:?}");
     fields
 }
 
@@ -224,7 +247,7 @@ fn fenced<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// White space made one: a table or a paragraph may break anywhere.
+/// The text with white space normalized, since a paragraph may wrap anywhere.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -24,7 +24,7 @@ fn unwanted() -> Vec<String> {
     ]
 }
 
-/// `cargo run -- demo` works from the root as long as there is nothing else to run.
+/// `cargo run -- demo` works from the root only if there is one program.
 #[test]
 fn there_is_one_program() {
     let programs: Vec<_> = files(".", &[".rs"])
@@ -37,7 +37,7 @@ fn there_is_one_program() {
 }
 
 #[test]
-fn no_machine_and_no_registry_is_named() {
+fn no_machine_or_registry_is_named() {
     let unwanted = unwanted();
     let mut wrong = Vec::new();
     for file in files(".", TEXT) {
@@ -47,7 +47,7 @@ fn no_machine_and_no_registry_is_named() {
             }
         }
     }
-    assert!(wrong.is_empty(), "these mean nothing elsewhere:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "these names mean nothing on other machines:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -69,10 +69,10 @@ fn nothing_is_left_unfinished() {
             }
         }
     }
-    assert!(wrong.is_empty(), "finish these:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "unfinished:\n{}", wrong.join("\n"));
 }
 
-/// `foo.rs` is read without scrolling past its tests: they are in `foo/tests.rs`.
+/// The tests of `foo.rs` are in `foo/tests.rs`.
 #[test]
 fn tests_have_files_of_their_own() {
     let mut wrong = Vec::new();
@@ -88,10 +88,10 @@ fn tests_have_files_of_their_own() {
             }
         }
     }
-    assert!(wrong.is_empty(), "move these out:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "move these to files of their own:\n{}", wrong.join("\n"));
 }
 
-/// Each crate takes version, lints and the rest from the root.
+/// Each crate inherits version, lints and so on from the root.
 #[test]
 fn manifests_inherit() {
     let root = read("Cargo.toml");
@@ -109,7 +109,7 @@ fn manifests_inherit() {
     }
 }
 
-/// The whole workspace is safe code; nothing may loosen it again.
+/// The whole workspace is safe code and stays so.
 #[test]
 fn unsafe_code_stays_forbidden() {
     assert!(read("Cargo.toml").contains("unsafe_code = \"forbid\""));

@@ -1,4 +1,4 @@
-//! Rules about the source itself which no compiler checks.
+//! Rules about the source and the documents that the compiler does not check.
 
 mod adapters;
 mod direction;
@@ -8,3 +8,4 @@ mod metrics;
 mod size;
 mod source;
 mod verbs;
+mod words;

@@ -1,4 +1,4 @@
-//! What is published by the Go library's names is documented, and is all that is.
+//! `docs/metrics.md` lists exactly the metrics that are published under the Go library's names.
 
 use memberlist_driver::metrics::{GO_COUNTERS, GO_GAUGES, GO_QUEUE, GO_TIMES};
 
@@ -29,5 +29,5 @@ fn metrics_are_documented_by_name_and_field() {
         .map(|row| row[1].trim_matches('`'))
         .filter(|name| !published.iter().any(|(published, _)| published == name))
         .collect();
-    assert!(stale.is_empty(), "published no more: {stale:?}");
+    assert!(stale.is_empty(), "no longer published: {stale:?}");
 }

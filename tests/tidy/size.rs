@@ -1,11 +1,11 @@
-//! Files and functions stay small enough to be read at one sitting.
+//! Files and functions stay short.
 
 use crate::source::{files, mask};
 
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
 
-/// What may be longer, with the reason: `path` or `path::function`.
+/// Files and functions that may be longer, with the reason: `path` or `path::function`.
 const EXCEPTIONS: [(&str, &str); 0] = [];
 
 #[test]
@@ -17,11 +17,11 @@ fn files_have_one_subject() {
             wrong.push(format!("{}: {lines} lines, {FILE_LINES} allowed", file.path));
         }
     }
-    assert!(wrong.is_empty(), "cut these by subject:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "split these by subject:\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn functions_fit_a_screen() {
+fn functions_are_short() {
     let mut wrong = Vec::new();
     for file in files(".", &[".rs"]) {
         for function in functions(&mask(&file.text)) {
@@ -33,7 +33,7 @@ fn functions_fit_a_screen() {
             }
         }
     }
-    assert!(wrong.is_empty(), "cut these:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "split these:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn exceptions_are_still_needed() {
             (file.path == name && file.text.lines().count() > FILE_LINES)
                 || functions(&mask(&file.text)).iter().any(is_long)
         });
-        assert!(needed, "{name} is short enough by now; was excepted for: {reason}");
+        assert!(needed, "{name} is short enough now and needs no exception ({reason})");
     }
 }
 
@@ -62,7 +62,7 @@ struct Function {
     lines: usize,
 }
 
-/// The functions with a body in masked source, from `fn` to the closing brace.
+/// The functions with a body in masked source, each from `fn` to its closing brace.
 fn functions(masked: &str) -> Vec<Function> {
     let mut found = Vec::new();
     for (at, _) in masked.match_indices("fn ") {
@@ -81,7 +81,7 @@ fn functions(masked: &str) -> Vec<Function> {
     found
 }
 
-/// Where the function that begins here ends; nothing for one without a body.
+/// The length of the function that begins here; `None` if it has no body.
 fn body_end(from_fn: &str) -> Option<usize> {
     let mut depth = 0_usize;
     // The `;` of `[u8; 4]` in a signature does not end it.

@@ -1,9 +1,9 @@
-//! Our own files, and Rust source with everything masked that is not code.
+//! The files of the repository, and Rust source with comments and literals masked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that are not ours or not source.
+/// Folders that contain no source of ours.
 const SKIPPED: [&str; 4] = ["target", ".git", "fixtures", "corpus"];
 
 /// The root of the repository.
@@ -19,7 +19,7 @@ pub(crate) struct File {
     pub(crate) text: String,
 }
 
-/// Every text file of ours below `folder` whose name ends in one of `ends`.
+/// Every file below `folder` whose name ends in one of `ends`.
 pub(crate) fn files(folder: &str, ends: &[&str]) -> Vec<File> {
     let root = root();
     let mut found = Vec::new();
@@ -40,7 +40,7 @@ pub(crate) fn files(folder: &str, ends: &[&str]) -> Vec<File> {
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
-    assert!(!found.is_empty(), "no {ends:?} in {folder}: the test looks in the wrong place");
+    assert!(!found.is_empty(), "no {ends:?} in {folder}: wrong folder");
     found
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The same text with comments and the insides of literals replaced by spaces, line by line.
+/// The source with comments and the contents of literals replaced by spaces, line by line.
 pub(crate) fn mask(source: &str) -> String {
     let mut masked = String::with_capacity(source.len());
     let mut rest = source;
@@ -69,7 +69,7 @@ pub(crate) fn mask(source: &str) -> String {
     masked
 }
 
-/// The length of the comment or literal at the start of `rest`, if there is one.
+/// The length of the comment or literal at the start of `rest`, if any.
 fn literal(rest: &str, before: Option<char>) -> Option<usize> {
     if rest.starts_with("//") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -122,7 +122,7 @@ pub(crate) fn has_word(text: &str, word: &str) -> bool {
 }
 
 #[test]
-fn masking_leaves_only_code() {
+fn masking_keeps_only_code() {
     let source = "a(\"{ \\\" }\"); // {\nlet r = r#\"\"{\"#; '{'; '\\''; f::<'a>(b\"{\") /* { */ }";
     let masked = mask(source);
     assert_eq!(masked.matches('{').count(), 0, "{masked}");

@@ -1,4 +1,4 @@
-//! One line of a fixture, and the fixtures' way of writing bytes.
+//! One line of a fixture, and how the fixtures encode bytes.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -25,7 +25,7 @@ pub(crate) fn version(number: &Value) -> Version {
 }
 
 #[test]
-fn encryption_equals_gos() {
+fn encryption_matches_go() {
     let cases = load("crypto.jsonl");
     assert_eq!(cases.len(), 296);
     for case in &cases {
@@ -67,7 +67,7 @@ fn encryption_equals_gos() {
 }
 
 #[test]
-fn damaged_payloads_are_refused_as_by_go() {
+fn damaged_payloads_are_refused_as_in_go() {
     let cases = load("crypto_tolerance.jsonl");
     assert_eq!(cases.len(), 24);
     for case in &cases {

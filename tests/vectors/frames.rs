@@ -12,7 +12,7 @@ use super::crypto::{key, nonce};
 use super::{is_exception, streams};
 
 #[test]
-fn frames_are_made_and_read_as_by_go() {
+fn frames_match_go() {
     let cases = load("frames.jsonl");
     assert_eq!(cases.len(), 727);
     let mut packets = 0;
@@ -48,7 +48,7 @@ fn check_compound(case: &Case) {
     assert_eq!(split, parts, "{}", case.name());
 }
 
-/// A list of any length, in as few compounds as hold it.
+/// A list of any length, in as few compounds as possible.
 fn check_split_list(case: &Case) {
     let input = case.fields()["input"].as_str().expect("a description");
     let count: usize =

@@ -5,7 +5,7 @@ use memberlist_proto::wire::compress::{CompressError, Compressed, Lzw};
 use super::case::{load, plain};
 
 #[test]
-fn lzw_output_equals_gos() {
+fn lzw_output_matches_go() {
     let cases = load("lzw.jsonl");
     assert_eq!(cases.len(), 18);
     let mut lzw = Lzw::default();
@@ -35,7 +35,7 @@ fn lzw_output_equals_gos() {
 }
 
 #[test]
-fn lzw_input_is_accepted_and_refused_as_by_go() {
+fn lzw_input_is_accepted_as_in_go() {
     let cases = load("lzw_tolerance.jsonl");
     assert_eq!(cases.len(), 16);
     let mut lzw = Lzw::default();

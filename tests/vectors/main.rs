@@ -1,7 +1,7 @@
-//! The Go library's own bytes: what it writes we write, what it reads we read.
+//! Bytes recorded from the Go library: we write what it writes, and read what it reads.
 //!
-//! Where that is not so, the case stands in [`EXCEPTIONS`] with its reason, and the opposite is
-//! asserted.
+//! Where we do not, the case is listed in [`EXCEPTIONS`] with the reason, and the tests assert the
+//! difference.
 
 mod case;
 mod crypto;
@@ -12,7 +12,7 @@ mod streams;
 
 use case::Case;
 
-/// Cases in which we differ from Go on purpose, and why.
+/// Cases in which we deliberately differ from Go, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("as-string-field/array", INTEGERS),
     ("as-string-field/array16", INTEGERS),
@@ -45,13 +45,14 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("int-vsn-elem/uint8-5", INTEGERS),
     ("v0-pad-0", PADDING),
     ("v0-pad-17", PADDING),
-    ("compound/part-65536-truncates-length", "Go destroys the packet; we refuse to write it"),
+    ("compound/part-65536-truncates-length", "Go writes a corrupt packet; we refuse to write it"),
 ];
 
-const INTEGERS: &str = "no known sender writes strings or bytes as integers one by one";
-const PADDING: &str = "Go cuts off whatever the last byte says; we check that it is a padding";
+const INTEGERS: &str = "no known sender writes strings or bytes as arrays or maps of integers";
+const PADDING: &str =
+    "Go cuts off as many bytes as the last one says; we check that they can be padding";
 
-/// Every exception is a case that exists, so that none stays behind when a case is renamed.
+/// Every exception names an existing case, so that none is left over when a case is renamed.
 #[test]
 fn exceptions_exist() {
     let names: Vec<String> =

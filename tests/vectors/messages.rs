@@ -12,7 +12,7 @@ use super::case::{Case, boolean, bytes, bytes_json, load, number, string, string
 use super::is_exception;
 
 #[test]
-fn messages_are_written_and_read_as_by_go() {
+fn messages_match_go() {
     let cases = load("messages.jsonl");
     assert_eq!(cases.len(), 350);
     for case in &cases {
@@ -42,7 +42,7 @@ fn messages_are_written_and_read_as_by_go() {
 }
 
 #[test]
-fn the_decoder_is_as_lenient_as_gos() {
+fn the_decoder_is_as_lenient_as_go() {
     let cases = load("tolerance.jsonl");
     assert_eq!(cases.len(), 823);
     let mut exceptions = 0;

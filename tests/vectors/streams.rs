@@ -77,7 +77,7 @@ fn check_ping(case: &Case, frame: &Frame, fields: &Value) {
     }
 }
 
-/// A ping arrives with a label header, its ack goes back without.
+/// A ping arrives with a label header, its ack is sent without.
 fn check_ack(case: &Case, setup: &Setup) {
     let request = plain(&case.fields()["request"]);
     let frame = setup.read(&request, Role::Acceptor).expect("a ping");
@@ -126,7 +126,7 @@ impl Setup {
         }
     }
 
-    /// Seals a message, compares it with Go's bytes, and reads those as `role`.
+    /// Seals a message, compares it with Go's bytes, and reads them as `role`.
     fn round_trip(&self, case: &Case, message: &[u8], role: Role) -> Frame {
         let sealing = FrameSealing {
             label: &self.label,
@@ -180,14 +180,14 @@ impl Setup {
     }
 }
 
-/// Whether `at` bytes are more than nothing and more than exactly the label header.
+/// Whether the first `at` bytes are more than just the label header.
 fn reader_began(at: usize, role: Role, label: &[u8]) -> bool {
     at > 0 && !(role == Role::Acceptor && at == label::overhead(label))
 }
 
-/// The published example of a whole push/pull.
+/// An example of a whole push/pull.
 #[test]
-fn a_whole_push_pull_is_these_bytes() {
+fn a_push_pull_has_the_expected_bytes() {
     let bytes = unhex(
         "0683a44a6f696ec3a54e6f64657301ac5573657253746174654c656e0387a441646472a47f000001\
          ab496e6361726e6174696f6ecd012ca44d657461a16da44e616d65a26e31a4506f7274cd1f0a\

@@ -1,4 +1,4 @@
-//! The flags of `memberlist agent`, and the settings that they amount to.
+//! The flags of `memberlist agent`, and the settings they result in.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -12,59 +12,59 @@ use crate::failure::Failure;
 use crate::hex;
 use crate::node::Runtime;
 
-/// Run one node in the foreground, driven by lines on standard input.
+/// Run one node in the foreground, controlled by commands on standard input.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_long_help = fields_help())]
 pub(crate) struct Args {
-    /// The node's name, unique in the cluster [default: the host name]
+    /// Name of the node, unique in the cluster [default: the host name]
     #[arg(long)]
     name: Option<String>,
 
-    /// Where to listen, for packets and streams; port 0 picks a free one [default: 0.0.0.0:7946]
+    /// Address to listen on, for packets and streams; port 0 picks a free one [default: 0.0.0.0:7946]
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_place)]
     bind: Option<Place>,
 
-    /// What to tell the cluster instead of the address bound
+    /// Address to announce to the cluster instead of the one bound
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_place)]
     advertise: Option<Place>,
 
-    /// A node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`; tried until one answers
+    /// Node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`; retried until one answers
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) join: Vec<Peer>,
 
-    /// Tell Prometheus every figure there, by `GET /metrics`
+    /// Serve metrics to Prometheus at this address, under `/metrics`
     #[arg(long, value_name = "IP:PORT")]
     pub(super) metrics: Option<SocketAddr>,
 
-    /// Keep the known members in this file, and look for those of the last run
+    /// Save the known members to this file, and search for those saved by the last run
     #[arg(long, value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
 
-    /// Try `--join` once, and fail if none answers
+    /// Try `--join` only once, and exit with an error if no node answers
     #[arg(long, requires = "join")]
     pub(super) join_once: bool,
 
-    /// What drives the node; both do the same
+    /// Async runtime; the node behaves the same on each
     #[arg(long, value_enum, default_value_t)]
     pub(super) runtime: Runtime,
 
-    /// The preset to start from
+    /// Preset of the configuration
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
 
-    /// A TOML file of any fields
+    /// TOML file with fields of the configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// One field of the configuration, over the file and the preset
+    /// One field of the configuration; overrides file and preset
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
 
-    /// A key in base64, 16, 24 or 32 bytes; the first is the primary, which encrypts
+    /// Key in base64, of 16, 24 or 32 bytes; the first is the primary, which encrypts
     #[arg(long, value_name = "BASE64")]
     key: Vec<String>,
 
-    /// The label of the cluster
+    /// Label of the cluster
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 
@@ -80,15 +80,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HEX")]
     meta_hex: Option<String>,
 
-    /// The protocol version to speak, 1 to 5
+    /// Protocol version to speak, 1 to 5
     #[arg(long, value_name = "N")]
     protocol_version: Option<u8>,
 
-    /// The versions of the application's own protocol
+    /// Versions of the application's own protocol
     #[arg(long, value_name = "MIN,MAX,CUR", value_parser = parse_versions)]
     delegate_version: Option<Versions>,
 
-    /// Write one JSON object a line on standard output
+    /// Write one JSON object per line to standard output
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -116,7 +116,8 @@ struct Place {
 struct Versions([u8; 3]);
 
 impl Args {
-    /// Preset, file, `--set`, then the flags of their own: the last wins. The outcome is checked.
+    /// Applies preset, file, `--set` and the other flags in this order: later ones win. The result
+    /// is validated.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::new(match self.profile {
             Profile::Lan => Config::lan(""),
@@ -124,12 +125,12 @@ impl Args {
             Profile::Local => Config::local(""),
         });
         if let Some(path) = &self.config {
-            let told = |error| Failure::usage(format_args!("--config: {error}"));
-            settings.load(path).map_err(told)?;
+            let failed = |error| Failure::usage(format_args!("--config: {error}"));
+            settings.load(path).map_err(failed)?;
         }
         for assignment in &self.set {
-            let told = |error| Failure::usage(format_args!("--set: {error}"));
-            settings.assign(assignment).map_err(told)?;
+            let failed = |error| Failure::usage(format_args!("--set: {error}"));
+            settings.assign(assignment).map_err(failed)?;
         }
         settings.config.seeds.extend(self.join.iter().cloned());
         self.place(&mut settings);
@@ -162,8 +163,8 @@ impl Args {
             config.meta = Bytes::from(meta.clone());
         }
         if let Some(text) = &self.meta_hex {
-            let told = |error| Failure::usage(format_args!("--meta-hex: {error}"));
-            config.meta = hex::decode(text.as_bytes()).map_err(told)?.into();
+            let failed = |error| Failure::usage(format_args!("--meta-hex: {error}"));
+            config.meta = hex::decode(text.as_bytes()).map_err(failed)?.into();
         }
         if let Some(version) = self.protocol_version {
             config.protocol_version = version;
@@ -178,13 +179,13 @@ impl Args {
 
     fn security(&self, config: &mut Config) -> Result<(), Failure> {
         if !self.key.is_empty() {
-            let told = |error| Failure::usage(format_args!("--key: {error}"));
+            let failed = |error| Failure::usage(format_args!("--key: {error}"));
             config.secret_keys = self
                 .key
                 .iter()
                 .map(|text| value::key(text))
                 .collect::<Result<_, _>>()
-                .map_err(told)?;
+                .map_err(failed)?;
         }
         if let Some(label) = &self.label {
             config.label = Bytes::from(label.clone());
@@ -196,7 +197,8 @@ impl Args {
     }
 }
 
-/// Checks the rules of the configuration with stand-ins for what only binding can tell.
+/// Validates the configuration. The addresses that are only known after binding keep their
+/// placeholders.
 fn check(settings: &Settings) -> Result<(), Failure> {
     let mut config = settings.config.clone();
     if let Some(ip) = settings.advertise_ip {
@@ -212,12 +214,12 @@ fn parse_place(text: &str) -> Result<Place, String> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     match bare.parse() {
         Ok(ip) => Ok(Place { ip, port: None }),
-        Err(_) => Err("it must be an IP address, or one with a port".to_owned()),
+        Err(_) => Err("expected IP or IP:PORT".to_owned()),
     }
 }
 
 fn parse_versions(text: &str) -> Result<Versions, String> {
-    let wrong = || "it must be three numbers from 0 to 255, as in `2,5,5`".to_owned();
+    let wrong = || "expected three numbers from 0 to 255, such as `2,5,5`".to_owned();
     let numbers: Vec<u8> = text
         .split(',')
         .map(|part| part.trim().parse().map_err(|_| wrong()))
@@ -227,9 +229,9 @@ fn parse_versions(text: &str) -> Result<Versions, String> {
 
 fn fields_help() -> String {
     format!(
-        "Fields for --set and --config (durations as `200ms`, `1s`, `0` for off; lists with commas):\n  \
+        "Fields for --set and --config (durations such as `200ms` or `1s`, `0` for off; lists separated by commas):\n  \
          {}\n\n\
-         Commands on standard input are listed by the command `help`.",
+         The command `help` on standard input lists the commands.",
         settings::names().collect::<Vec<_>>().join(", ")
     )
 }

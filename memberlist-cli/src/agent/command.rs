@@ -10,43 +10,52 @@ use crate::hex;
 
 /// What `help` prints.
 pub(super) const HELP: &[(&str, &str)] = &[
-    ("members", "the members that are alive or suspect, this node included"),
-    ("nodes", "every node known, also dead and left"),
-    ("broadcast TEXT", "spread a message by gossip"),
-    ("disseminate TEXT", "spread a message of any size: by gossip if it is short, else by stream"),
+    ("members", "list the alive and suspect members, including this node"),
+    ("nodes", "list every known node, including dead ones and those that left"),
+    ("broadcast TEXT", "gossip a message"),
+    (
+        "disseminate TEXT",
+        "spread a message of any size: a short one by gossip, else by stream to every member",
+    ),
     ("send NAME TEXT", "send a message in a packet, best effort"),
     ("send-reliable NAME TEXT", "send a message over a stream"),
-    ("ping NAME", "measure one round trip"),
-    ("meta TEXT", "announce other metadata"),
-    ("state TEXT", "set the local state that full state exchanges carry"),
-    ("ack-payload TEXT", "set what acks carry"),
-    ("health", "the local health score: 0 is healthy"),
-    ("stats", "every counter and gauge"),
-    ("status", "everything at once: every node and why it is not alive, seeds, refusals, stats"),
-    ("keys list|add KEY|use KEY|remove KEY", "the keyring, the primary key first"),
-    ("set FIELD=VALUE", "change a field of the configuration that can change at run time"),
-    ("join HOST[:PORT]...", "join through other nodes"),
-    ("leave [SECONDS]", "leave the cluster, waiting at most so long (default 5)"),
+    ("ping NAME", "ping a member and report the round-trip time"),
+    ("meta TEXT", "change this node's metadata"),
+    ("state TEXT", "set the application state sent in full state exchanges"),
+    ("ack-payload TEXT", "set the payload of acks"),
+    ("health", "show the local health score; 0 is healthy"),
+    ("stats", "show every counter and gauge"),
+    ("status", "show everything: nodes and why they are not alive, seeds, refusals, stats"),
+    (
+        "keys list|add KEY|use KEY|remove KEY",
+        "show or change the keyring; the first key is the primary",
+    ),
+    ("set FIELD=VALUE", "change a field of the configuration, where that is possible at run time"),
+    ("join HOST[:PORT]...", "join the cluster of these nodes"),
+    (
+        "leave [SECONDS]",
+        "leave the cluster; wait at most this long (default 5) for it to be announced",
+    ),
     ("quit", "stop without leaving"),
-    ("help", "this list; each command with TEXT has a twin ending in `-hex`"),
+    ("help", "show this list; each command with TEXT also exists with the suffix `-hex`"),
 ];
 
-/// How long `leave` waits unless told otherwise, also after a signal.
+/// How long `leave` waits by default, and after a signal.
 pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest wait that `leave` can be told: a day.
+/// The longest wait that `leave` accepts, in seconds: a day.
 const LEAVE_TIMEOUT_MAX: f64 = 86_400.0;
 
-/// One line: what to do, and the id that the reply shall carry.
+/// One line: a command, and the id for its reply.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) id: Option<String>,
-    /// The command's own word, for error replies.
+    /// The first word, for error replies.
     pub(super) name: String,
     pub(super) command: Result<Command, CommandError>,
 }
 
-/// What an agent can be told to do.
+/// A command of the agent.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Command {
     Members,
@@ -70,7 +79,7 @@ pub(super) enum Command {
     Help,
 }
 
-/// What can be done with the keyring.
+/// The subcommands of `keys`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum KeyCommand {
     List,
@@ -79,23 +88,23 @@ pub(super) enum KeyCommand {
     Remove(Key),
 }
 
-/// Why a line is no command.
+/// Why a line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CommandError {
-    #[error("there is no such command; `help` lists them")]
+    #[error("unknown command; `help` lists the commands")]
     Unknown,
-    #[error("`{0}` takes nothing after it")]
+    #[error("`{0}` takes no arguments")]
     Surplus(&'static str),
     #[error("usage: {0}")]
     Usage(&'static str),
-    #[error("that is not UTF-8")]
+    #[error("the arguments are not UTF-8")]
     NotText,
     #[error("{0}")]
     Argument(String),
 }
 
 impl Line {
-    /// Reads a line without its end; `None` if there is nothing on it.
+    /// Parses a line without its line end; `None` if it is empty.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let (id, rest) = match line.strip_prefix(b"#") {
             Some(rest) => {
@@ -160,7 +169,7 @@ fn takes_text(name: &str) -> bool {
     )
 }
 
-/// The first word, and what comes after exactly one space: `None` without one.
+/// The first word, and what follows the single space after it; `None` without a space.
 fn cut(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     match line.iter().position(|&byte| byte == b' ') {
         Some(at) => (&line[..at], Some(&line[at + 1..])),

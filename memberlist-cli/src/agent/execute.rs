@@ -1,4 +1,4 @@
-//! Carrying out commands.
+//! Executing commands.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use crate::node::Carried;
 /// How long `meta` waits for the announcement to be sent.
 const META_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a command works on.
+/// What a command needs to run.
 pub(super) struct Execution {
     pub(super) node: Handle,
     pub(super) carried: Arc<Carried>,
 }
 
-/// The first report of all.
+/// The first report.
 pub(super) fn started(node: &Handle) -> Report {
     Report::new("started")
         .with("node", report::node(&node.local()))
         .with("bind", node.bound_address().to_string())
 }
 
-/// Leaves, waiting for `timeout` at most.
+/// Leaves, waiting at most `timeout`.
 pub(super) async fn leave(node: &Handle, timeout: Duration) -> Result<(), Error> {
-    // To the core, zero would be no limit.
+    // For the core, zero would mean no limit.
     node.leave(timeout.max(Duration::from_millis(1))).await
 }
 
 impl Execution {
-    /// The reply to a command, or why it failed.
+    /// Runs a command; returns its reply, or why it failed.
     pub(super) async fn run(self, command: Command) -> Result<Report, String> {
         let node = &self.node;
         match command {
@@ -48,16 +48,16 @@ impl Execution {
             Command::Nodes => Ok(list("nodes", &node.nodes())),
             Command::Broadcast(message) => self.broadcast(&message),
             Command::Disseminate(message) => {
-                let id = node.disseminate(&message).map_err(told)?;
+                let id = node.disseminate(&message).map_err(text)?;
                 Ok(Report::new("disseminate").with("broadcast_id", id.as_u64()))
             }
             Command::Send { to, message } => {
-                node.send(Target::Member(to), &message).map_err(told)?;
+                node.send(Target::Member(to), &message).map_err(text)?;
                 Ok(Report::new("sent").with("bytes", message.len()))
             }
             Command::SendReliable { to, message } => {
                 let len = message.len();
-                node.send_reliable(Target::Member(to), &message).await.map_err(told)?;
+                node.send_reliable(Target::Member(to), &message).await.map_err(text)?;
                 Ok(Report::new("sent").with("bytes", len))
             }
             Command::Ping(name) => self.ping(name).await,
@@ -78,7 +78,7 @@ impl Execution {
             Command::Keys(command) => self.keys(command),
             Command::Set { field, text } => self.set(&field, &text),
             Command::Join(peers) => {
-                let report = node.join(&peers).await.map_err(told)?;
+                let report = node.join(&peers).await.map_err(text)?;
                 Ok(event::join(report.joined.len(), &report.failed))
             }
             Command::Leave(timeout) => self.leave(timeout).await,
@@ -91,13 +91,13 @@ impl Execution {
         let id = self
             .node
             .broadcast(message, BroadcastKind::Unique, Priority::default())
-            .map_err(told)?;
+            .map_err(text)?;
         Ok(Report::new("broadcast").with("broadcast_id", id.as_u64()))
     }
 
     async fn ping(&self, name: NodeName) -> Result<Report, String> {
         let node = self.node.member(&name).ok_or("no member of that name")?;
-        let pong = self.node.ping(Target::Member(name)).await.map_err(told)?;
+        let pong = self.node.ping(Target::Member(name)).await.map_err(text)?;
         Ok(event::pinged(report::node(&node), pong.rtt, &pong.payload))
     }
 
@@ -107,7 +107,7 @@ impl Execution {
         match self.node.set_meta(meta, META_TIMEOUT).await {
             Ok(()) => Ok(reply(true)),
             Err(error) if error.is_timeout() => Ok(reply(false)),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(text(error)),
         }
     }
 
@@ -115,7 +115,7 @@ impl Execution {
         match leave(&self.node, timeout).await {
             Ok(()) => Ok(Report::new("left").with("finished", true)),
             Err(error) if error.is_timeout() => Ok(Report::new("left").with("finished", false)),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(text(error)),
         }
     }
 
@@ -131,8 +131,8 @@ impl Execution {
     }
 
     fn status(&self) -> Result<Report, String> {
-        let status = self.node.status().map_err(told)?;
-        match serde_json::to_value(status).map_err(told)? {
+        let status = self.node.status().map_err(text)?;
+        match serde_json::to_value(status).map_err(text)? {
             Value::Object(fields) => Ok(fields
                 .into_iter()
                 .fold(Report::new("status"), |report, (field, value)| report.with(&field, value))),
@@ -144,26 +144,26 @@ impl Execution {
         let node = &self.node;
         match command {
             KeyCommand::List => {}
-            KeyCommand::Add(key) => node.add_key(key).map_err(told)?,
-            KeyCommand::Use(key) => node.use_key(&key).map_err(told)?,
-            KeyCommand::Remove(key) => node.remove_key(&key).map_err(told)?,
+            KeyCommand::Add(key) => node.add_key(key).map_err(text)?,
+            KeyCommand::Use(key) => node.use_key(&key).map_err(text)?,
+            KeyCommand::Remove(key) => node.remove_key(&key).map_err(text)?,
         }
         let keys: Vec<_> = node.keys().iter().map(|key| STANDARD.encode(key.as_bytes())).collect();
         Ok(Report::new("keys").with("keys", keys))
     }
 
-    fn set(&self, field: &str, text: &str) -> Result<Report, String> {
-        let before = self.node.config().map_err(told)?;
-        let after = changed(&before, field, text)?;
-        self.node.reconfigure(after.timing()).map_err(told)?;
+    fn set(&self, field: &str, value: &str) -> Result<Report, String> {
+        let before = self.node.config().map_err(text)?;
+        let after = changed(&before, field, value)?;
+        self.node.reconfigure(after.timing()).map_err(text)?;
         let (incoming, outgoing) = (after.gossip_verify_incoming, after.gossip_verify_outgoing);
-        self.node.set_verify(incoming, outgoing).map_err(told)?;
-        Ok(Report::new("set").with("field", field).with("value", text))
+        self.node.set_verify(incoming, outgoing).map_err(text)?;
+        Ok(Report::new("set").with("field", field).with("value", value))
     }
 }
 
-/// The configuration with one field changed, if that field can change while the node runs.
-fn changed(before: &Config, field: &str, text: &str) -> Result<Config, String> {
+/// The configuration with one field changed, if that field can change at run time.
+fn changed(before: &Config, field: &str, value: &str) -> Result<Config, String> {
     // Verification changes by a call of its own, not with the timing.
     let verifies = ["gossip_verify_incoming", "gossip_verify_outgoing"].contains(&field);
     let is_live = verifies || Config::field(field).is_some_and(Field::is_live);
@@ -171,7 +171,7 @@ fn changed(before: &Config, field: &str, text: &str) -> Result<Config, String> {
         return Err(format!("`{field}` cannot change while the node runs"));
     }
     let mut after = before.clone();
-    settings::set(&mut after, field, text).map_err(told)?;
+    settings::set(&mut after, field, value).map_err(text)?;
     Ok(after)
 }
 
@@ -187,7 +187,7 @@ fn help() -> Report {
     Report::new("help").with("commands", commands)
 }
 
-fn told(error: impl Display) -> String {
+fn text(error: impl Display) -> String {
     error.to_string()
 }
 

@@ -1,19 +1,20 @@
-//! Standard input, read by a thread of its own, which a process may end without.
+//! Standard input, read by a thread of its own, so that a blocked read does not keep the process
+//! from ending.
 
 use std::io::{self, BufRead, Read};
 
 use tokio::sync::mpsc;
 
-/// The longest line, in bytes: the longest reliable message in hexadecimal, with room.
+/// The longest line, in bytes: the longest reliable message in hexadecimal, and some more.
 const LINE_MAX: usize = 64 << 20;
 
 /// Lines read ahead, at most.
 const QUEUE: usize = 4;
 
-/// One line without its end, or the news that it was too long and has been passed over.
+/// One line without its line end, or the error that it was too long and has been skipped.
 pub(super) type Input = Result<Vec<u8>, LineTooLong>;
 
-/// A line was longer than any command.
+/// A line is longer than any command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the line is longer than {LINE_MAX} bytes")]
 pub(super) struct LineTooLong;
@@ -48,7 +49,7 @@ fn read_line(input: &mut impl BufRead, limit: usize) -> io::Result<Option<Input>
     }
     if line.last() == Some(&b'\n') {
         line.pop();
-        // Where lines end in two characters, both are the end.
+        // On Windows, a line ends in two characters.
         if cfg!(windows) && line.last() == Some(&b'\r') {
             line.pop();
         }

@@ -1,5 +1,5 @@
-//! Standard output, written by a thread of its own: a reader that is slow must not hold up the
-//! node, whose events are bounded elsewhere.
+//! Standard output, written by a thread of its own: a slow reader must not block the node. The events
+//! waiting for it are bounded by the driver.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use tokio::sync::{mpsc, watch};
 
 use super::report::Report;
 
-/// Lines waiting to be written, at most.
+/// The most lines that wait to be written.
 const QUEUE: usize = 1024;
 
-/// Where reports go. Cheap to clone; the writer ends with the last clone.
+/// Writes reports. Cheap to clone; the writer ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
     lines: mpsc::Sender<String>,
     json: bool,
 }
 
-/// The end of the writer.
+/// Signals that the writer has ended.
 #[derive(Debug)]
 pub(super) struct Written(watch::Receiver<bool>);
 
@@ -33,7 +33,7 @@ impl Output {
         let (ended, end) = watch::channel(false);
         std::thread::spawn(move || {
             match write_all(queue, to) {
-                // Told by whoever notices that nobody reads any more.
+                // The agent notices through `Output::closed`.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
                 Err(error) => tracing::error!("standard output: {error}"),
                 Ok(()) => {}
@@ -44,21 +44,21 @@ impl Output {
         (Self { lines, json }, Written(end))
     }
 
-    /// Queues a report, waiting while the queue is full. Once nobody reads, reports are lost.
-    pub(super) async fn tell(&self, report: Report) {
+    /// Queues a report, waiting while the queue is full. Once the reader has gone, reports are lost.
+    pub(super) async fn write(&self, report: Report) {
         let line = if self.json { report.to_json() } else { report.to_text() };
         let _ = self.lines.send(line).await;
     }
 
-    /// Waits until nobody reads any more.
+    /// Waits until the reader has gone.
     pub(super) async fn closed(&self) {
         self.lines.closed().await;
     }
 }
 
 impl Written {
-    /// Waits until the last line is written, `limit` at most: a reader that has stopped reading
-    /// must not keep the process.
+    /// Waits until the last line is written, at most `limit`: a reader that has stopped reading must
+    /// not keep the process alive.
     pub(super) async fn wait(mut self, limit: Duration) {
         let _ = tokio::time::timeout(limit, self.0.wait_for(|&ended| ended)).await;
     }

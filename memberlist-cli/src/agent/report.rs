@@ -1,4 +1,4 @@
-//! One line of the agent's output: an object, as JSON or as text for people.
+//! One line of the agent's output: an object, as JSON or as readable text.
 
 use std::fmt::{Display, Write as _};
 use std::time::SystemTime;
@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::hex;
 
-/// One thing told: an event, or the reply to a command.
+/// An event, or the reply to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Report(Map<String, Value>);
 
 impl Report {
-    /// A report of this moment.
+    /// A report with the current time.
     pub(super) fn new(event: &str) -> Self {
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let mut map = Map::new();
@@ -45,7 +45,7 @@ impl Report {
         Value::Object(self.0.clone()).to_string()
     }
 
-    /// One line for people, more where there is a list: `time event key=value …`.
+    /// One readable line, and more for the items of a list: `time event key=value …`.
     pub(super) fn to_text(&self) -> String {
         let field = |key| self.0.get(key).and_then(Value::as_str).unwrap_or_default();
         let clock = field("time").split('T').nth(1).unwrap_or_default().trim_end_matches('Z');
@@ -84,7 +84,7 @@ pub(super) fn node(node: &Node) -> Value {
     Value::Object(object)
 }
 
-/// A name, and its bytes where it is not UTF-8.
+/// A name, and its bytes if it is not UTF-8.
 fn name(name: Name<'_>) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("name".to_owned(), name.to_string().into());
@@ -99,7 +99,7 @@ pub(super) fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).ok().into()
 }
 
-/// A value for people.
+/// A value as readable text.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() || text.contains(char::is_whitespace) => {

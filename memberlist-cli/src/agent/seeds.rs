@@ -8,11 +8,11 @@ use super::output::Output;
 use super::report::Report;
 use crate::failure::Failure;
 
-/// Reasons told in one line, at most.
+/// The most reasons listed in one line.
 const REASONS: usize = 5;
 
-/// Joins through any of `seeds`. With `once` the first failure is final; otherwise the node tries
-/// until one answers, and tells each attempt as an event.
+/// Joins through any of `seeds`. With `once` the first failure is final; otherwise the node retries
+/// until one answers, and reports each attempt as an event.
 pub(super) async fn join(
     node: Handle,
     output: Output,
@@ -23,22 +23,22 @@ pub(super) async fn join(
     match node.join_with(&seeds, policy).await {
         Ok(report) => {
             let failed = once && report.joined.is_empty();
-            output.tell(event::join(report.joined.len(), &report.failed)).await;
+            output.write(event::join(report.joined.len(), &report.failed)).await;
             if failed { Err(Failure::failed(reasons(&report.failed))) } else { Ok(()) }
         }
         Err(error) if once => Err(Failure::failed(error)),
-        // The node has left or ended: there is nothing to join any more.
+        // The node has left or ended, so it cannot join any more.
         Err(error) => {
-            output.tell(Report::error("join", error)).await;
+            output.write(Report::error("join", error)).await;
             Ok(())
         }
     }
 }
 
-/// Why nobody could be joined, in one line.
+/// Why no node could be joined, in one line.
 fn reasons(failed: &[JoinFailure]) -> String {
-    let told = |failure: &JoinFailure| format!("{}: {}", failure.peer, failure.error);
-    let reasons: Vec<_> = failed.iter().take(REASONS).map(told).collect();
+    let reason = |failure: &JoinFailure| format!("{}: {}", failure.peer, failure.error);
+    let reasons: Vec<_> = failed.iter().take(REASONS).map(reason).collect();
     let more = match failed.len().saturating_sub(REASONS) {
         0 => String::new(),
         more => format!("; and {more} more"),

@@ -1,4 +1,4 @@
-//! The members known, kept in a file for the next start.
+//! The known members, saved to a file for the next start.
 
 use std::convert::Infallible;
 use std::io;
@@ -10,10 +10,10 @@ use memberlist_proto::Peer;
 
 use crate::failure::Failure;
 
-/// Between two looks at the members.
+/// How often the file is updated.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// A file with one peer on each line; one that is not there yet holds nobody.
+/// A file with one peer per line. A file that does not exist yet has no peers.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     path: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the file and has its peers looked for.
+    /// Reads the file and starts the search for its peers.
     pub(super) fn recall(path: &Path, node: &Handle) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::usage(format_args!("--snapshot: {}: {error}", path.display()))
@@ -39,7 +39,7 @@ impl Snapshot {
         Ok(Self { path: path.to_owned(), saved })
     }
 
-    /// Writes the file whenever the members have changed.
+    /// Updates the file forever.
     pub(super) async fn keep(&mut self, node: &Handle) -> Infallible {
         loop {
             tokio::time::sleep(INTERVAL).await;
@@ -47,8 +47,8 @@ impl Snapshot {
         }
     }
 
-    /// Writes the file if the members have changed. A node that has lost everybody keeps what it
-    /// knew.
+    /// Writes the file if the members have changed. A node that has lost every member keeps the last
+    /// list.
     pub(super) fn save(&mut self, node: &Handle) {
         let mut lines: Vec<_> = node.snapshot().iter().map(|peer| format!("{peer}\n")).collect();
         lines.sort();
@@ -56,7 +56,7 @@ impl Snapshot {
         if text.is_empty() || text == self.saved {
             return;
         }
-        // Whoever reads it sees the old one or the new one.
+        // A reader sees either the old file or the new one, never a part.
         let beside = self.path.with_extension("new");
         let written =
             std::fs::write(&beside, &text).and_then(|()| std::fs::rename(&beside, &self.path));

@@ -1,4 +1,4 @@
-//! The fields of each message as JSON.
+//! The fields of each message, as JSON.
 
 use std::net::IpAddr;
 

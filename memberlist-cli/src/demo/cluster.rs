@@ -1,4 +1,4 @@
-//! The nodes of the demonstration and what they tell.
+//! The nodes of the demonstration and their events.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -13,24 +13,24 @@ use crate::agent::Settings;
 use crate::failure::Failure;
 use crate::node::{self, Runtime};
 
-/// Between two turns of the wheel.
+/// Time between two frames of the spinner.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The pause between two steps.
+/// The pause between two steps, in ticks.
 const PAUSE_TICKS: u32 = 12;
 
-/// Lines printed for one thing that happens to every node; the rest is counted.
+/// The most lines printed in one step; the others are counted.
 const LINES: usize = 8;
 
-/// Every node, running or not, and what the running ones tell.
+/// Every node, running or not, and the events of those that run.
 pub(super) struct Cluster {
     pub(super) seats: Vec<Seat>,
     pub(super) screen: Screen,
-    told: mpsc::Receiver<Told>,
-    teller: mpsc::Sender<Told>,
+    events: mpsc::Receiver<Observed>,
+    sender: mpsc::Sender<Observed>,
 }
 
-/// The place of one node, which may be empty.
+/// The place of one node, which may not be running.
 pub(super) struct Seat {
     pub(super) name: String,
     pub(super) address: SocketAddr,
@@ -38,28 +38,28 @@ pub(super) struct Seat {
     pub(super) node: Option<Handle>,
 }
 
-/// An event, to which node it was told, and when.
-pub(super) struct Told {
-    pub(super) to: usize,
+/// An event, the node that reported it, and when.
+pub(super) struct Observed {
+    pub(super) node: usize,
     pub(super) at: Instant,
     pub(super) event: Event,
 }
 
-/// What an event means for what is being waited for.
+/// What an event means for the current wait.
 pub(super) enum Meaning {
     Nothing,
-    /// Worth a line.
+    /// It gets a line.
     Note(Tone, String),
-    /// It is what this node was waited for.
+    /// It is the event that this node had to report.
     Done(Tone, String),
 }
 
-/// When each node told what it was waited for, since the step began.
+/// How long after the start of the step each node reported the event waited for.
 pub(super) type Times = Vec<Option<Duration>>;
 
 impl Cluster {
     pub(super) fn new(size: usize) -> Self {
-        let (teller, told) = mpsc::channel(4096);
+        let (sender, events) = mpsc::channel(4096);
         let seats = (1..=size)
             .map(|number| Seat {
                 name: format!("node{number}"),
@@ -68,7 +68,7 @@ impl Cluster {
                 node: None,
             })
             .collect();
-        Self { seats, screen: Screen::new(), told, teller }
+        Self { seats, screen: Screen::new(), events, sender }
     }
 
     /// The names of all nodes, running or not.
@@ -76,7 +76,7 @@ impl Cluster {
         self.seats.iter().map(|seat| seat.name.clone()).collect()
     }
 
-    /// Begins another step, after a pause in which people can read what happened in the last.
+    /// Begins the next step, after a pause for reading what the last one printed.
     pub(super) async fn next_step(&mut self, text: &str) {
         for _ in 0..PAUSE_TICKS {
             self.screen.turn("");
@@ -85,7 +85,7 @@ impl Cluster {
         self.screen.heading(text);
     }
 
-    /// Starts the node of a seat: at a free port the first time, at its old one afterwards.
+    /// Starts the node of a seat: the first time at a free port, later at the same one.
     pub(super) async fn start(&mut self, index: usize, meta: &str) -> Result<(), Failure> {
         let seat = &mut self.seats[index];
         let mut config = timings(&seat.name);
@@ -95,38 +95,38 @@ impl Cluster {
         let (node, events) = node::start(seat.runtime, settings, None).await?;
         seat.address = node.bound_address();
         seat.node = Some(node.clone());
-        tokio::spawn(pass_on(index, node, events, self.teller.clone()));
+        tokio::spawn(pass_on(index, node, events, self.sender.clone()));
         Ok(())
     }
 
-    /// The handle of a node that runs.
+    /// The handle of a running node.
     pub(super) fn node(&self, index: usize) -> Result<Handle, Failure> {
         let seat = &self.seats[index];
-        let gone = || Failure::failed(format_args!("{} does not run", seat.name));
+        let gone = || Failure::failed(format_args!("{} is not running", seat.name));
         seat.node.clone().ok_or_else(gone)
     }
 
-    /// Stops a node without a word to the others.
+    /// Stops a node without telling the others.
     pub(super) async fn stop(&mut self, index: usize) {
         if let Some(node) = self.seats[index].node.take() {
             node.shutdown().await;
         }
     }
 
-    /// The seats whose nodes run.
+    /// The seats whose nodes are running.
     pub(super) fn running(&self) -> Vec<usize> {
         (0..self.seats.len()).filter(|&index| self.seats[index].node.is_some()).collect()
     }
 
-    /// Waits until every one of `who` has told what it was waited for, printing it as it comes.
-    /// Fails with a clear line if some have not after `limit`.
+    /// Waits until every node of `who` has reported the event waited for, and prints each. Fails
+    /// with the names of the missing nodes after `limit`.
     pub(super) async fn each(
         &mut self,
         waiting: &str,
         who: &[usize],
         since: Instant,
         limit: Duration,
-        mut meaning: impl FnMut(&Told) -> Meaning,
+        mut meaning: impl FnMut(&Observed) -> Meaning,
     ) -> Result<Times, Failure> {
         let mut times: Times = vec![None; self.seats.len()];
         let mut lines = 0;
@@ -144,35 +144,36 @@ impl Cluster {
                 )));
             }
             self.screen.turn(waiting);
-            let Ok(Some(told)) = tokio::time::timeout(TICK, self.told.recv()).await else {
+            let Ok(Some(event)) = tokio::time::timeout(TICK, self.events.recv()).await else {
                 continue;
             };
-            let after = told.at.saturating_duration_since(since);
-            let (tone, text) = match meaning(&told) {
+            let after = event.at.saturating_duration_since(since);
+            let (tone, text) = match meaning(&event) {
                 Meaning::Nothing => continue,
-                _ if !who.contains(&told.to) => continue,
+                _ if !who.contains(&event.node) => continue,
                 Meaning::Note(tone, text) => (tone, text),
-                Meaning::Done(..) if times[told.to].is_some() => continue,
+                Meaning::Done(..) if times[event.node].is_some() => continue,
                 Meaning::Done(tone, text) => {
-                    times[told.to] = Some(after);
+                    times[event.node] = Some(after);
                     (tone, text)
                 }
             };
             lines += 1;
             if lines <= LINES {
-                let name = &self.seats[told.to].name;
+                let name = &self.seats[event.node].name;
                 self.screen.line(tone, &format!("{name} {text}, after {}", show(after)));
             }
         }
         if lines > LINES {
-            self.screen.line(Tone::Plain, &format!("… and {} more such lines", lines - LINES));
+            self.screen
+                .line(Tone::Plain, &format!("… and {} more lines like these", lines - LINES));
         }
         Ok(times)
     }
 }
 
-/// The `local` preset made faster, so that the demonstration is short; still slow enough for a
-/// machine that is busy with something else.
+/// The `local` preset made faster, so that the demonstration is short, yet slow enough for a busy
+/// machine.
 pub(super) fn timings(name: &str) -> Config {
     Config {
         probe_interval: Duration::from_millis(500),
@@ -180,34 +181,34 @@ pub(super) fn timings(name: &str) -> Config {
         gossip_interval: Duration::from_millis(100),
         push_pull_interval: Duration::from_secs(5),
         indirect_checks: 3,
-        // Enough that gossip misses nobody in clusters of this size.
+        // Enough that gossip reaches every node of a cluster of this size.
         retransmit_mult: 8,
         ..Config::local(name)
     }
 }
 
-/// A duration as people read it.
+/// A duration as readable text.
 pub(super) fn show(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.2} s") }
 }
 
-/// Passes on what a node tells. The first message that reaches it is gossiped further, as
-/// applications do that want a broadcast to reach everybody: the protocol itself sends it from
-/// where it was broadcast only.
-async fn pass_on(to: usize, node: Handle, mut events: Events, teller: mpsc::Sender<Told>) {
-    // The first node is the one that broadcasts.
-    let mut passed_on = to == 0;
+/// Passes on the events of a node. The node broadcasts the first message that reaches it once more,
+/// as applications do to reach every node: the protocol itself gossips a message only from its
+/// origin.
+async fn pass_on(index: usize, node: Handle, mut events: Events, sender: mpsc::Sender<Observed>) {
+    // The first node is the origin of the broadcast.
+    let mut passed_on = index == 0;
     while let Some(event) = events.next().await {
         let at = Instant::now();
         if let Event::Message { payload, .. } = &event
             && !passed_on
         {
             passed_on = true;
-            // The node may just have been stopped.
+            // Fails if the node has just been stopped.
             let _ = node.broadcast(payload, BroadcastKind::Unique, Priority::default());
         }
-        if teller.send(Told { to, at, event }).await.is_err() {
+        if sender.send(Observed { node: index, at, event }).await.is_err() {
             return;
         }
     }

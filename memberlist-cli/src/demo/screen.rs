@@ -1,5 +1,5 @@
-//! What the demonstration prints: lines with the time since its start, in colour and with a
-//! turning wheel while something is waited for if that goes to a terminal, else plain.
+//! The output of the demonstration: lines with the time since its start. On a terminal they are
+//! coloured, and a spinner shows that the demonstration is waiting.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
@@ -12,7 +12,7 @@ pub(super) struct Screen {
     wheel: usize,
 }
 
-/// How a line is meant.
+/// The colour of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Plain,
@@ -30,13 +30,13 @@ impl Screen {
         Self { start: Instant::now(), terminal, wheel: 0 }
     }
 
-    /// The beginning of a step.
+    /// Prints the heading of a step.
     pub(super) fn heading(&self, text: &str) {
         let line = if self.terminal { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
         self.write(&format!("\n{line}\n"));
     }
 
-    /// One thing that happened.
+    /// Prints a line with the time.
     pub(super) fn line(&self, tone: Tone, text: &str) {
         let seconds = self.start.elapsed().as_secs_f64();
         let text = match tone {
@@ -49,12 +49,12 @@ impl Screen {
         self.write(&format!("[{seconds:7.3} s]  {text}\n"));
     }
 
-    /// Text as it is.
+    /// Prints text as it is.
     pub(super) fn text(&self, text: &str) {
         self.write(text);
     }
 
-    /// Shows that something is being waited for; nothing unless on a terminal.
+    /// Shows on a terminal what the demonstration is waiting for.
     pub(super) fn turn(&mut self, waiting: &str) {
         if self.terminal {
             self.wheel = (self.wheel + 1) % WHEEL.len();
@@ -62,7 +62,7 @@ impl Screen {
         }
     }
 
-    /// A demonstration that nobody watches any more still ends as it should.
+    /// Errors are ignored: without a reader the demonstration still runs to its end.
     fn write(&self, text: &str) {
         let clear = if self.terminal { CLEAR_LINE } else { "" };
         let mut out = io::stdout().lock();

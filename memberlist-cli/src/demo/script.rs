@@ -10,14 +10,14 @@ use super::screen::Tone;
 use super::table::{Column, table};
 use crate::failure::Failure;
 
-/// How long each step may take; all together are below a minute.
+/// How long each step may take; together less than a minute.
 const JOIN_LIMIT: Duration = Duration::from_secs(12);
 const BROADCAST_LIMIT: Duration = Duration::from_secs(6);
 const DEATH_LIMIT: Duration = Duration::from_secs(20);
 const LEAVE_LIMIT: Duration = Duration::from_secs(8);
 const RETURN_LIMIT: Duration = Duration::from_secs(10);
 
-const HELLO: &[u8] = b"hello, everybody";
+const HELLO: &[u8] = b"hello, all";
 const REBORN: &str = "reborn";
 
 /// Plays every step; fails with a clear line at the first that does not happen in time.
@@ -30,7 +30,7 @@ pub(super) async fn play(size: usize) -> Result<(), Failure> {
     let [suspected, dead] = kill(&mut cluster, victim).await?;
     let left = leave(&mut cluster, leaver).await?;
     let back = come_back(&mut cluster, victim).await?;
-    cluster.next_step("What each node saw, and how long after it began").await;
+    cluster.next_step("What each node saw, and how long after the step began").await;
     let columns = [sees_all, broadcast, suspected, dead, left, back];
     let names = cluster.names();
     let remark = |index: usize| match index {
@@ -50,7 +50,7 @@ fn introduce(cluster: &Cluster, size: usize) {
     let (here, lan) = (timings(""), Config::lan(""));
     let timing = |config: &Config| {
         format!(
-            "a probe every {}, its ack within {}, gossip every {}",
+            "a probe every {}, acks within {}, gossip every {}",
             show(config.probe_interval),
             show(config.probe_timeout),
             show(config.gossip_interval)
@@ -58,20 +58,21 @@ fn introduce(cluster: &Cluster, size: usize) {
     };
     cluster.screen.text(&format!(
         "{size} nodes on 127.0.0.1, each with a UDP and a TCP socket of its own,\n\
-         one half of them on tokio, the other on async-std.\n\
-         Faster than usual: {}\n(on a local network: {}).\n",
+         half of them on tokio, half on async-std.\n\
+         Faster than usual: {}\n(default on a local network: {}).\n",
         timing(&here),
         timing(&lan)
     ));
 }
 
 async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
-    cluster.screen.heading("1. The nodes start, and all but the first join it");
+    cluster.screen.heading("1. The nodes start, and join the first one");
     let since = Instant::now();
     for index in 0..size {
         cluster.start(index, "").await?;
         let seat = &cluster.seats[index];
-        let listens = format!("{} listens on {}, run by {}", seat.name, seat.address, seat.runtime);
+        let listens =
+            format!("{} listens on {}, runtime {}", seat.name, seat.address, seat.runtime);
         if index == 0 {
             cluster.screen.line(Tone::Plain, &listens);
         } else {
@@ -83,11 +84,11 @@ async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
     let mut seen = vec![0; size];
     let all: Vec<_> = (0..size).collect();
     let times = cluster
-        .each("waiting until every node sees all the others", &all, since, JOIN_LIMIT, |told| {
-            if matches!(told.event, Event::Joined { .. }) {
-                seen[told.to] += 1;
+        .each("waiting until every node sees all the others", &all, since, JOIN_LIMIT, |it| {
+            if matches!(it.event, Event::Joined { .. }) {
+                seen[it.node] += 1;
             }
-            if seen[told.to] == size {
+            if seen[it.node] == size {
                 Meaning::Done(Tone::Good, format!("sees all {size}"))
             } else {
                 Meaning::Nothing
@@ -120,45 +121,47 @@ async fn broadcast(cluster: &mut Cluster) -> Result<Column, Failure> {
         .broadcast(&message, BroadcastKind::Unique, Priority::default())
         .map_err(Failure::failed)?;
     let others: Vec<_> = (1..cluster.seats.len()).collect();
-    let waiting = "waiting until the message has reached everybody";
+    let waiting = "waiting until the message has reached every node";
     let times = cluster
-        .each(waiting, &others, since, BROADCAST_LIMIT, |told| match &told.event {
-            Event::Message { payload, .. } if payload == HELLO && told.to != 0 => {
-                Meaning::Done(Tone::Good, "has it".to_owned())
+        .each(waiting, &others, since, BROADCAST_LIMIT, |it| match &it.event {
+            Event::Message { payload, .. } if payload == HELLO && it.node != 0 => {
+                Meaning::Done(Tone::Good, "has received it".to_owned())
             }
             _ => Meaning::Nothing,
         })
         .await?;
     let last = times.iter().flatten().max().copied().unwrap_or_default();
-    let reached = format!("everybody reached in {}", show(last));
+    let reached = format!("all nodes reached in {}", show(last));
     cluster.screen.line(Tone::Good, &reached);
     Ok(Column::new("broadcast", times))
 }
 
 async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failure> {
     let name = NodeName::from(cluster.seats[victim].name.as_str());
-    cluster.next_step(&format!("3. {name} is killed without warning")).await;
+    cluster.next_step(&format!("3. {name} is killed")).await;
     let since = Instant::now();
     cluster.stop(victim).await;
     let survivors = cluster.running();
     let names = cluster.names();
     let mut suspected: Times = vec![None; cluster.seats.len()];
     let dead = cluster
-        .each("waiting until every node knows", &survivors, since, DEATH_LIMIT, |told| match &told
-            .event
-        {
-            Event::Suspected { node, by } if node.name() == name => {
-                suspected[told.to].get_or_insert(told.at.saturating_duration_since(since));
-                Meaning::Note(Tone::Doubt, suspicion(&names[told.to], &name, by))
+        .each("waiting until every node knows", &survivors, since, DEATH_LIMIT, |it| {
+            match &it.event {
+                Event::Suspected { node, by } if node.name() == name => {
+                    suspected[it.node].get_or_insert(it.at.saturating_duration_since(since));
+                    Meaning::Note(Tone::Doubt, suspicion(&names[it.node], &name, by))
+                }
+                Event::Departed { node, reason, .. } if node.name() == name => {
+                    Meaning::Done(Tone::Bad, format!("considers {name} dead: {}", death(reason)))
+                }
+                _ => Meaning::Nothing,
             }
-            Event::Departed { node, reason, .. } if node.name() == name => {
-                Meaning::Done(Tone::Bad, format!("holds {name} for dead: {}", death(reason)))
-            }
-            _ => Meaning::Nothing,
         })
         .await?;
     if suspected.iter().all(Option::is_none) {
-        return Err(Failure::failed(format_args!("nobody suspected {name} before it was dead")));
+        return Err(Failure::failed(format_args!(
+            "no node suspected {name} before declaring it dead"
+        )));
     }
     Ok([Column::new("suspected", suspected), Column::new("dead", dead)])
 }
@@ -168,22 +171,21 @@ async fn leave(cluster: &mut Cluster, leaver: usize) -> Result<Column, Failure> 
     cluster.next_step(&format!("4. {name} leaves gracefully")).await;
     let since = Instant::now();
     let node = cluster.node(leaver)?;
-    let told = tokio::spawn(async move { node.leave(LEAVE_LIMIT).await });
+    let leaving = tokio::spawn(async move { node.leave(LEAVE_LIMIT).await });
     let mut others = cluster.running();
     others.retain(|&index| index != leaver);
     let times = cluster
-        .each("waiting until every node knows", &others, since, LEAVE_LIMIT, |told| {
-            match &told.event {
-                Event::Departed { node, reason: Departure::Left, .. } if node.name() == name => {
-                    Meaning::Done(Tone::Good, format!("knows that {name} has left"))
-                }
-                _ => Meaning::Nothing,
+        .each("waiting until every node knows", &others, since, LEAVE_LIMIT, |it| match &it.event {
+            Event::Departed { node, reason: Departure::Left, .. } if node.name() == name => {
+                Meaning::Done(Tone::Good, format!("knows that {name} has left"))
             }
+            _ => Meaning::Nothing,
         })
         .await?;
-    told.await.map_err(Failure::failed)?.map_err(|error| {
-        Failure::failed(format_args!("{name} could not finish leaving: {error}"))
-    })?;
+    leaving
+        .await
+        .map_err(Failure::failed)?
+        .map_err(|error| Failure::failed(format_args!("{name} could not leave: {error}")))?;
     cluster.stop(leaver).await;
     Ok(Column::new("left", times))
 }
@@ -197,12 +199,12 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
     let took = join_through_first(cluster, victim).await?;
     let text = format!("{name} joined node1 again in {}", show(took));
     cluster.screen.line(Tone::Good, &text);
-    let is_it = |node: Name<'_>, meta: &[u8]| node == name && meta == REBORN.as_bytes();
+    let is_returned = |node: Name<'_>, meta: &[u8]| node == name && meta == REBORN.as_bytes();
     let times = cluster
-        .each("waiting until every node knows", &others, since, RETURN_LIMIT, |told| {
-            match &told.event {
+        .each("waiting until every node knows", &others, since, RETURN_LIMIT, |it| {
+            match &it.event {
                 Event::Joined { node } | Event::Updated { node, .. }
-                    if is_it(node.name(), node.meta()) =>
+                    if is_returned(node.name(), node.meta()) =>
                 {
                     let incarnation = node.incarnation();
                     let text = format!("sees {name} alive, incarnation {incarnation}, `{REBORN}`");
@@ -215,12 +217,12 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
     Ok(Column::new("back", times))
 }
 
-/// What the node called `teller` says of a suspicion.
-fn suspicion(teller: &str, suspect: &NodeName, by: &NodeName) -> String {
-    if *by == *teller {
-        format!("suspects {suspect}, which acks neither to it nor to others asked to try")
+/// How the node called `observer` describes a suspicion.
+fn suspicion(observer: &str, suspect: &NodeName, by: &NodeName) -> String {
+    if *by == *observer {
+        format!("suspects {suspect}: no ack, neither directly nor through helpers")
     } else {
-        format!("hears that {by} suspects {suspect}")
+        format!("learns that {by} suspects {suspect}")
     }
 }
 
@@ -228,9 +230,9 @@ fn death(reason: &Departure) -> String {
     match reason {
         Departure::Failed { by, confirmations } => {
             let by: Vec<_> = by.iter().map(NodeName::to_string).collect();
-            format!("accused by {}, confirmed {confirmations} times", by.join(", "))
+            format!("suspected by {} (confirmations: {confirmations})", by.join(", "))
         }
-        Departure::Declared { by } => format!("declared by {by}"),
+        Departure::Declared { by } => format!("declared dead by {by}"),
         Departure::Left => "it left".to_owned(),
         other => format!("{other:?}"),
     }

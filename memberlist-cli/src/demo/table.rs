@@ -1,4 +1,4 @@
-//! The table at the end.
+//! The table printed at the end.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ impl Column {
     }
 }
 
-/// One line for each node, with a remark at its end.
+/// One line per node, with a remark at its end.
 pub(super) fn table(
     names: &[String],
     columns: &[Column],

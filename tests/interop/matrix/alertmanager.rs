@@ -1,5 +1,5 @@
-//! A cell of our agent and Alertmanager, whose messages and states are about silences. A silence
-//! that it has not made itself, it has learnt from us.
+//! A cell of our agent and Alertmanager, whose messages and states are about silences. A silence that
+//! it did not create itself, it has learned from us.
 
 use memberlist_tests::matrix::{Cell, Joins, Record};
 use memberlist_tests::{Alertmanager, Launch, Node, to_hex};
@@ -18,7 +18,7 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
         teach(&peer, &rust, &format!("send-hex {}", peer.name()), &silence, 2);
     });
     record.check("reliable messages", || {
-        told(&peer, &rust, &"too long for a packet ".repeat(100), "stream");
+        announced(&peer, &rust, &"too long for a packet ".repeat(100), "stream");
         teach(&peer, &rust, &format!("send-reliable-hex {}", peer.name()), &silence, 3);
     });
     record.check("user state", || user_state(&peer, &rust, &silence.id));
@@ -45,7 +45,7 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
         let departed = rust.expect_node("departed", &name);
         assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
     });
-    // It comes back under another name, as it always does.
+    // It returns under another name, as always.
     let peer = pair(cell, &rust);
     known(&peer, &rust);
     record.check("the peer leaves", || {
@@ -86,14 +86,14 @@ fn returned(peer: &Alertmanager, launch: Launch) -> Node {
     rust
 }
 
-/// A silence as Alertmanager told of it.
+/// A silence, with Alertmanager's message about it.
 struct Silence {
     id: String,
     hex: String,
 }
 
-/// Alertmanager tells us of a silence over this channel.
-fn told(peer: &Alertmanager, rust: &Node, comment: &str, channel: &str) -> Silence {
+/// Creates a silence, and waits for Alertmanager's message about it on `channel`.
+fn announced(peer: &Alertmanager, rust: &Node, comment: &str, channel: &str) -> Silence {
     let id = peer.create_silence(comment);
     let [part, hex] = [b"sil".as_slice(), id.as_bytes()].map(to_hex);
     let message = rust.expect("message", |event| contains(event, &part) && contains(event, &hex));
@@ -106,19 +106,19 @@ fn contains(event: &Value, part: &str) -> bool {
 }
 
 fn broadcasts(peer: &Alertmanager, rust: &Node) -> Silence {
-    let silence = told(peer, rust, "quiet", "packet");
+    let silence = announced(peer, rust, "quiet", "packet");
     teach(peer, rust, "broadcast-hex", &silence, 1);
     silence
 }
 
-/// Tells Alertmanager of a silence like this one under an identity it does not know.
+/// Sends Alertmanager a silence like this one with an unknown id.
 fn teach(peer: &Alertmanager, rust: &Node, how: &str, silence: &Silence, number: u8) {
     let (id, hex) = renamed(&silence.hex, &silence.id, number);
     rust.tell(&format!("{how} {hex}"));
     peer.until_silence(&id);
 }
 
-/// The same bytes about another silence.
+/// The same bytes with another id.
 fn renamed(hex: &str, id: &str, number: u8) -> (String, String) {
     let fresh = format!("{number:08}-0000-4000-8000-000000000000");
     assert_eq!(fresh.len(), id.len(), "{id}");

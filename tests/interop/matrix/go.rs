@@ -3,7 +3,7 @@
 use memberlist_tests::matrix::{Cell, Joins, Record};
 use memberlist_tests::{Launch, Node, to_hex};
 
-/// Nothing the length of which matters is compressible.
+/// Incompressible bytes, for messages whose length matters.
 pub(super) fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let step = || {
@@ -65,7 +65,7 @@ fn launch(cell: Cell, side: Side) -> Launch {
     launch.flag("--protocol-version", cell.version)
 }
 
-/// The same node again, by its name.
+/// The launch of the same node again, by its name.
 fn again(cell: Cell, name: &str) -> Launch {
     launch(cell, if name == "rust" { Side::Rust } else { Side::Go })
 }
@@ -122,7 +122,7 @@ fn messages(how: &str, from: &Node, to: &Node, lengths: &[usize]) {
     }
 }
 
-/// An empty one is accepted, carried and, as in the Go library, told to nobody.
+/// An empty message is accepted and sent, but not delivered, as in the Go library.
 fn reliable(from: &Node, to: &Node) {
     let empty = || to.count("message", |event| event["hex"] == "");
     let before = empty();
@@ -132,7 +132,7 @@ fn reliable(from: &Node, to: &Node) {
     assert_eq!(empty(), before, "{}", to.transcript());
 }
 
-/// What does not fit into a packet we refuse to send; the Go library tries, and we receive it.
+/// We refuse to send what does not fit into a packet; the Go library sends it, and we receive it.
 fn oversized(rust: &Node, go: &Node) {
     messages("send", go, rust, &[60 * KIB]);
     let bytes = to_hex(&noise(64 * KIB, 9));
@@ -141,7 +141,7 @@ fn oversized(rust: &Node, go: &Node) {
     assert!(message.contains("65536 bytes long, and at most"), "{reply}");
 }
 
-/// What comes to `to` after `send` is these bytes.
+/// Runs `send` and waits until `to` receives these bytes; returns the event.
 fn delivers(to: &Node, bytes: &[u8], send: impl FnOnce()) -> serde_json::Value {
     let mark = to.mark();
     send();
@@ -166,12 +166,12 @@ fn pings(from: &Node, to: &Node) {
     assert_eq!(pinged["node"]["name"], from.name());
     let reply = to.tell(&format!("ping {}", from.name()));
     assert_eq!(reply["event"], "pinged");
-    // The Go library starts its clock after the send, and on a busy machine after the answer.
+    // The Go library starts its clock after sending, and on a busy machine even after the answer.
     let least = if to.name() == "rust" { 0.0 } else { -500.0 };
     assert!(reply["rtt_ms"].as_f64().is_some_and(|rtt| rtt > least && rtt < 500.0), "{reply}");
 }
 
-/// `witness` holds the killed one for failed, and takes it back at the same address.
+/// Kills `victim`: `witness` reports it as failed, and accepts it back at the same address.
 fn killed(cell: Cell, witness: &Node, victim: Node) -> Node {
     let name = victim.name().to_owned();
     let mark = witness.mark();
@@ -194,7 +194,7 @@ fn killed(cell: Cell, witness: &Node, victim: Node) -> Node {
     returned
 }
 
-/// `witness` sees the other leave rather than fail, and takes it back at another address.
+/// `leaver` leaves: `witness` reports it as left, not failed, and accepts it back at another address.
 fn left(cell: Cell, witness: &Node, leaver: &Node) -> Node {
     let name = leaver.name().to_owned();
     let mark = witness.mark();

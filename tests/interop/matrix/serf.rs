@@ -1,5 +1,5 @@
-//! A cell of our agent and Serf. What Serf's agent cannot be made to send, its own messages stand
-//! for: tags for metadata, user events for broadcasts, the acks of queries for best-effort
+//! A cell of our agent and Serf. Serf's agent cannot be made to send arbitrary messages, so its own
+//! stand for them: tags for metadata, user events for broadcasts, the acks of queries for best-effort
 //! messages, coordinates for ack payloads.
 
 use memberlist_tests::matrix::{Cell, Joins, Record};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::msgpack::{leave_intent, query, tags, user_event};
 
-/// The newest protocol of Serf, with what the agent announces for it.
+/// The delegate versions that Serf announces with its newest protocol.
 const VERSIONS: [u8; 3] = [2, 5, 5];
 
 pub(super) fn walk(cell: Cell, record: &mut Record) {
@@ -27,14 +27,14 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
     record.check("broadcasts", || broadcasts(&serf, &rust));
     record.check("best-effort messages", || best_effort(&serf, &rust));
     record.check("reliable messages, from Rust", || {
-        tell_event(&serf, &rust, "send-reliable-hex s1", "reliable");
+        deliver_event(&serf, &rust, "send-reliable-hex s1", "reliable");
     });
     record.check("user state", || user_state(&serf, &rust));
     record.check("ack payloads and round trips", || coordinates(&serf, &rust));
     record.check("kill -9 of the peer, and its return", || serf_killed(&mut serf, &rust));
     let rust = record.check("kill -9 of Rust, and its return", || rust_killed(cell, &serf, rust));
     let rust = record.check("Rust leaves and returns elsewhere", || {
-        // Serf tells leaving from failing by its own message, which the application sends.
+        // Serf distinguishes leaving from failing by a message of its own, not sent here.
         rust.tell("leave");
         serf.until_member("rust", "failed", |_| true);
         assert!(rust.quit().success());
@@ -92,18 +92,18 @@ fn broadcasts(serf: &Serf, rust: &Node) {
     rust.expect("message", |event| {
         event["hex"].as_str().is_some_and(|hex| hex.starts_with("03") && hex.contains(&name))
     });
-    tell_event(serf, rust, "broadcast-hex", "from-rust");
+    deliver_event(serf, rust, "broadcast-hex", "from-rust");
 }
 
-/// Serf takes up a user event that comes to it this way.
-fn tell_event(serf: &Serf, rust: &Node, how: &str, name: &str) {
+/// Serf accepts a user event that is sent to it in this way.
+fn deliver_event(serf: &Serf, rust: &Node, how: &str, name: &str) {
     rust.tell(&format!("{how} {}", to_hex(&user_event(10, name, b"payload"))));
     serf.process().wait_text(&format!("user-event: {name}"));
 }
 
-/// To Serf any message will do; from Serf the ack of a query comes straight to who asked.
+/// Towards Serf any message will do; from Serf, the ack of a query goes directly to its sender.
 fn best_effort(serf: &Serf, rust: &Node) {
-    tell_event(serf, rust, "send-hex s1", "best-effort");
+    deliver_event(serf, rust, "send-hex s1", "best-effort");
     let mark = rust.mark();
     rust.tell(&format!("send-hex s1 {}", to_hex(&query(77, rust.addr(), "rust", "who"))));
     let ack = rust.expect_after(mark, "message", |event| {
@@ -113,8 +113,8 @@ fn best_effort(serf: &Serf, rust: &Node) {
     assert_eq!(ack["from"], serf.addr().to_string());
 }
 
-/// Serf's state tells of its event `hello`; ours, the same with another name, of one it never
-/// heard of.
+/// Serf's state contains its event `hello`. Ours is the same with another name, and so contains an
+/// event that is new to Serf.
 fn user_state(serf: &Serf, rust: &Node) {
     let mark = rust.mark();
     rust.join(serf.addr());
@@ -128,17 +128,17 @@ fn user_state(serf: &Serf, rust: &Node) {
     serf.process().wait_text("user-event: fresh");
 }
 
-/// Serf's acks carry its network coordinate; once ours do, it can tell the distance.
+/// Serf's acks carry its network coordinate; once ours do too, Serf can estimate the distance.
 fn coordinates(serf: &Serf, rust: &Node) {
-    assert!(serf.run("rtt", &["rust"]).is_err(), "Serf cannot know our coordinate yet");
+    assert!(serf.run("rtt", &["rust"]).is_err(), "Serf does not have our coordinate yet");
     let pinged = rust.expect("pinged", |event| {
         about_serf(event) && event["payload_hex"].as_str().is_some_and(|hex| hex.starts_with("01"))
     });
     let coordinate = pinged["payload_hex"].as_str().expect("bytes");
     rust.tell(&format!("ack-payload-hex {coordinate}"));
-    memberlist_tests::eventually("serf knows our coordinate", || {
-        let told = serf.run("rtt", &["rust"])?;
-        told.contains("Estimated").then_some(()).ok_or(told)
+    memberlist_tests::eventually("serf has our coordinate", || {
+        let output = serf.run("rtt", &["rust"])?;
+        output.contains("Estimated").then_some(()).ok_or(output)
     });
     let reply = rust.tell("ping s1");
     assert!(reply["rtt_ms"].as_f64().is_some_and(|rtt| rtt > 0.0), "{reply}");

@@ -1,5 +1,5 @@
-//! Ten minutes in which a Go node and a Rust node at a time fail, leave, restart or change; after
-//! each round all six agree.
+//! Ten minutes of rounds. In each, one Go node and one Rust node fail, crash, leave or change their
+//! metadata; after each round all six agree.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use memberlist_tests::{Launch, Loopback, Node};
 use super::{NAMES, agree, cluster, duration, launch};
 use crate::live;
 
-/// Only for picking: where it comes from does not matter, as long as it is printed.
+/// Random choices. The seed only has to be printed.
 struct Dice(u64);
 
 impl Dice {
@@ -21,19 +21,19 @@ impl Dice {
 
 #[derive(Clone, Copy, Debug)]
 enum Change {
-    /// Stopped without warning, and back at the same address once all others noticed.
+    /// Killed, and back at the same address once all others have noticed.
     Fail,
-    /// Stopped without warning, and back before anybody can notice.
+    /// Killed, and back before any other node can notice.
     Crash,
-    /// Left, and back at another address.
+    /// Leaves, and is back at another address.
     Leave,
-    /// Other metadata.
+    /// Changes its metadata.
     Metadata,
 }
 
 const CHANGES: [Change; 4] = [Change::Fail, Change::Crash, Change::Leave, Change::Metadata];
 
-/// Where a node that is down comes back.
+/// A node that is down, and how it comes back.
 struct Down {
     name: String,
     launch: Launch,
@@ -104,6 +104,6 @@ live! {
             let changes = round(&mut nodes, number, &mut dice);
             println!("round {number} of seed {seed}: {changes:?}, {:?} left", until - Instant::now());
         }
-        assert!(number > 1, "not a round in all that time");
+        assert!(number > 1, "not even two rounds in that time");
     }
 }

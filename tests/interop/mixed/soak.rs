@@ -1,7 +1,7 @@
-//! Five minutes of steady load: nobody is suspected, and every broadcast reaches everybody.
+//! Five minutes of steady load: no member is suspected, and every broadcast reaches every member.
 //!
-//! A broadcast is gossiped by its origin alone; that all get it is the application's work. This
-//! one passes on whatever it sees for the first time, as Serf does.
+//! Only the origin gossips a broadcast; reaching every member is up to the application. This one
+//! broadcasts again what it receives for the first time, as Serf does.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -12,13 +12,13 @@ use memberlist_tests::{Node, eventually_within};
 use super::{AGREEMENT, agree, cluster, duration, launch};
 use crate::live;
 
-/// Between two broadcasts; each node has its turn.
+/// Time between two broadcasts; the nodes take turns.
 const PACE: Duration = Duration::from_millis(500);
 
-/// So that gossip alone reaches six nodes: four ticks from each, to three of five each time.
+/// Enough for gossip alone to reach six nodes: four ticks from each, to three of five each time.
 const RETRANSMIT: u32 = 12;
 
-/// What a node has seen, and how far its events have been read.
+/// The messages that a node has received, and how far its events have been read.
 struct Application<'a> {
     node: &'a Node,
     seen: BTreeSet<String>,
@@ -30,7 +30,7 @@ impl Application<'_> {
         let news = self.node.events_after(self.mark);
         self.mark += news.len();
         for event in news.iter().filter(|event| event["event"] == "message") {
-            let text = event["text"].as_str().expect("we send nothing but text").to_owned();
+            let text = event["text"].as_str().expect("only text is sent").to_owned();
             if !self.seen.contains(&text) {
                 self.broadcast(text);
             }
@@ -61,7 +61,7 @@ fn soak(nodes: &[Node]) -> BTreeSet<String> {
             thread::sleep(Duration::from_millis(20));
         }
     }
-    eventually_within(AGREEMENT, "every broadcast reaches everybody", || {
+    eventually_within(AGREEMENT, "every broadcast reaches every member", || {
         applications.iter_mut().for_each(Application::pass_on);
         let missing = |app: &Application<'_>| {
             sent.difference(&app.seen).next().map(|text| format!("{}: {text}", app.node.name()))
@@ -78,14 +78,14 @@ live! {
         println!("{} broadcasts reached all", sent.len());
         let view = agree(&nodes, "members", nodes.len());
         for node in &nodes {
-            // Whoever is suspected anywhere refutes it with another incarnation.
+            // A suspect would have refuted with a higher incarnation.
             assert_eq!(view[node.name()][2], "1", "{}", node.transcript());
             assert_eq!(node.count("suspected", |_| true), 0, "{}", node.transcript());
             assert_eq!(node.count("departed", |_| true), 0, "{}", node.transcript());
             let foreign = |event: &serde_json::Value| {
                 !event["text"].as_str().is_some_and(|text| sent.contains(text))
             };
-            assert_eq!(node.count("message", foreign), 0, "a message nobody sent");
+            assert_eq!(node.count("message", foreign), 0, "a message that was not sent");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The core in a static library without `std`.
 //!
-//! With a `#[panic_handler]` of its own this does not compile as soon as anything in the
-//! dependency graph brings `std`, which has one, too; `check` also looks at the symbols.
+//! It has a `#[panic_handler]` of its own, so it does not compile if anything in the dependency graph
+//! brings in `std`, which also has one. `check` inspects the symbols as well.
 #![no_std]
 
 extern crate alloc;
@@ -22,7 +22,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     }
 }
 
-/// Keeps [`drive`], and all that it calls, in the library.
+/// Keeps [`drive`], and everything it calls, in the library.
 #[used]
 static DRIVE: fn(&[u8], &[u8], [u8; 32]) -> Option<(usize, Option<Instant>)> = drive;
 
@@ -30,7 +30,7 @@ struct Silent;
 
 impl Delegate for Silent {}
 
-/// Drives a node a few steps and tells how many bytes it sent and when it wants to go on.
+/// Drives a node for a few steps; returns how many bytes it sent, and its next timeout.
 fn drive(packet: &[u8], stream: &[u8], seed: [u8; 32]) -> Option<(usize, Option<Instant>)> {
     let mut now = Instant::from_nanos(1);
     let peer = ([127, 0, 0, 1], 7946).into();
@@ -41,7 +41,7 @@ fn drive(packet: &[u8], stream: &[u8], seed: [u8; 32]) -> Option<(usize, Option<
     node.broadcast(now, packet, BroadcastKind::Unique, Priority::default()).ok()?;
     let mut sent = 0;
     for _ in 0..100 {
-        // Bad input is the network's, not ours: it is counted by the node.
+        // Errors are expected here; the node counts them.
         let _ = node.handle_packet(now, peer, packet);
         if let Some(id) = node.accept_stream(now, peer) {
             let _ = node.handle_stream_data(now, id, stream);

@@ -1,4 +1,4 @@
-//! What a cell has shown, kept in a file of its own until the table is made.
+//! The result of a cell, kept in a file of its own until the table is printed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Cell;
 use crate::binary::work_dir;
 
-/// Where the records lie.
+/// The folder of the records.
 pub fn folder() -> PathBuf {
     work_dir().join("matrix")
 }
@@ -17,25 +17,25 @@ pub fn folder() -> PathBuf {
 /// A check that passed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// What was shown.
+    /// What the check shows.
     pub name: String,
     /// How long it took, in seconds.
     pub seconds: f64,
 }
 
-/// How far a cell came.
+/// How far a cell got.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It never ran.
     Missing,
-    /// It did not get beyond this check.
+    /// It failed at this check.
     Failed(String),
     /// Every check passed.
     Passed(Vec<Check>),
 }
 
 impl Outcome {
-    /// What the record in `folder` tells of a cell.
+    /// Reads the record of a cell in `folder`.
     pub fn read(folder: &Path, cell: &Cell) -> Self {
         let Ok(text) = fs::read_to_string(file(folder, cell)) else { return Self::Missing };
         Self::parse(&text).unwrap_or_else(|| Self::Failed("an unreadable record".to_owned()))
@@ -54,7 +54,7 @@ impl Outcome {
     }
 }
 
-/// The record of a running cell. Until [`Record::finish`] the file tells what is being checked.
+/// The record of a running cell. Until [`Record::finish`] the file names the current check.
 #[derive(Debug)]
 pub struct Record {
     file: PathBuf,
@@ -62,7 +62,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Begins the record of a cell over whatever an earlier run left.
+    /// Begins the record of a cell, and overwrites that of an earlier run.
     #[track_caller]
     pub fn begin(folder: &Path, cell: &Cell) -> Self {
         fs::create_dir_all(folder).expect("the target folder is writable");
@@ -71,7 +71,7 @@ impl Record {
         record
     }
 
-    /// Carries out one check.
+    /// Runs one check.
     pub fn check<T>(&mut self, name: &str, check: impl FnOnce() -> T) -> T {
         self.write(Some(name));
         let began = Instant::now();

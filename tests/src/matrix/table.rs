@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{COLUMNS, Cell, Exception, Joins, Outcome, PEERS, Peer};
 
-/// What every cell has shown.
+/// The results of all cells.
 #[derive(Debug)]
 pub struct Table {
     outcomes: Vec<(Cell, Outcome)>,
@@ -19,8 +19,8 @@ impl Table {
         Self { outcomes: outcomes.collect() }
     }
 
-    /// What is wrong with it: cells that failed or never ran, or that showed less than others of
-    /// the same peer. Empty when the matrix is complete and green.
+    /// What is wrong: cells that failed or never ran, or that had fewer checks than others of the same
+    /// peer. Empty if the matrix is complete and green.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for peer in PEERS {
@@ -45,7 +45,7 @@ impl Table {
         faults
     }
 
-    /// The cells of a peer which it can be set to.
+    /// The cells of a peer for which it can be configured.
     fn cells(&self, peer: Peer) -> impl Iterator<Item = (&Cell, &Outcome)> {
         let cells = self.outcomes.iter().map(|(cell, outcome)| (cell, outcome));
         cells.filter(move |(cell, _)| cell.peer == peer && cell.exception().is_none())
@@ -109,7 +109,7 @@ impl Display for Table {
         self.write_cells(f)?;
         let exceptions: BTreeSet<Exception> =
             self.outcomes.iter().filter_map(|(cell, _)| cell.exception()).collect();
-        writeln!(f, "\n✓ and the number of checks passed.")?;
+        writeln!(f, "\n✓ and the number of checks that passed.")?;
         for exception in exceptions {
             let (mark, reason) = exception.footnote();
             writeln!(f, "({mark}) {reason}.")?;

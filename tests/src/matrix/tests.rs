@@ -1,4 +1,4 @@
-//! A table of records that the test writes itself.
+//! A table of records written by the test itself.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::{Cell, Peer, Record, Table};
 use crate::binary::scratch;
 
 #[test]
-fn a_complete_table_has_no_faults_and_any_gap_is_one() {
+fn gaps_in_the_table_are_faults() {
     let folder = scratch("table");
     let cells: Vec<Cell> = Cell::all().filter(|cell| cell.exception().is_none()).collect();
     assert_eq!(cells.len(), 48 + 16 + 4, "Go, Serf, Alertmanager");
@@ -41,11 +41,11 @@ fn a_complete_table_has_no_faults_and_any_gap_is_one() {
     );
     let shown = table.to_string();
     assert!(shown.contains("MISSING") && shown.contains("FAILED: leave"), "{shown}");
-    fs::remove_dir_all(folder).expect("our own folder");
+    fs::remove_dir_all(folder).expect("the folder of this test");
 }
 
 #[test]
-fn every_cell_has_its_own_name_and_a_key_of_its_length() {
+fn cells_have_unique_names_and_keys_of_their_length() {
     let mut names: Vec<String> = Cell::all().map(|cell| cell.name()).collect();
     names.sort();
     names.dedup();

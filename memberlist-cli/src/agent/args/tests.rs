@@ -17,7 +17,7 @@ fn settings(flags: &[&str]) -> Result<Settings, Failure> {
 
 fn refusal(flags: &[&str]) -> String {
     match settings(flags) {
-        Err(Failure::Usage(told)) => told,
+        Err(Failure::Usage(message)) => message,
         other => panic!("{flags:?}: {other:?}"),
     }
 }
@@ -32,7 +32,7 @@ fn without_flags_it_is_a_lan_node_named_after_the_host() {
 }
 
 #[test]
-fn the_file_goes_over_the_preset_and_set_over_the_file_and_flags_over_all() {
+fn later_sources_of_settings_win() {
     let path = std::env::temp_dir().join(format!("memberlist-{}-order.toml", std::process::id()));
     let text = "tcp_timeout = \"7s\"\nindirect_checks = 5\ngossip_nodes = 9\nlabel = \"file\"\n";
     std::fs::write(&path, text).unwrap();
@@ -98,7 +98,7 @@ fn every_flag_reaches_its_field() {
 }
 
 #[test]
-fn what_cannot_be_is_told_in_one_line() {
+fn invalid_settings_are_reported_in_one_line() {
     let long = "x".repeat(600);
     for (flags, mention) in [
         (&["--key", "c2VjcmV0"][..], "--key: "),
@@ -112,9 +112,10 @@ fn what_cannot_be_is_told_in_one_line() {
         (&["--set", "probe_interval=soon"], "--set: `probe_interval`"),
         (&["--config", "/nonexistent/file"], "--config: /nonexistent/file"),
     ] {
-        let told = refusal(flags);
-        assert!(told.contains(mention) && !told.contains('\n'), "{flags:?}: {told}");
-        assert!(!told.contains("c2VjcmV0"), "a key is repeated: {told}");
+        let message = refusal(flags);
+        let is_one_line = !message.contains('\n');
+        assert!(message.contains(mention) && is_one_line, "{flags:?}: {message}");
+        assert!(!message.contains("c2VjcmV0"), "a key is echoed: {message}");
     }
 }
 

@@ -42,7 +42,7 @@ fn every_command_with_text_has_a_hexadecimal_twin() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_taken_as_they_are() {
+fn bytes_that_are_not_utf8_are_kept() {
     let line = Line::parse(b"broadcast \xff\x00").unwrap();
     assert_eq!(line.command, Ok(Command::Broadcast(Bytes::from_static(&[0xff, 0]))));
     assert_eq!(Line::parse(b"set \xff=1").unwrap().command, Err(CommandError::NotText));
@@ -59,7 +59,7 @@ fn a_line_may_carry_an_id() {
 }
 
 #[test]
-fn keys_are_read_and_never_repeated() {
+fn keys_are_parsed_and_never_echoed() {
     let text = "EBESExQVFhcYGRobHB0eHw==";
     let key = value::key(text).unwrap();
     assert_eq!(parse("keys list"), Ok(Command::Keys(KeyCommand::List)));
@@ -67,8 +67,8 @@ fn keys_are_read_and_never_repeated() {
     assert_eq!(parse(&format!("keys add {text}")), Ok(Command::Keys(KeyCommand::Add(key.clone()))));
     assert_eq!(parse(&format!("keys use {text}")), Ok(Command::Keys(KeyCommand::Use(key.clone()))));
     assert_eq!(parse(&format!("keys remove {text}")), Ok(Command::Keys(KeyCommand::Remove(key))));
-    let told = parse("keys add c2VjcmV0").unwrap_err().to_string();
-    assert!(!told.contains("c2VjcmV0"), "{told}");
+    let error = parse("keys add c2VjcmV0").unwrap_err().to_string();
+    assert!(!error.contains("c2VjcmV0"), "{error}");
     assert!(matches!(parse("keys forget"), Err(CommandError::Usage(_))));
 }
 
@@ -77,8 +77,8 @@ fn join_and_leave_and_set_read_their_arguments() {
     let Ok(Command::Join(peers)) = parse("join 10.0.0.1 n1/db:7") else { panic!() };
     assert_eq!(peers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.1", "n1/db:7"]);
     assert!(matches!(parse("join"), Err(CommandError::Usage(_))));
-    let told = parse("join [::1").unwrap_err().to_string();
-    assert!(told.contains("`[::1`"), "{told}");
+    let error = parse("join [::1").unwrap_err().to_string();
+    assert!(error.contains("`[::1`"), "{error}");
     assert_eq!(parse("leave"), Ok(Command::Leave(LEAVE_TIMEOUT)));
     assert_eq!(parse("leave 2.5"), Ok(Command::Leave(Duration::from_millis(2500))));
     for bad in ["leave soon", "leave -1", "leave NaN", "leave 1e30"] {
@@ -105,9 +105,9 @@ fn every_command_of_the_help_exists_and_takes_no_more_than_it_says() {
 }
 
 proptest::proptest! {
-    /// Whatever is typed is a command, or what is wrong with it is told.
+    /// Any input is either a command or an error with a text.
     #[test]
-    fn any_line_is_a_command_or_told(
+    fn any_line_is_a_command_or_an_error(
         word in proptest::sample::select(&["set", "join", "leave", "keys add", "send-hex a", "#1"][..]),
         rest in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
     ) {

@@ -32,7 +32,7 @@ async fn every_report_is_one_line_in_order() {
     let shared = Shared::default();
     let (output, written) = Output::start_with(true, shared.clone());
     for score in 0..3000 {
-        output.tell(Report::new("health").with("score", score)).await;
+        output.write(Report::new("health").with("score", score)).await;
     }
     drop(output);
     written.wait(Duration::from_secs(10)).await;
@@ -46,10 +46,10 @@ async fn every_report_is_one_line_in_order() {
 }
 
 #[tokio::test]
-async fn a_reader_that_has_gone_is_noticed_and_blocks_nobody() {
+async fn a_closed_output_is_noticed_and_does_not_block() {
     let (output, written) = Output::start_with(false, Closed);
-    output.tell(Report::new("health")).await;
+    output.write(Report::new("health")).await;
     output.closed().await;
-    output.tell(Report::new("health")).await;
+    output.write(Report::new("health")).await;
     written.wait(Duration::from_secs(10)).await;
 }

@@ -14,7 +14,7 @@ pub(in crate::agent) fn some_node(name: &[u8], addr: &[u8], meta: &[u8]) -> Node
 }
 
 #[test]
-fn a_node_is_an_object_with_everything_in_it() {
+fn a_node_is_an_object_with_all_its_fields() {
     let value = node(&some_node(b"n1", &[127, 0, 0, 1], b"role=db"));
     let expected = json!({
         "name": "n1", "addr": "127.0.0.1:7946", "state": "suspect", "incarnation": 3,
@@ -24,7 +24,7 @@ fn a_node_is_an_object_with_everything_in_it() {
 }
 
 #[test]
-fn what_is_no_text_is_told_in_hexadecimal() {
+fn what_is_not_utf8_is_given_in_hexadecimal() {
     let value = node(&some_node(b"n\xff", &[0; 16], b"\xff"));
     assert_eq!(value["name"], "n\u{fffd}");
     assert_eq!(value["name_hex"], "6eff");
@@ -58,7 +58,7 @@ fn an_error_names_its_command() {
 }
 
 #[test]
-fn people_read_one_line_with_lists_below() {
+fn text_is_one_line_with_lists_below() {
     let one = node(&some_node(b"n1", &[127, 0, 0, 1], b"role=db"));
     let two = node(&some_node(b"n2", &[127, 0, 0, 1], b"\xff"));
     let text = Report::new("members").with("nodes", vec![one.clone(), two]).to_text();

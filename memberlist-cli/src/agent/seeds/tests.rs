@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_reason_is_told_until_there_are_too_many() {
+fn reasons_are_listed_up_to_a_limit() {
     let failure = |peer: &str| JoinFailure {
         peer: peer.parse().unwrap(),
         address: None,

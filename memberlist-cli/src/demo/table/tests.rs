@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 
 #[test]
-fn cells_stand_below_their_titles() {
+fn cells_line_up_with_their_titles() {
     let names = ["node1".to_owned(), "node2".to_owned()];
     let columns = [
         Column::new("broadcast", vec![None, Some(Duration::from_millis(42))]),

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+mod display;
 mod join;
 
 pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};

@@ -243,7 +243,7 @@ impl Sim {
             .iter()
             .rev()
             .take(12)
-            .map(|(at, event)| format!("  {at:?} {event:?}"))
+            .map(|(at, event)| format!("  {at:?} {event}"))
             .collect();
         panic!(
             "seed {}, version {version}, {:?}, node {}: {law}\nits last events, newest first:\n{}",

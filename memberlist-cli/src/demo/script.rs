@@ -152,7 +152,7 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
                 Meaning::Note(Tone::Doubt, suspicion(&names[told.to], &name, by))
             }
             Event::Departed { node, reason, .. } if node.name() == name => {
-                Meaning::Done(Tone::Bad, format!("holds {name} for dead: {}", death(reason)))
+                Meaning::Done(Tone::Bad, format!("considers {name} dead: {reason}"))
             }
             _ => Meaning::Nothing,
         })
@@ -221,17 +221,5 @@ fn suspicion(teller: &str, suspect: &NodeName, by: &NodeName) -> String {
         format!("suspects {suspect}, which acks neither to it nor to others asked to try")
     } else {
         format!("hears that {by} suspects {suspect}")
-    }
-}
-
-fn death(reason: &Departure) -> String {
-    match reason {
-        Departure::Failed { by, confirmations } => {
-            let by: Vec<_> = by.iter().map(NodeName::to_string).collect();
-            format!("accused by {}, confirmed {confirmations} times", by.join(", "))
-        }
-        Departure::Declared { by } => format!("declared by {by}"),
-        Departure::Left => "it left".to_owned(),
-        other => format!("{other:?}"),
     }
 }

@@ -28,7 +28,7 @@ impl Law for Alternation {
             | Event::Refuted { node, .. }
                 if !self.0.contains(node.name().as_bytes()) =>
             {
-                Err(format!("{} is no member, but {event:?}", node.name()))
+                Err(format!("{} is not a member, but: {event}", node.name()))
             }
             _ => Ok(()),
         }

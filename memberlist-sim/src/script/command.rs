@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use memberlist_proto::{
-    BroadcastKind, Host, Instant, Memberlist, NodeName, OpId, Peer, Priority, Target,
+    BroadcastKind, Event, Host, Instant, Memberlist, NodeName, OpId, Peer, Priority, Target,
 };
 
 use super::condition::Condition;
-use super::{Problem, tell, values};
+use super::{Problem, values};
 use crate::app::{Silent, Spread, Vetoing};
 use crate::sim::{Fault, NodeId, Sim};
 
@@ -358,8 +358,9 @@ impl Stage {
             let log = self.sim.events(id);
             let fresh = &log[core::mem::replace(seen, log.len())..];
             if self.watched.as_ref().is_none_or(|watched| watched.contains(&id)) {
-                let told = fresh.iter().filter_map(|(at, event)| Some((*at, tell::event(event)?)));
-                lines.extend(told.map(|(at, text)| (at, index, text)));
+                // Probes are answered all the time.
+                let shown = fresh.iter().filter(|(_, it)| !matches!(it, Event::Pinged { .. }));
+                lines.extend(shown.map(|(at, event)| (*at, index, event.to_string())));
             }
         }
         lines.sort_by_key(|(at, index, _)| (*at, *index));

@@ -66,7 +66,7 @@ fn a_refused_operation_is_told() {
 #[test]
 fn stale_output_is_replaced_and_the_rest_stays() {
     let text = "start a # one\n----\nnonsense\nmore\n\n# the end\nshow a\n----\n";
-    let expected = "start a # one\n----\n    0.000 a: a joined\n\n# the end\nshow a\n----\n\
+    let expected = "start a # one\n----\n    0.000 a: a (10.0.0.1:7946) joined\n\n# the end\nshow a\n----\n\
                     a: a (10.0.0.1:7946) alive, incarnation 1\n";
     assert_eq!(run(text).unwrap(), expected);
     assert_eq!(run(expected).unwrap(), expected);

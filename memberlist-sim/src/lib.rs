@@ -36,7 +36,7 @@ pub struct Tutorial;
 mod agenda;
 mod app;
 mod bound;
-mod check;
+pub mod laws;
 mod network;
 mod run;
 pub mod script;

@@ -1,6 +1,7 @@
 //! What happens: the agenda is worked off, and nodes get and do what they want.
 
 use std::cmp::Reverse;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,10 +11,6 @@ use rand_chacha::rand_core::Rng as _;
 
 use crate::agenda::{Due, What};
 use crate::sim::{Fault, NodeId, Sim};
-
-/// The most packets that one input may cause: an answer for each part of a compound message, and
-/// what is due at the same time.
-const PACKETS_AT_ONCE: usize = 512;
 
 impl Sim {
     pub(crate) fn step(&mut self) {
@@ -85,16 +82,15 @@ impl Sim {
                     && honest
                     && !self.tolerant
                 {
-                    self.broken(id, &format!("an honest packet cannot be read: {error}"));
+                    self.broken(id, &format_args!("an honest packet cannot be read: {error}"));
                 }
             }
             What::Wake { .. } => {
                 if node.poll_timeout().is_some_and(|due| due <= now) {
                     self.trace.step(time, id.0, "wake", b"");
                     node.handle_timeout(now);
-                    if node.poll_timeout().is_some_and(|due| due <= now) {
-                        self.broken(id, "a timeout is due after all were handled");
-                    }
+                    let result = self.seats[id.0].fired(now);
+                    result.unwrap_or_else(|broken| self.broken(id, &broken));
                 }
             }
             What::Lookup { id: lookup, found, .. } => {
@@ -114,20 +110,19 @@ impl Sim {
         self.happen(What::Packet { to, from, payload: payload.into(), honest: false });
     }
 
-    /// Carries out what a node wants, until it wants nothing more.
+    /// Carries out what a node wants, until it wants nothing more, and looks at it.
     pub(crate) fn drain(&mut self, id: NodeId) {
-        let mut packets = 0;
+        self.carry_out_all(id);
+        self.rest(id);
+    }
+
+    pub(crate) fn carry_out_all(&mut self, id: NodeId) {
+        let thorough = self.trace.steps().is_multiple_of(self.check_every);
         while let Some(node) = self.seats[id.0].node.as_mut() {
             if let Some(transmit) = node.poll_transmit() {
-                let limit = self.seats[id.0].config.udp_buffer_size;
-                if transmit.payload.len() > limit
-                    && self.seats[id.0].config.differences.exact_packet_budget
-                {
-                    self.broken(id, &format!("a packet of {} bytes", transmit.payload.len()));
-                }
-                packets += 1;
-                if packets > PACKETS_AT_ONCE {
-                    self.broken(id, &format!("one input made it send {packets} packets"));
+                if thorough {
+                    let result = self.seats[id.0].sent(&transmit);
+                    result.unwrap_or_else(|broken| self.broken(id, &broken));
                 }
                 if self.seats[id.0].fault == Some(Fault::Unplugged) {
                     let now = self.clock(id);
@@ -153,12 +148,11 @@ impl Sim {
                 break;
             }
         }
-        self.rest(id);
     }
 
     pub(crate) fn ask(&mut self, id: NodeId, request: &Request) {
         let now = self.clock(id);
-        let result = self.seats[id.0].laws.asked(request.id);
+        let result = self.seats[id.0].laws.asked(now, request);
         result.unwrap_or_else(|broken| self.broken(id, &broken));
         let seat = &mut self.seats[id.0];
         if let (Some(answer), Some(node)) =
@@ -183,13 +177,10 @@ impl Sim {
     }
 
     pub(crate) fn rest(&mut self, id: NodeId) {
-        let seat = &mut self.seats[id.0];
-        let Some(node) = &seat.node else { return };
+        let now = self.clock(id);
         let thorough = self.trace.steps().is_multiple_of(self.check_every);
-        if thorough && let Err(broken) = seat.laws.rest(node).and_then(|()| node.check_invariants())
-        {
-            self.broken(id, &broken);
-        }
+        let result = self.seats[id.0].rest(now, thorough);
+        result.unwrap_or_else(|broken| self.broken(id, &broken));
         self.wake(id);
     }
 
@@ -236,7 +227,7 @@ impl Sim {
         bytes.into()
     }
 
-    pub(crate) fn broken(&self, id: NodeId, law: &str) -> ! {
+    pub(crate) fn broken(&self, id: NodeId, law: &dyn Display) -> ! {
         let version = env!("CARGO_PKG_VERSION");
         let recent: Vec<String> = self.seats[id.0]
             .log

@@ -7,13 +7,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, OpId, State, Stats};
+use memberlist_proto::{
+    Config, Event, Instant, Memberlist, Node, NodeName, OpId, State, Stats, StreamId, Transmit,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::agenda::{Due, What};
 use crate::app::{App, Silent};
-use crate::check::Laws;
+use crate::laws::{Broken, Laws};
 use crate::network::Network;
 use crate::stream::Streams;
 use crate::trace::Trace;
@@ -74,6 +76,8 @@ pub(crate) struct Seat {
     pub(crate) app: Box<dyn App>,
     pub(crate) config: Config,
     pub(crate) laws: Laws,
+    /// Streams that ended while the node's outputs were being carried out.
+    pub(crate) ended: Vec<StreamId>,
     pub(crate) log: Vec<(Instant, Event)>,
     /// The next wake-up on the agenda.
     pub(crate) wake: Option<Instant>,
@@ -149,7 +153,8 @@ impl Sim {
         self.seats.push(Seat {
             node: None,
             app: Box::new(app),
-            laws: Laws::new(config.gossip_to_the_dead_time),
+            laws: Laws::new(&config),
+            ended: Vec::new(),
             config,
             log: Vec::new(),
             wake: None,
@@ -267,7 +272,14 @@ impl Sim {
         let now = self.clock(id);
         let node = self.seats[id.0].node.as_mut().expect("the node runs");
         let result = f(node, now);
-        self.drain(id);
+        self.carry_out_all(id);
+        let seat = &mut self.seats[id.0];
+        if let Some(node) = seat.node.as_ref()
+            && seat.laws.misses_members(node)
+        {
+            seat.laws.restored(now, node);
+        }
+        self.rest(id);
         result
     }
 
@@ -300,9 +312,8 @@ impl Sim {
         let now = self.clock(id);
         let seat = &mut self.seats[id.0];
         let op = f(seat.node.as_mut().expect("the node runs"), now);
-        if let Ok(op) = op {
-            seat.laws.begun(op);
-        }
+        let begun = op.as_ref().map_or(Ok(()), |op| seat.laws.begun(*op));
+        begun.unwrap_or_else(|broken| self.broken(id, &broken));
         self.drain(id);
         op
     }
@@ -418,7 +429,8 @@ impl Sim {
         seat.config.advertise_addr = ip;
         seat.config.bind_port = seat.config.advertise_port;
         seat.life += 1;
-        seat.laws = Laws::new(seat.config.gossip_to_the_dead_time);
+        seat.laws = Laws::new(&seat.config);
+        seat.ended.clear();
         let node = Memberlist::new(now, seat.config.clone(), seat.app.delegate(), seed);
         seat.node = Some(node.expect("a valid configuration"));
         let address = self.address(id);
@@ -439,6 +451,26 @@ impl Seat {
         if self.takes(&what) {
             self.inbox.push_back(what);
         }
+    }
+
+    /// The node has handled its timers.
+    pub(crate) fn fired(&mut self, now: Instant) -> Result<(), Broken> {
+        self.node.as_ref().map_or(Ok(()), |node| self.laws.fired(now, node))
+    }
+
+    /// The node sends something.
+    pub(crate) fn sent(&mut self, transmit: &Transmit) -> Result<(), Broken> {
+        self.node.as_ref().map_or(Ok(()), |node| self.laws.sent(node, transmit))
+    }
+
+    /// The node wants nothing more for now.
+    pub(crate) fn rest(&mut self, now: Instant, thorough: bool) -> Result<(), Broken> {
+        for id in self.ended.drain(..) {
+            self.laws.closed(id);
+        }
+        self.laws.drained();
+        let node = self.node.as_ref().filter(|_| thorough);
+        node.map_or(Ok(()), |node| self.laws.rest(now, node))
     }
 
     /// Whether there is room for it in the socket's buffer, and if so takes it.
@@ -464,3 +496,6 @@ impl std::fmt::Debug for Sim {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

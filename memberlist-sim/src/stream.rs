@@ -75,6 +75,7 @@ impl Sim {
             }
             Arrival::Refused { id } => {
                 self.streams.ends.remove(&(node, id));
+                self.seats[node.0].laws.closed(id);
                 self.closed(node, id, Some(StreamFailure::Refused));
             }
             Arrival::Data { id, data } => {
@@ -84,7 +85,7 @@ impl Sim {
                 let Some(core) = self.seats[node.0].node.as_mut() else { return };
                 let result = core.handle_stream_data(now, id, &data);
                 if let (Err(error), false) = (result, self.tolerant) {
-                    self.broken(node, &format!("an honest stream cannot be read: {error}"));
+                    self.broken(node, &format_args!("an honest stream cannot be read: {error}"));
                 }
             }
             Arrival::Eof { id } => {
@@ -96,6 +97,7 @@ impl Sim {
             }
             Arrival::Reset { id } => {
                 if self.streams.ends.remove(&(node, id)).is_some() {
+                    self.seats[node.0].laws.closed(id);
                     self.closed(node, id, Some(StreamFailure::Reset));
                 }
             }
@@ -162,6 +164,10 @@ impl Sim {
         let (time, now) = (self.now, self.clock(node));
         let Some(core) = self.seats[node.0].node.as_mut() else { return };
         let accepted = core.accept_stream(now, source);
+        if let Some(id) = accepted {
+            let result = self.seats[node.0].laws.accepted(id);
+            result.unwrap_or_else(|broken| self.broken(node, &broken));
+        }
         let latency = self.latency(node, from);
         let arrival = match accepted {
             Some(id) => {
@@ -228,6 +234,7 @@ impl Sim {
 
     fn closed(&mut self, node: NodeId, id: StreamId, cause: Option<StreamFailure>) {
         let now = self.clock(node);
+        self.seats[node.0].ended.push(id);
         if let Some(core) = self.seats[node.0].node.as_mut() {
             core.handle_stream_closed(now, id, cause);
         }

@@ -11,7 +11,8 @@ use memberlist_proto::{
 use super::condition::Condition;
 use super::{Problem, values};
 use crate::app::{Silent, Spread, Vetoing};
-use crate::sim::{Fault, NodeId, Sim};
+use crate::seat::{Fault, NodeId};
+use crate::sim::Sim;
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -147,7 +148,7 @@ impl Stage {
                     self.running(id)?;
                     for node in self.sim.view(id) {
                         let (state, incarnation) = (node.state(), node.incarnation());
-                        let name = &self.names[id.0];
+                        let name = &self.names[id.index()];
                         self.say(&format!("{name}: {node} {state}, incarnation {incarnation}"));
                     }
                 }
@@ -295,7 +296,7 @@ impl Stage {
     fn live(&mut self, command: &str, id: NodeId) -> Result<(), Problem> {
         if matches!(command, "restart" | "move") {
             if self.sim.runs(id) {
-                return Err(Problem::Runs(self.names[id.0].clone()));
+                return Err(Problem::Runs(self.names[id.index()].clone()));
             }
             self.sim.restart(id, command == "move");
             return Ok(());
@@ -334,7 +335,11 @@ impl Stage {
     }
 
     pub(super) fn running(&self, id: NodeId) -> Result<(), Problem> {
-        if self.sim.runs(id) { Ok(()) } else { Err(Problem::Stopped(self.names[id.0].clone())) }
+        if self.sim.runs(id) {
+            Ok(())
+        } else {
+            Err(Problem::Stopped(self.names[id.index()].clone()))
+        }
     }
 
     fn unmet(&self, wanted: &[&str]) -> Problem {
@@ -354,7 +359,7 @@ impl Stage {
     fn collect(&mut self) {
         let mut lines = Vec::new();
         for (index, seen) in self.seen.iter_mut().enumerate() {
-            let id = NodeId(index);
+            let id = NodeId::new(index);
             let log = self.sim.events(id);
             let fresh = &log[core::mem::replace(seen, log.len())..];
             if self.watched.as_ref().is_none_or(|watched| watched.contains(&id)) {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use memberlist_proto::{Event, State};
 
 use super::{Problem, tell, values};
-use crate::sim::{NodeId, Sim};
+use crate::seat::NodeId;
+use crate::sim::Sim;
 
 /// Something that holds or does not.
 pub(super) enum Condition {

@@ -20,6 +20,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Failure::failed(format_args!("{}: {error}", args.file.display()))
     };
     let text = fs::read_to_string(&args.file).map_err(|error| failed(&error))?;
-    let events = script::run(&text).map_err(|error| failed(&error))?;
-    std::io::stdout().write_all(events.as_bytes()).map_err(Failure::failed)
+    let (happened, result) = script::run_to_error(&text);
+    std::io::stdout().write_all(happened.as_bytes()).map_err(Failure::failed)?;
+    result.map_err(|error| failed(&error))
 }

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+mod display;
 mod exchange;
 mod join;
 

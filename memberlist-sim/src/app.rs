@@ -43,23 +43,23 @@ impl App for Silent {}
 #[derive(Clone, Debug, Default)]
 pub struct Spread(BTreeSet<Bytes>);
 
-/// Another application whose node refuses members of one name.
-pub(crate) struct Vetoing<A> {
-    pub(crate) app: A,
-    pub(crate) name: String,
+/// The application that a script asks for.
+pub(crate) struct Drawn {
+    /// Whether it passes broadcasts on.
+    pub(crate) spread: Option<Spread>,
+    /// The name of the members that it refuses.
+    pub(crate) vetoes: Option<String>,
 }
 
-impl<A: App> App for Vetoing<A> {
+impl App for Drawn {
     fn delegate(&mut self) -> Option<Arc<dyn Delegate>> {
-        Some(Arc::new(Veto(self.name.clone())))
+        Some(Arc::new(Veto(self.vetoes.clone()?)))
     }
 
     fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
-        self.app.event(now, node, event);
-    }
-
-    fn request(&mut self, now: Instant, request: &RequestKind) -> Option<Answer> {
-        self.app.request(now, request)
+        if let Some(spread) = &mut self.spread {
+            spread.event(now, node, event);
+        }
     }
 }
 

@@ -27,6 +27,7 @@
 //!
 //! The code of an application takes part as an [`App`]: it sees its node's events, answers its
 //! questions and calls its operations.
+#![deny(unreachable_pub)]
 
 /// The tutorial, run as a test.
 #[cfg(doctest)]
@@ -36,12 +37,14 @@ pub struct Tutorial;
 mod agenda;
 mod app;
 mod bound;
-mod check;
+mod chance;
+pub mod laws;
 mod network;
-mod run;
 pub mod script;
+mod seat;
+mod seats;
 mod sim;
-mod stream;
+mod streams;
 mod trace;
 
 pub use memberlist_proto::{
@@ -51,4 +54,5 @@ pub use memberlist_proto::{
 
 pub use crate::app::{App, Silent, Spread};
 pub use crate::network::{Link, Network};
-pub use crate::sim::{Fault, NodeId, Sim};
+pub use crate::seat::{Fault, NodeId};
+pub use crate::sim::Sim;

@@ -1,11 +1,14 @@
 //! What lies between the nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use memberlist_proto::Instant;
 
-use crate::sim::NodeId;
+use crate::chance::Chance;
+use crate::seat::NodeId;
 
 /// How one direction between two nodes behaves. Probabilities are from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,8 +36,8 @@ pub struct Link {
     pub refusal: f64,
     /// Writes to a stream that cut it instead of arriving.
     pub reset: f64,
-    /// Writes to a stream after which nothing of it arrives any more, in either direction, and
-    /// nobody is told.
+    /// Writes to a stream after which nothing of it arrives any more, in either direction, which
+    /// neither end notices.
     pub silence: f64,
     /// The most bytes of a stream that arrive at once.
     pub chunk: usize,
@@ -67,7 +70,7 @@ impl Default for Link {
     }
 }
 
-/// All links: one for everybody, and others where it was said so.
+/// All links: one for all nodes, and others where they were set.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     default: Link,
@@ -75,7 +78,7 @@ pub struct Network {
     cut: BTreeSet<(NodeId, NodeId)>,
     /// Until when each link of limited bandwidth has something to carry.
     busy: BTreeMap<(NodeId, NodeId), Instant>,
-    pub(crate) names: BTreeMap<String, Vec<std::net::IpAddr>>,
+    names: BTreeMap<String, Vec<IpAddr>>,
 }
 
 impl Network {
@@ -114,6 +117,16 @@ impl Network {
         }
     }
 
+    /// Undoes the cuts between the two groups, in both directions.
+    pub fn reconnect(&mut self, one: &[NodeId], other: &[NodeId]) {
+        for from in one {
+            for to in other {
+                self.cut.remove(&(*from, *to));
+                self.cut.remove(&(*to, *from));
+            }
+        }
+    }
+
     /// Undoes every cut.
     pub fn heal(&mut self) {
         self.cut.clear();
@@ -125,19 +138,51 @@ impl Network {
     }
 
     /// Lets a host name be resolved.
-    pub fn name(&mut self, host: &str, addresses: Vec<std::net::IpAddr>) {
+    pub fn name(&mut self, host: &str, addresses: Vec<IpAddr>) {
         self.names.insert(host.into(), addresses);
+    }
+
+    /// The addresses of a host name, none if it cannot be resolved.
+    pub(crate) fn resolve(&self, host: &str) -> Vec<IpAddr> {
+        self.names.get(host).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        self.cut.contains(&(from, to))
+    }
+
+    pub(crate) fn latency(&self, chance: &mut Chance, from: NodeId, to: NodeId) -> Duration {
+        let link = self.link(from, to);
+        chance.between(link.latency_min, link.latency_max)
+    }
+
+    /// What becomes of a datagram: each copy that arrives.
+    pub(crate) fn carry(
+        &mut self,
+        chance: &mut Chance,
+        now: Instant,
+        from: NodeId,
+        to: NodeId,
+        payload: &Bytes,
+    ) -> [Option<Copy>; 2] {
+        let link = self.link(from, to);
+        let twice = chance.happens(link.duplication);
+        let mut copy = || {
+            let wait = self.queue(now, from, to, payload.len())?;
+            let after = wait + self.latency(chance, from, to);
+            if !link.packets || self.is_cut(from, to) || chance.happens(link.loss) {
+                return None;
+            }
+            let honest = payload.is_empty() || !chance.happens(link.corruption);
+            let payload = if honest { payload.clone() } else { corrupted(chance, payload) };
+            Some(Copy { after, payload, honest })
+        };
+        [copy(), if twice { copy() } else { None }]
     }
 
     /// How long a datagram waits for its turn and takes to be sent; `None` if there is no room for
     /// it or it is too long.
-    pub(crate) fn carry(
-        &mut self,
-        now: Instant,
-        from: NodeId,
-        to: NodeId,
-        bytes: usize,
-    ) -> Option<Duration> {
+    fn queue(&mut self, now: Instant, from: NodeId, to: NodeId, bytes: usize) -> Option<Duration> {
         let link = self.link(from, to);
         if bytes > link.mtu {
             return None;
@@ -157,8 +202,19 @@ impl Network {
         *busy = now + wait;
         Some(wait)
     }
+}
 
-    pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        self.cut.contains(&(from, to))
-    }
+/// A datagram that arrives.
+pub(crate) struct Copy {
+    pub(crate) after: Duration,
+    pub(crate) payload: Bytes,
+    /// Whether it is as it was sent.
+    pub(crate) honest: bool,
+}
+
+fn corrupted(chance: &mut Chance, payload: &Bytes) -> Bytes {
+    let mut bytes = payload.to_vec();
+    let index = chance.below(bytes.len() as u64) as usize;
+    bytes[index] ^= 1 << chance.below(8);
+    bytes.into()
 }

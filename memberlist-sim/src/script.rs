@@ -13,58 +13,75 @@
 //! …
 //! ```
 //!
-//! Below `----` stands what the commands since the last `----` made the nodes tell, up to the next
-//! empty line; what is not written below a `----` is run and not shown. `#` begins a comment.
-//! [`run`] gives the text with what really happens, [`check`] compares a file with it.
+//! Below `----` stand the events since the last `----`, each with its time in seconds and the node
+//! that emitted it, up to the next empty line; events of a paragraph without `----` are not shown.
+//! `#` begins a comment. [`run`] returns the text with what really happens, [`check`] compares a
+//! file with it.
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `seed N` | first of all: what decides everything that is left to chance |
+//! | `seed N` | the first command: what decides everything that is left to chance |
 //! | `start NAMES [with OPTIONS]` | starts nodes; `n1..n9` is nine names |
 //! | `join NAMES to NAME` | joins each to one; `join NAMES via HOST` by a host name |
-//! | `host HOST NAMES` | lets a host name lead to these nodes, or without any to nobody |
-//! | `crash NAMES`, `restart NAMES`, `move NAMES` | without a word; at the old address, at a new one |
-//! | `leave NAMES` | in good order |
-//! | `freeze NAMES`, `hold NAMES`, `resume NAMES` | the process stands still; its messages do |
+//! | `host HOST NAMES` | resolves a host name to these nodes' addresses, or without any to none |
+//! | `crash NAMES`, `restart NAMES` | without a word; at the old address, with empty memory |
+//! | `move NAMES` | restarts at a new address; `move NAME to-address-of OTHER` at that of another node that does not run |
+//! | `leave NAMES` | leaves the cluster in good order |
+//! | `freeze NAMES`, `hold NAMES`, `slow NAMES by TIME`, `unplug NAMES`, `deafen NAMES`, `mute NAMES` | one [`Fault`](crate::Fault) each: the process stands still; its messages wait; each input takes this long on average; its interface is down; nothing reaches it; nothing that it sends arrives |
+//! | `resume NAMES` | ends the fault |
 //! | `cut NAMES from NAMES` | what the first send to the second is lost |
-//! | `split NAMES from NAMES`, `heal` | in both directions; undoes every cut |
+//! | `split NAMES from NAMES`, `heal` | cuts both directions; undoes every cut |
+//! | `flap NAMES from NAMES every TIME for TIME` | splits, reconnects, splits …, beginning and in the end connected |
 //! | `link OPTIONS`, `link NAME NAME OPTIONS`, `calm` | the network's faults, or those of one direction; none |
 //! | `meta NAME TEXT`, `broadcast NAME TEXT` | announces metadata, gossips a message |
-//! | `send NAME NAME TEXT`, `tell NAME NAME TEXT` | a message by packet, by stream |
+//! | `send NAME NAME TEXT`, `tell NAME NAME TEXT` | sends a message by packet, by stream |
 //! | `ping NAME NAME` | asks for the round trip time |
-//! | `forge NAME alive WHO OPTIONS`, `suspect`, `dead` | a stranger's message; `WHO` is any name, `-` an empty one |
-//! | `try COMMAND` | does it, unless the node refuses it, or runs or stands still already |
+//! | `forge NAME alive WHO OPTIONS`, `suspect`, `dead` | hands the node a stranger's message; `WHO` is any name, `-` an empty one |
+//! | `try COMMAND` | does it, unless it is refused, the node runs or does not run already, or its address is taken |
 //! | `run TIME` | lets time pass: `200ms`, `5s`, `2m` |
 //! | `until CONDITION within TIME` | lets time pass until it holds, and fails if it never does; `within bound` is [`Sim::agreement_bound`] |
 //! | `expect CONDITION` | fails unless it holds now |
-//! | `watch NAMES`, `watch all` | shows only what these tell |
-//! | `show NAMES`, `stats NAME COUNTERS` | whom they know and how; some of its counters, gauges and decisions |
+//! | `watch NAMES`, `watch all` | shows only the events of these nodes |
+//! | `show NAMES`, `stats NAME COUNTERS` | the nodes that they know, in which state; some of its counters, gauges and decisions |
 //! | `hash` | the digest of the whole run |
-//! | `tolerate errors` | what nodes cannot read is no broken law from here on |
+//! | `tolerate errors` | from here on, a packet or stream that a node cannot read breaks no law |
 //!
-//! A condition is `agree`; or `idle`: no operation, stream or question is under way; or `WHO sees NAME STATE`, the states being `alive`, `suspect`, `dead`,
-//! `left`, `unknown`; or `WHO heard TEXT`; or `WHO told KIND [of NAME]`, the kinds being `joined`,
-//! `updated`, `departed`, `suspected`, `refuted`, `conflict`, `refused`, `failed`; or `WHO counts
-//! N` members. `WHO` is a name, `everybody`, `everybody but NAME`, `somebody` or `nobody`, of those
-//! that run and have not left.
+//! A condition is one of
 //!
-//! Options of a node: `preset=lan|wan|local`, `name=TEXT`, `label=TEXT`, `key=1` (a digit repeated),
-//! `meta=TEXT`, `compress=on|off`, `differences=all|none`, `reclaim=TIME`, `probe=TIME`,
-//! `streampings=on|off`, `indirect=N`, `protocol=N`, `application=N` (its own version),
-//! `ip=4|6`, `networks=NETWORK,…` (where members may be), `vetoes=NAME` (refuses one), `seeds=HOST,…`,
-//! `rejoin=on|off|TIME`, `suspicion=on|off`, `limits.NAME=N` (any of [`Limits`](memberlist_proto::Limits)),
-//! `asks=on|off` (asks
-//! its application for state and admission), `spread=on|off` (passes on what is broadcast: [`Spread`](crate::Spread)). Options of a link:
-//! `loss`, `duplication`, `corruption`, `refusal`, `reset`, `silence` from 0 to 1, `latency=TIME..TIME`, `connect=TIME`,
-//! `mtu`, `queue` and `chunk` in bytes, `bandwidth` in bytes a second,
-//! `packets=on|off`, `streams=on|off`. Options of a forged message: `incarnation=N`, `by=NAME` (the
-//! accuser), `address` and `source`, each `IP:PORT` or a node whose address it is,
-//! `versions=crossed` (impossible ones), `meta=N` bytes.
+//! | condition | what holds |
+//! |---|---|
+//! | `agree`, `agree among NAMES` | all running nodes, or all of these, consider exactly each other alive: [`Sim::agreement`] |
+//! | `idle` | no operation, stream or question is under way |
+//! | `WHO sees NAME STATE` | the state is `alive`, `suspect`, `dead`, `left` or `unknown` |
+//! | `WHO heard TEXT` | the message arrived |
+//! | `WHO reported KIND [of NAME]` | an event of this kind was emitted: `joined`, `updated`, `departed` (`left` or `dead`), `suspected`, `refuted`, `conflict`, `refused`, `rejoined`, `failed` |
+//! | `WHO counts N` | so many members |
+//!
+//! `WHO` is a name, or `everybody`, `everybody but NAME`, `somebody`, `nobody` or `nobody but NAME`
+//! among the nodes that run and have not left.
+//!
+//! Options of a node: `preset=lan|wan|local`, `name=TEXT`, `at=NAME` (the address of a node that does
+//! not run any more), `label=TEXT`, `key=1` (a digit repeated), `meta=TEXT`, `compress=on|off`,
+//! `differences=all|none`, `reclaim=TIME`, `probe=TIME`, `streampings=on|off`, `indirect=N`,
+//! `protocol=N`, `application=N` (its own version), `ip=4|6`, `networks=NETWORK,…` (where members may
+//! be), `vetoes=NAME` (refuses one), `seeds=HOST,…`, `rejoin=on|off|TIME`, `suspicion=on|off`,
+//! `limits.NAME=N` (any of [`Limits`](memberlist_proto::Limits)), `asks=on|off` (asks its application
+//! for state and admission), `spread=on|off` (passes on what is broadcast:
+//! [`Spread`](crate::Spread)).
+//!
+//! Options of a link: `loss`, `duplication`, `corruption`, `refusal`, `reset`, `silence` from 0 to 1,
+//! `latency=TIME..TIME`, `connect=TIME`, `mtu`, `queue` and `chunk` in bytes, `bandwidth` in bytes a
+//! second, `packets=on|off`, `streams=on|off`; [`Link`](crate::Link) explains each.
+//!
+//! Options of a forged message: `incarnation=N`, `by=NAME` (the accuser), `address` and `source`,
+//! each `IP:PORT` or a node whose address it is, `versions=crossed` (impossible ones), `meta=N`
+//! bytes.
 
 mod command;
 mod condition;
 mod forge;
-mod tell;
+mod kinds;
+mod live;
 mod values;
 
 use std::fs;
@@ -105,6 +122,14 @@ pub enum Problem {
     /// The node runs.
     #[error("{0} runs")]
     Runs(String),
+    /// Another node runs at the address.
+    #[error("{by} runs at the address of {of}")]
+    Taken {
+        /// The node whose address it is or was.
+        of: String,
+        /// The node that runs there.
+        by: String,
+    },
     /// A value cannot be read or is not allowed.
     #[error("{what}: {text:?} is not possible")]
     Value {
@@ -113,7 +138,7 @@ pub enum Problem {
         /// The value.
         text: String,
     },
-    /// A node cannot do what it is told.
+    /// A node refuses what it is asked to do.
     #[error("it is refused: {0}")]
     Refused(String),
     /// What was expected does not hold.
@@ -160,7 +185,19 @@ pub enum CheckError {
 ///
 /// A law of the protocol is broken.
 pub fn run(text: &str) -> Result<String, ScriptError> {
-    Ok(perform(text)?.0)
+    let (happened, result) = perform(text);
+    result.map(|_| happened)
+}
+
+/// The same for a reader who wants to see what happened until an error: the text to the line that
+/// fails, and below it what was not shown yet.
+///
+/// # Panics
+///
+/// A law of the protocol is broken.
+pub fn run_to_error(text: &str) -> (String, Result<(), ScriptError>) {
+    let (happened, result) = perform(text);
+    (happened, result.map(|_| ()))
 }
 
 /// Runs a script; the cluster as it is at the end.
@@ -173,7 +210,7 @@ pub fn run(text: &str) -> Result<String, ScriptError> {
 ///
 /// A law of the protocol is broken.
 pub fn play(text: &str) -> Result<Sim, ScriptError> {
-    perform(text).map(|(_, stage)| stage.into_sim())
+    perform(text).1.map(Stage::into_sim)
 }
 
 /// Runs the script in a file and compares; with `update` the file is written anew instead.
@@ -207,7 +244,7 @@ pub fn check(path: &Path, update: bool) -> Result<(), CheckError> {
     }
 }
 
-fn perform(text: &str) -> Result<(String, Stage), ScriptError> {
+fn perform(text: &str) -> (String, Result<Stage, ScriptError>) {
     let mut stage = Stage::default();
     let mut result = String::with_capacity(text.len());
     let mut expected = false;
@@ -223,13 +260,12 @@ fn perform(text: &str) -> Result<(String, Stage), ScriptError> {
             result.push_str(&stage.output());
         } else if empty {
             stage.output();
-        } else {
-            stage
-                .line(line.split('#').next().unwrap_or_default())
-                .map_err(|problem| ScriptError { line: index + 1, problem })?;
+        } else if let Err(problem) = stage.line(line.split('#').next().unwrap_or_default()) {
+            result.push_str(&stage.output());
+            return (result, Err(ScriptError { line: index + 1, problem }));
         }
     }
-    Ok((result, stage))
+    (result, Ok(stage))
 }
 
 #[cfg(test)]

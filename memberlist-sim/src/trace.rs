@@ -27,8 +27,8 @@ impl Trace {
         self.hasher.write(bytes);
     }
 
-    /// What a node told. The frequent events by their fields: their text would take more time than
-    /// the protocol does.
+    /// An event of a node: its text, or its fields where it is frequent, since the text would take
+    /// more time than the protocol does.
     pub(crate) fn event(&mut self, now: Instant, node: usize, event: &Event) {
         let kind = match event {
             Event::Joined { .. } => "joined",
@@ -54,7 +54,15 @@ impl Trace {
             Event::Message { payload, .. } => self.hasher.write(payload),
             Event::RemoteState { state, .. } => self.hasher.write(state),
             Event::Health { score } => self.hasher.write_u32(*score),
-            other => self.hasher.write(format!("{other:?}").as_bytes()),
+            other => {
+                if let Event::Updated { node, .. }
+                | Event::Departed { node, .. }
+                | Event::Refuted { node, .. } = other
+                {
+                    self.node(node);
+                }
+                self.hasher.write(other.to_string().as_bytes());
+            }
         }
     }
 

@@ -38,15 +38,19 @@ macro_rules! scripts {
 }
 
 scripts! {
+    address_reuse
     broadcasts_under_churn
+    deaf_and_mute
     determinism
     fallback_ping
+    flapping_halves
     indirect_probe
     join
     join_by_name
     kill
     label_and_key_mistakes
     leave
+    leave_under_loss
     lifeguard
     mass_restart
     messages
@@ -58,4 +62,6 @@ scripts! {
     refute
     restart_elsewhere
     restart_in_place
+    slow_process
+    unplugged
 }

@@ -1,4 +1,4 @@
-//! What a sweep has seen.
+//! What a sweep has seen, and what it must have seen to mean something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,13 +62,15 @@ const EVENTS: [&str; 14] = [
     "Suspected",
 ];
 
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 45] = [
     "bandwidth",
     "broadcast",
     "corruption",
     "crash",
     "cut",
+    "deafen",
     "duplication",
+    "flap",
     "forge",
     "freeze",
     "hold",
@@ -76,6 +78,7 @@ const COMMANDS: [&str; 38] = [
     "ip=6",
     "latency",
     "leave",
+    LOSSY_LEAVE,
     "limits.members",
     "limits.new_members_burst",
     "limits.new_members_per_second",
@@ -92,16 +95,23 @@ const COMMANDS: [&str; 38] = [
     "loss",
     "meta",
     "move",
+    "mute",
     "networks",
     "packets",
     "rejoin",
     "seeds",
     "silence",
+    "slow",
     "split",
     "suspicion",
+    "to-address-of",
+    "unplug",
     "vetoes",
     "via",
 ];
+
+/// A leave while packets are lost.
+const LOSSY_LEAVE: &str = "leave under loss";
 
 impl Coverage {
     pub(crate) fn add(&mut self, script: &str, sim: &Sim) {
@@ -112,6 +122,13 @@ impl Coverage {
             self.events.insert(name(&format!("{event:?}")));
             if let Event::Departed { reason, .. } = event {
                 self.events.insert(name(&format!("{reason:?}")));
+            }
+        }
+        let mut lossy = false;
+        for line in script.lines() {
+            lossy = line.starts_with("link loss=0.") || (lossy && line != "calm");
+            if lossy && line.starts_with("leave ") {
+                self.commands.insert(LOSSY_LEAVE.to_owned());
             }
         }
         let words = script.lines().flat_map(|line| line.split_whitespace());

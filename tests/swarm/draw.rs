@@ -96,6 +96,8 @@ impl Plot {
             }
             // Whatever of the chaos is left out to make a failing script shorter.
             self.line(&format!("try resume n{node}\ntry restart n{node}"));
+            // Another node may have its address.
+            self.line(&format!("try move n{node}\nhost host{node} n{node}"));
         }
         self.line("run 30s");
         self.gather();

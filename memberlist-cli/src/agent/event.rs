@@ -1,15 +1,17 @@
-//! What the node tells, as reports.
+//! The events of the node as reports: a JSON object for programs, the event's text for people.
 
-use memberlist_proto::{
-    BroadcastEnd, Channel, Departure, Event, ExchangeKind, JoinFailure, Node, NodeName,
-};
+use memberlist_proto::{BroadcastEnd, Departure, Event, ExchangeKind, JoinFailure, Node, NodeName};
 use serde_json::{Value, json};
 
 use super::report::{Report, node, text};
 use crate::hex;
 
-/// The report of an event; `None` for what replies to a command anyway.
+/// The report of an event; `None` for one that the reply to a command replaces.
 pub(super) fn report(event: &Event) -> Option<Report> {
+    fields(event).map(|report| report.reading(event))
+}
+
+fn fields(event: &Event) -> Option<Report> {
     let report = match event {
         Event::Joined { node: who } => Report::new("joined").with("node", node(who)),
         Event::Updated { node: who, change } => {
@@ -45,8 +47,8 @@ pub(super) fn report(event: &Event) -> Option<Report> {
     Some(report)
 }
 
-/// Where a node stands after several events that the reader was too slow for: told as what a
-/// reader that knew nothing of it would have to hear.
+/// Where a node stands after several events that the reader was too slow for: reported as the one
+/// event that a reader would need that knew nothing of the node.
 fn coalesced(who: &Node, events: u64, reason: Option<&Departure>) -> Report {
     let name = if who.state().is_live() { "joined" } else { "departed" };
     Report::new(name)
@@ -82,17 +84,11 @@ pub(super) fn join(joined: usize, failed: &[JoinFailure]) -> Report {
 /// The application's bytes that came in or went out.
 fn about_bytes(event: &Event) -> Option<Report> {
     Some(match event {
-        Event::Message { from, channel, payload } => {
-            let channel = match channel {
-                Channel::Packet => "packet",
-                Channel::Stream => "stream",
-            };
-            Report::new("message")
-                .with("from", from.to_string())
-                .with("channel", channel)
-                .with("text", text(payload))
-                .with("hex", hex::encode(payload))
-        }
+        Event::Message { from, channel, payload } => Report::new("message")
+            .with("from", from.to_string())
+            .with("channel", channel.to_string())
+            .with("text", text(payload))
+            .with("hex", hex::encode(payload)),
         Event::RemoteState { from, join, state } => Report::new("remote_state")
             .with("from", from.to_string())
             .with("join", *join)
@@ -145,7 +141,7 @@ fn departure(reason: &Departure) -> Value {
             "confirmations": confirmations,
             "accusers": by.iter().map(NodeName::to_string).collect::<Vec<_>>(),
         }),
-        // Its suspicion ran out elsewhere first: how many confirmed it there is not told.
+        // Its suspicion ran out elsewhere first; how many confirmed it there is not known.
         Departure::Declared { by } => {
             json!({ "kind": "failed", "by": by.to_string(), "declared": true })
         }

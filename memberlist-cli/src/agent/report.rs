@@ -10,7 +10,11 @@ use crate::hex;
 
 /// An event, or the reply to a command.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Report(Map<String, Value>);
+pub(super) struct Report {
+    fields: Map<String, Value>,
+    /// The text for people, if it is not made from the fields.
+    line: Option<String>,
+}
 
 impl Report {
     /// A report with the current time.
@@ -19,7 +23,7 @@ impl Report {
         let mut map = Map::new();
         map.insert("event".to_owned(), event.into());
         map.insert("time".to_owned(), time.into());
-        Self(map)
+        Self { fields: map, line: None }
     }
 
     /// The reply to a command that failed.
@@ -28,8 +32,13 @@ impl Report {
     }
 
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(key.to_owned(), value.into());
+        self.fields.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Sets the text for people, which is one line.
+    pub(super) fn reading(self, line: impl Display) -> Self {
+        Self { line: Some(line.to_string()), ..self }
     }
 
     /// Adds the id of the command that this replies to, if it had one.
@@ -42,16 +51,20 @@ impl Report {
 
     /// One line of JSON.
     pub(super) fn to_json(&self) -> String {
-        Value::Object(self.0.clone()).to_string()
+        Value::Object(self.fields.clone()).to_string()
     }
 
-    /// One readable line, and more for the items of a list: `time event key=value …`.
+    /// One line for people: the time and the text of an event. A reply is
+    /// `time event key=value …`, with further lines where there is a list.
     pub(super) fn to_text(&self) -> String {
-        let field = |key| self.0.get(key).and_then(Value::as_str).unwrap_or_default();
+        let field = |key| self.fields.get(key).and_then(Value::as_str).unwrap_or_default();
         let clock = field("time").split('T').nth(1).unwrap_or_default().trim_end_matches('Z');
+        if let Some(line) = &self.line {
+            return format!("{clock} {line}");
+        }
         let mut line = format!("{clock} {}", field("event"));
         let mut below = String::new();
-        for (key, value) in &self.0 {
+        for (key, value) in &self.fields {
             match value {
                 _ if key == "event" || key == "time" => {}
                 Value::Null => {}

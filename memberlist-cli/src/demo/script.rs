@@ -152,7 +152,7 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
                     Meaning::Note(Tone::Doubt, suspicion(&names[it.node], &name, by))
                 }
                 Event::Departed { node, reason, .. } if node.name() == name => {
-                    Meaning::Done(Tone::Bad, format!("considers {name} dead: {}", death(reason)))
+                    Meaning::Done(Tone::Bad, format!("considers {name} dead: {reason}"))
                 }
                 _ => Meaning::Nothing,
             }
@@ -223,17 +223,5 @@ fn suspicion(observer: &str, suspect: &NodeName, by: &NodeName) -> String {
         format!("suspects {suspect}: no ack, neither directly nor through helpers")
     } else {
         format!("learns that {by} suspects {suspect}")
-    }
-}
-
-fn death(reason: &Departure) -> String {
-    match reason {
-        Departure::Failed { by, confirmations } => {
-            let by: Vec<_> = by.iter().map(NodeName::to_string).collect();
-            format!("suspected by {} (confirmations: {confirmations})", by.join(", "))
-        }
-        Departure::Declared { by } => format!("declared dead by {by}"),
-        Departure::Left => "it left".to_owned(),
-        other => format!("{other:?}"),
     }
 }

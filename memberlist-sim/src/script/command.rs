@@ -5,19 +5,20 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use memberlist_proto::{
-    BroadcastKind, Host, Instant, Memberlist, NodeName, OpId, Peer, Priority, Target,
+    BroadcastKind, Event, Host, Instant, Memberlist, NodeName, OpId, Peer, Priority, Target,
 };
 
 use super::condition::Condition;
-use super::{Problem, tell, values};
-use crate::app::{Silent, Spread, Vetoing};
-use crate::sim::{Fault, NodeId, Sim};
+use super::{Problem, values};
+use crate::app::{Drawn, Spread};
+use crate::seat::NodeId;
+use crate::sim::Sim;
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long a node tries to spread its own news.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A cluster and the names that the script has for its nodes.
 pub(super) struct Stage {
@@ -66,7 +67,12 @@ impl Stage {
         &self.sim
     }
 
-    /// What was told and shown since the last call.
+    /// The name that the script has for a node.
+    pub(super) fn script_name(&self, id: NodeId) -> &str {
+        &self.names[id.index()]
+    }
+
+    /// What was emitted and shown since the last call.
     pub(super) fn output(&mut self) -> String {
         self.collect();
         core::mem::take(&mut self.output)
@@ -78,7 +84,12 @@ impl Stage {
         let Some((command, rest)) = words.split_first() else { return Ok(()) };
         match *command {
             "try" => match self.line(&rest.join(" ")) {
-                Err(Problem::Refused(_) | Problem::Runs(_) | Problem::Stopped(_)) => Ok(()),
+                Err(
+                    Problem::Refused(_)
+                    | Problem::Runs(_)
+                    | Problem::Stopped(_)
+                    | Problem::Taken { .. },
+                ) => Ok(()),
                 result => result,
             },
             "seed" | "tolerate" | "run" | "until" | "expect" => self.govern(command, rest),
@@ -87,12 +98,15 @@ impl Stage {
             "meta" | "broadcast" | "send" | "tell" | "ping" | "join" => self.talk(command, rest),
             "forge" => self.forge(rest),
             "start" => self.start(rest),
-            "crash" | "restart" | "move" | "leave" | "freeze" | "hold" | "resume" => {
+            "flap" => self.flap(rest),
+            "crash" | "restart" | "leave" | "resume" => {
                 for id in self.ids(rest)? {
                     self.live(command, id)?;
                 }
                 Ok(())
             }
+            "move" => self.relocate(rest),
+            "freeze" | "hold" | "slow" | "unplug" | "deafen" | "mute" => self.harm(command, rest),
             other => Err(Problem::Command(other.to_owned())),
         }
     }
@@ -121,15 +135,16 @@ impl Stage {
                 let end = self.sim.now() + limit;
                 while !condition.holds(&self.sim) {
                     if self.sim.now() >= end {
-                        return Err(self.unmet(wanted));
+                        return Err(self.unmet(&condition, wanted));
                     }
                     self.sim.run_for(LOOK);
                 }
             }
             ("until", _) => return Err(Problem::Usage("until CONDITION within TIME")),
             (_, wanted) => {
-                if !Condition::parse(wanted, &self.nodes)?.holds(&self.sim) {
-                    return Err(self.unmet(wanted));
+                let condition = Condition::parse(wanted, &self.nodes)?;
+                if !condition.holds(&self.sim) {
+                    return Err(self.unmet(&condition, wanted));
                 }
             }
         }
@@ -147,7 +162,7 @@ impl Stage {
                     self.running(id)?;
                     for node in self.sim.view(id) {
                         let (state, incarnation) = (node.state(), node.incarnation());
-                        let name = &self.names[id.0];
+                        let name = &self.names[id.index()];
                         self.say(&format!("{name}: {node} {state}, incarnation {incarnation}"));
                     }
                 }
@@ -184,13 +199,7 @@ impl Stage {
                 self.sim.network().name(host, found);
             }
             ("cut" | "split", _) => {
-                const USAGE: Problem =
-                    Problem::Usage("cut NAMES from NAMES, split NAMES from NAMES");
-                let at = rest.iter().position(|word| *word == "from").ok_or(USAGE)?;
-                let (one, other) = (self.ids(&rest[..at])?, self.ids(&rest[at + 1..])?);
-                if one.is_empty() || other.is_empty() {
-                    return Err(USAGE);
-                }
+                let (one, other) = self.halves(rest)?;
                 if command == "split" {
                     self.sim.network().partition(&one, &other);
                 } else {
@@ -274,15 +283,12 @@ impl Stage {
             if self.nodes.contains_key(&name) {
                 return Err(Problem::Twice(name));
             }
-            let values::Start { config, spread, vetoes } = values::config(&name, options)?;
-            let sim = &mut self.sim;
-            let id = match (spread, vetoes) {
-                (true, None) => sim.start_with(config, Spread::default()),
-                (false, None) => sim.start(config),
-                (true, Some(name)) => {
-                    sim.start_with(config, Vetoing { app: Spread::default(), name })
-                }
-                (false, Some(name)) => sim.start_with(config, Vetoing { app: Silent, name }),
+            let values::Start { config, at, spread, vetoes } = values::config(&name, options)?;
+            let place = at.map(|other| self.free_address(&other)).transpose()?;
+            let app = Drawn { spread: spread.then(Spread::default), vetoes };
+            let id = match place {
+                Some(ip) => self.sim.start_at(ip, config, app),
+                None => self.sim.start_with(config, app),
             };
             self.nodes.insert(name.clone(), id);
             self.names.push(name);
@@ -291,27 +297,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What becomes of one node.
-    fn live(&mut self, command: &str, id: NodeId) -> Result<(), Problem> {
-        if matches!(command, "restart" | "move") {
-            if self.sim.runs(id) {
-                return Err(Problem::Runs(self.names[id.0].clone()));
-            }
-            self.sim.restart(id, command == "move");
-            return Ok(());
-        }
-        self.running(id)?;
-        match command {
-            "crash" => self.sim.crash(id),
-            "freeze" => self.sim.set_fault(id, Some(Fault::Frozen)),
-            "hold" => self.sim.set_fault(id, Some(Fault::Held)),
-            "resume" => self.sim.set_fault(id, None),
-            _ => return self.operate(id, |node, now| Ok(node.leave(now, PATIENCE))),
-        }
-        Ok(())
-    }
-
-    fn operate(
+    pub(super) fn operate(
         &mut self,
         id: NodeId,
         begin: impl FnOnce(&mut Memberlist, Instant) -> Result<OpId, String>,
@@ -329,19 +315,32 @@ impl Stage {
         self.nodes.get(name).copied().ok_or_else(|| Problem::Node(name.to_owned()))
     }
 
-    fn ids(&self, words: &[&str]) -> Result<Vec<NodeId>, Problem> {
+    /// The nodes on both sides of `from`.
+    pub(super) fn halves(&self, words: &[&str]) -> Result<(Vec<NodeId>, Vec<NodeId>), Problem> {
+        const USAGE: Problem =
+            Problem::Usage("cut, split or flap NAMES from NAMES, with nodes on both sides");
+        let at = words.iter().position(|word| *word == "from").ok_or(USAGE)?;
+        let (one, other) = (self.ids(&words[..at])?, self.ids(&words[at + 1..])?);
+        if one.is_empty() || other.is_empty() { Err(USAGE) } else { Ok((one, other)) }
+    }
+
+    pub(super) fn ids(&self, words: &[&str]) -> Result<Vec<NodeId>, Problem> {
         values::names(words)?.iter().map(|name| self.id(name)).collect()
     }
 
     pub(super) fn running(&self, id: NodeId) -> Result<(), Problem> {
-        if self.sim.runs(id) { Ok(()) } else { Err(Problem::Stopped(self.names[id.0].clone())) }
+        if self.sim.runs(id) {
+            Ok(())
+        } else {
+            Err(Problem::Stopped(self.names[id.index()].clone()))
+        }
     }
 
-    fn unmet(&self, wanted: &[&str]) -> Problem {
+    fn unmet(&self, condition: &Condition, wanted: &[&str]) -> Problem {
         let wanted = wanted.join(" ");
-        Problem::Unmet(match self.sim.agreement() {
-            Err(why) if wanted == "agree" => format!("agree: {why}"),
-            _ => wanted,
+        Problem::Unmet(match condition.why(&self.sim) {
+            Some(why) => format!("{wanted}: {why}"),
+            None => wanted,
         })
     }
 
@@ -354,12 +353,13 @@ impl Stage {
     fn collect(&mut self) {
         let mut lines = Vec::new();
         for (index, seen) in self.seen.iter_mut().enumerate() {
-            let id = NodeId(index);
+            let id = NodeId::new(index);
             let log = self.sim.events(id);
             let fresh = &log[core::mem::replace(seen, log.len())..];
             if self.watched.as_ref().is_none_or(|watched| watched.contains(&id)) {
-                let told = fresh.iter().filter_map(|(at, event)| Some((*at, tell::event(event)?)));
-                lines.extend(told.map(|(at, text)| (at, index, text)));
+                // Probes are answered all the time.
+                let shown = fresh.iter().filter(|(_, it)| !matches!(it, Event::Pinged { .. }));
+                lines.extend(shown.map(|(at, event)| (*at, index, event.to_string())));
             }
         }
         lines.sort_by_key(|(at, index, _)| (*at, *index));

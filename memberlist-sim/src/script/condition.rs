@@ -4,57 +4,68 @@ use std::collections::BTreeMap;
 
 use memberlist_proto::{Event, State};
 
-use super::{Problem, tell, values};
-use crate::sim::{NodeId, Sim};
+use super::kinds::{self, KINDS};
+use super::{Problem, values};
+use crate::seat::NodeId;
+use crate::sim::Sim;
 
 /// Something that holds or does not.
 pub(super) enum Condition {
-    Agree,
+    /// Among some nodes, or among all.
+    Agree {
+        among: Option<Vec<NodeId>>,
+    },
     Idle,
-    Of { who: Who, what: What },
+    Of {
+        who: Who,
+        what: What,
+    },
 }
 
 pub(super) enum Who {
     One(NodeId),
     Everybody { but: Option<NodeId> },
     Somebody,
-    Nobody,
+    Nobody { but: Option<NodeId> },
 }
 
 pub(super) enum What {
     Sees { node: NodeId, state: Option<State> },
     Heard(String),
-    Told { kind: String, of: Option<NodeId> },
+    Reported { kind: String, of: Option<NodeId> },
     Counts(usize),
 }
 
 const USAGE: Problem = Problem::Usage(
-    "agree | idle | WHO sees NAME STATE | WHO heard TEXT | WHO told KIND [of NAME] | WHO counts N",
+    "agree [among NAMES] | idle | WHO sees NAME STATE | WHO heard TEXT | WHO reported KIND [of NAME] | WHO counts N",
 );
-
-const KINDS: [&str; 8] =
-    ["joined", "updated", "departed", "suspected", "refuted", "conflict", "refused", "failed"];
 
 impl Condition {
     pub(super) fn parse(words: &[&str], nodes: &BTreeMap<String, NodeId>) -> Result<Self, Problem> {
         let find =
             |name: &str| nodes.get(name).copied().ok_or_else(|| Problem::Node(name.to_owned()));
         let (who, words) = match words {
-            ["agree"] => return Ok(Self::Agree),
+            ["agree"] => return Ok(Self::Agree { among: None }),
+            ["agree", "among", names @ ..] if !names.is_empty() => {
+                let names = values::names(names)?;
+                let among = names.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
+                return Ok(Self::Agree { among: Some(among) });
+            }
             ["idle"] => return Ok(Self::Idle),
             ["everybody", "but", name, rest @ ..] => {
                 (Who::Everybody { but: Some(find(name)?) }, rest)
             }
             ["everybody", rest @ ..] => (Who::Everybody { but: None }, rest),
             ["somebody", rest @ ..] => (Who::Somebody, rest),
-            ["nobody", rest @ ..] => (Who::Nobody, rest),
+            ["nobody", "but", name, rest @ ..] => (Who::Nobody { but: Some(find(name)?) }, rest),
+            ["nobody", rest @ ..] => (Who::Nobody { but: None }, rest),
             [name, rest @ ..] => (Who::One(find(name)?), rest),
             [] => return Err(USAGE),
         };
         let what = match words {
             ["sees", name, state] => What::Sees { node: find(name)?, state: state_of(state)? },
             ["heard", text @ ..] if !text.is_empty() => What::Heard(text.join(" ")),
-            ["told", kind, rest @ ..] => {
+            ["reported", kind, rest @ ..] => {
                 if !KINDS.contains(kind) {
                     return Err(values::value("a kind of event", kind));
                 }
@@ -63,7 +74,7 @@ impl Condition {
                     ["of", name] => Some(find(name)?),
                     _ => return Err(USAGE),
                 };
-                What::Told { kind: (*kind).to_owned(), of }
+                What::Reported { kind: (*kind).to_owned(), of }
             }
             ["counts", number] => What::Counts(values::number("a number of members", number)?),
             _ => return Err(USAGE),
@@ -71,13 +82,21 @@ impl Condition {
         Ok(Self::Of { who, what })
     }
 
+    /// Why it does not hold, where more can be said than that it does not.
+    pub(super) fn why(&self, sim: &Sim) -> Option<String> {
+        match self {
+            Self::Agree { among } => agreement(sim, among.as_deref()).err(),
+            _ => None,
+        }
+    }
+
     pub(super) fn holds(&self, sim: &Sim) -> bool {
         let (who, what) = match self {
-            Self::Agree => return sim.agreement().is_ok(),
+            Self::Agree { among } => return agreement(sim, among.as_deref()).is_ok(),
             Self::Idle => return sim.is_idle(),
             Self::Of { who, what } => (who, what),
         };
-        // Whoever a condition is about is not asked what it thinks of itself.
+        // The node that a condition is about is not asked what it thinks of itself.
         let subject = match what {
             What::Sees { node, .. } => Some(*node),
             _ => None,
@@ -89,8 +108,15 @@ impl Condition {
             Who::One(id) => sim.runs(*id) && what.holds(sim, *id),
             Who::Everybody { but } => all.all(|id| Some(id) == *but || what.holds(sim, id)),
             Who::Somebody => all.any(|id| what.holds(sim, id)),
-            Who::Nobody => !all.any(|id| what.holds(sim, id)),
+            Who::Nobody { but } => !all.any(|id| Some(id) != *but && what.holds(sim, id)),
         }
+    }
+}
+
+fn agreement(sim: &Sim, among: Option<&[NodeId]>) -> Result<(), String> {
+    match among {
+        Some(ids) => sim.agreement_among(ids.iter().copied()),
+        None => sim.agreement(),
     }
 }
 
@@ -104,9 +130,9 @@ impl What {
             Self::Heard(text) => sim.events(id).iter().any(|(_, event)| {
                 matches!(event, Event::Message { payload, .. } if payload == text.as_bytes())
             }),
-            Self::Told { kind, of } => sim.events(id).iter().any(|(_, event)| {
-                tell::kind(event).is_some_and(|(it, about)| {
-                    it == kind && of.is_none_or(|of| *sim.name(of) == about)
+            Self::Reported { kind, of } => sim.events(id).iter().any(|(_, event)| {
+                kinds::kinds(event).is_some_and(|(kinds, about)| {
+                    kinds.contains(&kind.as_str()) && of.is_none_or(|of| *sim.name(of) == about)
                 })
             }),
             Self::Counts(number) => sim.node(id).num_members() == *number,
@@ -119,6 +145,6 @@ fn state_of(text: &str) -> Result<Option<State>, Problem> {
         .filter_map(State::from_u8)
         .map(Some)
         .chain([None])
-        .find(|state| tell::state(*state) == text)
+        .find(|state| kinds::state(*state) == text)
         .ok_or_else(|| values::value("a state", text))
 }

@@ -1,4 +1,4 @@
-use super::{CheckError, Problem, ScriptError, check, run};
+use super::{CheckError, Problem, ScriptError, check, run, run_to_error};
 
 fn problem(text: &str) -> (usize, Problem) {
     let ScriptError { line, problem } = run(text).expect_err("a mistake");
@@ -6,7 +6,7 @@ fn problem(text: &str) -> (usize, Problem) {
 }
 
 #[test]
-fn mistakes_are_told_with_their_line() {
+fn mistakes_are_reported_with_their_line() {
     let node = |it: &str| Problem::Node(it.into());
     assert_eq!(problem("\n# fine\nstart a\ncrash b\n"), (4, node("b")));
     assert_eq!(problem("fly a\n"), (1, Problem::Command("fly".into())));
@@ -31,9 +31,17 @@ fn mistakes_are_told_with_their_line() {
         "link loss=NaN",
         "seed",
         "until agree",
-        "expect nobody told nonsense",
+        "expect nobody reported nonsense",
         "expect everybody sees",
         "cut from",
+        "start a b\nflap a from b every 0s for 5s",
+        "start a b\nflap a from b",
+        "start a\nslow a",
+        "start a\nslow a by much",
+        "start a b\nstart c with at=b",
+        "start a b\nmove b to-address-of a",
+        "start a\nexpect agree among b",
+        "expect agree among",
         "join",
         "tolerate",
         "hash all",
@@ -54,7 +62,17 @@ fn mistakes_are_told_with_their_line() {
 }
 
 #[test]
-fn a_refused_operation_is_told() {
+fn what_happened_before_a_mistake_is_shown() {
+    let (happened, result) = run_to_error("start a # one\nrun 1s\nexpect a counts 2\nrun 1s\n");
+    assert_eq!(result.expect_err("a counts 1").line, 3);
+    let expected =
+        "start a # one\nrun 1s\nexpect a counts 2\n    0.000 a: a (10.0.0.1:7946) joined\n";
+    assert_eq!(happened, expected);
+    assert_eq!(run_to_error("start a\n"), ("start a\n".to_owned(), Ok(())));
+}
+
+#[test]
+fn a_refused_operation_is_an_error() {
     let long = "x".repeat(600);
     let (line, problem) = problem(&format!("start a\nmeta a {long}\n"));
     assert_eq!(line, 2);
@@ -64,9 +82,18 @@ fn a_refused_operation_is_told() {
 }
 
 #[test]
+fn an_address_belongs_to_one_running_node() {
+    let taken = Problem::Taken { of: "b".into(), by: "c".into() };
+    let moved = "start a b\ncrash b\nstart c with at=b\n";
+    assert_eq!(problem(&format!("{moved}restart b\n")), (4, taken.clone()));
+    assert_eq!(problem(&format!("{moved}crash a\nmove a to-address-of b\n")), (5, taken));
+    run(&format!("{moved}try restart b\ncrash c\nrestart b\n")).expect("it is free again");
+}
+
+#[test]
 fn stale_output_is_replaced_and_the_rest_stays() {
     let text = "start a # one\n----\nnonsense\nmore\n\n# the end\nshow a\n----\n";
-    let expected = "start a # one\n----\n    0.000 a: a joined\n\n# the end\nshow a\n----\n\
+    let expected = "start a # one\n----\n    0.000 a: a (10.0.0.1:7946) joined\n\n# the end\nshow a\n----\n\
                     a: a (10.0.0.1:7946) alive, incarnation 1\n";
     assert_eq!(run(text).unwrap(), expected);
     assert_eq!(run(expected).unwrap(), expected);

@@ -60,15 +60,17 @@ pub(super) fn value(what: &str, text: &str) -> Problem {
 /// How a node starts.
 pub(super) struct Start {
     pub(super) config: Config,
+    /// The node whose address it takes over.
+    pub(super) at: Option<String>,
     /// Whether it passes broadcasts on.
     pub(super) spread: bool,
-    /// Whom it refuses.
+    /// The name of the members that it refuses.
     pub(super) vetoes: Option<String>,
 }
 
 pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
     let mut config = Config::lan(name);
-    let (mut spread, mut vetoes) = (false, None);
+    let (mut at, mut spread, mut vetoes) = (None, false, None);
     for option in options(words) {
         let (what, text) = option?;
         match what {
@@ -101,6 +103,7 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
                 config.ask_local_state = switch(what, text)?;
                 config.ask_admit_merge = config.ask_local_state;
             }
+            "at" => at = Some(text.to_owned()),
             "spread" => spread = switch(what, text)?,
             "vetoes" => vetoes = Some(text.to_owned()),
             "ip" | "networks" | "seeds" | "rejoin" | "suspicion" => place(&mut config, what, text)?,
@@ -111,12 +114,12 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
         }
     }
     match config.validate() {
-        Ok(()) => Ok(Start { config, spread, vetoes }),
+        Ok(()) => Ok(Start { config, at, spread, vetoes }),
         Err(error) => Err(Problem::Refused(error.to_string())),
     }
 }
 
-/// Where a node is, and how it finds others and loses them.
+/// Where a node is, and how it finds and loses others.
 fn place(config: &mut Config, what: &str, text: &str) -> Result<(), Problem> {
     match (what, text) {
         ("ip", "4") => config.advertise_addr = Ipv4Addr::LOCALHOST.into(),
@@ -145,7 +148,7 @@ fn limit(config: &mut Config, name: &str, text: &str) -> Result<(), Problem> {
     field.set(config, limit).map_err(|error| Problem::Refused(error.to_string()))
 }
 
-/// A number of bytes, of which nobody needs many.
+/// A number of bytes: more than a packet can hold is a mistake.
 pub(super) fn size(what: &str, text: &str) -> Result<usize, Problem> {
     let size = number(what, text)?;
     if size > 60_000 { Err(value(what, text)) } else { Ok(size) }

@@ -14,7 +14,12 @@ impl Plot {
             3 if self.nodes.len() > 1 => {
                 let middle = 1 + self.draw.below(self.nodes.len() - 1);
                 let (one, other) = (names(0..middle), names(middle..self.nodes.len()));
-                self.line(&format!("split {one} from {other}"));
+                if self.draw.chance(70) {
+                    self.line(&format!("split {one} from {other}"));
+                } else {
+                    let (every, time) = (500 + self.draw.below(9000), 5 + self.draw.below(25));
+                    self.line(&format!("flap {one} from {other} every {every}ms for {time}s"));
+                }
             }
             4 => self.line("heal"),
             5 | 6 if health != Health::Down => {
@@ -30,8 +35,15 @@ impl Plot {
                 self.come_back(node, other);
             }
             7 | 8 if runs => {
-                let command = ["freeze", "hold"][self.draw.below(2)];
-                self.line(&format!("{command} n{node}"));
+                let fault = match self.draw.below(8) {
+                    0 | 1 => format!("freeze n{node}"),
+                    2 | 3 => format!("hold n{node}"),
+                    4 => format!("slow n{node} by {}ms", 1 + self.draw.below(300)),
+                    5 => format!("unplug n{node}"),
+                    6 => format!("deafen n{node}"),
+                    _ => format!("mute n{node}"),
+                };
+                self.line(&fault);
                 self.nodes[node] = Health::Faulty;
             }
             9 if runs => {
@@ -59,9 +71,18 @@ impl Plot {
     fn come_back(&mut self, node: usize, other: usize) {
         let left = self.nodes[node] == Health::Left;
         let moves = self.draw.chance(if left { 70 } else { 30 });
-        let command = if moves { "move" } else { "restart" };
+        let down = |at: &usize| *at != node && self.nodes[*at] == Health::Down;
+        let vacant = (0..self.nodes.len()).find(down);
+        let back = match vacant {
+            Some(vacant) if moves && self.draw.chance(50) => {
+                format!("try move n{node} to-address-of n{vacant}\ntry move n{node}")
+            }
+            _ if moves => format!("try move n{node}"),
+            // Another node may have its address by now.
+            _ => format!("try restart n{node}\ntry move n{node}"),
+        };
         let target = self.target(other);
-        self.line(&format!("{command} n{node}\nhost host{node} n{node}\njoin n{node} {target}"));
+        self.line(&format!("{back}\nhost host{node} n{node}\njoin n{node} {target}"));
         self.nodes[node] = Health::Well;
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use memberlist_proto::{Change, JoinError, JoinFailure, Refusal};
+use memberlist_proto::{Change, Channel, JoinError, JoinFailure, Refusal};
 
 use super::super::report::tests::some_node;
 use super::*;
@@ -51,6 +51,15 @@ fn membership_is_told_with_the_node_and_the_reason() {
     assert_eq!(conflict["node"]["addr"], "127.0.0.1:7946");
     assert_eq!(conflict["other"]["addr"], "127.0.0.2:7946");
     assert_eq!(conflict["other"]["meta"], "thief");
+}
+
+#[test]
+fn people_read_the_event_itself() {
+    let event = Event::Joined { node: some_node(b"n\n1", &[127, 0, 0, 1], b"") };
+    let text = report(&event).expect("a report").to_text();
+    let (_, line) = text.split_once(' ').expect("the time of day");
+    assert_eq!(line, event.to_string());
+    assert_eq!(line, "\"n\\n1\" (127.0.0.1:7946) joined");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn json_is_one_line_with_event_time_and_id() {
 
 #[test]
 fn an_error_names_its_command() {
-    let value = Value::Object(Report::error("send", "no member of that name").0);
+    let value = Value::Object(Report::error("send", "no member of that name").fields);
     assert_eq!(value["event"], "error");
     assert_eq!(value["command"], "send");
     assert_eq!(value["message"], "no member of that name");

@@ -1,0 +1,43 @@
+//! What is left to chance, all from one seed.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+pub(crate) struct Chance(ChaCha8Rng);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// The seed of a node.
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.0.fill_bytes(&mut seed);
+        seed
+    }
+
+    /// Whether something of this probability happens.
+    pub(crate) fn happens(&mut self, probability: f64) -> bool {
+        // Certainty needs no draw, so that a perfect network draws little.
+        probability > 0.0 && ((self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < probability
+    }
+
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.0.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+
+    pub(crate) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
+        let range = longest.saturating_sub(shortest).as_nanos() as u64;
+        shortest + Duration::from_nanos(self.below(range.max(1)))
+    }
+
+    /// A time of this mean, exponentially distributed.
+    pub(crate) fn exponential(&mut self, mean: Duration) -> Duration {
+        // Not 0, of which there is no logarithm; and `libm`'s is the same on every machine.
+        let even = (self.below(1 << 53) + 1) as f64 / (1_u64 << 53) as f64;
+        mean.mul_f64(-libm::log(even))
+    }
+}

@@ -1,0 +1,129 @@
+//! A driver can do what it is asked: streams are used in order, questions are asked once and in
+//! time to be answered, and nothing is due when the timers have been handled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use memberlist_proto::{Event, Memberlist, Request, RequestId, StreamId, StreamOp};
+
+use super::Law;
+use super::picture::Picture;
+
+/// Every stream there has been, and every question.
+#[derive(Debug, Default)]
+pub(super) struct Contract {
+    streams: BTreeMap<StreamId, Phase>,
+    open: u64,
+    asked: BTreeSet<RequestId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The node has closed it, and the driver has not yet.
+    Closing,
+    /// Aborted, or reported as closed: the node has nothing to do with it any more.
+    Gone,
+}
+
+impl Contract {
+    fn open(&mut self, id: StreamId) -> Result<(), String> {
+        if self.streams.insert(id, Phase::Open).is_some() {
+            return Err(format!("{id:?} was used before"));
+        }
+        self.open += 1;
+        Ok(())
+    }
+
+    fn go(&mut self, id: StreamId) {
+        if let Some(phase) = self.streams.get_mut(&id)
+            && *phase != Phase::Gone
+        {
+            *phase = Phase::Gone;
+            self.open -= 1;
+        }
+    }
+}
+
+impl Law for Contract {
+    fn name(&self) -> &'static str {
+        "contract"
+    }
+
+    fn accepted(&mut self, id: StreamId) -> Result<(), String> {
+        self.open(id)
+    }
+
+    fn closed(&mut self, id: StreamId) {
+        self.go(id);
+    }
+
+    fn stream(&mut self, op: &StreamOp) -> Result<(), String> {
+        let id = op.id();
+        if let StreamOp::Connect { .. } = op {
+            return self.open(id);
+        }
+        match (op, self.streams.get(&id)) {
+            (StreamOp::Write { data, .. }, _) if data.is_empty() => {
+                Err(format!("{id:?}: nothing to write"))
+            }
+            (StreamOp::Write { .. } | StreamOp::Close { .. }, Some(Phase::Open)) => {
+                if let StreamOp::Close { .. } = op {
+                    self.streams.insert(id, Phase::Closing);
+                }
+                Ok(())
+            }
+            (StreamOp::Abort { .. }, Some(Phase::Open | Phase::Closing)) => {
+                self.go(id);
+                Ok(())
+            }
+            (_, phase) => Err(format!("{op:?}, where the stream is {phase:?}")),
+        }
+    }
+
+    fn asked(&mut self, picture: &Picture, request: &Request) -> Result<(), String> {
+        if !self.asked.insert(request.id) {
+            return Err(format!("{:?} was asked before", request.id));
+        }
+        if request.deadline < picture.now() {
+            return Err(format!("{:?} is too late to be answered", request.id));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, _: &Picture, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Coalesced { .. } | Event::Overflow { .. } => {
+                Err(format!("only adapters emit this: {event}"))
+            }
+            Event::RemoteState { state, .. } if state.is_empty() => {
+                Err(format!("an empty state: {event}"))
+            }
+            Event::Updated { change, .. }
+                if !(change.meta || change.address || change.versions) =>
+            {
+                Err(format!("nothing has changed: {event}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn fired(&mut self, picture: &Picture, node: &Memberlist) -> Result<(), String> {
+        match node.poll_timeout() {
+            Some(due) if due <= picture.now() => {
+                Err(format!("a timer of {due:?} is due after all were handled"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rest(&mut self, _: &Picture, node: &Memberlist) -> Result<(), String> {
+        let gauges = node.stats().gauges;
+        if gauges.streams != self.open {
+            return Err(format!("{} streams are open, and {} known", self.open, gauges.streams));
+        }
+        if gauges.requests > gauges.streams {
+            return Err(format!("{} questions of {} streams", gauges.requests, gauges.streams));
+        }
+        Ok(())
+    }
+}

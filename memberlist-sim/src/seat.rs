@@ -1,0 +1,279 @@
+//! One node and what surrounds it: its process, its clock, its sockets.
+
+mod observed;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use memberlist_proto::{
+    Config, Event, Instant, Memberlist, NodeName, OpId, Request, Stats, StreamId, StreamOp,
+    Transmit,
+};
+
+use crate::agenda::What;
+use crate::app::App;
+use crate::chance::Chance;
+use crate::laws::{Broken, Laws};
+
+/// One node of a simulation, through all its restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(usize);
+
+impl NodeId {
+    pub(crate) fn new(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// The number of the node, from 0 in the order of the first starts.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What is wrong with a node for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process stands still: what arrives waits, and its timers fire late.
+    Frozen,
+    /// Its messages are held back in both directions, while its timers go on (Lifeguard's
+    /// anomaly).
+    Held,
+    /// It has too little processor: each input takes a time of its own, drawn exponentially, and
+    /// what comes meanwhile waits, datagrams as far as its socket holds.
+    Slow {
+        /// The mean time that an input takes.
+        mean: Duration,
+    },
+    /// Its interface is down: nothing can be sent, which it notices, and nothing arrives.
+    Unplugged,
+    /// Nothing reaches it, neither packets nor streams; what it sends arrives.
+    Deaf,
+    /// Nothing that it sends arrives, which it does not notice; what others send reaches it.
+    Mute,
+}
+
+/// What a node does with something that happens to it.
+pub(crate) enum Reception {
+    /// It is given to the node.
+    Given(What),
+    /// It waits until then: the node has other things to do.
+    Later(Instant, What),
+    /// It waits until the fault ends, or is lost.
+    Kept,
+}
+
+pub(crate) struct Seat {
+    id: NodeId,
+    node: Option<Memberlist>,
+    app: Box<dyn App>,
+    config: Config,
+    /// Unless they are ignored.
+    laws: Option<Laws>,
+    /// Streams that ended while the node's outputs were being carried out.
+    ended: Vec<StreamId>,
+    log: Vec<(Instant, Event)>,
+    /// The next wake-up on the agenda.
+    wake: Option<Instant>,
+    fault: Option<Fault>,
+    /// How far its clock is ahead of the others'.
+    ahead: Duration,
+    /// What waits while the node is frozen or held.
+    inbox: VecDeque<What>,
+    socket: Socket,
+    /// What the node has sent while it is held.
+    outbox: Vec<(SocketAddr, Bytes)>,
+    /// Until when a slow node is busy with what came before.
+    busy: Instant,
+    /// Counts starts, so that what was meant for an earlier life is not given to a later one.
+    life: u64,
+}
+
+impl Seat {
+    pub(crate) fn new(id: NodeId, config: Config, app: Box<dyn App>) -> Self {
+        Self {
+            id,
+            node: None,
+            app,
+            config,
+            laws: None,
+            ended: Vec::new(),
+            log: Vec::new(),
+            wake: None,
+            fault: None,
+            ahead: Duration::ZERO,
+            inbox: VecDeque::new(),
+            socket: Socket::default(),
+            outbox: Vec::new(),
+            busy: Instant::ORIGIN,
+            life: 0,
+        }
+    }
+
+    /// An address of the node's family, another in each life.
+    pub(crate) fn place(&self, life: u64) -> IpAddr {
+        let life = life as u32;
+        let moved = if life == 0 { 0 } else { 0x80_0000 + (life << 14) };
+        let number = moved + self.id.0 as u32 + 1;
+        match self.config.advertise_addr {
+            IpAddr::V4(_) => Ipv4Addr::from(0x0a00_0000 + number).into(),
+            IpAddr::V6(_) => Ipv6Addr::from((0xfd << 120) + u128::from(number)).into(),
+        }
+    }
+
+    /// Starts the process with empty memory.
+    pub(crate) fn boot(&mut self, now: Instant, ip: IpAddr, seed: [u8; 32], lawless: bool) {
+        self.config.advertise_addr = ip;
+        self.config.bind_port = self.config.advertise_port;
+        self.life += 1;
+        self.laws = (!lawless).then(|| Laws::new(&self.config));
+        let now = self.clock(now);
+        let node = Memberlist::new(now, self.config.clone(), self.app.delegate(), seed);
+        self.node = Some(node.expect("a valid configuration"));
+    }
+
+    /// Ends the process and what it had before it; what it has counted.
+    pub(crate) fn crash(&mut self) -> Option<Stats> {
+        self.life += 1;
+        self.wake = None;
+        self.fault = None;
+        self.inbox.clear();
+        self.socket = Socket::default();
+        self.outbox.clear();
+        self.ended.clear();
+        self.node.take().map(|node| node.stats())
+    }
+
+    pub(crate) fn node(&self) -> Option<&Memberlist> {
+        self.node.as_ref()
+    }
+
+    pub(crate) fn node_mut(&mut self) -> Option<&mut Memberlist> {
+        self.node.as_mut()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn name(&self) -> &NodeName {
+        &self.config.name
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.config.advertise_addr, self.config.advertise_port)
+    }
+
+    pub(crate) fn log(&self) -> &[(Instant, Event)] {
+        &self.log
+    }
+
+    pub(crate) fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// The time on the node's own clock.
+    pub(crate) fn clock(&self, now: Instant) -> Instant {
+        now + self.ahead
+    }
+
+    /// Puts its clock forward; whatever was to be done at its time may be due by now.
+    pub(crate) fn jump(&mut self, by: Duration) {
+        self.ahead += by;
+        self.wake = None;
+    }
+
+    pub(crate) fn is(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    pub(crate) fn set_fault(&mut self, fault: Option<Fault>) {
+        self.fault = fault;
+    }
+
+    /// What was held back: to be sent, and to be given to the node.
+    pub(crate) fn release(&mut self) -> (Vec<(SocketAddr, Bytes)>, VecDeque<What>) {
+        self.socket = Socket::default();
+        (core::mem::take(&mut self.outbox), core::mem::take(&mut self.inbox))
+    }
+
+    /// Something happens to the node, and its fault decides whether it notices now.
+    pub(crate) fn receive(&mut self, now: Instant, what: What, chance: &mut Chance) -> Reception {
+        let (what, waited) = match what {
+            What::Turn(what) => {
+                self.socket.read(&what);
+                (*what, true)
+            }
+            what => (what, false),
+        };
+        let is_wake = matches!(what, What::Wake);
+        if is_wake {
+            self.wake = None;
+        }
+        match self.fault {
+            Some(Fault::Frozen) if is_wake => Reception::Kept,
+            Some(Fault::Frozen | Fault::Held) if !is_wake => {
+                if self.socket.takes(&what) {
+                    self.inbox.push_back(what);
+                }
+                Reception::Kept
+            }
+            Some(Fault::Slow { mean }) if !waited => {
+                let takes = chance.exponential(mean);
+                if !self.socket.takes(&what) {
+                    return Reception::Kept;
+                }
+                self.busy = self.busy.max(now) + takes;
+                if is_wake {
+                    self.wake = Some(self.busy);
+                }
+                Reception::Later(self.busy, What::Turn(Box::new(what)))
+            }
+            Some(Fault::Unplugged) if matches!(what, What::Packet { .. }) => Reception::Kept,
+            _ => Reception::Given(what),
+        }
+    }
+
+    /// Keeps what the node sends while it is held; otherwise returns it.
+    pub(crate) fn hold_back(&mut self, to: SocketAddr, payload: Bytes) -> Option<Bytes> {
+        if self.is(Fault::Held) {
+            self.outbox.push((to, payload));
+            return None;
+        }
+        Some(payload)
+    }
+
+    /// When to wake the node next, if that is sooner than what is on the agenda.
+    pub(crate) fn next_wake(&mut self) -> Option<Instant> {
+        let due = self.node.as_ref().and_then(Memberlist::poll_timeout)?;
+        let ahead = self.ahead.as_nanos() as u64;
+        let due = Instant::from_nanos(due.as_nanos().saturating_sub(ahead));
+        if self.wake.is_some_and(|wake| wake <= due) {
+            return None;
+        }
+        self.wake = Some(due);
+        self.wake
+    }
+}
+
+/// What a socket holds for a process that does not read, in bytes, as on Linux by default.
+const RECEIVE_BUFFER: usize = 208 << 10;
+
+/// How full the buffer of a socket is, in bytes of datagrams.
+#[derive(Default)]
+struct Socket(usize);
+
+impl Socket {
+    /// Takes something in, if there is room; only datagrams need any.
+    fn takes(&mut self, what: &What) -> bool {
+        let fits = self.0 + what.bytes() <= RECEIVE_BUFFER;
+        self.0 += if fits { what.bytes() } else { 0 };
+        fits || what.bytes() == 0
+    }
+
+    /// The process has read something.
+    fn read(&mut self, what: &What) {
+        self.0 = self.0.saturating_sub(what.bytes());
+    }
+}

@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use memberlist_proto::{Config, State};
+
+use super::{NodeId, Sim};
+
+/// Nodes that know each other from the start, without a join and without an event about it.
+fn warm(size: usize) -> (Sim, Vec<NodeId>) {
+    let mut sim = Sim::new(3);
+    let start = |index| sim.start(Config::lan(format!("n{index}").as_str()));
+    let nodes: Vec<NodeId> = (0..size).map(start).collect();
+    let everyone: Vec<_> = nodes.iter().map(|id| sim.node(*id).local()).collect();
+    for id in &nodes {
+        sim.with(*id, |node, now| node.restore(now, everyone.iter().cloned()));
+    }
+    (sim, nodes)
+}
+
+#[test]
+fn a_warm_start_keeps_the_laws() {
+    for every in [1, 1000] {
+        let (mut sim, nodes) = warm(5);
+        sim.check_every(every);
+        assert_eq!(sim.agreement(), Ok(()));
+        let crashed = sim.name(nodes[4]).clone();
+        sim.crash(nodes[4]);
+        let noticed = sim.run_until(Duration::from_secs(90), |sim| {
+            let dead = |id: &NodeId| sim.node(*id).member(&crashed).map(|it| it.state());
+            nodes[..4].iter().all(|id| dead(id) == Some(State::Dead))
+        });
+        assert!(noticed.is_some(), "the crash is noticed");
+        sim.restart(nodes[4], false);
+        sim.join(nodes[4], nodes[0]);
+        let back = sim.run_until(Duration::from_secs(90), |sim| sim.agreement().is_ok());
+        assert!(back.is_some(), "it comes back");
+    }
+}
+
+/// A node of a warm start that leaves or is given members that have left.
+#[test]
+fn the_departed_may_be_restored() {
+    let (mut sim, nodes) = warm(3);
+    sim.operate(nodes[2], |node, now| node.leave(now, Duration::from_secs(5)));
+    sim.run_for(Duration::from_secs(5));
+    let view = sim.view(nodes[0]);
+    let late = sim.start(Config::lan("late"));
+    sim.with(late, |node, now| node.restore(now, view));
+    sim.run_for(Duration::from_secs(5));
+    assert_eq!(sim.node(late).num_members(), 3);
+    assert_eq!(sim.node(nodes[0]).num_members(), 3, "it announces itself");
+}

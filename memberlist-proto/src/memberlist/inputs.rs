@@ -167,31 +167,37 @@ impl Memberlist {
     }
 
     fn command(&mut self, now: Instant, command: Command) -> Result<Reply, InputError> {
-        let done = |()| Reply::Done;
-        Ok(match command {
-            Command::Join { peers, policy } => Reply::Begun(self.join_with(now, &peers, policy)),
-            Command::Leave { timeout } => Reply::Begun(self.leave(now, timeout)),
-            Command::SetMeta { meta, timeout } => Reply::Begun(self.set_meta(now, meta, timeout)?),
-            Command::Settle { quiet, timeout } => Reply::Begun(self.settle(now, quiet, timeout)),
-            Command::Ping { target } => Reply::Begun(self.ping(now, target)),
-            Command::Send { to, message } => done(self.send(now, to, &message)?),
+        match command {
+            Command::Join { peers, policy } => {
+                return Ok(Reply::Begun(self.join_with(now, &peers, policy)));
+            }
+            Command::Leave { timeout } => return Ok(Reply::Begun(self.leave(now, timeout))),
+            Command::SetMeta { meta, timeout } => {
+                return Ok(Reply::Begun(self.set_meta(now, meta, timeout)?));
+            }
+            Command::Settle { quiet, timeout } => {
+                return Ok(Reply::Begun(self.settle(now, quiet, timeout)));
+            }
+            Command::Ping { target } => return Ok(Reply::Begun(self.ping(now, target))),
             Command::SendReliable { to, message } => {
-                Reply::Begun(self.send_reliable(now, to, &message)?)
+                return Ok(Reply::Begun(self.send_reliable(now, to, &message)?));
             }
             Command::Broadcast { message, kind, priority } => {
-                Reply::Queued(self.broadcast(now, &message, kind, priority)?)
+                return Ok(Reply::Queued(self.broadcast(now, &message, kind, priority)?));
             }
-            Command::Disseminate { message } => Reply::Queued(self.disseminate(now, &message)?),
-            Command::Cancel { op } => done(self.cancel(now, op)),
-            Command::AddKey(key) => done(self.add_key(now, key)),
-            Command::UseKey(key) => done(self.use_key(now, &key)?),
-            Command::RemoveKey(key) => done(self.remove_key(now, &key)?),
-            Command::SetVerify { incoming, outgoing } => {
-                done(self.set_verify(now, incoming, outgoing))
+            Command::Disseminate { message } => {
+                return Ok(Reply::Queued(self.disseminate(now, &message)?));
             }
-            Command::Reconfigure(timing) => done(self.reconfigure(now, timing)?),
-            Command::Restore(nodes) => done(self.restore(now, nodes)),
-            Command::Recall(peers) => done(self.recall(now, peers)),
-        })
+            Command::Send { to, message } => self.send(now, to, &message)?,
+            Command::Cancel { op } => self.cancel(now, op),
+            Command::AddKey(key) => self.add_key(now, key),
+            Command::UseKey(key) => self.use_key(now, &key)?,
+            Command::RemoveKey(key) => self.remove_key(now, &key)?,
+            Command::SetVerify { incoming, outgoing } => self.set_verify(now, incoming, outgoing),
+            Command::Reconfigure(timing) => self.reconfigure(now, timing)?,
+            Command::Restore(nodes) => self.restore(now, nodes),
+            Command::Recall(peers) => self.recall(now, peers),
+        }
+        Ok(Reply::Done)
     }
 }

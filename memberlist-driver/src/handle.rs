@@ -15,7 +15,7 @@ use memberlist_proto::Instant;
 use memberlist_proto::Key;
 use memberlist_proto::Stats;
 use memberlist_proto::Status;
-use memberlist_proto::{BroadcastId, JoinReport, OpId, Outcome, Pong};
+use memberlist_proto::{BroadcastId, JoinReport, LeaveReport, OpId, Outcome, Pong};
 use memberlist_proto::{BroadcastKind, Priority};
 use memberlist_proto::{Config, Timing};
 use memberlist_proto::{JoinPolicy, Peer, Target};
@@ -73,7 +73,7 @@ impl Handle {
 
     /// Tells the cluster that this node leaves on purpose, and waits until enough members were
     /// told, or for `timeout` (zero: for ever). The node goes on answering until it is shut down.
-    pub fn leave(&self, timeout: Duration) -> Operation<()> {
+    pub fn leave(&self, timeout: Duration) -> Operation<LeaveReport> {
         self.begin(
             |state, now| Ok(state.core.leave(now, timeout)),
             |outcome| match outcome {

@@ -274,7 +274,7 @@ pub enum Outcome {
     /// Of `join`.
     Join(Result<JoinReport, JoinRefused>),
     /// Of `leave`.
-    Leave(Result<(), WaitError>),
+    Leave(Result<LeaveReport, WaitError>),
     /// Of `set_meta`.
     SetMeta(Result<(), WaitError>),
     /// Of `ping`.
@@ -283,6 +283,17 @@ pub enum Outcome {
     SendReliable(Result<(), ExchangeError>),
     /// Of `settle`: how many members there are.
     Settle(Result<usize, WaitError>),
+}
+
+/// How far a leave has been spread when it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaveReport {
+    /// How many other members there were.
+    pub members: usize,
+    /// To how many of them it was sent directly, beside gossip: to all, if they are no more than
+    /// `differences.leave_directly`.
+    pub sent_directly: usize,
 }
 
 /// Why a wait ended early. A broadcast that was waited for goes on.

@@ -58,11 +58,13 @@ mod delegate;
 mod dissemination;
 mod event;
 mod exchange;
+mod farewells;
 mod follow;
 mod input;
 mod memberlist;
 mod members;
 mod node;
+mod notices;
 mod operations;
 mod outbox;
 mod peer;
@@ -89,8 +91,8 @@ pub use crate::decider::Decision;
 pub use crate::delegate::{Candidate, Delegate, View};
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
-    ExchangeStep, JoinError, JoinFailure, JoinRefused, JoinReport, OpId, Outcome, PingError, Pong,
-    Refusal, SendError, TooLong, VersionMismatch, WaitError,
+    ExchangeStep, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport, OpId, Outcome,
+    PingError, Pong, Refusal, SendError, TooLong, VersionMismatch, WaitError,
 };
 pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;

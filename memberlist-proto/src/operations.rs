@@ -4,10 +4,11 @@ mod join;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 pub(crate) use self::join::{Join, JoinStep, Turn};
-use crate::event::OpId;
+use crate::event::{LeaveReport, OpId};
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::{LookupId, StreamId};
@@ -16,7 +17,7 @@ use crate::transmit::{LookupId, StreamId};
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Join(Box<Join>),
-    Leave { timer: Option<TimerId> },
+    Leave { timer: Option<TimerId>, report: LeaveReport },
     SetMeta { timer: Option<TimerId> },
     Ping { sequence: u32 },
     SendReliable { stream: StreamId },
@@ -88,6 +89,12 @@ impl Operations {
             Some(Operation::Join(join)) => Some(*join),
             _ => None,
         }
+    }
+
+    /// The joins under way.
+    pub(crate) fn all_joins(&self) -> Vec<OpId> {
+        let joins = self.map.iter().filter(|(_, it)| matches!(it, Operation::Join(_)));
+        joins.map(|(op, _)| *op).collect()
     }
 
     /// Whether any join is under way.

@@ -1,11 +1,9 @@
 //! The probe that is running, and every ack that is awaited.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use crate::event::OpId;
-use crate::members::MemberId;
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
 use crate::timers::TimerId;
@@ -74,8 +72,6 @@ pub(crate) struct Probes {
     pending: bool,
     awaiting: BTreeMap<u32, Awaiting>,
     relays: usize,
-    /// Members lately accused directly because they are considered dead.
-    told: VecDeque<(Instant, MemberId)>,
 }
 
 impl Probe {
@@ -213,25 +209,5 @@ impl Probes {
         let old = self.awaiting.remove(&sequence);
         self.relays -= usize::from(matches!(old, Some(Awaiting::Relay { .. })));
         old
-    }
-
-    /// Whether `id` may be accused directly now: once in `window`, and at most `max` members in
-    /// one window.
-    pub(crate) fn may_tell(
-        &mut self,
-        now: Instant,
-        id: MemberId,
-        window: Duration,
-        max: usize,
-    ) -> bool {
-        while self.told.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= window)
-        {
-            self.told.pop_front();
-        }
-        if self.told.len() >= max || self.told.iter().any(|(_, told)| *told == id) {
-            return false;
-        }
-        self.told.push_back((now, id));
-        true
     }
 }

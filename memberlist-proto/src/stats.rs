@@ -46,8 +46,10 @@ impl Stats {
                 + d.alive_mine_old
                 + d.alive_mine_same,
             conflicts: d.alive_conflict,
-            suspect_accepted: d.suspect_begun,
-            accusations_old: d.suspect_unknown
+            suspect_accepted: d.suspect_begun + d.suspect_renewed,
+            accusations_old: d.suspect_accuser
+                + d.dead_accuser
+                + d.suspect_unknown
                 + d.suspect_old
                 + d.suspect_repeated
                 + d.suspect_gone
@@ -139,6 +141,10 @@ counted! {
         refuted,
         /// Members considered dead that were accused directly, so that they can refute.
         told_dead,
+        /// Accusations at old incarnations answered directly by the newer announcement.
+        accusations_answered,
+        /// Leaves repeated directly to a peer that had missed them.
+        leaves_repeated,
         /// Probes begun.
         probes,
         /// Probes begun with a deadline lengthened by low health (Go: `degraded.probe`).
@@ -247,6 +253,8 @@ counted! {
         alive_mine_same,
         /// Alive: what this node itself never said, and contradicts.
         alive_mine_refuted,
+        /// Suspect: the accuser's name is too long.
+        suspect_accuser,
         /// Suspect: an unknown node.
         suspect_unknown,
         /// Suspect: at an old incarnation.
@@ -259,16 +267,22 @@ counted! {
         suspect_gone,
         /// Suspect: this node itself, which contradicts.
         suspect_mine_refuted,
+        /// Suspect: a suspicion begun anew, since the suspect has refuted the one before.
+        suspect_renewed,
         /// Suspect: a suspicion begun.
         suspect_begun,
         /// Suspect: taken for dead at once, where suspicion is switched off.
         suspect_skipped,
+        /// Dead: the accuser's name is too long.
+        dead_accuser,
         /// Dead: an unknown node.
         dead_unknown,
         /// Dead: at an old incarnation.
         dead_old,
         /// Dead: one that is dead or left already.
         dead_gone,
+        /// Dead: one considered dead has left.
+        dead_has_left,
         /// Dead: this node itself, which contradicts.
         dead_mine_refuted,
         /// Dead: this node itself leaves.

@@ -53,9 +53,8 @@ fn who_leaves_is_seen_as_left_and_forgotten() {
         for node in nodes.iter().filter(|node| **node != nodes[2]) {
             assert_eq!(state(&sim, *node, nodes[2]), Some(State::Left));
         }
-        let left = |event: &Event| {
-            matches!(event, Event::Finished { outcome: Outcome::Leave(Ok(())), .. })
-        };
+        let left =
+            |event: &Event| matches!(event, Event::Finished { outcome: Outcome::Leave(Ok(_)), .. });
         assert_eq!(count(&sim, nodes[2], left), 1);
         sim.crash(nodes[2]);
         sim.run_for(secs(60));

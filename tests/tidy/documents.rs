@@ -9,11 +9,14 @@ use crate::source::{files, read, root};
 
 /// Where the code differs from the Go library, and the words in `docs/differences.md` about it: one
 /// entry for each marker in the file.
-const DIFFERENCES: [(&str, &[&str]); 17] = [
+const DIFFERENCES: [(&str, &[&str]); 18] = [
     ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
     ("memberlist-proto/src/memberlist/ticks.rs", &["`random_phase`"]),
     ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
-    ("memberlist-proto/src/memberlist/merge.rs", &["`lenient_version_check`"]),
+    (
+        "memberlist-proto/src/memberlist/merge.rs",
+        &["`lenient_version_check`", "`name_merged_accuser`"],
+    ),
     ("memberlist-proto/src/memberlist/rejoin.rs", &["`rejoin`"]),
     (
         "memberlist-proto/src/memberlist/relay.rs",
@@ -23,8 +26,15 @@ const DIFFERENCES: [(&str, &[&str]); 17] = [
         "memberlist-proto/src/memberlist/send.rs",
         &["`piggyback_to_members_only`", "`user_share_percent`"],
     ),
-    ("memberlist-proto/src/memberlist/accuse.rs", &["`keep_higher_incarnation`"]),
-    ("memberlist-proto/src/memberlist/alive.rs", &["`tell_the_dead`"]),
+    (
+        "memberlist-proto/src/memberlist/accuse.rs",
+        &["`keep_higher_incarnation`", "`renew_suspicion`", "`learn_leaves`"],
+    ),
+    ("memberlist-proto/src/memberlist/leave.rs", &["`leave_directly`"]),
+    (
+        "memberlist-proto/src/memberlist/notify.rs",
+        &["`tell_the_dead`", "`answer_old_accusations`", "`repeat_leaves`"],
+    ),
     ("memberlist-proto/src/members/probe.rs", &["`free_wrap`"]),
     ("memberlist-proto/src/security/aead.rs", &["invalid padding"]),
     ("memberlist-proto/src/security/keyring.rs", &["removing a key where there is none"]),

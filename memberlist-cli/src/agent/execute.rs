@@ -36,7 +36,7 @@ pub(super) fn started(node: &Handle) -> Report {
 /// Leaves, waiting at most `timeout`.
 pub(super) async fn leave(node: &Handle, timeout: Duration) -> Result<(), Error> {
     // For the core, zero would mean no limit.
-    node.leave(timeout.max(Duration::from_millis(1))).await
+    node.leave(timeout.max(Duration::from_millis(1))).await.map(drop)
 }
 
 impl Execution {

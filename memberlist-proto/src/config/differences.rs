@@ -25,6 +25,30 @@ table! {
             /// refute.
             tell_the_dead: bool = (true), none (false);
 
+            /// Begin a new suspicion, with its whole time, when a suspect is accused at a higher
+            /// incarnation: it must have refuted the old one meanwhile. Else the old suspicion,
+            /// whose time may be over, kills it at the new incarnation.
+            renew_suspicion: bool = (true), none (false);
+
+            /// Answer an accusation at an incarnation that is known to be refuted by the newer
+            /// announcement, sent directly to the accuser (rate-limited).
+            answer_old_accusations: bool = (true), none (false);
+
+            /// Pass on what a peer's full state accuses a member of under the peer's name, if it
+            /// is known. Under the name of each node that merges it, the verdict of one node that
+            /// was cut off would come back as many independent confirmations.
+            name_merged_accuser: bool = (true), none (false);
+
+            /// Send this node's leave directly to every other member, if there are at most so many.
+            leave_directly: usize = (64), none (0), within (0 to 1_048_576);
+
+            /// Repeat the leave of a member to a peer that shows that it missed it (rate-limited).
+            repeat_leaves: bool = (true), none (false);
+
+            /// Let a member that is considered dead have left once its leave arrives: its name is
+            /// free for another address, and it is no longer searched for.
+            learn_leaves: bool = (true), none (false);
+
             /// Leave members whose protocol versions are unknown, and those that are not alive, out
             /// of the version check of full state exchanges. One such record blocks every full
             /// state exchange of a Go node.

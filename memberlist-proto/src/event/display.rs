@@ -134,7 +134,13 @@ impl Display for Outcome {
         match self {
             Self::Join(Ok(report)) => report.fmt(f),
             Self::Join(Err(error)) => write!(f, "join refused: {error}"),
-            Self::Leave(Ok(())) => f.write_str("left the cluster"),
+            Self::Leave(Ok(report)) => {
+                f.write_str("left the cluster")?;
+                match (report.sent_directly, report.members) {
+                    (0, _) => Ok(()),
+                    (sent, members) => write!(f, ", informed {sent} of {members} members directly"),
+                }
+            }
             Self::Leave(Err(error)) => write!(f, "leave failed: {error}"),
             Self::SetMeta(Ok(())) => f.write_str("metadata announced"),
             Self::SetMeta(Err(error)) => write!(f, "metadata not announced: {error}"),

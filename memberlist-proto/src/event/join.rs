@@ -46,6 +46,9 @@ pub enum JoinError {
     /// The join's own time ran out first.
     #[error("the join ran out of time")]
     TimedOut,
+    /// This node left first, which is final.
+    #[error("this node has left the cluster")]
+    Left,
     /// The join was cancelled first.
     #[error("the join was cancelled")]
     Cancelled,

@@ -25,6 +25,10 @@ pub(super) struct Accusation<'a> {
 impl Memberlist {
     /// A member whose probe failed, or that another accuses, may have failed (Go: `suspectNode`).
     pub(super) fn suspect(&mut self, accusation: Accusation<'_>) {
+        if self.is_name_too_long(accusation.from) {
+            self.decisions.suspect_accuser += 1;
+            return;
+        }
         let Some(id) = self.members.get(accusation.node) else {
             self.decisions.suspect_unknown += 1;
             return;
@@ -32,13 +36,22 @@ impl Memberlist {
         let record = self.members.record(id);
         if accusation.incarnation < record.incarnation() {
             self.decisions.suspect_old += 1;
-            return;
+            return self.answer_old(id, accusation);
         }
         match record.state() {
+            State::Suspect if self.has_refuted(id, accusation.incarnation) => {
+                self.decisions.suspect_renewed += 1;
+                self.clear_suspicion(id, accusation.incarnation);
+                return self.begin_suspicion(id, accusation);
+            }
             State::Suspect => return self.confirm(id, accusation),
-            State::Dead | State::Left => {
+            state @ (State::Dead | State::Left) => {
                 self.decisions.suspect_gone += 1;
-                return self.keep_higher(id, accusation.incarnation);
+                self.keep_higher(id, accusation.incarnation);
+                if state == State::Left {
+                    self.answer_about_left(id, accusation);
+                }
+                return;
             }
             State::Alive => {}
         }
@@ -50,17 +63,17 @@ impl Memberlist {
             self.decisions.suspect_skipped += 1;
             return self.dead(accusation, None);
         }
-        self.broadcast_suspect(accusation);
         self.decisions.suspect_begun += 1;
-        self.members.set_state(id, State::Suspect, accusation.incarnation, self.now);
-        let by = NodeName::from(accusation.from);
-        self.start_suspicion(id, by.clone());
-        self.out.event(Event::Suspected { node: self.members.node(id), by });
+        self.begin_suspicion(id, accusation);
     }
 
     /// A member has died or left (Go: `deadNode`). `ran_out` is its suspicion, if that ran out
     /// here.
     pub(super) fn dead(&mut self, accusation: Accusation<'_>, ran_out: Option<&Suspicion>) {
+        if self.is_name_too_long(accusation.from) {
+            self.decisions.dead_accuser += 1;
+            return;
+        }
         let Some(id) = self.members.get(accusation.node) else {
             self.decisions.dead_unknown += 1;
             return;
@@ -68,9 +81,13 @@ impl Memberlist {
         let record = self.members.record(id);
         if accusation.incarnation < record.incarnation() {
             self.decisions.dead_old += 1;
-            return;
+            return self.answer_old(id, accusation);
         }
+        let left = accusation.from == accusation.node;
         if !record.state().is_live() {
+            if left && record.state() == State::Dead && self.config.differences.learn_leaves {
+                return self.learn_leave(id, accusation);
+            }
             self.decisions.dead_gone += 1;
             return self.keep_higher(id, accusation.incarnation);
         }
@@ -80,7 +97,6 @@ impl Memberlist {
         }
         self.end_suspicion(id);
         self.broadcast_dead(accusation, None);
-        let left = accusation.from == accusation.node;
         let reason = match ran_out {
             _ if left => Departure::Left,
             Some(suspicion) => Departure::Failed {
@@ -144,6 +160,49 @@ impl Memberlist {
             let (_, timer) = suspect.into_parts();
             self.timers.cancel(timer);
         }
+    }
+
+    /// A member considered dead has left: another observer was wrong about it, or this node missed
+    /// its leave.
+    ///
+    /// Differs from Go: there it stays dead until it is reaped, and its name refuses every other
+    /// address for that long.
+    fn learn_leave(&mut self, id: MemberId, accusation: Accusation<'_>) {
+        self.decisions.dead_has_left += 1;
+        let since = self.members.record(id).since();
+        self.members.set_state(id, State::Left, accusation.incarnation, since);
+        self.wanted.found(accusation.node);
+        self.departures.insert(id, Departure::Left);
+        self.broadcast_dead(accusation, None);
+    }
+
+    /// Whether an accusation proves that a suspect has refuted the suspicion that runs here.
+    ///
+    /// Differs from Go: there the accuser counts as a confirmation of the old suspicion, at the
+    /// incarnation that was refuted. Together with `keep_higher_incarnation` that would kill a
+    /// member at an incarnation at which it was accused only now.
+    fn has_refuted(&self, id: MemberId, incarnation: u32) -> bool {
+        self.config.differences.renew_suspicion
+            && incarnation > self.members.record(id).incarnation()
+    }
+
+    /// A suspicion was refuted by an announcement that did not arrive here.
+    fn clear_suspicion(&mut self, id: MemberId, incarnation: u32) {
+        self.end_suspicion(id);
+        self.members.set_state(id, State::Alive, incarnation, self.now);
+        self.out.event(Event::Refuted { node: self.members.node(id), by: None });
+    }
+
+    fn begin_suspicion(&mut self, id: MemberId, accusation: Accusation<'_>) {
+        self.broadcast_suspect(accusation);
+        self.members.set_state(id, State::Suspect, accusation.incarnation, self.now);
+        let by = NodeName::from(accusation.from);
+        self.start_suspicion(id, by.clone());
+        self.out.event(Event::Suspected { node: self.members.node(id), by });
+    }
+
+    fn is_name_too_long(&self, name: &[u8]) -> bool {
+        name.len() > self.config.differences.received_name_max
     }
 
     fn confirm(&mut self, id: MemberId, accusation: Accusation<'_>) {

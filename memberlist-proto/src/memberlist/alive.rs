@@ -9,7 +9,7 @@ use crate::event::{Change, Event, Refusal};
 use crate::members::MemberId;
 use crate::node::{Node, NodeName, State};
 use crate::time::Instant;
-use crate::wire::message::{self, Alive, Message};
+use crate::wire::message::{Alive, Message};
 
 impl Memberlist {
     /// News that a node is alive, from a packet or a full state.
@@ -45,8 +45,10 @@ impl Memberlist {
             } else {
                 self.decisions.alive_old_of_gone += 1;
             }
-            if state == State::Dead {
-                self.tell_the_dead(id);
+            match state {
+                State::Dead => self.notify_dead(id),
+                State::Left => self.notify_of_leave(id, from),
+                State::Alive | State::Suspect => {}
             }
             return;
         }
@@ -82,7 +84,8 @@ impl Memberlist {
 
     fn alive_accepted(&mut self, id: MemberId, alive: &Alive<'_>) {
         let record = self.members.record(id);
-        let (old_state, old) = (record.state(), record.identity().clone());
+        let (old_state, old_incarnation) = (record.state(), record.incarnation());
+        let old = record.identity().clone();
         let Some(identity) = identity_of(alive, old.versions()) else {
             self.decisions.alive_meta += 1;
             return;
@@ -102,6 +105,9 @@ impl Memberlist {
             self.members.raise_incarnation(id, alive.incarnation);
         } else {
             self.members.set_state(id, State::Alive, alive.incarnation, self.now);
+        }
+        if old_state == State::Left && change.address {
+            self.farewells.remember(NodeName::from(alive.node), old_incarnation);
         }
         match old_state {
             State::Left if change.address => self.decisions.alive_after_left += 1,
@@ -155,27 +161,5 @@ impl Memberlist {
         let vsn = alive.vsn.filter(|vsn| vsn.is_empty() || vsn.len() >= 6);
         let message = Message::Alive(Alive { vsn, ..*alive });
         self.queues.push_membership(NodeName::from(alive.node), &message, None);
-    }
-
-    /// Lets a member that announces itself, and that this node considers dead, know that it must
-    /// refute.
-    ///
-    /// Differs from Go: there a node that restarts and meets only members that forgot it stays
-    /// dead for the others (hashicorp/memberlist#311).
-    fn tell_the_dead(&mut self, id: MemberId) {
-        if !self.config.differences.tell_the_dead {
-            return;
-        }
-        let (window, most) = (self.config.probe_interval, self.config.limits.told_dead);
-        if !self.probes.may_tell(self.now, id, window, most) {
-            return;
-        }
-        let record = self.members.record(id);
-        let (incarnation, identity) = (record.incarnation(), record.identity().clone());
-        let me = self.me.name.clone();
-        let accusation =
-            message::Suspect { incarnation, node: identity.name().as_bytes(), from: me.as_bytes() };
-        self.counters.told_dead += 1;
-        self.send_to_node(&identity, &Message::Suspect(accusation));
     }
 }

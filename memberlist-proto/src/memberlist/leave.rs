@@ -1,5 +1,6 @@
 //! Leaving, announcing new metadata, and the waits for such announcements.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -7,18 +8,25 @@ use bytes::Bytes;
 use super::accuse::Accusation;
 use super::myself::own_identity;
 use super::{Memberlist, Timer};
-use crate::event::{Change, Departure, Event, OpId, Outcome, TooLong, WaitError};
+use crate::event::{
+    Change, Departure, Event, JoinError, LeaveReport, OpId, Outcome, TooLong, WaitError,
+};
+use crate::node::Identity;
 use crate::operations::Operation;
 use crate::timers::TimerId;
+use crate::wire::message::{Dead, Message};
 
 impl Memberlist {
     pub(super) fn begin_leave(&mut self, timeout: Duration) -> OpId {
         let op = self.operations.next_id();
         if self.me.left {
-            self.out.finished(op, Outcome::Leave(Ok(())));
+            self.out.finished(op, Outcome::Leave(Ok(LeaveReport::default())));
             return op;
         }
         self.me.left = true;
+        for join in self.operations.all_joins() {
+            self.end_join(join, &JoinError::Left);
+        }
         let me = self.me.name.clone();
         let incarnation = self.members.record(self.me.id).incarnation();
         // As in Go: a leave is a death that the dead member itself declares.
@@ -27,13 +35,34 @@ impl Memberlist {
         let wait = self.has_company();
         self.broadcast_dead(accusation, wait.then_some(op));
         self.depart(self.me.id, incarnation, Departure::Left, None);
+        let report = self.leave_directly(accusation);
         if wait {
             let timer = self.wait_timer(op, timeout);
-            self.operations.insert(op, Operation::Leave { timer });
+            self.operations.insert(op, Operation::Leave { timer, report });
         } else {
-            self.out.finished(op, Outcome::Leave(Ok(())));
+            self.out.finished(op, Outcome::Leave(Ok(report)));
         }
         op
+    }
+
+    /// Sends the leave to every other member of a small cluster.
+    ///
+    /// Differs from Go: there it is gossiped to random members only. Of eight members, one or two
+    /// in a hundred miss it without any loss, and more where some that were just killed are
+    /// gossiped to as well.
+    fn leave_directly(&mut self, accusation: Accusation<'_>) -> LeaveReport {
+        let me = self.me.id;
+        let others = self.members.iter().filter(|(id, it)| *id != me && it.state().is_live());
+        let others: Vec<Identity> = others.map(|(_, it)| it.identity().clone()).collect();
+        let mut report = LeaveReport { members: others.len(), sent_directly: 0 };
+        if others.len() <= self.config.differences.leave_directly {
+            let Accusation { incarnation, node, from, .. } = accusation;
+            for identity in others.iter().filter(|it| it.socket_addr().is_some()) {
+                self.send_to_node(identity, &Message::Dead(Dead { incarnation, node, from }));
+                report.sent_directly += 1;
+            }
+        }
+        report
     }
 
     pub(super) fn begin_set_meta(
@@ -83,7 +112,10 @@ impl Memberlist {
     /// The announcement that an operation waited for has left the queue, or the wait is over.
     pub(super) fn end_wait(&mut self, op: OpId, result: Result<(), WaitError>) {
         let (timer, outcome) = match self.operations.get(op) {
-            Some(Operation::Leave { timer }) => (*timer, Outcome::Leave(result)),
+            Some(Operation::Leave { timer, report }) => {
+                let report = *report;
+                (*timer, Outcome::Leave(result.map(|()| report)))
+            }
             Some(Operation::SetMeta { timer }) => (*timer, Outcome::SetMeta(result)),
             _ => return,
         };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Memberlist;
 use super::accuse::Accusation;
-use super::admission::versions_of;
+use super::admission::{ip_of, versions_of};
 use super::push_pull::says_join;
 use crate::event::{Event, VersionMismatch};
 use crate::exchange::Stage;
@@ -15,7 +15,7 @@ use crate::node::compatibility::{Incompatible, VersionCheck, Vsn};
 use crate::node::{Identity, IdentityParts, Node, NodeName, State};
 use crate::stats::add_time;
 use crate::transmit::StreamId;
-use crate::wire::frame::{Frame, StreamMessage};
+use crate::wire::frame::{Frame, PushPull, StreamMessage};
 use crate::wire::message::Alive;
 use crate::wire::push_pull::NodeState;
 
@@ -34,8 +34,9 @@ impl Memberlist {
             add_time(&mut self.counters.push_pull_nanos, begun, self.now);
         }
         self.exchanges.note_remote_state(frame.as_bytes().len());
+        let accuser = self.accuser_of(from, &body).unwrap_or_else(|| self.me.name.clone());
         for state in body.states() {
-            self.merge_state(from, &state);
+            self.merge_state(from, &accuser, &state);
         }
         let state = body.user_state();
         if !state.is_empty() {
@@ -48,8 +49,9 @@ impl Memberlist {
 
     /// One record of a peer's state. A member that the peer considers dead is only accused: it
     /// must have the chance to refute.
-    fn merge_state(&mut self, from: SocketAddr, remote: &NodeState<'_>) {
+    fn merge_state(&mut self, from: SocketAddr, accuser: &NodeName, remote: &NodeState<'_>) {
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
+        let accused = Accusation { incarnation, node, from: accuser.as_bytes(), via };
         match remote.known_state() {
             Some(State::Alive) => {
                 self.decisions.merged_alive += 1;
@@ -65,24 +67,43 @@ impl Memberlist {
             }
             Some(State::Suspect) => {
                 self.decisions.merged_suspect += 1;
-                self.suspect_merged(incarnation, node, via);
+                self.suspect(accused);
             }
             Some(State::Dead) => {
                 self.decisions.merged_dead += 1;
-                self.suspect_merged(incarnation, node, via);
+                self.suspect(accused);
             }
             Some(State::Left) => {
                 self.decisions.merged_left += 1;
-                self.dead(Accusation { incarnation, node, from: node, via }, None);
+                self.dead(Accusation { from: node, ..accused }, None);
             }
             None => self.decisions.merged_unknown += 1,
         }
     }
 
-    /// As in Go, the one that merges is the accuser: the peer's state does not say who accused.
-    fn suspect_merged(&mut self, incarnation: u32, node: &[u8], via: Option<SocketAddr>) {
-        let me = self.me.name.clone();
-        self.suspect(Accusation { incarnation, node, from: me.as_bytes(), via });
+    /// Under whose name to pass on what a peer's state accuses members of: the peer's, which is
+    /// the only node in it at the address it speaks from. Nothing if there are several, or none.
+    ///
+    /// Differs from Go: there it is the node that merges. A node that was cut off and comes back
+    /// then has its own verdicts confirmed by every node that it exchanges its state with, and
+    /// innocents die before they can refute.
+    fn accuser_of(&self, from: SocketAddr, body: &PushPull<'_>) -> Option<NodeName> {
+        if !self.config.differences.name_merged_accuser {
+            return None;
+        }
+        let ip = from.ip();
+        let here = |it: &NodeState<'_>| it.addr.and_then(ip_of) == Some(ip);
+        let exact = |it: &NodeState<'_>| here(it) && it.port == from.port();
+        // What this node opened goes to the peer's own port, what it accepted comes from any.
+        let mut found = body.states().filter(exact);
+        let mut near = body.states().filter(here);
+        let one = match (found.next(), near.next(), near.next()) {
+            (Some(exact), ..) => Some(exact),
+            (None, Some(only), None) => Some(only),
+            _ => None,
+        };
+        let named = one.filter(|it| !self.is_me(it.name)).map(|it| NodeName::from(it.name));
+        named.filter(|name| !name.as_bytes().is_empty())
     }
 
     /// Every node that the peer reports, as the application is shown it.

@@ -7,7 +7,7 @@
 //! * what enters: `inputs`, `commands`, then `packet` and `stream`, which know every activity;
 //! * activities: `join`, `rejoin`, `leave`, `settle`, `cancel`, `disseminate`, `push_pull` over
 //!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
-//! * decisions: `alive` and `accuse` over `myself`, `admission` and `reports`;
+//! * decisions: `alive` and `accuse` over `myself`, `notify`, `admission` and `reports`;
 //! * what leaves: `send` by datagram and `carry` by stream, over `budget`; `ticks` for what recurs;
 //! * what only looks: `query`, `status`, `invariants`.
 
@@ -29,6 +29,7 @@ mod leave;
 mod merge;
 mod message;
 mod myself;
+mod notify;
 mod packet;
 mod ping;
 mod probe;
@@ -55,9 +56,11 @@ use crate::delegate::Delegate;
 use crate::dissemination::Disseminations;
 use crate::event::{BroadcastEnd, Departure, Event, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
+use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
+use crate::notices::Notices;
 use crate::operations::Operations;
 use crate::outbox::Outbox;
 use crate::probes::Probes;
@@ -95,6 +98,8 @@ pub struct Memberlist {
     rng: Randomness,
     queues: Queues,
     probes: Probes,
+    notices: Notices,
+    farewells: Farewells,
     exchanges: Exchanges,
     operations: Operations,
     disseminations: Disseminations,
@@ -199,6 +204,8 @@ impl Memberlist {
             queues: Queues::new(&config, hash_key),
             rng,
             probes: Probes::default(),
+            notices: Notices::default(),
+            farewells: Farewells::default(),
             exchanges: Exchanges::default(),
             operations: Operations::default(),
             disseminations: Disseminations::default(),

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::admission::ip_of;
 use super::{Memberlist, Timer, send};
-use crate::node::NodeName;
+use crate::node::{NodeName, State};
 use crate::probes::{Awaiting, Requester};
 use crate::wire::message::{Ack, IndirectPing, Message, Nack, Ping};
 
@@ -21,14 +21,25 @@ impl Memberlist {
             });
         if !known || !self.may_relay(from) {
             self.counters.relays_refused += 1;
+            if let Some(id) = self.members.get(asked.node) {
+                let from = send::reply_address(from, asked.source_addr, asked.source_port);
+                self.notify_of_move(id, from);
+            }
             return;
         }
         self.counters.relayed += 1;
+        let left = self
+            .members
+            .get(asked.node)
+            .filter(|id| self.members.record(*id).state() == State::Left);
         let requester = Requester {
             address: send::reply_address(from, asked.source_addr, asked.source_port),
             node: (!asked.source_node.is_empty()).then(|| NodeName::from(asked.source_node)),
             sequence: asked.seq_no,
         };
+        if let Some(id) = left {
+            self.notify_of_leave(id, requester.address);
+        }
         // A stranger must not have more sent to a member than a ping.
         let gossip = self.may_piggyback(requester.address, asked.source_node);
         let sequence = self.next_sequence();

@@ -140,6 +140,26 @@ impl Memberlist {
         self.send_bare(to, Some(identity.node_name()), message, checksum);
     }
 
+    /// Sends two messages in one packet to a known node, in this order.
+    pub(super) fn send_both_to_node(
+        &mut self,
+        identity: &Identity,
+        first: &Message<'_>,
+        second: &Message<'_>,
+    ) {
+        let Some(to) = identity.socket_addr() else {
+            return;
+        };
+        let mut space = core::mem::take(&mut self.sealing);
+        space.clear();
+        space.push(first);
+        space.push(second);
+        let checksum = identity.versions().is_some_and(|v| v.pmax >= CHECKSUM_VERSION);
+        let node = Some(identity.node_name());
+        self.pack(&Destination { to, node, checksum, probe: None }, &mut space);
+        self.sealing = space;
+    }
+
     /// Sends a ping and a suspicion of its target in one packet, and nothing else with them.
     pub(super) fn send_pair(
         &mut self,

@@ -8,6 +8,7 @@ mod floods;
 mod gossip;
 mod join;
 mod keys;
+mod notices;
 mod probe;
 mod queueing;
 mod rejoin;

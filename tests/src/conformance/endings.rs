@@ -85,9 +85,10 @@ pub async fn who_leaves_and_shuts_down_has_left<A: Adapter>() {
 pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
     let [(one, mut told), (two, _heard)] = A::pair().await;
     let first = two.leave(PATIENCE);
-    assert_eq!(A::in_time(two.leave(PATIENCE)).await, Ok(()));
-    assert_eq!(A::in_time(first).await, Ok(()));
-    assert_eq!(A::in_time(two.leave(PATIENCE)).await, Ok(()));
+    A::in_time(two.leave(PATIENCE)).await.expect("left");
+    let report = A::in_time(first).await.expect("left");
+    assert_eq!((report.members, report.sent_directly), (1, 1));
+    A::in_time(two.leave(PATIENCE)).await.expect("left");
     A::eventually(|| one.num_members() == 1).await;
     one.shutdown().await;
     let mut departures = 0;

@@ -132,7 +132,7 @@ fn how_operations_end() {
     for (ended, expected) in [
         (Outcome::Join(Ok(JoinReport::default())), "joined no peer"),
         (Outcome::Join(Err(JoinRefused::Left)), "join refused: this node has left the cluster"),
-        (Outcome::Leave(Ok(())), "left the cluster"),
+        (Outcome::Leave(Ok(crate::LeaveReport::default())), "left the cluster"),
         (Outcome::Leave(Err(WaitError::TimedOut)), "leave failed: not finished in time"),
         (Outcome::SetMeta(Ok(())), "metadata announced"),
         (Outcome::Ping(Ok(pong)), "ping answered in 2ms, payload \"x\""),

@@ -148,7 +148,15 @@ fn accusations_of_others() {
     rows.rig.wait(Duration::from_secs(25));
     rows.took(&["dead_ran_out"]);
     rows.suspect("a", 3, "d", "suspect_gone");
+    rows.dead("a", 3, "d", "dead_gone");
+    rows.dead("a", 3, "a", "dead_has_left");
     rows.dead("a", 3, "a", "dead_gone");
+    rows.alive("a", 2, 4, "alive_back");
+    rows.suspect("a", 4, "b", "suspect_begun");
+    rows.suspect("a", 5, "c", "suspect_renewed");
+    let long = "x".repeat(256);
+    rows.suspect("a", 5, &long, "suspect_accuser");
+    rows.dead("a", 5, &long, "dead_accuser");
     let mut rows = Rows::new(Rig::with(Config { suspicion: false, ..patient() }));
     rows.alive("a", 2, 1, "alive_new");
     rows.rig.suspect("a", 1, "b");

@@ -182,7 +182,9 @@ fn accusations_of_the_unknown_do_nothing() {
 
 #[test]
 fn the_dead_stay_dead_until_a_higher_incarnation() {
-    let mut rig = Rig::new();
+    let mut config = super::config();
+    config.differences.learn_leaves = false;
+    let mut rig = Rig::with(config);
     rig.alive("a", 2, 5);
     rig.dead("a", 4, "b");
     assert_eq!(rig.state("a"), (State::Alive, 5), "an old accusation");

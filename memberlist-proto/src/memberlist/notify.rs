@@ -1,0 +1,150 @@
+//! Notices: what one member seems to have missed is sent to it directly.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::Memberlist;
+use super::accuse::Accusation;
+use crate::members::MemberId;
+use crate::node::{Identity, State};
+use crate::wire::message::{Alive, Dead, Message, Suspect};
+
+/// The shortest time in which notices are counted: without probes there is no probe interval.
+const WINDOW_MIN: Duration = Duration::from_secs(1);
+
+impl Memberlist {
+    /// Lets a member that announces itself, and that this node considers dead, know that it must
+    /// refute.
+    ///
+    /// Differs from Go: there a node that restarts and meets only members that forgot it stays
+    /// dead for the others (hashicorp/memberlist#311).
+    pub(super) fn notify_dead(&mut self, id: MemberId) {
+        if !self.config.differences.tell_the_dead {
+            return;
+        }
+        let record = self.members.record(id);
+        let (incarnation, identity) = (record.incarnation(), record.identity().clone());
+        if self.may_notify(id, &identity) {
+            let me = self.me.name.clone();
+            let (node, from) = (identity.name().as_bytes(), me.as_bytes());
+            self.counters.told_dead += 1;
+            self.send_to_node(&identity, &Message::Suspect(Suspect { incarnation, node, from }));
+        }
+    }
+
+    /// A peer accuses a member at an incarnation that the member has refuted: the peer missed that.
+    /// This node answers for itself, and for others where the accuser speaks for itself.
+    ///
+    /// Differs from Go: there a suspicion whose refutation was missed stands until gossip or a full
+    /// state happens to bring it, or until it kills.
+    pub(super) fn answer_old(&mut self, id: MemberId, accusation: Accusation<'_>) {
+        if !self.config.differences.answer_old_accusations {
+            return;
+        }
+        let Some(accuser) = self.accuser(accusation) else { return };
+        let first_hand = accuser.socket_addr() == accusation.via;
+        let alive = self.members.record(id).state() == State::Alive;
+        if !alive || (id != self.me.id && !first_hand) || !self.may_notify(id, &accuser) {
+            return;
+        }
+        self.counters.accusations_answered += 1;
+        self.send_news_of(id, &accuser, accusation.incarnation);
+    }
+
+    /// A peer has the former address of a member probed, whose leave it missed.
+    pub(super) fn notify_of_move(&mut self, id: MemberId, to: SocketAddr) {
+        let name = self.members.record(id).identity().node_name();
+        if self.config.differences.repeat_leaves
+            && let Some(left) = self.farewells.of(name.as_bytes())
+            && let limits = self.notice_limits()
+            && self.notices.may_send(self.now, id, to, limits)
+            && let Some(peer) = self.live_at(to)
+        {
+            self.send_news_of(id, &peer, left);
+        }
+    }
+
+    /// Sends what is known of a live member to a peer that knows it at an older incarnation only;
+    /// before it the leave of the former bearer of its name, if that is what the peer knows.
+    fn send_news_of(&mut self, id: MemberId, to: &Identity, known_at: u32) {
+        let record = self.members.record(id);
+        if record.state() != State::Alive {
+            return;
+        }
+        let (incarnation, subject) = (record.incarnation(), record.identity().clone());
+        let (node, vsn) = (subject.name().as_bytes(), subject.vsn_bytes());
+        let alive = Message::Alive(Alive {
+            incarnation,
+            node,
+            addr: subject.addr_bytes(),
+            port: subject.port(),
+            meta: subject.meta(),
+            vsn: vsn.as_ref().map(|vsn| &vsn[..]),
+        });
+        match self.farewells.of(node).filter(|left| *left >= known_at && *left < incarnation) {
+            Some(left) => {
+                self.counters.leaves_repeated += 1;
+                let leave = Message::Dead(Dead { incarnation: left, node, from: node });
+                self.send_both_to_node(to, &leave, &alive);
+            }
+            None => self.send_to_node(to, &alive),
+        }
+    }
+
+    /// A peer accuses a member that has left: it missed the leave.
+    pub(super) fn answer_about_left(&mut self, id: MemberId, accusation: Accusation<'_>) {
+        if let Some(accuser) = self.accuser(accusation)
+            && let Some(to) = accuser.socket_addr().filter(|to| Some(*to) == accusation.via)
+        {
+            self.notify_of_leave(id, to);
+        }
+    }
+
+    /// Repeats the leave of a member to a peer that takes it for a member still.
+    ///
+    /// Differs from Go: there a leave that a node missed stays missed. It suspects the member, and
+    /// refuses its name at another address until the dead record is reaped.
+    pub(super) fn notify_of_leave(&mut self, id: MemberId, to: SocketAddr) {
+        if !self.config.differences.repeat_leaves {
+            return;
+        }
+        let record = self.members.record(id);
+        let (incarnation, identity) = (record.incarnation(), record.identity().clone());
+        if identity.socket_addr() == Some(to) {
+            return;
+        }
+        let limits = self.notice_limits();
+        // Only a member is sent anything that it did not ask for. Looking for it takes time, and
+        // so only within the limits.
+        if self.notices.may_send(self.now, id, to, limits)
+            && let Some(peer) = self.live_at(to)
+        {
+            let node = identity.name().as_bytes();
+            self.counters.leaves_repeated += 1;
+            self.send_to_node(&peer, &Message::Dead(Dead { incarnation, node, from: node }));
+        }
+    }
+
+    /// The live member that accuses another, unless it is this node.
+    fn accuser(&self, accusation: Accusation<'_>) -> Option<Identity> {
+        let id = self.members.get(accusation.from).filter(|id| *id != self.me.id)?;
+        let record = self.members.record(id);
+        record.state().is_live().then(|| record.identity().clone())
+    }
+
+    fn live_at(&self, address: SocketAddr) -> Option<Identity> {
+        let at = |identity: &&Identity| identity.socket_addr() == Some(address);
+        let live = self.members.iter().filter(|(_, record)| record.state().is_live());
+        live.map(|(_, record)| record.identity()).find(at).cloned()
+    }
+
+    fn may_notify(&mut self, subject: MemberId, to: &Identity) -> bool {
+        let limits = self.notice_limits();
+        let Some(to) = to.socket_addr() else { return false };
+        self.notices.may_send(self.now, subject, to, limits)
+    }
+
+    fn notice_limits(&self) -> (Duration, usize) {
+        (self.config.probe_interval.max(WINDOW_MIN), self.config.limits.told_dead)
+    }
+}

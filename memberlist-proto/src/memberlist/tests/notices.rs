@@ -1,0 +1,225 @@
+//! What a member missed: refutations and leaves, and how it gets them.
+
+use core::time::Duration;
+
+use super::{Rig, Sent, address, config};
+use crate::config::{Config, Differences};
+use crate::event::{Event, JoinError, Outcome};
+use crate::node::State;
+use crate::peer::Peer;
+use crate::wire::message::{IndirectPing, Message};
+
+fn probing() -> Config {
+    let mut config = config();
+    config.probe_interval = Duration::from_secs(1);
+    config
+}
+
+/// Six members, which answer probes, and `x`, which does not matter.
+fn six() -> Rig {
+    let mut rig = Rig::with(probing());
+    rig.answering = true;
+    for (index, name) in ["x", "m0", "m1", "m2", "m3", "m4"].iter().enumerate() {
+        rig.alive(name, 2 + index as u16, 12);
+    }
+    rig.events();
+    rig
+}
+
+/// An observer missed that `x` refuted at 13. An accusation at 13 must not end the old suspicion,
+/// whose time is over once it counts as confirmed.
+#[test]
+fn a_missed_refutation_does_not_kill_at_the_newer_incarnation() {
+    let mut rig = six();
+    rig.suspect("x", 12, "m0");
+    rig.wait(Duration::from_millis(6_400));
+    rig.suspect("x", 13, "m1");
+    rig.wait(Duration::from_millis(100));
+    rig.suspect("x", 13, "m2");
+    let events = rig.events();
+    let begun: Vec<_> = events.iter().filter(|it| it.starts_with("suspected")).collect();
+    assert_eq!(begun, ["suspected x by m0", "suspected x by m1"]);
+    assert!(events.contains(&"refuted x 13".to_owned()), "{events:?}");
+    // The shortest time of a suspicion among seven nodes: four probe intervals.
+    rig.wait(Duration::from_millis(3_800));
+    assert_eq!(rig.state("x"), (State::Suspect, 13));
+    assert_eq!(rig.departures(), [""; 0]);
+    rig.wait(Duration::from_secs(30));
+    assert_eq!(rig.state("x"), (State::Dead, 13));
+}
+
+#[test]
+fn as_in_go_a_later_accusation_confirms_the_old_suspicion() {
+    let mut config = probing();
+    config.differences = Differences { keep_higher_incarnation: false, ..Differences::none() };
+    let mut rig = Rig::with(config);
+    rig.answering = true;
+    for (index, name) in ["x", "m0", "m1", "m2", "m3", "m4"].iter().enumerate() {
+        rig.alive(name, 2 + index as u16, 12);
+    }
+    rig.suspect("x", 12, "m0");
+    rig.wait(Duration::from_millis(6_400));
+    rig.suspect("x", 13, "m1");
+    rig.wait(Duration::from_millis(100));
+    rig.suspect("x", 13, "m2");
+    rig.wait(Duration::from_millis(100));
+    assert_eq!(rig.state("x"), (State::Dead, 12), "at the old incarnation, as there");
+}
+
+/// What was sent to this port.
+fn to(rig: &mut Rig, port: u16) -> Vec<String> {
+    let to_it = |it: Sent| (it.to == address(port)).then_some(it.text);
+    rig.sent().into_iter().filter_map(to_it).collect()
+}
+
+#[test]
+fn an_accuser_that_missed_a_refutation_gets_it_directly() {
+    let mut rig = six();
+    rig.suspect("me", 1, "m0");
+    assert_eq!(rig.state("me"), (State::Alive, 2));
+    rig.sent();
+    rig.suspect("me", 1, "m1");
+    assert_eq!(to(&mut rig, 4), ["alive me 2"]);
+    // Once in a probe interval, however often it is accused.
+    rig.suspect("me", 1, "m1");
+    rig.dead("me", 1, "m1");
+    assert_eq!(to(&mut rig, 4), [""; 0]);
+    rig.wait(Duration::from_millis(1_100));
+    rig.sent();
+    rig.dead("me", 1, "m1");
+    assert_eq!(to(&mut rig, 4), ["alive me 2"]);
+    // Only a member is answered.
+    rig.suspect("me", 1, "stranger");
+    assert_eq!(rig.sent(), []);
+    assert_eq!(rig.node.stats().counters.accusations_answered, 2);
+}
+
+#[test]
+fn others_answer_for_a_member_only_what_the_accuser_says_itself() {
+    let mut rig = six();
+    rig.alive("x", 2, 13);
+    rig.sent();
+    let suspect = |rig: &mut Rig, from| {
+        let (node, accuser) = (&b"x"[..], &b"m0"[..]);
+        let it = crate::wire::message::Suspect { incarnation: 12, node, from: accuser };
+        rig.receive_from(from, &Message::Suspect(it));
+    };
+    suspect(&mut rig, address(7));
+    assert_eq!(rig.sent(), [], "gossip from another");
+    suspect(&mut rig, address(3));
+    assert_eq!(to(&mut rig, 3), ["alive x 13"]);
+}
+
+#[test]
+fn notices_are_limited_in_all() {
+    let mut config = probing();
+    config.limits.told_dead = 3;
+    let mut rig = Rig::with(config);
+    for port in 2..20 {
+        rig.alive(&alloc::format!("m{port}"), port, 1);
+    }
+    rig.suspect("me", 1, "m2");
+    rig.sent();
+    for port in 2..20 {
+        rig.suspect("me", 1, &alloc::format!("m{port}"));
+    }
+    assert_eq!(rig.sent().len(), 3);
+}
+
+#[test]
+fn a_leave_that_a_peer_missed_is_repeated_to_it() {
+    let mut rig = six();
+    rig.dead("x", 12, "x");
+    assert_eq!(rig.state("x"), (State::Left, 12));
+    rig.sent();
+    let (node, accuser) = (&b"x"[..], &b"m0"[..]);
+    let suspect = crate::wire::message::Suspect { incarnation: 12, node, from: accuser };
+    rig.receive_from(address(3), &Message::Suspect(suspect));
+    assert_eq!(to(&mut rig, 3), ["dead x 12 by x"]);
+    // A peer that has it probed by others shows the same, before it suspects.
+    let ask = |rig: &mut Rig, from: u16, name: &str| {
+        let ping = IndirectPing {
+            seq_no: 5,
+            target: Some(&[10, 0, 0, 1]),
+            port: 2,
+            node: b"x",
+            nack: false,
+            source_addr: Some(&[10, 0, 0, 1]),
+            source_port: from,
+            source_node: name.as_bytes(),
+        };
+        rig.receive_from(address(from), &Message::IndirectPing(ping));
+    };
+    ask(&mut rig, 4, "m1");
+    assert_eq!(to(&mut rig, 4), ["dead x 12 by x"]);
+    ask(&mut rig, 50, "stranger");
+    assert_eq!(to(&mut rig, 50), [""; 0]);
+    // So does one that gossips an old announcement.
+    let before = rig.node.stats().counters.leaves_repeated;
+    rig.receive_from(
+        address(5),
+        &Message::Alive(crate::wire::message::Alive {
+            incarnation: 12,
+            node: b"x",
+            addr: Some(&[10, 0, 0, 1]),
+            port: 2,
+            meta: None,
+            vsn: Some(&super::VSN),
+        }),
+    );
+    assert_eq!(to(&mut rig, 5), ["dead x 12 by x"]);
+    assert_eq!(rig.node.stats().counters.leaves_repeated, before + 1);
+}
+
+#[test]
+fn one_considered_dead_has_left_once_its_leave_arrives() {
+    let mut rig = six();
+    rig.dead("x", 12, "m0");
+    rig.events();
+    rig.dead("x", 12, "x");
+    assert_eq!(rig.state("x"), (State::Left, 12));
+    assert_eq!(rig.events(), [""; 0], "it departed before");
+    // Its name is free at once.
+    rig.alive("x", 60, 1);
+    assert_eq!(rig.member("x").port(), 60);
+}
+
+#[test]
+fn a_leave_goes_directly_to_every_member_of_a_small_cluster() {
+    for (most, sent) in [(6, 6), (5, 0), (0, 0)] {
+        let mut config = probing();
+        config.differences.leave_directly = most;
+        let mut rig = Rig::with(config);
+        for port in 2..8 {
+            rig.alive(&alloc::format!("m{port}"), port, 1);
+        }
+        rig.dead("m7", 1, "m2");
+        rig.alive("m8", 8, 1);
+        rig.sent();
+        let op = rig.node.leave(rig.now, Duration::from_millis(1));
+        let mut direct: Vec<_> = rig.sent().into_iter().map(|it| it.to.port()).collect();
+        direct.sort_unstable();
+        let others: Vec<u16> = vec![2, 3, 4, 5, 6, 8];
+        assert_eq!(direct, if sent > 0 { others } else { Vec::new() });
+        rig.node.cancel(rig.now, op);
+    }
+}
+
+#[test]
+fn a_leave_reports_how_far_it_went_and_ends_joins() {
+    let mut rig = Rig::with(probing());
+    rig.alive("m2", 2, 1);
+    rig.node.join(rig.now, &[Peer::from(address(40))]);
+    rig.events();
+    rig.node.leave(rig.now, Duration::ZERO);
+    let ended = core::iter::from_fn(|| rig.node.poll_event()).find_map(|event| match event {
+        Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => Some(report),
+        _ => None,
+    });
+    let report = ended.expect("the join has ended");
+    assert_eq!(report.failed[0].error, JoinError::Left);
+    let mut alone = Rig::new();
+    alone.node.leave(alone.now, Duration::ZERO);
+    let told = alone.events();
+    assert!(told.iter().any(|it| it.contains("LeaveReport { members: 0")), "{told:?}");
+}

@@ -1,0 +1,37 @@
+//! Messages sent directly to one member because it seems to have missed some news: only so many,
+//! since what a peer seems to have missed can be forged.
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::members::MemberId;
+use crate::time::Instant;
+
+/// What lately went to whom.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notices(VecDeque<(Instant, MemberId, SocketAddr)>);
+
+impl Notices {
+    /// Whether a notice about `subject` may go to an address now: once in `window`, and at most
+    /// `max` in all within it. If so, that is counted.
+    pub(crate) fn may_send(
+        &mut self,
+        now: Instant,
+        subject: MemberId,
+        to: SocketAddr,
+        (window, max): (Duration, usize),
+    ) -> bool {
+        let old = |at: Instant| now.saturating_duration_since(at) >= window;
+        while self.0.front().is_some_and(|(at, ..)| old(*at)) {
+            self.0.pop_front();
+        }
+        let repeated =
+            |(_, about, sent): &(Instant, MemberId, SocketAddr)| *about == subject && *sent == to;
+        if self.0.len() >= max || self.0.iter().any(repeated) {
+            return false;
+        }
+        self.0.push_back((now, subject, to));
+        true
+    }
+}

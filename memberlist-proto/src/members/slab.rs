@@ -1,4 +1,4 @@
-//! Where the records live.
+//! Storage of the records.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -13,9 +13,9 @@ const CHUNK: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct Slab {
     chunks: Vec<Box<[Option<Record>]>>,
-    /// Ids below this one have been given out.
+    /// All ids below this one have been assigned at some time.
     next: u32,
-    /// Ids given out and taken back.
+    /// Ids of removed records, which are assigned again first.
     free: Vec<MemberId>,
 }
 

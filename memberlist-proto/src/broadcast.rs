@@ -197,6 +197,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
 
     /// Queues a broadcast, and removes those that it replaces.
     pub fn queue(&mut self, broadcast: B) {
+        // As Go decides by the interfaces that a message implements (`queueBroadcast`): one with a
+        // name, even an empty one, is never asked whether it is unique.
         let kind = match broadcast.name() {
             Some([]) => Kind::Apart,
             Some(_) => Kind::Named,
@@ -210,6 +212,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         } else if kind == Kind::Plain || broadcast.name().is_some() {
             self.finish_invalidated(&broadcast);
         }
+        // Replaced messages leave first, so that a full queue drops nothing for an update of what it
+        // already holds.
         self.insert(broadcast, kind);
         self.prune(self.limit);
     }
@@ -229,11 +233,14 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
 
     /// As [`get_broadcasts`](Self::get_broadcasts), with a limit on the number of messages too.
     pub fn pull(&mut self, budget: Budget, num_nodes: usize, mut sink: impl FnMut(&B)) -> Taken {
+        // From the cluster's size at this moment, as in Go: news that is queued while the cluster
+        // grows is transmitted more often than it would have been at first.
         let transmit_limit = retransmit_limit(self.retransmit_mult, num_nodes);
         let mut taken = Taken::default();
         let mut tier = 0;
         while taken.messages < budget.max_messages {
             let free = budget.limit.saturating_sub(taken.bytes).saturating_sub(budget.overhead);
+            // Not even an empty message is taken then, as in Go.
             if free == 0 {
                 break;
             }
@@ -248,6 +255,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             tier = key.transmits;
             sink(&entry.broadcast);
             entry.key.transmits = key.transmits.saturating_add(1);
+            // Compared after counting, so that a limit of 0 (an empty cluster, a multiplier of 0) still
+            // transmits everything once.
             let done = entry.key.transmits >= transmit_limit;
             taken.messages += 1;
             taken.bytes += key.len.0 + budget.overhead;
@@ -266,6 +275,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
 
     /// How many bytes of `limit` [`get_broadcasts`](Self::get_broadcasts) would take now.
     pub fn demand(&self, overhead: usize, limit: usize) -> usize {
+        // The same walk as in `pull`. Nothing changes its place, so that each entry must be passed
+        // explicitly.
         let (mut bytes, mut from) = (0, Bound::Unbounded);
         loop {
             let free = limit.saturating_sub(bytes).saturating_sub(overhead);
@@ -375,6 +386,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         if self.plain == 0 {
             return;
         }
+        // O(n), but only for plain messages. Membership news is named, and never gets here.
         let invalidated = |key: &Key| {
             let entry = self.entries[key.slot as usize].as_ref()?;
             let gone = entry.kind == Kind::Plain && by.invalidates(&entry.broadcast);
@@ -400,6 +412,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.order.remove(&entry.key);
         self.free.push(slot);
         self.plain -= usize::from(entry.kind == Kind::Plain);
+        // Last, when the queue is consistent again: the application's code may panic.
         entry.broadcast.finished();
         if self.keep_finished {
             let transmits = entry.key.transmits;
@@ -451,6 +464,7 @@ impl<B: fmt::Debug> fmt::Debug for TransmitLimitedQueue<B> {
 ///
 /// Source: `retransmitLimit`. Saturates at `u32::MAX`.
 pub(crate) fn retransmit_limit(mult: u32, n: usize) -> u32 {
+    // Go computes the ceiling of log10(n + 1) in floating point, which is the number of digits.
     let digits = n.checked_ilog10().map_or(0, |log| log + 1);
     mult.saturating_mul(digits)
 }

@@ -110,6 +110,7 @@ impl Members {
         since: Instant,
         rng: &mut Rng,
     ) -> MemberId {
+        // One record per name, whatever the caller does: two would probe and count a node twice.
         let name = identity.name().as_bytes();
         if let Some(id) = self.get(name) {
             self.set_state(id, state, incarnation, since);
@@ -145,6 +146,7 @@ impl Members {
         incarnation: u32,
         since: Instant,
     ) {
+        // The counts are kept, not computed: gossip and probes ask for them on every tick.
         let record = &mut self.records[id];
         self.counts[record.state() as usize] -= 1;
         self.counts[state as usize] += 1;
@@ -198,6 +200,7 @@ impl Members {
         mut expired: impl FnMut(&Record) -> bool,
     ) -> Vec<(MemberId, Node)> {
         let mut reaped = Vec::new();
+        // The usual case: every round of probes ends here, in a cluster of any size.
         if self.count(State::Dead) + self.count(State::Left) == 0 {
             return reaped;
         }

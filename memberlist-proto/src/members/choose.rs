@@ -61,6 +61,8 @@ impl Members {
         // takes O(n), like a search of all.
         for _ in 0..3 * self.order.len() {
             let id = self.order[rng.index(self.order.len())];
+            // A linear search, since `k` is a handful: gossip goes to 3 or 4 members, and 3 help with
+            // a probe.
             if !chosen.contains(&id) && accept(id, &self.records[id]) {
                 chosen.push(id);
                 if chosen.len() == k {

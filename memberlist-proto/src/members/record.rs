@@ -77,6 +77,8 @@ impl Record {
         self.state_and_suspicion = self.state_and_suspicion & !STATE_MASK | state as u32;
     }
 
+    /// Whether a suspicion runs is independent of the state here: the caller keeps them consistent,
+    /// since the timer that belongs to it is not the record's.
     pub(super) fn set_suspicion(&mut self, slot: Option<u32>) {
         debug_assert!(slot.is_none_or(|slot| slot < Self::MAX_SUSPICIONS));
         let slot = slot.unwrap_or(NO_SUSPICION);

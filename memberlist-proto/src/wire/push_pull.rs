@@ -112,6 +112,7 @@ impl<'a> NodeState<'a> {
         Ok(state)
     }
 
+    /// Without a type byte: inside a push/pull only the header says how many states follow.
     fn write(&self, out: &mut Vec<u8>) {
         write_map(out, 7);
         write_raw(out, b"Addr");

@@ -178,6 +178,8 @@ pub fn decrypt(
     let kept = match found {
         None => Err(DecryptError::NoKey),
         Some(_) if version == Version::Plain => Ok(text.len()),
+        // The version byte is not authenticated (the format is Go's): if it was altered on its way,
+        // this removes authentic bytes, or fails. It never removes more than a block.
         Some(_) => unpadded_len(buffer).ok_or(DecryptError::Padding),
     };
     // After an error this removes everything: neither ciphertext nor unpadded plaintext may be taken

@@ -257,6 +257,7 @@ impl<'a> IndirectPing<'a> {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let source = Source::new(self.source_addr, self.source_port, self.source_node);
         out.push(MessageType::IndirectPing.code());
+        // The fields of the source come between `SeqNo` and `Target`, by their names.
         write_map(out, 5_u8.saturating_add(source.fields()));
         write_raw(out, b"Nack");
         write_bool(out, self.nack);
@@ -410,7 +411,8 @@ pub struct Alive<'a> {
     pub port: u16,
     /// The application's metadata; nil if it supplies none.
     pub meta: Option<&'a [u8]>,
-    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions).
+    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions). Never send
+    /// one to five bytes: releases up to v0.6.0 crash on them.
     pub vsn: Option<&'a [u8]>,
 }
 

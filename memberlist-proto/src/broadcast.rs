@@ -10,25 +10,29 @@ use core::ops::Bound;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
+mod entry;
+
+use entry::{Entry, Key, Kind};
+
 /// A message to be gossiped to the cluster.
 ///
-/// It is *named* if it has a name: it replaces the queued message of that name. Otherwise it is
-/// *unique*, and replaces nothing, or *plain*, and replaces every plain message that it
-/// invalidates. A named message whose name is empty is queued like a plain one, and nothing ever
+/// A *named* message replaces the queued message of the same name. Without a name, a message is
+/// either *unique*, and replaces nothing, or *plain*, and replaces every plain message that it
+/// invalidates. A named message whose name is empty replaces like a plain one, but nothing ever
 /// replaces it.
 ///
 /// Source: `Broadcast`, `NamedBroadcast`, `UniqueBroadcast`.
 pub trait Broadcast {
-    /// Whether queueing this message makes `other` pointless. Asked between plain messages only.
+    /// Whether queueing this message makes `other` obsolete. Only called for plain messages.
     fn invalidates(&self, other: &Self) -> bool;
 
-    /// The message. Must stay the same while it is queued.
+    /// The message's bytes. They must not change while it is queued.
     fn message(&self) -> &[u8];
 
-    /// Called once, when the message leaves the queue for whatever reason.
+    /// Called once, when the message leaves the queue for any reason.
     fn finished(&mut self) {}
 
-    /// The name of a named message. Must stay the same while it is queued.
+    /// The name of a named message. It must not change while the message is queued.
     fn name(&self) -> Option<&[u8]> {
         None
     }
@@ -39,12 +43,12 @@ pub trait Broadcast {
     }
 }
 
-/// A queue of broadcasts, each of which is given out a limited number of times: `retransmit_mult`
+/// A queue of broadcasts, each of which is transmitted a limited number of times: `retransmit_mult`
 /// times the number of decimal digits of the cluster's size, but at least once.
 ///
-/// The order is: least often given out first, then the longest, then the newest. Filling a packet
-/// takes O(log n) for each message taken and for each distinct number of transmits, however many
-/// messages do not fit.
+/// Messages that were transmitted least often come first; among these the longest, among these the
+/// newest. Filling a packet takes O(log n) for each message taken and for each distinct number of
+/// transmissions, however many messages do not fit.
 ///
 /// ```
 /// use memberlist_proto::{Broadcast, TransmitLimitedQueue};
@@ -80,7 +84,7 @@ pub struct TransmitLimitedQueue<B> {
     free: Vec<u32>,
     order: BTreeSet<Key>,
     names: HashTable<u32>,
-    /// How many entries are plain: the only ones to ask whether they are invalidated.
+    /// How many entries are plain. Only these can be invalidated, and usually there are none.
     plain: usize,
     next_id: u64,
     retransmit_mult: u32,
@@ -88,27 +92,27 @@ pub struct TransmitLimitedQueue<B> {
     hash_key: [u8; 16],
     keep_finished: bool,
     finished: Vec<Finished<B>>,
-    /// Taken by the current pull and to be queued again after it; empty between pulls.
+    /// Entries taken by the current pull that return to the queue at its end; empty between pulls.
     taken: Vec<u32>,
 }
 
-/// How much may be taken from a queue at once.
+/// How much one pull may take from a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes in all, the overheads included.
+    /// The most bytes of all messages together, overheads included.
     pub limit: usize,
-    /// Bytes that each message costs besides its own.
+    /// Bytes that each message takes in a packet besides its own.
     pub overhead: usize,
-    /// Messages in all.
+    /// The most messages.
     pub max_messages: usize,
 }
 
-/// What a pull took.
+/// How much a pull took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// How many messages.
+    /// The number of messages.
     pub messages: usize,
-    /// Their bytes, the overheads included.
+    /// Their bytes, overheads included.
     pub bytes: usize,
 }
 
@@ -117,7 +121,7 @@ pub struct Taken {
 pub struct Finished<B> {
     /// The broadcast.
     pub broadcast: B,
-    /// How often it was given out.
+    /// How often it was transmitted.
     pub transmits: u32,
     /// Why it left.
     pub cause: FinishCause,
@@ -126,61 +130,30 @@ pub struct Finished<B> {
 /// Why a broadcast left the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishCause {
-    /// It was given out as often as it should be.
+    /// It was transmitted as often as the retransmit limit allows.
     Transmitted,
-    /// A newer one took its place.
+    /// A newer one replaced it.
     Replaced,
     /// The queue was full, or was pruned.
     Pruned,
-    /// The queue was emptied, or it was taken out by name.
+    /// The queue was reset, or the broadcast was removed by name.
     Removed,
 }
 
-#[derive(Clone, Debug)]
-struct Entry<B> {
-    broadcast: B,
-    key: Key,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    /// Found by its name.
-    Named,
-    /// Replaces nothing (unique) or all that is plain (named, with an empty name).
-    Apart,
-}
-
-/// The order of the queue; `slot` only leads back to the entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    transmits: u32,
-    len: Reverse<usize>,
-    id: Reverse<u64>,
-    slot: u32,
-}
-
-impl Key {
-    /// Before all keys of `transmits` whose messages have at most `len` bytes.
-    fn first(transmits: u32, len: usize) -> Self {
-        Self { transmits, len: Reverse(len), id: Reverse(u64::MAX), slot: 0 }
-    }
-}
-
-/// The most entries a queue holds unless it is told otherwise.
-pub const DEFAULT_QUEUE_LIMIT: usize = 65_536;
+/// The most entries of a queue, unless [`TransmitLimitedQueue::set_limit`] changes it.
+const DEFAULT_QUEUE_LIMIT: usize = 65_536;
 
 impl<B: Broadcast> TransmitLimitedQueue<B> {
-    /// An empty queue that holds at most [`DEFAULT_QUEUE_LIMIT`] entries.
+    /// An empty queue that holds at most 65,536 entries.
     ///
-    /// The names' hash is not keyed: if others choose them, use
+    /// The hash of the names is not keyed. If peers choose the names, use
     /// [`with_hash_key`](Self::with_hash_key).
     pub fn new(retransmit_mult: u32) -> Self {
         Self::with_hash_key(retransmit_mult, [0; 16])
     }
 
-    /// An empty queue whose names are hashed with a key that those who choose names cannot know.
+    /// An empty queue whose names are hashed with this key. A key that peers cannot know keeps them
+    /// from choosing names that collide.
     pub fn with_hash_key(retransmit_mult: u32, hash_key: [u8; 16]) -> Self {
         Self {
             entries: Vec::new(),
@@ -198,9 +171,9 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// Whether broadcasts that leave the queue are kept for
-    /// [`drain_finished`](Self::drain_finished), which must then be called after every change.
-    /// At first they are dropped after [`Broadcast::finished`].
+    /// Sets whether broadcasts that leave the queue are kept for
+    /// [`drain_finished`](Self::drain_finished), which must then be called after every change: they
+    /// are kept without a limit. By default they are dropped after [`Broadcast::finished`].
     pub fn set_keep_finished(&mut self, keep: bool) {
         self.keep_finished = keep;
         if !keep {
@@ -208,13 +181,13 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// Takes another multiplier, from the next pull on.
+    /// Changes the multiplier of the retransmit limit, from the next pull on.
     pub fn set_retransmit_mult(&mut self, retransmit_mult: u32) {
         self.retransmit_mult = retransmit_mult;
     }
 
-    /// Holds at most `limit` entries from now on: what comes last in order is dropped, which can be
-    /// the one just queued.
+    /// Sets the most entries. From now on, those that come last in the order are dropped beyond it,
+    /// which can be the one just queued.
     ///
     /// Differs from Go: its queue grows until the application prunes it.
     pub fn set_limit(&mut self, limit: usize) {
@@ -222,8 +195,10 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.prune(limit);
     }
 
-    /// Queues a broadcast in place of those that it replaces.
+    /// Queues a broadcast, and removes those that it replaces.
     pub fn queue(&mut self, broadcast: B) {
+        // As Go decides by the interfaces that a message implements (`queueBroadcast`): one with a
+        // name, even an empty one, is never asked whether it is unique.
         let kind = match broadcast.name() {
             Some([]) => Kind::Apart,
             Some(_) => Kind::Named,
@@ -237,12 +212,15 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         } else if kind == Kind::Plain || broadcast.name().is_some() {
             self.finish_invalidated(&broadcast);
         }
+        // Replaced messages leave first, so that a full queue drops nothing for an update of what it
+        // already holds.
         self.insert(broadcast, kind);
         self.prune(self.limit);
     }
 
-    /// Gives `sink` the messages that fit, in order, each counted as transmitted once more.
-    /// `num_nodes` is the size of the cluster, for the retransmit limit.
+    /// Passes the messages that fit to `sink`, in order, and counts each as transmitted once more.
+    /// `limit` and `overhead` are in bytes, as in [`Budget`]; `num_nodes` is the size of the cluster,
+    /// for the retransmit limit.
     pub fn get_broadcasts(
         &mut self,
         overhead: usize,
@@ -253,13 +231,16 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.pull(Budget { limit, overhead, max_messages: usize::MAX }, num_nodes, sink)
     }
 
-    /// As [`get_broadcasts`](Self::get_broadcasts), with a bound on the number of messages too.
+    /// As [`get_broadcasts`](Self::get_broadcasts), with a limit on the number of messages too.
     pub fn pull(&mut self, budget: Budget, num_nodes: usize, mut sink: impl FnMut(&B)) -> Taken {
+        // From the cluster's size at this moment, as in Go: news that is queued while the cluster
+        // grows is transmitted more often than it would have been at first.
         let transmit_limit = retransmit_limit(self.retransmit_mult, num_nodes);
         let mut taken = Taken::default();
         let mut tier = 0;
         while taken.messages < budget.max_messages {
             let free = budget.limit.saturating_sub(taken.bytes).saturating_sub(budget.overhead);
+            // Not even an empty message is taken then, as in Go.
             if free == 0 {
                 break;
             }
@@ -270,12 +251,17 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             let Some(entry) = self.entry_mut(key.slot) else {
                 break;
             };
+            // Earlier tiers need not be looked at again: nothing in them fits, and room only shrinks.
             tier = key.transmits;
             sink(&entry.broadcast);
             entry.key.transmits = key.transmits.saturating_add(1);
+            // Compared after counting, so that a limit of 0 (an empty cluster, a multiplier of 0) still
+            // transmits everything once.
             let done = entry.key.transmits >= transmit_limit;
             taken.messages += 1;
             taken.bytes += key.len.0 + budget.overhead;
+            // An entry returns to the queue only after the pull: in the next tier it would be found
+            // again, and the same packet would carry it twice.
             self.order.remove(&key);
             if done {
                 self.finish(key.slot, FinishCause::Transmitted);
@@ -287,8 +273,10 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         taken
     }
 
-    /// The bytes that [`get_broadcasts`](Self::get_broadcasts) would take of `limit` now.
+    /// How many bytes of `limit` [`get_broadcasts`](Self::get_broadcasts) would take now.
     pub fn demand(&self, overhead: usize, limit: usize) -> usize {
+        // The same walk as in `pull`. Nothing changes its place, so that each entry must be passed
+        // explicitly.
         let (mut bytes, mut from) = (0, Bound::Unbounded);
         loop {
             let free = limit.saturating_sub(bytes).saturating_sub(overhead);
@@ -307,7 +295,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         Some(&entry.broadcast)
     }
 
-    /// Takes the broadcast of this name out; whether there was one.
+    /// Removes the broadcast of this name, and returns whether there was one.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let slot = self.slot_of(name);
         if let Some(slot) = slot {
@@ -316,7 +304,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         slot.is_some()
     }
 
-    /// Drops what comes last in order until at most `max` entries are left.
+    /// Drops the broadcasts that come last in the order until at most `max` are left.
     pub fn prune(&mut self, max: usize) {
         while self.order.len() > max {
             let Some(last) = self.order.last().copied() else {
@@ -326,8 +314,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// Drops what was queued first, however often it was given out, until at most `max` entries are
-    /// left. Takes O(n) for each.
+    /// Drops the broadcasts that were queued first, however often they were transmitted, until at
+    /// most `max` are left. Takes O(n) for each of them.
     pub fn drop_oldest(&mut self, max: usize) {
         while self.order.len() > max {
             // The smaller number is the older one.
@@ -338,20 +326,20 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// Drops everything.
+    /// Drops all broadcasts.
     pub fn reset(&mut self) {
         while let Some(first) = self.order.first().copied() {
             self.finish(first.slot, FinishCause::Removed);
         }
     }
 
-    /// What has left the queue since the last call, in the order of leaving; nothing unless
-    /// [`set_keep_finished`](Self::set_keep_finished) asked for it.
+    /// The broadcasts that have left the queue since the last call, in the order of leaving; none
+    /// unless [`set_keep_finished`](Self::set_keep_finished) is on.
     pub fn drain_finished(&mut self) -> impl Iterator<Item = Finished<B>> {
         self.finished.drain(..)
     }
 
-    /// The queued broadcasts in order.
+    /// The queued broadcasts in the order of the queue.
     pub fn iter(&self) -> impl Iterator<Item = &B> {
         let entries = self.order.iter().filter_map(|key| self.entries[key.slot as usize].as_ref());
         entries.map(|entry| &entry.broadcast)
@@ -369,7 +357,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
 
     fn insert(&mut self, broadcast: B, kind: Kind) {
         let slot = self.free.pop().unwrap_or(self.entries.len() as u32);
-        // Never started again, unlike Go's, whose equal keys overwrite each other.
+        // Never starts again. Go restarts its ids whenever the queue is empty for a moment, also
+        // within a pull, and then overwrites an entry of equal length, transmits and id.
         let id = self.next_id;
         self.next_id += 1;
         let len = broadcast.message().len();
@@ -397,6 +386,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         if self.plain == 0 {
             return;
         }
+        // O(n), but only for plain messages. Membership news is named, and never gets here.
         let invalidated = |key: &Key| {
             let entry = self.entries[key.slot as usize].as_ref()?;
             let gone = entry.kind == Kind::Plain && by.invalidates(&entry.broadcast);
@@ -408,7 +398,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// Ends an entry, wherever it still is.
+    /// Removes an entry from everything that refers to it.
     fn finish(&mut self, slot: u32, cause: FinishCause) {
         if let Some(name) = name_of(&self.entries, slot) {
             let hash = hash(&self.hash_key, name);
@@ -422,6 +412,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.order.remove(&entry.key);
         self.free.push(slot);
         self.plain -= usize::from(entry.kind == Kind::Plain);
+        // Last, when the queue is consistent again: the application's code may panic.
         entry.broadcast.finished();
         if self.keep_finished {
             let transmits = entry.key.transmits;
@@ -429,14 +420,15 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// The first entry in order, not before `from`, of at most `free` bytes. Goes from one number
-    /// of transmits that occurs to the next, past all that is too long in between.
+    /// The first entry in the order that has at most `free` bytes and is not before `from`.
     fn first_fitting(&self, mut from: Bound<Key>, free: usize) -> Option<Key> {
         loop {
             let found = *self.order.range((from, Bound::Unbounded)).next()?;
             if found.len.0 <= free {
                 return Some(found);
             }
+            // Within its number of transmits, skip everything longer than `free` at once: otherwise a
+            // queue full of long messages would cost O(n) for every packet.
             from = Bound::Included(Key::first(found.transmits, free));
         }
     }
@@ -467,10 +459,12 @@ impl<B: fmt::Debug> fmt::Debug for TransmitLimitedQueue<B> {
 }
 
 /// How often a message is gossiped in a cluster of `n` nodes: `mult` times the number of decimal
-/// digits of `n` (0 for 0), in proportion to the rounds an epidemic needs to reach everybody.
+/// digits of `n` (0 for 0): an epidemic reaches every member in a number of rounds that grows with the
+/// logarithm of their number.
 ///
 /// Source: `retransmitLimit`. Saturates at `u32::MAX`.
-pub fn retransmit_limit(mult: u32, n: usize) -> u32 {
+pub(crate) fn retransmit_limit(mult: u32, n: usize) -> u32 {
+    // Go computes the ceiling of log10(n + 1) in floating point, which is the number of digits.
     let digits = n.checked_ilog10().map_or(0, |log| log + 1);
     mult.saturating_mul(digits)
 }

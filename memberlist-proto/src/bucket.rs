@@ -21,6 +21,7 @@ impl Bucket {
         const SECOND: u64 = 1_000_000_000;
         // Time stands for tokens: a token is the time in which it returns, and the bucket lacks as
         // many as fit into the time until it is full.
+        // A rate of 0 counts as 1, which avoids a division by zero; a burst of 0 lets nothing pass.
         let token = SECOND / (rate as u64).max(1);
         let missing = self.full_at.saturating_duration_since(now).as_nanos();
         let missing = u64::try_from(missing).unwrap_or(u64::MAX).saturating_add(token);

@@ -1,4 +1,4 @@
-//! The member table: every node that is known, alive or not.
+//! The member table: every known node, alive or not.
 
 use alloc::format;
 use alloc::string::String;
@@ -22,25 +22,25 @@ pub(crate) use record::Record;
 
 use slab::Slab;
 
-/// Names a record of a [`Members`] table until that record is reaped. Ids are used again: whoever
-/// keeps one must drop it when [`Members::reap`] returns it.
+/// Identifies a record of a [`Members`] table until that record is reaped. Ids are reused: one that
+/// is kept outside the table must be dropped when [`Members::reap`] returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MemberId(u32);
 
-/// Every known node: a record for each, found by name, in the order in which they are probed.
+/// Every known node: one record each, found by name, in the order in which they are probed.
 ///
-/// Records live in chunks of fixed size, so that growth copies nothing; the index by name is keyed,
-/// so that names cannot be chosen to collide. Nothing iterates over the index: every order follows
-/// from the inputs and the seed.
+/// Records live in chunks of fixed size, so that growth copies nothing. The hash of the index is
+/// keyed, so that names cannot be chosen to collide. The index is never iterated over: its order
+/// depends on the hash, while every order here must follow from the inputs and the seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     records: Slab,
     index: HashTable<MemberId>,
     hash_key: [u8; 16],
-    /// Every record once. Before `cursor` are those probed in this round.
+    /// Every record once. Those before `cursor` have been probed in this round.
     order: Vec<MemberId>,
     cursor: usize,
-    /// Records in each state.
+    /// The number of records in each state.
     counts: [u32; 4],
 }
 
@@ -57,7 +57,8 @@ impl Members {
         }
     }
 
-    /// How many records there are, dead and left ones included: the `n` of every scaling rule.
+    /// How many records there are, dead and left ones included. This is the `n` of every rule that
+    /// scales with the cluster (Go: `estNumNodes`).
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
@@ -91,7 +92,7 @@ impl Members {
         self.records.get(id)
     }
 
-    /// What is known about a node, to keep.
+    /// A copy of what is known about a node.
     ///
     /// # Panics
     /// If it has been reaped.
@@ -99,9 +100,8 @@ impl Members {
         self.records[id].to_node()
     }
 
-    /// Adds a record at a random place of the probe order, where the one that was there goes last:
-    /// so a new member may be probed in this round or in the next. If the name is known, its record
-    /// takes these values instead.
+    /// Adds a record at a random place of the probe order. If the name is known, its record takes
+    /// these values instead.
     pub(crate) fn insert(
         &mut self,
         identity: Identity,
@@ -110,6 +110,7 @@ impl Members {
         since: Instant,
         rng: &mut Rng,
     ) -> MemberId {
+        // One record per name, whatever the caller does: two would probe and count a node twice.
         let name = identity.name().as_bytes();
         if let Some(id) = self.get(name) {
             self.set_state(id, state, incarnation, since);
@@ -123,6 +124,9 @@ impl Members {
         self.index.insert_unique(hash, id, rehash);
         self.counts[state as usize] += 1;
 
+        // The record that was at the place goes last, as in Go (`aliveNode`): a new member may be
+        // probed in this round or in the next. If it went last itself, all members would probe the
+        // newest ones only at the end of their rounds, and notice their failures late.
         let last = self.order.len();
         self.order.push(id);
         if last > 0 {
@@ -142,6 +146,7 @@ impl Members {
         incarnation: u32,
         since: Instant,
     ) {
+        // The counts are kept, not computed: gossip and probes ask for them on every tick.
         let record = &mut self.records[id];
         self.counts[record.state() as usize] -= 1;
         self.counts[state as usize] += 1;
@@ -158,7 +163,7 @@ impl Members {
         record.set_state(state, incarnation, since);
     }
 
-    /// Notes where the suspicion of a node is kept, or that there is none. Slots are below
+    /// Sets where the suspicion of a node is kept, or that there is none. Slots are below
     /// [`Record::MAX_SUSPICIONS`].
     ///
     /// # Panics
@@ -167,8 +172,8 @@ impl Members {
         self.records[id].set_suspicion(slot);
     }
 
-    /// Gives a record another identity of the same name; the previous one, or `None` and no change
-    /// if the name is another.
+    /// Replaces the identity of a record by another one with the same name, and returns the previous
+    /// one. If the name differs, nothing changes and the result is `None`.
     ///
     /// # Panics
     /// If the record has been reaped.
@@ -186,16 +191,21 @@ impl Members {
         self.order.iter().map(|id| (*id, &self.records[*id]))
     }
 
-    /// Removes the dead and left records for which `expired` is true; what they were, in order.
-    /// Touches nothing if there are none that are dead or left, else takes O(n).
+    /// Removes the dead and left records for which `expired` is true, and returns them in order. If
+    /// no record is dead or left, it returns at once; otherwise it takes O(n).
+    ///
+    /// Source: `resetNodes`, which does this at the end of a round of probes.
     pub(crate) fn reap(
         &mut self,
         mut expired: impl FnMut(&Record) -> bool,
     ) -> Vec<(MemberId, Node)> {
         let mut reaped = Vec::new();
+        // The usual case: every round of probes ends here, in a cluster of any size.
         if self.count(State::Dead) + self.count(State::Left) == 0 {
             return reaped;
         }
+        // The others keep their order, and the cursor its place among them: reaping neither repeats
+        // nor skips a probe of this round.
         let (mut place, mut probed) = (0, 0);
         let records = &self.records;
         self.order.retain(|id| {
@@ -224,7 +234,7 @@ impl Members {
     /// Verifies every internal invariant.
     ///
     /// # Errors
-    /// Tells the first that does not hold.
+    /// A description of the first one that does not hold.
     pub(crate) fn check(&self) -> Result<(), String> {
         let n = self.order.len();
         if self.index.len() != n || self.records.len() != n {

@@ -45,6 +45,8 @@ pub enum State {
 impl State {
     /// Whether the node counts as a member: alive or suspect.
     pub const fn is_live(self) -> bool {
+        // A suspect is only accused. It counts as a member until its time to refute is over: Go lists
+        // it (`Members`), probes it and gossips to it.
         matches!(self, Self::Alive | Self::Suspect)
     }
 

@@ -36,6 +36,7 @@ impl Randomness {
     /// Forks the seed into its streams.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
+            // The labels are part of every recording: a changed one changes all draws of its stream.
             probe_order: Rng::from_seed(fork(seed, *b"probe   ")),
             gossip: Rng::from_seed(fork(seed, *b"gossip  ")),
             jitter: Rng::from_seed(fork(seed, *b"jitter  ")),

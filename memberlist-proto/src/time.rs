@@ -28,6 +28,7 @@ impl Instant {
 
     /// `self + duration`, or `None` past [`Instant::FAR_FUTURE`].
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        // A duration may itself be longer than 584 years.
         let nanos = u64::try_from(duration.as_nanos()).ok()?;
         self.0.checked_add(nanos).map(Self)
     }

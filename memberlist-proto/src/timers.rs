@@ -82,6 +82,8 @@ impl<K: Copy> Timers<K> {
         let Some(place) = self.place(id) else {
             return false;
         };
+        // A new number in the order as well: a timer that is moved to an instant fires after those
+        // that were set to it before.
         self.heap[place] = Entry { at, order: self.set, slot: id.slot };
         self.set += 1;
         self.settle(place);
@@ -142,6 +144,8 @@ impl<K: Copy> Timers<K> {
         self.sink(place);
     }
 
+    /// Moves an entry towards the root while it is due before its parent. Entries on the way move
+    /// down by one place; the entry itself is written once, at its final place.
     fn rise(&mut self, mut place: usize) -> usize {
         let entry = self.heap[place];
         while place > 0 {
@@ -156,6 +160,7 @@ impl<K: Copy> Timers<K> {
         place
     }
 
+    /// Moves an entry away from the root while a child is due before it.
     fn sink(&mut self, mut place: usize) {
         let entry = self.heap[place];
         loop {
@@ -175,6 +180,8 @@ impl<K: Copy> Timers<K> {
         self.put(place, entry);
     }
 
+    /// Writes an entry into the heap, and its place into its slot: the only way to change the heap,
+    /// so that ids always lead to their timers.
     fn put(&mut self, place: usize, entry: Entry) {
         self.heap[place] = entry;
         self.slots[entry.slot as usize].place = place as u32;

@@ -330,18 +330,6 @@ fn decisions_of_a_delegate_replay_without_it() {
     }
     assert!(recorded.iter().map(Vec::len).sum::<usize>() > packets.len() + 5);
 
-    // Only of the node's own announcement is it asked, when the node is made.
-    struct First(std::sync::atomic::AtomicBool);
-    impl memberlist_proto::Delegate for First {
-        fn admit(&self, candidate: &memberlist_proto::Candidate<'_>) -> Result<(), String> {
-            assert!(!self.0.swap(true, std::sync::atomic::Ordering::Relaxed));
-            assert_eq!(candidate.name.as_bytes(), b"me");
-            Ok(())
-        }
-        fn ack_payload(&self) -> Option<Bytes> {
-            panic!("the answer is an input")
-        }
-    }
     let absent = First(std::sync::atomic::AtomicBool::new(false));
     let mut replay = Memberlist::new(start, config(), Some(std::sync::Arc::new(absent)), [3; 32])
         .expect("valid");
@@ -350,6 +338,22 @@ fn decisions_of_a_delegate_replay_without_it() {
             let _ = replay.handle(start, input);
         }
         assert_eq!(outputs(&mut replay), told);
+    }
+}
+
+/// A delegate that must only be asked once, about the node's own announcement when it is made: in a
+/// replay every other answer is an input.
+struct First(std::sync::atomic::AtomicBool);
+
+impl memberlist_proto::Delegate for First {
+    fn admit(&self, candidate: &memberlist_proto::Candidate<'_>) -> Result<(), String> {
+        assert!(!self.0.swap(true, std::sync::atomic::Ordering::Relaxed));
+        assert_eq!(candidate.name.as_bytes(), b"me");
+        Ok(())
+    }
+
+    fn ack_payload(&self) -> Option<Bytes> {
+        panic!("the answer is an input")
     }
 }
 

@@ -112,7 +112,7 @@ impl Visit for Opened {
 
 proptest! {
     #[test]
-    fn what_is_sealed_is_what_is_opened(
+    fn opening_reverses_sealing(
         messages in vec(message(), 1..8),
         key in key(),
         padded in any::<bool>(),
@@ -242,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn a_compound_is_split_into_what_was_joined(parts in vec(bytes(), 0..=255)) {
+    fn splitting_a_compound_reverses_joining(parts in vec(bytes(), 0..=255)) {
         let mut out = Vec::new();
         compound::encode(&mut out, &parts).expect("not too many");
         let split = compound::split(&out[1..]).expect("a compound");
@@ -251,7 +251,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_compressed_is_what_is_decompressed(
+    fn decompression_reverses_compression(
         input in prop_oneof![vec(any::<u8>(), 0..6000), vec(0_u8..4, 0..20_000)],
     ) {
         let mut lzw = Lzw::default();

@@ -62,7 +62,7 @@ fn overhead_counts_for_every_message() {
 }
 
 #[test]
-fn each_message_is_given_out_up_to_the_retransmit_limit() {
+fn each_message_is_transmitted_up_to_the_retransmit_limit() {
     let mut queue = four(1);
     assert_eq!([3, 3, 2, 0].map(|_| pull(&mut queue, 3)), [3, 3, 2, 0]);
     let finished: Vec<_> = queue.drain_finished().collect();
@@ -74,7 +74,7 @@ fn each_message_is_given_out_up_to_the_retransmit_limit() {
 }
 
 #[test]
-fn every_message_is_given_out_at_least_once() {
+fn every_message_is_transmitted_at_least_once() {
     for (mult, nodes) in [(0, 10), (4, 0)] {
         let mut queue = four(mult);
         let mut seen = Vec::new();
@@ -167,7 +167,7 @@ fn nothing_is_lost_when_a_pull_empties_the_queue() {
 }
 
 #[test]
-fn places_of_finished_messages_are_used_again() {
+fn places_of_finished_messages_are_reused() {
     let mut queue = four(1);
     for _ in 0..1_000 {
         queue.queue(about("test", b"another"));
@@ -176,7 +176,7 @@ fn places_of_finished_messages_are_used_again() {
 }
 
 #[test]
-fn what_does_not_fit_is_passed_over_and_stays() {
+fn messages_that_do_not_fit_are_skipped_and_stay() {
     let long: &'static [u8] = &[b'x'; 500];
     let mut queue = TransmitLimitedQueue::new(4);
     for n in 0..10_000 {
@@ -193,7 +193,7 @@ fn what_does_not_fit_is_passed_over_and_stays() {
 }
 
 #[test]
-fn finished_broadcasts_are_kept_only_if_asked_for() {
+fn finished_broadcasts_are_kept_only_on_request() {
     let mut queue = TransmitLimitedQueue::new(1);
     queue.queue(about("a", b"1"));
     queue.queue(about("a", b"2"));

@@ -19,14 +19,14 @@ fn a_full_bucket_gives_its_burst_and_then_its_rate() {
 }
 
 #[test]
-fn a_burst_of_one_is_an_even_pace() {
+fn a_burst_of_one_gives_an_even_rate() {
     let mut bucket = Bucket::new();
     let taken = (0..10_000).filter(|millis| bucket.take(at(*millis), 100, 1)).count();
     assert_eq!(taken, 1000);
 }
 
 #[test]
-fn time_may_run_to_its_end_and_back() {
+fn time_may_jump_to_its_end_and_back() {
     let mut bucket = Bucket::new();
     let end = Instant::from_nanos(u64::MAX);
     assert!(bucket.take(end, 1, 1));

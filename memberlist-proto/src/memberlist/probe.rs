@@ -131,7 +131,7 @@ impl Memberlist {
                 ProbeStep::Member(id) => return self.probe(id),
                 // As in Go: the dead are forgotten when the probe order wraps around.
                 ProbeStep::Wrapped => self.reap(),
-                ProbeStep::Nobody => return,
+                ProbeStep::Idle => return,
             }
         }
     }

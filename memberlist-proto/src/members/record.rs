@@ -1,19 +1,20 @@
-//! What is kept of each node.
+//! The record of a node.
 
 use crate::node::{Identity, Name, Node, State};
 use crate::time::Instant;
 
-/// What is known of one node, in 32 bytes.
+/// What is known about one node, in 32 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     identity: Identity,
     since: Instant,
     incarnation: u32,
-    /// The state in the lowest two bits, above them the suspicion's slot, `NO_SUSPICION` for none.
+    /// The state in the lowest two bits; above them the suspicion's slot, or `NO_SUSPICION`.
     state_and_suspicion: u32,
 }
 
-// A vacant place of the slab must cost nothing beside the record's own bytes.
+// A vacant place of the slab must cost nothing besides the record's own bytes, and two records fit
+// into a cache line: gossip and probes look at random ones.
 const _: () = assert!(size_of::<Option<Record>>() <= 32);
 
 const STATE_BITS: u32 = 2;
@@ -21,7 +22,7 @@ const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
 const NO_SUSPICION: u32 = u32::MAX >> STATE_BITS;
 
 impl Record {
-    /// How many suspicions can be told apart.
+    /// How many suspicions can be distinguished.
     pub(crate) const MAX_SUSPICIONS: u32 = NO_SUSPICION;
 
     pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
@@ -39,7 +40,7 @@ impl Record {
         &self.identity
     }
 
-    /// The incarnation last accepted.
+    /// The incarnation accepted last.
     pub(crate) const fn incarnation(&self) -> u32 {
         self.incarnation
     }
@@ -54,18 +55,18 @@ impl Record {
         }
     }
 
-    /// Since when it is in that state.
+    /// When it entered that state.
     pub(crate) const fn since(&self) -> Instant {
         self.since
     }
 
-    /// Where its suspicion is kept, if there is one.
+    /// The slot where its suspicion is kept, if there is one.
     pub(crate) const fn suspicion(&self) -> Option<u32> {
         let slot = self.state_and_suspicion >> STATE_BITS;
         if slot == NO_SUSPICION { None } else { Some(slot) }
     }
 
-    /// What is known of it, to keep.
+    /// A copy of what is known about the node.
     pub(crate) fn to_node(&self) -> Node {
         Node::new(self.identity.clone(), self.incarnation, self.state(), self.since)
     }
@@ -76,6 +77,8 @@ impl Record {
         self.state_and_suspicion = self.state_and_suspicion & !STATE_MASK | state as u32;
     }
 
+    /// Whether a suspicion runs is independent of the state here: the caller keeps them consistent,
+    /// since the timer that belongs to it is not the record's.
     pub(super) fn set_suspicion(&mut self, slot: Option<u32>) {
         debug_assert!(slot.is_none_or(|slot| slot < Self::MAX_SUSPICIONS));
         let slot = slot.unwrap_or(NO_SUSPICION);

@@ -1,4 +1,4 @@
-//! Where the records live.
+//! Storage of the records.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -6,16 +6,17 @@ use core::ops::{Index, IndexMut};
 
 use super::{MemberId, Record};
 
-/// Records in each chunk: 8 KiB.
+/// Records in each chunk: 8 KiB. Growing a single vector of 100,000 records would copy megabytes
+/// within one call, in the middle of a node's timers.
 const CHUNK: usize = 256;
 
 /// Records by id, in chunks that never move.
 #[derive(Clone, Debug)]
 pub(super) struct Slab {
     chunks: Vec<Box<[Option<Record>]>>,
-    /// Ids below this one have been given out.
+    /// All ids below this one have been assigned at some time.
     next: u32,
-    /// Ids given out and taken back.
+    /// Ids of removed records, which are assigned again first.
     free: Vec<MemberId>,
 }
 
@@ -29,6 +30,8 @@ impl Slab {
     }
 
     pub(super) fn insert(&mut self, record: Record) -> MemberId {
+        // Ids of reaped records first, so that memory follows the largest number of records at a
+        // time, not the number of all that ever were.
         let id = self.free.pop().unwrap_or_else(|| {
             let id = MemberId(self.next);
             self.next += 1;

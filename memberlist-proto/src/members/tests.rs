@@ -30,7 +30,7 @@ fn port(members: &Members, id: MemberId) -> u16 {
     members.record(id).identity().port()
 }
 
-/// The next member to probe, none skipped but those that `skip` says by their port.
+/// The next member to probe, skipping those whose port `skip` returns true for.
 fn probe(
     members: &mut Members,
     mut tick: ProbeTick,
@@ -41,7 +41,7 @@ fn probe(
         match members.next_probe(&mut tick, rng, |_, record| skip(record.identity().port())) {
             ProbeStep::Member(id) => return Some(port(members, id)),
             ProbeStep::Wrapped => {}
-            ProbeStep::Nobody => return None,
+            ProbeStep::Idle => return None,
         }
     }
 }
@@ -115,7 +115,7 @@ fn reaping_removes_what_expired_and_frees_its_ids() {
     for _ in 0..100 {
         probe(&mut members, ProbeTick::new(true), rng, |_| false);
     }
-    // What has been probed in this round is not probed again in it.
+    // Members that were probed in this round are not probed again in it.
     let probed: Vec<u16> =
         members.order[..members.cursor].iter().map(|id| port(&members, *id)).collect();
     let reaped = members.reap(|record| record.identity().port() < 300);
@@ -125,7 +125,8 @@ fn reaping_removes_what_expired_and_frees_its_ids() {
     assert_eq!(members.get(&[0, 0]), None);
     members.check().expect("sound");
     while members.cursor < members.len() {
-        let next = probe(&mut members, ProbeTick::new(true), rng, |_| false).expect("somebody");
+        let next =
+            probe(&mut members, ProbeTick::new(true), rng, |_| false).expect("a member to probe");
         assert!(!probed.contains(&next));
     }
     let id = members.insert(identity(b"new", 1), 1, State::Alive, Instant::ORIGIN, rng);
@@ -135,13 +136,16 @@ fn reaping_removes_what_expired_and_frees_its_ids() {
 }
 
 #[test]
-fn each_round_probes_everybody_once_in_another_order() {
+fn each_round_probes_every_member_once_in_another_order() {
     let rng = &mut Rng::from_seed(SEED);
     let mut members = table(50, |_| State::Alive, rng);
     let mut rounds = Vec::new();
     for _ in 0..3 {
         let round: Vec<u16> = (0..50)
-            .map(|_| probe(&mut members, ProbeTick::new(true), rng, |_| false).expect("somebody"))
+            .map(|_| {
+                probe(&mut members, ProbeTick::new(true), rng, |_| false)
+                    .expect("a member to probe")
+            })
             .collect();
         let mut sorted = round.clone();
         sorted.sort_unstable();
@@ -166,7 +170,8 @@ fn every_order_of_probing_is_equally_likely() {
     assert!(permutations.iter().all(|count| count.abs_diff(1_000) < 200), "{permutations:?}");
 }
 
-/// Per thousand, how many ticks of `n` nodes of which the first is itself probe nobody.
+/// How many of a thousand ticks in a cluster of `n` nodes, the first of which is the observer
+/// itself, probe no member.
 fn idle_ticks(n: u16, count_wraps: bool) -> usize {
     let rng = &mut Rng::from_seed(SEED);
     let mut members = table(n, |_| State::Alive, rng);
@@ -184,7 +189,7 @@ fn counting_wraps_wastes_ticks_of_tiny_clusters() {
 }
 
 #[test]
-fn the_search_ends_when_there_is_nobody() {
+fn the_search_ends_when_no_member_can_be_probed() {
     let rng = &mut Rng::from_seed(SEED);
     for count_wraps in [false, true] {
         for n in [0, 1, 2, 10] {
@@ -194,7 +199,7 @@ fn the_search_ends_when_there_is_nobody() {
             }
             // Emptied in the middle of the search.
             let mut tick = ProbeTick::new(count_wraps);
-            while members.next_probe(&mut tick, rng, |_, _| true) != ProbeStep::Nobody {
+            while members.next_probe(&mut tick, rng, |_, _| true) != ProbeStep::Idle {
                 members.reap(|_| true);
             }
             members.check().expect("sound");
@@ -295,7 +300,7 @@ fn time_in_a_state_is_kept_to_the_nanosecond() {
 }
 
 #[test]
-fn reaping_within_a_round_neither_repeats_nor_skips_anybody() {
+fn reaping_within_a_round_neither_repeats_nor_skips_a_member() {
     for stop in 0..12 {
         let mut rng = Rng::from_seed([stop as u8; 32]);
         let dead = |port: u16| if port.is_multiple_of(3) { State::Dead } else { State::Alive };

@@ -77,6 +77,7 @@ impl Identity {
             | flag(meta.is_some(), HAS_META)
             | flag(versions.is_some(), HAS_VERSIONS);
         header[ADDR_LEN] = addr_len;
+        // In native byte order: the packed form never leaves the process.
         header[PORT..NAME_LEN].copy_from_slice(&port.to_ne_bytes());
         header[NAME_LEN..VERSIONS].copy_from_slice(&name_len.to_ne_bytes());
         header[VERSIONS..].copy_from_slice(&versions.unwrap_or_default().to_bytes());
@@ -106,6 +107,7 @@ impl Identity {
         if let Ok(octets) = <[u8; 4]>::try_from(addr) {
             return Some(Ipv4Addr::from(octets).into());
         }
+        // Sockets reject the mapped form on IPv4, and rules on networks are written for IPv4.
         let octets = <[u8; 16]>::try_from(addr).ok()?;
         Some(Ipv6Addr::from(octets).to_canonical())
     }

@@ -16,7 +16,8 @@ use super::Identity;
 #[derive(Clone)]
 pub struct NodeName(Repr);
 
-/// Bytes of its own, or the identity of a known node, whose name then needs no copy.
+/// Bytes of its own, or the identity of a known node, whose name then needs no copy: events, timers
+/// and accusations refer to nodes by name, and there may be one of each for every member.
 #[derive(Clone)]
 enum Repr {
     Own(Arc<[u8]>),

@@ -56,7 +56,7 @@ fn names_compare_by_bytes_in_every_form() {
 }
 
 #[test]
-fn names_are_shown_lossily_and_debugged_losslessly() {
+fn names_are_displayed_lossily_and_debugged_losslessly() {
     let odd = NodeName::from(&b"a\xff\xfe\xc3\xa9\n"[..]);
     assert_eq!(odd.to_string(), "a\u{fffd}\u{fffd}\u{e9}\n");
     assert_eq!(format!("{odd:?}"), r#""a\xff\xfeé\n""#);
@@ -64,7 +64,7 @@ fn names_are_shown_lossily_and_debugged_losslessly() {
 }
 
 #[test]
-fn an_identity_gives_back_what_was_put_in() {
+fn an_identity_returns_the_parts_it_was_made_of() {
     for addr in [None, Some(&[][..]), Some(&[1, 2, 3][..]), Some(&[9; 255][..])] {
         for meta in [None, Some(&[][..]), Some(&[7; 512][..])] {
             for versions in [None, Some(Versions::default()), parts().versions] {

@@ -41,6 +41,7 @@ impl Versions {
     /// Whether these can be the versions of a node. A node that never learned another's versions
     /// passes them on as zeros in push/pulls.
     pub const fn is_known(self) -> bool {
+        // The other fields may be 0: delegate versions are unless the application sets them.
         self.pmax != 0
     }
 }

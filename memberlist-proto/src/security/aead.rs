@@ -63,6 +63,7 @@ impl Version {
 
     fn padding(self, len: usize) -> usize {
         match self {
+            // Never 0, or the receiver could not distinguish padding from text.
             Self::Padded => BLOCK.saturating_sub(len % BLOCK),
             Self::Plain => 0,
         }
@@ -134,6 +135,7 @@ pub fn encrypt(
     out.extend_from_slice(&nonce);
     let text = out.len();
     plaintext(out);
+    // PKCS#7: between 1 and 16 bytes, each with their number as its value.
     let padding = version.padding(out.len().saturating_sub(text));
     out.resize(out.len().saturating_add(padding), padding as u8);
     let buffer = out.get_mut(text..).unwrap_or_default();
@@ -176,6 +178,8 @@ pub fn decrypt(
     let kept = match found {
         None => Err(DecryptError::NoKey),
         Some(_) if version == Version::Plain => Ok(text.len()),
+        // The version byte is not authenticated (the format is Go's): if it was altered on its way,
+        // this removes authentic bytes, or fails. It never removes more than a block.
         Some(_) => unpadded_len(buffer).ok_or(DecryptError::Padding),
     };
     // After an error this removes everything: neither ciphertext nor unpadded plaintext may be taken

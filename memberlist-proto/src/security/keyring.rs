@@ -101,6 +101,7 @@ impl Keyring {
     /// Appends a key, which becomes the primary if the ring was empty. Returns `false`, and changes
     /// nothing, if the key is in the ring already.
     pub fn add(&mut self, key: Key) -> bool {
+        // A key twice would be tried twice on every message that fits no key.
         let new = !self.0.contains(&key);
         if new {
             self.0.push(key);
@@ -114,6 +115,8 @@ impl Keyring {
     /// The key is not in the ring.
     pub fn use_key(&mut self, key: &Key) -> Result<(), KeyringError> {
         let at = self.0.iter().position(|k| k == key).ok_or(KeyringError::NotFound)?;
+        // The former primary becomes the second key, and is still tried first among the others: most
+        // peers keep using it until the change has reached them.
         if let Some(keys) = self.0.get_mut(..=at) {
             keys.rotate_right(1);
         }

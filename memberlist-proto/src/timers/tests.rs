@@ -9,7 +9,7 @@ fn at(nanos: u64) -> Instant {
 }
 
 #[test]
-fn what_is_set_to_the_far_future_never_fires() {
+fn timers_set_to_the_far_future_never_fire() {
     let mut timers = Timers::new();
     timers.insert(Instant::FAR_FUTURE, 'n');
     assert_eq!(timers.next(), None);
@@ -62,7 +62,7 @@ fn a_rescheduled_timer_queues_behind_its_new_instant() {
 }
 
 #[test]
-fn slots_are_used_again() {
+fn slots_are_reused() {
     let mut timers = Timers::new();
     for round in 0..1_000 {
         timers.insert(at(round), round);

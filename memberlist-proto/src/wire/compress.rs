@@ -124,6 +124,8 @@ impl Lzw {
             let result = encoder.encode_bytes(rest, out.get_mut(end..).unwrap_or_default());
             rest = rest.get(result.consumed_in..).unwrap_or_default();
             end = end.saturating_add(result.consumed_out);
+            // Given up as soon as the limit is passed: a packet's limit is its own length, so that
+            // one which does not compress costs little time and no more memory than it has itself.
             if end.saturating_sub(start) > limit || result.status.is_err() {
                 out.truncate(start);
                 return false;

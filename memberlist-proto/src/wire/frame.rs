@@ -74,6 +74,8 @@ pub struct FrameLimits {
 
 impl Default for FrameLimits {
     fn default() -> Self {
+        // Go's limits where it has one. The others are as large as these allow: a compressed message
+        // may be as long as an encrypted one, and a plain push/pull as long as a decompressed one.
         Self {
             max_encrypted: MAX_ENCRYPTED,
             max_nodes: 1 << 20,

@@ -51,6 +51,8 @@ pub enum MessageType {
 impl MessageType {
     /// The type with this code; `None` if there is none.
     pub fn from_code(code: u8) -> Option<Self> {
+        // The label's type is far from the others, and from the encryption versions 0 and 1: it may
+        // begin a packet where either of these is expected.
         Some(match code {
             0 => Self::Ping,
             1 => Self::IndirectPing,
@@ -115,6 +117,7 @@ impl<'a> Message<'a> {
             Some(MessageType::Suspect) => Self::Suspect(Suspect::decode(body)?),
             Some(MessageType::Dead) => Self::Dead(Dead::decode(body)?),
             Some(MessageType::Alive) => Self::Alive(Alive::decode(body)?),
+            // Raw bytes without a map: here the end of the packet or part is the end of the message.
             Some(MessageType::User) => Self::User(body),
             _ => return Err(DecodeError::UnexpectedType(code)),
         })
@@ -157,7 +160,8 @@ impl<'a> Message<'a> {
 pub struct Ping<'a> {
     /// A number that the ack repeats.
     pub seq_no: u32,
-    /// The intended receiver; any other node ignores the ping. Empty means any node.
+    /// The intended receiver; any other node ignores the ping, since it may be a new one at the
+    /// address of a node that is gone. Empty means any node.
     pub node: &'a [u8],
     /// Where to send the ack, 4 or 16 bytes; left out when nil or empty. Releases before v0.2.0 do
     /// not send it: the ack then goes to the packet's source.
@@ -253,6 +257,7 @@ impl<'a> IndirectPing<'a> {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let source = Source::new(self.source_addr, self.source_port, self.source_node);
         out.push(MessageType::IndirectPing.code());
+        // The fields of the source come between `SeqNo` and `Target`, by their names.
         write_map(out, 5_u8.saturating_add(source.fields()));
         write_raw(out, b"Nack");
         write_bool(out, self.nack);
@@ -406,7 +411,8 @@ pub struct Alive<'a> {
     pub port: u16,
     /// The application's metadata; nil if it supplies none.
     pub meta: Option<&'a [u8]>,
-    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions).
+    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions). Never send
+    /// one to five bytes: releases up to v0.6.0 crash on them.
     pub vsn: Option<&'a [u8]>,
 }
 

@@ -58,6 +58,9 @@ pub struct PacketLimits {
 
 impl Default for PacketLimits {
     fn default() -> Self {
+        // A datagram has less than 64 KiB, and Go compresses a packet only if it gets smaller: what an
+        // honest peer sends inflates to a few times that. It nests two layers, a compound inside a
+        // compressed message, and splits its gossip into compounds of 255 parts, one in each packet.
         Self { max_decompressed: 1 << 20, max_depth: 4, max_messages: 4096 }
     }
 }
@@ -290,6 +293,8 @@ impl<V: Visit> Opening<'_, V> {
                 Err(error) => self.visit.layer(Layer::Plaintext { error }),
             }
         }
+        // After decryption: the checksum is part of what was encrypted. It is recognised only here,
+        // and a type that is not supported anywhere further inside (Go: `handleCommand`).
         match checksum::strip(packet) {
             Ok(None) => {}
             Ok(Some(message)) => {
@@ -332,6 +337,7 @@ impl<V: Visit> Opening<'_, V> {
             self.parts = self.parts.saturating_add(1);
             self.dispatch(part, buffers);
         }
+        // A truncated compound is reported after its complete parts have been used, as in Go.
         let missing = parts.remaining();
         if missing > 0 {
             let error = CompoundError::PartsMissing(missing);

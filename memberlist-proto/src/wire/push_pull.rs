@@ -74,7 +74,8 @@ pub struct NodeState<'a> {
     pub incarnation: u32,
     /// The peer's view of the node as a number, see [`known_state`](Self::known_state).
     pub state: i64,
-    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions).
+    /// The versions as received, normally six bytes: see [`Versions`](crate::Versions). Never send
+    /// one to five bytes: releases up to v0.6.0 crash (`verifyProtocol`).
     pub vsn: Option<&'a [u8]>,
 }
 
@@ -112,6 +113,7 @@ impl<'a> NodeState<'a> {
         Ok(state)
     }
 
+    /// Without a type byte: inside a push/pull only the header says how many states follow.
     fn write(&self, out: &mut Vec<u8>) {
         write_map(out, 7);
         write_raw(out, b"Addr");
@@ -169,6 +171,8 @@ impl UserHeader {
 /// [`encode_state`], then `user_state_len` raw bytes of application state.
 pub fn encode_header(out: &mut Vec<u8>, join: bool, nodes: usize, user_state_len: usize) {
     out.push(MessageType::PushPull.code());
+    // An acceptor repeats the initiator's `join`, although the initiator does not look at it: each
+    // side decides by what the initiator wanted whether it asks its merge delegate.
     let header = Header { nodes: signed(nodes), user_state_len: signed(user_state_len), join };
     header.write(out);
 }
@@ -181,6 +185,7 @@ pub fn encode_state(out: &mut Vec<u8>, state: &NodeState<'_>) {
 /// Appends a whole reliable user message: type byte, header, payload.
 pub fn encode_user(out: &mut Vec<u8>, payload: &[u8]) {
     out.push(MessageType::User.code());
+    // An empty payload is valid, but Go peers read its header and deliver nothing (`readUserMsg`).
     UserHeader { len: signed(payload.len()) }.write(out);
     out.extend_from_slice(payload);
 }

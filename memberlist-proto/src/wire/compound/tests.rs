@@ -22,7 +22,7 @@ fn a_compound_without_its_lengths_has_no_parts() {
 }
 
 #[test]
-fn whole_parts_before_a_cut_are_kept() {
+fn whole_parts_before_a_truncated_one_are_kept() {
     let mut parts = split(&[3, 0, 2, 0, 2, 0, 1, b'a', b'b', b'c']).expect("lengths are there");
     assert_eq!(parts.remaining(), 3);
     assert_eq!(parts.next(), Some(&b"ab"[..]));

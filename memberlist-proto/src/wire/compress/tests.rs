@@ -44,7 +44,7 @@ fn a_full_dictionary_is_cleared() {
 }
 
 #[test]
-fn what_does_not_fit_its_limit_is_given_up() {
+fn compression_beyond_its_limit_is_given_up() {
     let input = squares();
     let mut lzw = Lzw::default();
     let mut out = vec![1, 2, 3];

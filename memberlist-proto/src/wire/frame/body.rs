@@ -110,6 +110,7 @@ impl Body {
                     };
                     self.begin_value(1);
                 }
+                // Raw bytes have no structure to parse: only their number counts.
                 Stage::Tail { end } => {
                     if self.buffer.len() < end {
                         return Ok(false);
@@ -119,6 +120,9 @@ impl Body {
                 }
                 Stage::States { left: 0 } => self.stage = self.tail(self.header.user_state_len),
                 _ => {
+                    // The scanner only looks for the value's end; the value is decoded when all of it
+                    // is there. Decoding what has arrived at every chunk instead would take O(n²)
+                    // for a state that arrives byte by byte.
                     let new = self.buffer.get(self.scanned..).unwrap_or_default();
                     match self.scanner.feed(new).map_err(|error| self.malformed(error))? {
                         ControlFlow::Continue(()) => {
@@ -226,7 +230,7 @@ impl Body {
         match self.code().and_then(MessageType::from_code) {
             Some(MessageType::PushPull) => limits.max_plain_push_pull,
             Some(MessageType::User) => match self.stage {
-                // The header's length has been checked: not a byte more is buffered.
+                // Once the header has been checked, nothing beyond its length is buffered.
                 Stage::Tail { end } => end,
                 _ => limits.max_small.saturating_add(limits.max_user_message),
             },

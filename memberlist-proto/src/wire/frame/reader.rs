@@ -217,6 +217,7 @@ impl FrameReader {
         if body.code() != Some(MessageType::Compress.code()) {
             return Ok(body.into_frame());
         }
+        // A stream carries one message, so that its decoder is of no use afterwards.
         let mut message = Vec::new();
         Lzw::default().decode(body.bytes(), rules.limits.max_decompressed, &mut message)?;
         self.layers.compressed = Some((body.bytes().len().saturating_add(1), message.len()));

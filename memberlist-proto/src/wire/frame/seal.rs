@@ -51,6 +51,8 @@ pub fn seal_frame(
 ) -> Result<Bytes, FrameTooLong> {
     let Scratch { lzw, lzw_output, compressed, .. } = scratch;
     compressed.clear();
+    // Without `only_if_smaller` the result is used even if it is longer. Receivers read either: the
+    // type byte says which it is.
     let limit = if sealing.only_if_smaller { message.len().saturating_sub(1) } else { usize::MAX };
     let smaller = sealing.compress && lzw.encode(message, limit, lzw_output, compressed);
     let body = if smaller { &compressed[..] } else { message };
@@ -70,6 +72,7 @@ fn encrypt(
 ) -> Result<Bytes, FrameTooLong> {
     let len = version.encrypted_len(body.len());
     let too_long = FrameTooLong { len, limit: MAX_ENCRYPTED };
+    // Refused here rather than by the peer, at the cost of a connection for nothing.
     if len > MAX_ENCRYPTED {
         return Err(too_long);
     }

@@ -254,7 +254,7 @@ fn only_faults_of_the_outer_layers_are_answered() {
 }
 
 #[test]
-fn a_bad_state_is_refused_when_it_arrives() {
+fn a_malformed_state_is_refused_as_soon_as_it_arrives() {
     let mut message = vec![6];
     Header { nodes: 1000, ..Header::default() }.write(&mut message);
     message.push(0x07);
@@ -280,7 +280,7 @@ fn streams_may_be_sent_plain_when_compression_does_not_help() {
 }
 
 #[test]
-fn what_no_peer_accepts_is_not_sent() {
+fn frames_that_no_peer_accepts_are_refused() {
     let key = key();
     let sealing = FrameSealing { key: Some((&key, Version::Plain)), ..sealing() };
     let message = vec![0; MAX_ENCRYPTED - 28];
@@ -297,7 +297,7 @@ fn readers_and_buffers_may_move_between_threads() {
 }
 
 #[test]
-fn memory_follows_what_arrives_not_what_is_announced() {
+fn memory_grows_with_what_arrives_not_with_what_is_announced() {
     let mut header = vec![6];
     Header { nodes: 1 << 20, user_state_len: 20 << 20, join: false }.write(&mut header);
     let mut reader = FrameReader::new(Role::Initiator);

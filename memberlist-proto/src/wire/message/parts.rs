@@ -48,6 +48,7 @@ impl<'a> Source<'a> {
         Self { addr: addr.unwrap_or_default(), port, node }
     }
 
+    /// How many fields [`encode`](Self::encode) writes: a map begins with their number.
     pub(super) fn fields(&self) -> u8 {
         u8::from(!self.addr.is_empty())
             .saturating_add(u8::from(self.port != 0))

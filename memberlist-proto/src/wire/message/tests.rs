@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_packets_do_not_carry_is_refused() {
+fn types_that_packets_do_not_carry_are_refused() {
     assert_eq!(Message::decode(b""), Err(DecodeError::Empty));
     for code in [6, 7, 9, 10, 12, 13, 14, 243, 244, 255] {
         assert_eq!(Message::decode(&[code, 0x80]), Err(DecodeError::UnexpectedType(code)));

@@ -51,7 +51,7 @@ fn nil_and_empty_bytes_stay_apart() {
 }
 
 #[test]
-fn errors_say_where() {
+fn errors_contain_the_position() {
     let number = |_: &mut Reader<'_>, _| Ok(());
     assert_eq!(
         Reader::new(&[0x05]).structure(&[], number),

@@ -36,3 +36,13 @@ fn states_follow_each_other() {
     assert_eq!(NodeState::read(&mut reader), Ok(second));
     assert!(reader.rest().is_empty());
 }
+
+#[test]
+fn only_four_numbers_stand_for_states() {
+    let known = |state| NodeState { state, ..NodeState::default() }.known_state();
+    let states = [State::Alive, State::Suspect, State::Dead, State::Left];
+    assert_eq!([0, 1, 2, 3].map(known), states.map(Some));
+    for number in [-1, 4, 256, i64::MIN, i64::MAX] {
+        assert_eq!(known(number), None, "{number}");
+    }
+}

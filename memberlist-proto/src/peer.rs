@@ -2,24 +2,41 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use core::fmt;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
 use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 use core::str::FromStr;
 use core::time::Duration;
 
-use crate::node::NodeName;
+use crate::node::{Name, NodeName};
 
 /// A peer by address or host name: `[name/]host[:port]`, with IPv6 addresses in brackets where a
-/// port follows.
+/// port follows. The first `/` ends the node's name, as in Go (`resolveAddr`).
+///
+/// A name may hold any bytes. As text, each byte that would end or hide a name is `%` and two
+/// hexadecimal digits: `/`, `%` and `,`, white space, control characters, and what is not UTF-8.
+/// The same is true of the first byte of a name that would make a network of the whole, as in
+/// `%310.0.0.1/24`, which is the node `10.0.0.1` at the host `24`. Other names stand as they are,
+/// and a `%` that two hexadecimal digits do not follow is an error. An empty name is the same as
+/// none.
+///
+/// A host is an IP address, or a name of letters and digits of any script, `-`, `_` and `.`. Every
+/// such peer reads back as the same; only a [`Host::Name`] that breaks this rule or holds an
+/// address, or port 0, does not.
 ///
 /// ```
-/// use memberlist_proto::Peer;
+/// use memberlist_proto::{NodeName, Peer};
 ///
 /// for text in ["10.0.0.1", "10.0.0.1:7946", "[::1]:7946", "::1", "db.example:7000", "n1/10.0.0.1"] {
 ///     assert_eq!(text.parse::<Peer>().unwrap().to_string(), text);
 /// }
 /// assert!(":7946".parse::<Peer>().is_err());
+///
+/// let address: core::net::SocketAddr = "10.0.0.1:7946".parse().unwrap();
+/// let pod = Peer { name: Some(NodeName::from("ns/pod 0")), ..Peer::from(address) };
+/// assert_eq!(pod.to_string(), "ns%2Fpod%200/10.0.0.1:7946");
+/// assert_eq!(pod.to_string().parse(), Ok(pod));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Peer {
@@ -137,6 +154,17 @@ pub enum PeerError {
     /// A bracket is missing, or what it holds is no IPv6 address.
     #[error("the brackets do not hold an IPv6 address")]
     Brackets,
+    /// An address and a prefix length.
+    #[error(
+        "this looks like a network, not like the address of a peer: leave out `/` and what follows"
+    )]
+    Network,
+    /// The host holds a character that no host name has.
+    #[error("the host is neither an IP address nor a host name")]
+    Host,
+    /// A `%` in the name does not begin an escape.
+    #[error("`%` in a node name must be followed by two hexadecimal digits; `%` itself is `%25`")]
+    Escape,
 }
 
 impl Peer {
@@ -146,6 +174,32 @@ impl Peer {
             Host::Ip(ip) => Some(SocketAddr::new(ip, self.port.unwrap_or(default_port))),
             Host::Name(_) => None,
         }
+    }
+
+    fn write_name(&self, name: Name<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = name.as_bytes();
+        let mut rest = bytes;
+        if let (Ok(text), Host::Name(host)) = (core::str::from_utf8(bytes), &self.host)
+            && is_network(text, host)
+        {
+            let (first, others) = bytes.split_at(1);
+            escape(first, f)?;
+            rest = others;
+        }
+        for chunk in rest.utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                if matches!(letter, '/' | '%' | ',')
+                    || letter.is_whitespace()
+                    || letter.is_control()
+                {
+                    escape(letter.encode_utf8(&mut [0; 4]).as_bytes(), f)?;
+                } else {
+                    f.write_char(letter)?;
+                }
+            }
+            escape(chunk.invalid(), f)?;
+        }
+        Ok(())
     }
 }
 
@@ -161,7 +215,8 @@ impl FromStr for Peer {
     fn from_str(text: &str) -> Result<Self, PeerError> {
         let (name, rest) = match text.split_once('/') {
             Some(("", _)) => return Err(PeerError::EmptyName),
-            Some((name, rest)) => (Some(NodeName::from(name)), rest),
+            Some((name, rest)) if is_network(name, rest) => return Err(PeerError::Network),
+            Some((name, rest)) => (Some(unescape(name)?), rest),
             None => (None, text),
         };
         let (host, port) = split_port(rest)?;
@@ -172,8 +227,9 @@ impl FromStr for Peer {
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = &self.name {
-            write!(f, "{name}/")?;
+        if let Some(name) = self.name.as_ref().filter(|name| !name.is_empty()) {
+            self.write_name(name.as_name(), f)?;
+            f.write_char('/')?;
         }
         match (&self.host, self.port) {
             (Host::Ip(ip), Some(port)) => write!(f, "{}", SocketAddr::new(*ip, port)),
@@ -221,9 +277,55 @@ fn split_port(text: &str) -> Result<(Host, Option<&str>), PeerError> {
     }
     let host = match host.parse::<IpAddr>() {
         Ok(ip) => Host::Ip(ip),
-        Err(_) => Host::Name(host.to_owned()),
+        Err(_) => Host::Name(host_name(host)?),
     };
     Ok((host, port))
+}
+
+/// Anything that a resolver may know. What no host name holds is a slip, which would otherwise only
+/// show as a look-up that fails, again and again.
+fn host_name(text: &str) -> Result<String, PeerError> {
+    let allowed = |letter: char| match letter {
+        '-' | '_' | '.' => true,
+        _ if letter.is_ascii() => letter.is_ascii_alphanumeric(),
+        _ => !letter.is_whitespace() && !letter.is_control(),
+    };
+    if text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    let network = text.split_once('/').is_some_and(|(address, length)| is_network(address, length));
+    Err(if network { PeerError::Network } else { PeerError::Host })
+}
+
+/// Whether `address/rest` is a network in the notation of prefix lengths, with or without a port.
+fn is_network(address: &str, rest: &str) -> bool {
+    let length = rest.split(':').next().unwrap_or_default();
+    let inside = address.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bits = match inside.unwrap_or(address).parse() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    length.bytes().all(|byte| byte.is_ascii_digit())
+        && length.parse::<u8>().is_ok_and(|length| length <= bits)
+}
+
+fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "%{byte:02X}"))
+}
+
+fn unescape(text: &str) -> Result<NodeName, PeerError> {
+    let mut parts = text.split('%');
+    let mut name = Vec::from(parts.next().unwrap_or_default());
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).ok_or(PeerError::Escape)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(PeerError::Escape);
+        }
+        name.push(u8::from_str_radix(digits, 16).map_err(|_| PeerError::Escape)?);
+        name.extend_from_slice(rest.as_bytes());
+    }
+    Ok(NodeName::from(&*name))
 }
 
 fn parse_port(text: &str) -> Result<u16, PeerError> {

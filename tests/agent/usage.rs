@@ -27,6 +27,9 @@ fn wrong_flags_are_named() {
         (&["--set", "no_such_field=1"], &["no_such_field"]),
         (&["--set", "probe_interval"], &["probe_interval"]),
         (&["--config", "/nonexistent/memberlist.toml"], &["/nonexistent/memberlist.toml"]),
+        (&["--join", "10.0.0.1/24"], &["10.0.0.1/24", "network", "address"]),
+        (&["--set", "seeds=n1/10.0.0.2,10.0.0.1/24"], &["seeds", "10.0.0.1/24", "network"]),
+        (&["--join", "http://db1:8080"], &["http://db1:8080", "host"]),
         // Must be below the probe interval.
         (&["--set", "probe_timeout=10s"], &["probe_timeout"]),
     ];

@@ -43,8 +43,8 @@ pub(crate) enum SettingError {
     Unknown(String, Hint),
     #[error("`{field}` must be {wanted}, not `{}`", shown(.text))]
     Value { field: String, wanted: String, text: String },
-    #[error("`{field}` must be a list of keys: {reason}")]
-    Key { field: String, reason: String },
+    #[error("`{field}` must be {wanted}: {reason}")]
+    Item { field: String, wanted: String, reason: String },
     #[error(transparent)]
     Refused(ConfigError),
     #[error("`{}` is not of the form `field=value`", shown(.0))]
@@ -171,7 +171,9 @@ fn parse(field: &str, kind: Kind, text: &str) -> Result<Value, SettingError> {
             wanted: value::wanted(kind),
             text: text.to_owned(),
         },
-        Wrong::Key(reason) => SettingError::Key { field: field.to_owned(), reason },
+        Wrong::Item(reason) => {
+            SettingError::Item { field: field.to_owned(), wanted: value::wanted(kind), reason }
+        }
     })
 }
 

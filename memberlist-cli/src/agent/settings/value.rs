@@ -7,15 +7,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use memberlist_proto::fields::{Kind, Value};
-use memberlist_proto::{AdvertiseForm, Key};
+use memberlist_proto::{AdvertiseForm, Key, PeerError};
 
-/// Why a text is not a value. It never repeats the text, which may be a secret.
+use super::shown;
+
+/// Why a text is not a value. It never repeats a text that may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     /// It is not of the kind that the field has.
     Kind,
-    /// It is a key that cannot be used, for this reason.
-    Key(String),
+    /// One of its items cannot be used, for this reason.
+    Item(String),
 }
 
 /// Reads a text as a value of this kind.
@@ -29,9 +31,14 @@ pub(super) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         // `any` allows every address; the empty list allows none.
         Kind::Networks if text == "any" => Some(Value::Networks(None)),
         Kind::Networks => list(text).map(Some).map(Value::Networks),
-        Kind::Peers => list(text).map(Value::Peers),
+        Kind::Peers => {
+            let wrong = |item, error| Wrong::Item(format!("`{}`: {error}", shown(item)));
+            let peers =
+                items(text).map(|item| item.parse().map_err(|error: PeerError| wrong(item, error)));
+            return peers.collect::<Result<_, _>>().map(Value::Peers);
+        }
         Kind::Keys => {
-            let keys = items(text).map(|item| key(item).map_err(Wrong::Key));
+            let keys = items(text).map(|item| key(item).map_err(Wrong::Item));
             return keys.collect::<Result<_, _>>().map(Value::Keys);
         }
         Kind::AdvertiseForm => match text {

@@ -42,6 +42,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
+    let snapshot = args.snapshot.as_deref().map(Snapshot::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             node::start(args.runtime, settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);
         let agent = Agent { node, carried, output };
-        let result = agent.run(args, events, signals).await;
+        let result = agent.run(args, snapshot, events, signals).await;
         written.wait(LAST_WORDS).await;
         result
     });
@@ -83,12 +84,14 @@ impl Agent {
     async fn run(
         self,
         args: &Args,
+        mut snapshot: Option<Snapshot>,
         mut events: Events,
         mut signals: Signals,
     ) -> Result<(), Failure> {
         self.output.write(execute::started(&self.node)).await;
-        let snapshot = args.snapshot.as_deref().map(|path| Snapshot::recall(path, &self.node));
-        let mut snapshot = snapshot.transpose()?;
+        if let Some(snapshot) = &mut snapshot {
+            snapshot.recall(&self.node)?;
+        }
         // Commands whose replies are still to come.
         let mut replies = JoinSet::new();
         let result = {
@@ -103,7 +106,8 @@ impl Agent {
             }
         };
         if let Some(snapshot) = &mut snapshot {
-            snapshot.save(&self.node);
+            // A disk that does not answer must not keep the process running.
+            let _ = tokio::time::timeout(LAST_WORDS, snapshot.save(&self.node)).await;
         }
         let farewell = async {
             self.node.shutdown().await;

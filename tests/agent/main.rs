@@ -4,6 +4,7 @@ mod commands;
 mod floods;
 mod lifecycle;
 mod metrics;
+mod snapshot;
 mod tools;
 mod usage;
 

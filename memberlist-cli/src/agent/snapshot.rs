@@ -1,68 +1,159 @@
 //! The known members, saved to a file for the next start.
+//!
+//! The file is written under a temporary name in the same directory, flushed to the disk (`fsync`)
+//! and renamed. Readers, and the next start after a crash or a loss of power, see a complete file:
+//! the new one or the previous one. The directory is not flushed: a loss of power may cost the newest
+//! snapshot, never both.
+
+mod format;
 
 use std::convert::Infallible;
-use std::io;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use memberlist_driver::Handle;
 use memberlist_proto::Peer;
+use tokio::task::JoinHandle;
 
+use self::format::Contents;
 use crate::failure::Failure;
 
 /// How often the file is updated.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// How many bad lines are logged one by one.
+const LOGGED: usize = 10;
 
-/// A file with one peer per line. A file that does not exist yet has no peers.
+/// A file with one peer per line.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     path: PathBuf,
-    saved: String,
+    /// The peers of the file, until the search for them starts.
+    peers: Vec<Peer>,
+    saved: Vec<u8>,
+    /// The write in progress. A save that is dropped midway leaves it here.
+    writing: Option<JoinHandle<(Vec<u8>, io::Result<()>)>>,
+    /// Why the last save failed; the same reason is not logged again.
+    failing: Option<String>,
 }
 
 impl Snapshot {
-    /// Reads the file and starts the search for its peers.
-    pub(super) fn recall(path: &Path, node: &Handle) -> Result<Self, Failure> {
+    /// Reads the file, and rewrites it once to check that this works; a file that does not exist
+    /// yet is created. Bad lines are logged and ignored.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::usage(format_args!("--snapshot: {}: {error}", path.display()))
         };
-        let saved = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        // The rename must replace the target of a link, not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let bytes = match existing(&path) {
+            Ok(Some(_)) => fs::read(&path).map_err(|error| failed(&error))?,
+            Ok(None) => format::write(&[]).into_bytes(),
             Err(error) => return Err(failed(&error)),
         };
-        let lines = saved.lines().map(str::trim).filter(|line| !line.is_empty());
-        let peers: Vec<Peer> = lines
-            .map(|line| line.parse().map_err(|error| failed(&format!("`{line}`: {error}"))))
-            .collect::<Result<_, _>>()?;
-        node.recall(&peers).map_err(Failure::failed)?;
-        Ok(Self { path: path.to_owned(), saved })
+        let Contents { peers, bad } = format::read(&bytes).map_err(|error| failed(&error))?;
+        replace(&path, &bytes).map_err(|error| failed(&format_args!("cannot write: {error}")))?;
+        for line in bad.iter().take(LOGGED) {
+            tracing::warn!("--snapshot: {}:{line}; the line is ignored", path.display());
+        }
+        if let Some(more @ 1..) = bad.len().checked_sub(LOGGED) {
+            tracing::warn!("--snapshot: {}: {more} more lines are ignored", path.display());
+        }
+        Ok(Self { path, peers, saved: bytes, writing: None, failing: None })
+    }
+
+    /// Starts the search for the peers of the file.
+    pub(super) fn recall(&mut self, node: &Handle) -> Result<(), Failure> {
+        node.recall(&std::mem::take(&mut self.peers)).map_err(Failure::failed)
     }
 
     /// Updates the file forever.
     pub(super) async fn keep(&mut self, node: &Handle) -> Infallible {
         loop {
             tokio::time::sleep(INTERVAL).await;
-            self.save(node);
+            self.save(node).await;
         }
     }
 
     /// Writes the file if the members have changed. A node that has lost every member keeps the last
-    /// list.
-    pub(super) fn save(&mut self, node: &Handle) {
-        let mut lines: Vec<_> = node.snapshot().iter().map(|peer| format!("{peer}\n")).collect();
-        lines.sort();
-        let text = lines.concat();
-        if text.is_empty() || text == self.saved {
+    /// list. Safe to drop midway: the next call waits for the write that this one started.
+    pub(super) async fn save(&mut self, node: &Handle) {
+        self.written().await;
+        let peers = node.snapshot();
+        let text = format::write(&peers).into_bytes();
+        if peers.is_empty() || text == self.saved {
             return;
         }
-        // A reader sees either the old file or the new one, never a part.
-        let beside = self.path.with_extension("new");
-        let written =
-            std::fs::write(&beside, &text).and_then(|()| std::fs::rename(&beside, &self.path));
-        match written {
-            Ok(()) => self.saved = text,
-            Err(error) => eprintln!("memberlist: --snapshot: {}: {error}", self.path.display()),
+        let path = self.path.clone();
+        // Disks can be slow; signals and commands must not wait for them.
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            let result = replace(&path, &text);
+            (text, result)
+        }));
+        self.written().await;
+    }
+
+    /// Waits for the write in progress, if there is one.
+    async fn written(&mut self) {
+        let Some(writing) = &mut self.writing else { return };
+        let outcome = writing.await;
+        self.writing = None;
+        match outcome {
+            Ok((text, Ok(()))) => {
+                self.saved = text;
+                self.failing = None;
+            }
+            Ok((_, Err(error))) => self.failed(error.to_string()),
+            Err(error) => self.failed(error.to_string()),
         }
     }
+
+    fn failed(&mut self, reason: String) {
+        if self.failing.as_ref() != Some(&reason) {
+            tracing::error!("--snapshot: {}: cannot write: {reason}", self.path.display());
+            self.failing = Some(reason);
+        }
+    }
+}
+
+/// What is at the path. Anything but a regular file, such as a device, is an error, because the
+/// rename would replace it.
+fn existing(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
+        Ok(_) => Err(io::Error::other("this is not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces the file at `path`, completely or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    // A crash may have left one; a link that another user put there must not be followed.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = write_new(&beside, bytes, existing(path)?.as_ref())
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_new(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    if let Some(like) = like {
+        file.set_permissions(like.permissions())?;
+    }
+    file.write_all(bytes)?;
+    file.sync_all()
 }

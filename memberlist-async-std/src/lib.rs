@@ -28,7 +28,7 @@ mod memberlist;
 mod stream;
 mod tasks;
 
-pub use memberlist_driver::bind::{Options, StartError};
+pub use memberlist_driver::bind::{NoAddress, Options, StartError, Transport};
 pub use memberlist_driver::{Delegate, Error, EventBounds, Events, Operation};
 pub use memberlist_proto::*;
 

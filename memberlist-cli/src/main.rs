@@ -80,9 +80,13 @@ fn one_line(text: &str) -> String {
     line.strip_prefix("error: ").map_or(line.clone(), str::to_owned)
 }
 
-/// Logs to standard error, from `level` up unless `RUST_LOG` says otherwise.
+/// Logs to standard error, from `level` up unless `RUST_LOG` says otherwise. The line about an
+/// address that was chosen for the user is always shown.
 fn log_to_stderr(level: LevelFilter) {
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(wanted) => EnvFilter::builder().with_default_directive(level.into()).parse_lossy(wanted),
+        Err(_) => EnvFilter::new(format!("{level},memberlist_driver::bind=info")),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -1,11 +1,17 @@
 //! Addresses: what to listen on and what to announce.
 
+mod choice;
+
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use self::choice::Machine;
+pub use self::choice::NoAddress;
+use super::log::Severity;
 use super::{Delegate, EventBounds};
 use memberlist_proto::DEFAULT_PORT;
 use memberlist_proto::{Config, ConfigError};
@@ -23,7 +29,10 @@ pub struct Options {
     /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
     pub bind: SocketAddr,
     /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
-    /// port, and an unspecified address for the bound or a private one. Needed where `bind` is unspecified and this machine has no private address.
+    /// port, and an unspecified address for the bound one. Where that is unspecified, too, it is a
+    /// private address of an interface that is up: the one that packets to the world are sent from,
+    /// else one of the interface that the default route leads through, else of any other, IPv4
+    /// before IPv6. Needed where this machine has no private address, or the wrong one is chosen.
     pub advertise: Option<SocketAddr>,
     /// Answers the node's questions.
     pub delegate: Option<Arc<dyn Delegate>>,
@@ -69,16 +78,28 @@ impl std::fmt::Debug for Options {
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {transport} {address}: {source}")]
     Bind {
+        /// For streams or for packets.
+        transport: Transport,
         /// The address.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
     },
     /// Bound to every address, and none of them is private: say what to announce.
-    #[error("bound to {0}, and this machine has no private address: set an address to advertise")]
-    NoAddress(IpAddr),
+    #[error(transparent)]
+    NoAddress(#[from] NoAddress),
+    /// Bound to every address, and the system does not say which there are: say what to announce.
+    #[error(
+        "bound to {bound}, and the addresses of this machine are unknown ({source}): set an address to advertise"
+    )]
+    Interfaces {
+        /// What it listens on.
+        bound: IpAddr,
+        /// Why they are unknown.
+        source: io::Error,
+    },
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -87,24 +108,43 @@ pub enum StartError {
     Randomness(#[from] getrandom::Error),
 }
 
+/// One of a node's two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// For streams.
+    Tcp,
+    /// For packets.
+    Udp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        })
+    }
+}
+
 /// A listener and a packet socket on one port, neither of which blocks.
 ///
 /// # Errors
 ///
 /// The address cannot be listened on.
-pub fn sockets(address: SocketAddr) -> Result<(std::net::TcpListener, UdpSocket), StartError> {
+pub fn sockets(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartError> {
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
         match pair(address) {
             Ok(sockets) => return Ok(sockets),
-            Err(error) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(source) => return Err(StartError::Bind { address, source }),
+            Err(StartError::Bind { source, .. })
+                if attempts > 0 && source.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
         }
     }
 }
 
-/// What to tell the cluster.
+/// What to tell the cluster. With the feature `tracing` a line of the log says what it is and why.
 ///
 /// # Errors
 ///
@@ -112,12 +152,24 @@ pub fn sockets(address: SocketAddr) -> Result<(std::net::TcpListener, UdpSocket)
 pub fn advertised(wanted: Option<SocketAddr>, bound: SocketAddr) -> Result<SocketAddr, StartError> {
     let port = wanted.map(|wanted| wanted.port()).filter(|port| *port != 0);
     let port = port.unwrap_or(bound.port());
-    let known = [wanted.map(|wanted| wanted.ip()), Some(bound.ip())];
-    let ip = match known.into_iter().flatten().find(|ip| !ip.is_unspecified()) {
-        Some(ip) => ip,
-        None => private_address(bound.is_ipv6()).ok_or(StartError::NoAddress(bound.ip()))?,
-    };
-    Ok(SocketAddr::new(ip, port))
+    let given = wanted.map(|wanted| wanted.ip()).filter(|ip| !ip.is_unspecified());
+    if let Some(ip) = given {
+        let address = SocketAddr::new(ip, port);
+        log(Severity::Debug, format_args!("announcing {address}, as configured"));
+        return Ok(address);
+    }
+    if !bound.ip().is_unspecified() {
+        let address = SocketAddr::new(bound.ip(), port);
+        log(Severity::Debug, format_args!("announcing {address}, which the node listens on"));
+        return Ok(address);
+    }
+    let machine =
+        Machine::look().map_err(|source| StartError::Interfaces { bound: bound.ip(), source })?;
+    let choice = machine.choose(bound.ip())?;
+    let address = SocketAddr::new(choice.ip, port);
+    let severity = if choice.is_a_guess() { Severity::Warning } else { Severity::Info };
+    log(severity, format_args!("listening on {bound}, announcing {address}: {choice}"));
+    Ok(address)
 }
 
 /// A seed for [`start`](super::start), from the operating system.
@@ -136,22 +188,33 @@ pub fn announces_in_clear(config: &Config) -> bool {
     config.secret_keys.is_empty() && !is_private(config.advertise_addr)
 }
 
-fn pair(address: SocketAddr) -> io::Result<(std::net::TcpListener, UdpSocket)> {
+fn pair(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartError> {
+    let failed = |transport, address| move |source| StartError::Bind { transport, address, source };
+    let listener = listener(address).map_err(failed(Transport::Tcp, address))?;
+    let port = listener.local_addr().map_err(failed(Transport::Tcp, address))?.port();
+    let address = SocketAddr::new(address.ip(), port);
+    let packets = packets(address).map_err(failed(Transport::Udp, address))?;
+    Ok((listener, packets))
+}
+
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = socket(address, Type::STREAM, Protocol::TCP)?;
     // A node that restarts takes its port back at once.
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
     listener.bind(&address.into())?;
     listener.listen(BACKLOG)?;
-    let listener = std::net::TcpListener::from(listener);
-    let address = SocketAddr::new(address.ip(), listener.local_addr()?.port());
+    Ok(listener.into())
+}
+
+fn packets(address: SocketAddr) -> io::Result<UdpSocket> {
     let packets = socket(address, Type::DGRAM, Protocol::UDP)?;
     packets.bind(&address.into())?;
     let mut size = RECEIVE_BUFFER;
     while packets.set_recv_buffer_size(size).is_err() && size > 1 {
         size /= 2;
     }
-    Ok((listener, packets.into()))
+    Ok(packets.into())
 }
 
 fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
@@ -164,27 +227,30 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
     Ok(socket)
 }
 
-/// The private address that this machine would send from; nothing is sent to find it.
-fn private_address(v6: bool) -> Option<IpAddr> {
-    let outward: [(IpAddr, IpAddr); 2] = [
-        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
-        (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
-    ];
-    let source = |(local, remote): (IpAddr, IpAddr)| {
-        let socket = UdpSocket::bind((local, 0)).ok()?;
-        socket.connect((remote, 9)).ok()?;
-        let ip = socket.local_addr().ok()?.ip();
-        (is_private(ip) && !ip.is_loopback()).then_some(ip)
-    };
-    source(outward[0]).or_else(|| source(outward[1]).filter(|_| v6))
-}
-
 fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
-            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared
+            // Between a provider and its customers, and for measurements.
+            let [first, second, ..] = ip.octets();
+            let shared = first == 100 && second & 0xc0 == 64;
+            let measuring = first == 198 && second & 0xfe == 18;
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || measuring
         }
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
+
+/// A line of the log from before there is a node to name.
+#[cfg(feature = "tracing")]
+fn log(severity: Severity, line: fmt::Arguments<'_>) {
+    match severity {
+        Severity::Error => tracing::error!("{line}"),
+        Severity::Warning => tracing::warn!("{line}"),
+        Severity::Info => tracing::info!("{line}"),
+        Severity::Debug => tracing::debug!("{line}"),
+    }
+}
+
+/// A line of the log, which nothing collects.
+#[cfg(not(feature = "tracing"))]
+fn log(_: Severity, _: fmt::Arguments<'_>) {}

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
-use super::bind::{self, Options, StartError};
+use super::bind::{self, Options, StartError, Transport};
 use super::log::Severity;
 use super::{Driver, Events, Handle, LogSink, Setup, start};
 use memberlist_proto::Config;
@@ -33,8 +33,11 @@ pub struct Opened {
 pub fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
     let wanted = options.bind;
     let (listener, packets) = bind::sockets(wanted)?;
-    let address =
-        listener.local_addr().map_err(|source| StartError::Bind { address: wanted, source })?;
+    let address = listener.local_addr().map_err(|source| StartError::Bind {
+        transport: Transport::Tcp,
+        address: wanted,
+        source,
+    })?;
     let advertise = bind::advertised(options.advertise, address)?;
     config.advertise_addr = advertise.ip();
     config.advertise_port = advertise.port();

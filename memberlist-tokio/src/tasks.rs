@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use memberlist_driver::bind::StartError;
+use memberlist_driver::bind::{StartError, Transport};
 use memberlist_driver::{Backoff, Driver, Intake, Running, StreamTask, Work, reachable};
 use memberlist_proto::{Lookup, Transmit};
 use tokio::net::{TcpListener, UdpSocket};
@@ -24,9 +24,9 @@ pub(crate) fn run(
     address: SocketAddr,
     driver: Driver,
 ) -> Result<(), StartError> {
-    let failed = |source| StartError::Bind { address, source };
-    let listener = TcpListener::from_std(listener).map_err(failed)?;
-    let packets = UdpSocket::from_std(packets).map_err(failed)?;
+    let failed = |transport| move |source| StartError::Bind { transport, address, source };
+    let listener = TcpListener::from_std(listener).map_err(failed(Transport::Tcp))?;
+    let packets = UdpSocket::from_std(packets).map_err(failed(Transport::Udp))?;
     let running = Running::new(driver.clone());
     tokio::spawn(async move {
         // Dropped after the sockets.

@@ -116,6 +116,25 @@ fn a_listening_port_in_use_is_reported() {
     assert!(stderr.contains(&addr.to_string()), "{stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains(&format!("TCP {addr}: Address already in use")), "{stderr}");
+
+    let taken = UdpSocket::bind(loopback.port(7947)).expect("the address is ours");
+    let addr = taken.local_addr().expect("bound");
+    let agent = Launch::agent("agent").bind(addr).spawn();
+    assert_eq!(agent.process().wait_exit().code(), Some(1), "{}", agent.transcript());
+    let stderr = agent.process().stderr();
+    assert!(stderr.contains(&format!("UDP {addr}: Address already in use")), "{stderr}");
+}
+
+/// A public address without a key is rarely meant; with one it is nothing to speak of.
+#[test]
+fn a_public_address_in_clear_is_warned_of() {
+    let public = || Launch::agent("one").flag("--advertise", "203.0.113.5:7946");
+    let clear = public().start();
+    clear.process().wait_text("announcing the public address 203.0.113.5:7946 without encryption");
+    let secret = public().key(Some(b"a sixteen b. key")).start();
+    secret.tell("health");
+    assert_eq!(secret.process().stderr(), "");
 }
 
 /// The port is free for UDP and TCP, and `started` reports it.

@@ -40,5 +40,6 @@ fn a_metrics_port_in_use_is_reported() {
     let address = taken.local_addr().expect("its address");
     let node = Launch::agent("one").flag("--metrics", address).spawn();
     assert_eq!(node.process().wait_exit().code(), Some(1));
-    node.process().wait_text("--metrics: cannot listen on");
+    node.process()
+        .wait_text(&format!("--metrics: cannot listen on TCP {address}: Address already"));
 }

@@ -1,6 +1,7 @@
 //! Faults around a node: links, sockets, the process, and floods. Each test shows what the user sees
 //! during the fault, and that the node recovers. `docs/faults.md` has the table.
 
+mod addresses;
 mod healing;
 mod links;
 mod loaded;

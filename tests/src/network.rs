@@ -18,6 +18,12 @@ pub struct Namespace {
 }
 
 impl Namespace {
+    /// One with a loopback interface and nothing else.
+    #[track_caller]
+    pub fn alone(name: &str) -> Self {
+        Self::start(name, 1)
+    }
+
     #[track_caller]
     fn start(name: &str, host: u8) -> Self {
         let mut command = Command::new("unshare");

@@ -27,7 +27,7 @@ impl Exporter {
     /// Listens, and installs the recorder for every node that starts later.
     pub(super) async fn start(address: SocketAddr) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
-            Failure::failed(format_args!("--metrics: cannot listen on {address}: {error}"))
+            Failure::failed(format_args!("--metrics: cannot listen on TCP {address}: {error}"))
         };
         let listener = TcpListener::bind(address).await.map_err(|error| failed(&error))?;
         let metrics =

@@ -5,21 +5,27 @@ use std::net::{
     IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket,
 };
 
-use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::bind::{Options, StartError, Transport};
 use memberlist_proto::{Event, Target};
 
 use super::{Adapter, Kit as _, at, loopback, payload, quick};
 
-/// The error of a port that is taken, for packets or for streams, says which one.
+/// The error of a port that is taken says which one, and whether for packets or for streams.
 pub async fn a_port_in_use_is_named<A: Adapter>() {
     let streams = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let packets = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    for taken in [streams.local_addr(), packets.local_addr()] {
-        let address = taken.expect("bound");
+    let taken = [
+        (streams.local_addr(), Transport::Tcp, "TCP"),
+        (packets.local_addr(), Transport::Udp, "UDP"),
+    ];
+    for (address, socket, word) in taken {
+        let address = address.expect("bound");
         let error = A::start(quick("n"), Options::bind(address)).await.expect_err("in use");
-        let StartError::Bind { address: named, source } = &error else { panic!("{error}") };
-        assert_eq!((*named, source.kind()), (address, ErrorKind::AddrInUse));
-        assert!(error.to_string().contains(&address.to_string()), "{error}");
+        let StartError::Bind { transport, address: named, source } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!((*transport, *named, source.kind()), (socket, address, ErrorKind::AddrInUse));
+        assert!(error.to_string().contains(&format!("{word} {address}")), "{error}");
     }
 }
 
@@ -27,7 +33,7 @@ pub async fn a_port_in_use_is_named<A: Adapter>() {
 pub async fn an_address_that_is_not_here_is_named<A: Adapter>() {
     let elsewhere = SocketAddr::from(([192, 0, 2, 1], 7946));
     let error = A::start(quick("n"), Options::bind(elsewhere)).await.expect_err("not here");
-    let StartError::Bind { address, source } = &error else { panic!("{error}") };
+    let StartError::Bind { address, source, .. } = &error else { panic!("{error}") };
     assert_eq!((*address, source.kind()), (elsewhere, ErrorKind::AddrNotAvailable));
 }
 
@@ -74,7 +80,7 @@ pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
             assert_eq!(announced.port(), node.bound_address().port());
             TcpStream::connect(announced).expect("an address of this machine");
         }
-        Err(StartError::NoAddress(ip)) => assert_eq!(ip, IpAddr::from([0, 0, 0, 0])),
+        Err(StartError::NoAddress(none)) => assert_eq!(none.bound, IpAddr::from([0, 0, 0, 0])),
         Err(error) => panic!("{error}"),
     }
 }

@@ -1,5 +1,9 @@
 //! The metrics served to Prometheus.
 
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
 use memberlist_tests::{Launch, Loopback, eventually, request};
 
 #[test]
@@ -30,7 +34,81 @@ fn prometheus_metrics_use_the_go_names() {
         Ok(reply.body)
     });
     assert!(!figures.contains("memberlist_probe_nanos"), "published as a histogram instead");
-    assert_eq!(request(metrics, "GET", "/other", "").expect("an answer").status, 404);
+}
+
+/// Sends these bytes on a new connection.
+fn ask(server: SocketAddr, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server).expect("it listens");
+    stream.write_all(request.as_bytes()).expect("sent");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+    stream
+}
+
+/// The head of an answer, in lower case, and its body.
+fn answer(mut stream: TcpStream) -> (String, String) {
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).expect("an answer and its end");
+    let (head, body) = reply.split_once("\r\n\r\n").expect("a head and a body");
+    (head.to_ascii_lowercase(), body.to_owned())
+}
+
+fn length(head: &str) -> Option<usize> {
+    head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+}
+
+#[test]
+fn queries_methods_and_paths_of_http_are_understood() {
+    let place = Loopback::reserve();
+    let metrics = place.port(9100);
+    let one = Launch::agent("one").flag("--metrics", metrics).start();
+    let fetch = |target: &str, method: &str| {
+        answer(ask(metrics, &format!("{method} {target} HTTP/1.1\r\nHost: {metrics}\r\n\r\n")))
+    };
+    let whole = format!("http://{metrics}/metrics");
+    for target in ["/metrics", "/metrics?format=text&x=1", "/metrics?", "/", "/?x", &whole] {
+        let (head, body) = fetch(target, "GET");
+        assert!(head.starts_with("http/1.1 200 "), "{target}: {head}");
+        assert!(head.contains("content-type: text/plain; version=0.0.4"), "{target}: {head}");
+        assert!(body.contains("memberlist_node_instances"), "{target}: {body}");
+        assert_eq!(length(&head), Some(body.len()), "{target}: {head}");
+        let (head, body) = fetch(target, "HEAD");
+        assert!(head.starts_with("http/1.1 200 "), "{target}: {head}");
+        assert!(length(&head).is_some_and(|length| length > 1000), "{target}: {head}");
+        assert_eq!(body, "", "{target}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TEAPOT"] {
+        let (head, _) = fetch("/metrics?x", method);
+        assert!(head.starts_with("http/1.1 405 "), "{method}: {head}");
+        assert!(head.contains("\r\nallow: get, head"), "{method}: {head}");
+    }
+    for target in ["/other", "/metrics/", "/metricsx", "/x?/metrics", "*"] {
+        let (head, _) = fetch(target, "GET");
+        assert!(head.starts_with("http/1.1 404 "), "{target}: {head}");
+    }
+    for (request, status) in [
+        ("hello\r\n\r\n".to_owned(), "400"),
+        (format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000)), "431"),
+    ] {
+        let (head, _) = answer(ask(metrics, &request));
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+    }
+    one.tell("health");
+}
+
+/// While as many connections as are served at a time are silent, the next one waits.
+#[test]
+fn connections_for_metrics_are_limited() {
+    let place = Loopback::reserve();
+    let metrics = place.port(9100);
+    let _one = Launch::agent("one").flag("--metrics", metrics).start();
+    let silent: Vec<_> = (0..32).map(|_| ask(metrics, "")).collect();
+    let mut last = ask(metrics, &format!("GET /metrics HTTP/1.1\r\nHost: {metrics}\r\n\r\n"));
+    last.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket");
+    let error = last.read(&mut [0; 16]).expect_err("its turn has not come");
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    drop(silent);
+    last.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+    assert!(answer(last).0.starts_with("http/1.1 200 "));
 }
 
 #[test]

@@ -2,18 +2,28 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use crate::failure::Failure;
 
-/// The longest request that is read, in bytes.
+/// The longest head of a request that is read, in bytes.
 const REQUEST: usize = 8 << 10;
-/// How long one request may take.
+/// How long one connection may take; it serves one request.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many connections are served at a time; the others wait to be accepted.
+const CONNECTIONS: usize = 32;
 /// How often the recorder's histograms are compacted.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -37,42 +47,67 @@ impl Exporter {
 
     /// Answers requests forever.
     pub(super) async fn serve(self) -> Infallible {
-        let mut upkeep = tokio::time::interval(UPKEEP);
+        let metrics = self.metrics.clone();
+        let upkeep = async move {
+            let mut rounds = tokio::time::interval(UPKEEP);
+            loop {
+                rounds.tick().await;
+                metrics.run_upkeep();
+            }
+        };
+        tokio::select! {
+            never = self.accept() => never,
+            never = upkeep => never,
+        }
+    }
+
+    async fn accept(&self) -> Infallible {
+        let free = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let metrics = self.metrics.clone();
-                        tokio::spawn(async move {
-                            // A client that does not read its answer in time has to ask again.
-                            let _ = tokio::time::timeout(PATIENCE, answer(stream, &metrics)).await;
-                        });
-                    }
-                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-                },
-                _ = upkeep.tick() => self.metrics.run_upkeep(),
+            // An error would mean that the semaphore was closed, which never happens.
+            let place = Arc::clone(&free).acquire_owned().await;
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let metrics = self.metrics.clone();
+                    tokio::spawn(async move {
+                        // A client that does not read its answer in time has to ask again.
+                        let _ = tokio::time::timeout(PATIENCE, connection(stream, &metrics)).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
     }
 }
 
 /// Reads one request and answers it.
-async fn answer(mut stream: TcpStream, metrics: &PrometheusHandle) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < REQUEST {
-        if stream.read_buf(&mut request).await? == 0 {
-            return Ok(());
-        }
+async fn connection(stream: TcpStream, metrics: &PrometheusHandle) -> hyper::Result<()> {
+    let service =
+        service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, metrics)) });
+    http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(REQUEST)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+/// The body of an answer to HEAD is left out by the server.
+fn answer(request: &Request<Incoming>, metrics: &PrometheusHandle) -> Response<Full<Bytes>> {
+    let known = ["/metrics", "/"].contains(&request.uri().path());
+    let read = [Method::GET, Method::HEAD].contains(request.method());
+    let (status, body) = match (known, read) {
+        (true, true) => (StatusCode::OK, metrics.render()),
+        (true, false) => (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".to_owned()),
+        (false, _) => (StatusCode::NOT_FOUND, "only /metrics is here\n".to_owned()),
+    };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    headers.insert(CONTENT_TYPE, text);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
-    let known = [&b"GET /metrics "[..], b"GET / "].iter().any(|it| request.starts_with(it));
-    let (status, body) =
-        if known { ("200 OK", metrics.render()) } else { ("404 Not Found", String::new()) };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.shutdown().await
+    response
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod descriptors;
 mod event;
 mod execute;
 mod input;
@@ -42,6 +43,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
+    descriptors::prepare(settings.config.limits.streams);
     let snapshot = args.snapshot.as_deref().map(Snapshot::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

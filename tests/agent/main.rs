@@ -1,6 +1,7 @@
 //! The program `memberlist` end to end, as a process: lines in, JSON and exit codes out.
 
 mod commands;
+mod descriptors;
 mod floods;
 mod lifecycle;
 mod metrics;

@@ -74,6 +74,16 @@ impl Launch {
         self.bind(network.addr())
     }
 
+    /// Starts with these limits of open files, soft and hard.
+    #[must_use]
+    pub fn open_files(mut self, soft: u32, hard: u32) -> Self {
+        let limited = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited, "sh"]).arg(binary(self.is_go));
+        self.inside = Some(command);
+        self
+    }
+
     /// Takes over the address that a stopped node had reserved.
     #[must_use]
     pub fn keeping(mut self, loopback: Option<Loopback>) -> Self {

@@ -1,0 +1,50 @@
+//! The limit of open files: every stream needs a file descriptor.
+
+#[cfg(unix)]
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What an agent has open besides its streams, at most: standard input and output, its sockets and
+/// the runtime's, name look-ups, the snapshot and connections to `--metrics`.
+#[cfg(unix)]
+const OTHERS: u64 = 128;
+
+/// Raises the soft limit to the hard limit, as Go's runtime does, and warns if that is too low for
+/// this many streams. Without a descriptor a node can neither accept nor open a stream.
+#[cfg(unix)]
+pub(super) fn prepare(streams: usize) {
+    let wanted = OTHERS.saturating_add(streams as u64);
+    let limit = raise(getrlimit(Resource::Nofile));
+    if let Some(limit) = limit.filter(|limit| *limit < wanted) {
+        tracing::warn!(
+            "the process may have {limit} files open, and needs {wanted} for the {streams} streams \
+             of `limits.streams` and {OTHERS} others: raise its limit (`ulimit -n`, `LimitNOFILE=`) \
+             or lower `limits.streams`"
+        );
+    }
+}
+
+/// There is no such limit on other systems.
+#[cfg(not(unix))]
+pub(super) fn prepare(_streams: usize) {}
+
+/// The soft limit after trying to raise it; `None` if there is none.
+#[cfg(unix)]
+fn raise(limit: Rlimit) -> Option<u64> {
+    let Rlimit { current, maximum } = limit;
+    if current == maximum {
+        return current;
+    }
+    let shown = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |it| it.to_string());
+    let (from, to) = (shown(current), shown(maximum));
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => {
+            tracing::debug!("raised the limit of open files from {from} to {to}");
+            maximum
+        }
+        // Some systems have a lower limit beside this one.
+        Err(error) => {
+            tracing::debug!("the limit of open files stays at {from}, not {to}: {error}");
+            current
+        }
+    }
+}

@@ -29,10 +29,10 @@ pub struct Options {
     /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
     pub bind: SocketAddr,
     /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
-    /// port, and an unspecified address for the bound one. Where that is unspecified, too, it is a
-    /// private address of an interface that is up: the one that packets to the world are sent from,
-    /// else one of the interface that the default route leads through, else of any other, IPv4
-    /// before IPv6. Needed where this machine has no private address, or the wrong one is chosen.
+    /// port, and an unspecified address for the bound one. If that is unspecified too, a private
+    /// address of an interface that is up is chosen: the source address of packets to the Internet,
+    /// else one of the default route's interface, else any other, IPv4 before IPv6. Needed where
+    /// this machine has no private address, or has several and the wrong one is chosen.
     pub advertise: Option<SocketAddr>,
     /// Answers the node's questions.
     pub delegate: Option<Arc<dyn Delegate>>,
@@ -90,14 +90,14 @@ pub enum StartError {
     /// Bound to every address, and none of them is private: say what to announce.
     #[error(transparent)]
     NoAddress(#[from] NoAddress),
-    /// Bound to every address, and the system does not say which there are: say what to announce.
+    /// Bound to every address, and the system does not list them: set what to announce.
     #[error(
-        "bound to {bound}, and the addresses of this machine are unknown ({source}): set an address to advertise"
+        "bound to {bound}, and this machine's addresses cannot be listed ({source}): set an address to advertise"
     )]
     Interfaces {
         /// What it listens on.
         bound: IpAddr,
-        /// Why they are unknown.
+        /// Why they cannot be listed.
         source: io::Error,
     },
     /// The configuration is not valid.
@@ -144,7 +144,7 @@ pub fn sockets(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartErr
     }
 }
 
-/// What to tell the cluster. With the feature `tracing` a line of the log says what it is and why.
+/// What to tell the cluster. With the feature `tracing`, a log line says which address and why.
 ///
 /// # Errors
 ///
@@ -230,17 +230,17 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
 fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
-            // Between a provider and its customers, and for measurements.
+            // Shared address space (RFC 6598) and benchmarking (RFC 2544).
             let [first, second, ..] = ip.octets();
             let shared = first == 100 && second & 0xc0 == 64;
-            let measuring = first == 198 && second & 0xfe == 18;
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || measuring
+            let benchmarking = first == 198 && second & 0xfe == 18;
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || benchmarking
         }
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
-/// A line of the log from before there is a node to name.
+/// Logs before there is a node whose name the line could have.
 #[cfg(feature = "tracing")]
 fn log(severity: Severity, line: fmt::Arguments<'_>) {
     match severity {
@@ -251,6 +251,6 @@ fn log(severity: Severity, line: fmt::Arguments<'_>) {
     }
 }
 
-/// A line of the log, which nothing collects.
+/// Without the feature there is no log.
 #[cfg(not(feature = "tracing"))]
 fn log(_: Severity, _: fmt::Arguments<'_>) {}

@@ -12,18 +12,17 @@ use core::time::Duration;
 use crate::node::{Name, NodeName};
 
 /// A peer by address or host name: `[name/]host[:port]`, with IPv6 addresses in brackets where a
-/// port follows. The first `/` ends the node's name, as in Go (`resolveAddr`).
+/// port follows. The node's name ends at the first `/`, as in Go (`resolveAddr`).
 ///
-/// A name may hold any bytes. As text, each byte that would end or hide a name is `%` and two
-/// hexadecimal digits: `/`, `%` and `,`, white space, control characters, and what is not UTF-8.
-/// The same is true of the first byte of a name that would make a network of the whole, as in
-/// `%310.0.0.1/24`, which is the node `10.0.0.1` at the host `24`. Other names stand as they are,
-/// and a `%` that two hexadecimal digits do not follow is an error. An empty name is the same as
-/// none.
+/// A name may hold any bytes. In the text these are escaped as `%` and two hexadecimal digits: `/`,
+/// `%`, `,`, white space, control characters and bytes that are not UTF-8. So is the first byte of a
+/// name where the text would otherwise look like a network: `%310.0.0.1/24` is the node `10.0.0.1`
+/// on the host `24`. All other names are written literally. A `%` without two hexadecimal digits
+/// after it is an error. An empty name is written like no name.
 ///
-/// A host is an IP address, or a name of letters and digits of any script, `-`, `_` and `.`. Every
-/// such peer reads back as the same; only a [`Host::Name`] that breaks this rule or holds an
-/// address, or port 0, does not.
+/// A host is an IP address, or a name of letters and digits of any script, `-`, `_` and `.`. Parsing
+/// what `Display` wrote returns the same peer, except for port 0 and for a [`Host::Name`] that
+/// breaks this rule or holds an address.
 ///
 /// ```
 /// use memberlist_proto::{NodeName, Peer};
@@ -151,7 +150,7 @@ pub enum PeerError {
     /// The port is not a number up to 65535.
     #[error("the port is not a number from 1 to 65535")]
     Port,
-    /// A bracket is missing, or what it holds is no IPv6 address.
+    /// A bracket is missing, or what they hold is not an IPv6 address.
     #[error("the brackets do not hold an IPv6 address")]
     Brackets,
     /// An address and a prefix length.
@@ -159,10 +158,10 @@ pub enum PeerError {
         "this looks like a network, not like the address of a peer: leave out `/` and what follows"
     )]
     Network,
-    /// The host holds a character that no host name has.
+    /// The host has a character that no host name can have.
     #[error("the host is neither an IP address nor a host name")]
     Host,
-    /// A `%` in the name does not begin an escape.
+    /// A `%` in the name is not the start of an escape.
     #[error("`%` in a node name must be followed by two hexadecimal digits; `%` itself is `%25`")]
     Escape,
 }
@@ -282,8 +281,8 @@ fn split_port(text: &str) -> Result<(Host, Option<&str>), PeerError> {
     Ok((host, port))
 }
 
-/// Anything that a resolver may know. What no host name holds is a slip, which would otherwise only
-/// show as a look-up that fails, again and again.
+/// Accepts whatever a resolver might know. Any other text is a mistake, which would otherwise show
+/// only as look-ups that keep failing.
 fn host_name(text: &str) -> Result<String, PeerError> {
     let allowed = |letter: char| match letter {
         '-' | '_' | '.' => true,
@@ -297,7 +296,7 @@ fn host_name(text: &str) -> Result<String, PeerError> {
     Err(if network { PeerError::Network } else { PeerError::Host })
 }
 
-/// Whether `address/rest` is a network in the notation of prefix lengths, with or without a port.
+/// Whether `address/rest` is a network in CIDR notation, with or without a port.
 fn is_network(address: &str, rest: &str) -> bool {
     let length = rest.split(':').next().unwrap_or_default();
     let inside = address.strip_prefix('[').and_then(|text| text.strip_suffix(']'));

@@ -1,5 +1,5 @@
-//! Which address to announce when a node listens on every one: as in Go (go-sockaddr's
-//! `GetPrivateIP`) a private address of any interface that is up, those of the default route first.
+//! The address to announce when a node listens on every one: as in Go (`GetPrivateIP` of
+//! go-sockaddr), a private address of any interface that is up, the default route's first.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -10,7 +10,7 @@ use getifaddrs::InterfaceFlags;
 
 use super::is_private;
 
-/// How many addresses a line names.
+/// How many addresses a message lists.
 const NAMED: usize = 5;
 
 /// An address of an interface that is up.
@@ -18,21 +18,21 @@ const NAMED: usize = 5;
 pub(super) struct Candidate {
     pub(super) ip: IpAddr,
     pub(super) interface: String,
-    /// The length of its network's prefix, in bits.
+    /// The prefix length of its network, in bits.
     pub(super) prefix: u32,
     /// Whether the interface has a carrier.
     pub(super) running: bool,
 }
 
-/// What this machine's network looks like.
+/// The addresses and default routes of this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Machine {
     pub(super) addresses: Vec<Candidate>,
-    /// Where packets to the world would be sent from, of each family that has a default route.
+    /// The source address of packets to the Internet, for each family that has a default route.
     pub(super) outward: Vec<IpAddr>,
 }
 
-/// The address to announce, and why this one.
+/// The address to announce, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) ip: IpAddr,
@@ -52,14 +52,13 @@ enum Outward {
     Nowhere,
 }
 
-/// A node that listens on every address has none to announce: no interface of this machine that is
-/// up has a private one.
+/// Why a node that listens on every address cannot choose one to announce: no interface that is up
+/// has a private address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAddress {
     /// What it listens on.
     pub bound: IpAddr,
-    /// The addresses that there are, each with its interface, but those of the loopback and of
-    /// links.
+    /// The addresses of the interfaces that are up, without loopback and link-local ones.
     pub found: Vec<(IpAddr, String)>,
 }
 
@@ -79,17 +78,16 @@ impl Machine {
         Ok(Self { addresses, outward: outward() })
     }
 
-    /// The best private address that a node bound to every address, or every IPv4 address, is
-    /// reached at.
+    /// The best private address for a node bound to 0.0.0.0 or `[::]`.
     pub(super) fn choose(&self, bound: IpAddr) -> Result<Choice, NoAddress> {
         let reachable = |it: &&Candidate| {
             (it.ip.is_ipv4() || bound.is_ipv6()) && is_private(it.ip) && may_be_announced(it.ip)
         };
         let mut private: Vec<_> = self.addresses.iter().filter(reachable).cloned().collect();
         private.sort_by_key(|it| {
-            // The address that packets are sent from, because others see it already, and because
-            // a virtual one that moves between machines is not it. After that Go's order, with an
-            // interface without a carrier behind those that have one.
+            // First the source address of outgoing packets: peers see it already, and it is never a
+            // virtual address that moves between machines. Then Go's order, except that interfaces
+            // without a carrier come last.
             let source = self.outward.contains(&it.ip);
             let here = self.outward_through(&it.interface);
             (Reverse(source), Reverse(here), Reverse(it.running), it.ip.is_ipv6(), it.prefix)
@@ -117,8 +115,8 @@ impl Machine {
 }
 
 impl Choice {
-    /// Whether another address would have been as good. The same interface may well have one of
-    /// either family.
+    /// Whether another address would be as good. One of the other family on the same interface is
+    /// not a rival.
     pub(super) fn is_a_guess(&self) -> bool {
         let rival = |other: &Candidate| {
             other.interface != self.interface || other.ip.is_ipv4() == self.ip.is_ipv4()
@@ -127,7 +125,7 @@ impl Choice {
     }
 }
 
-/// What the address is.
+/// The reason.
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { interface, others, outward, .. } = self;
@@ -157,11 +155,13 @@ impl fmt::Display for NoAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bound, found } = self;
         let only_v6 = !found.is_empty() && found.iter().all(|(ip, _)| ip.is_ipv6());
-        // All that a node bound to IPv4 addresses passes over.
+        // Only possible for IPv6 addresses, which a node bound to 0.0.0.0 cannot use.
         let local = found.iter().any(|(ip, _)| is_private(*ip));
         write!(f, "bound to {bound}, and ")?;
         f.write_str(match (found.is_empty(), only_v6, local) {
-            (true, ..) => "no interface of this machine that is up has an address for others",
+            (true, ..) => {
+                "no interface of this machine that is up has an address that others can reach"
+            }
             (_, true, true) => "this machine has IPv6 addresses only",
             (_, true, false) => {
                 "this machine has IPv6 addresses only, none of them unique local (fc00::/7)"
@@ -184,12 +184,12 @@ impl fmt::Display for NoAddress {
     }
 }
 
-/// Where packets to the world would be sent from. Connecting a UDP socket asks the kernel for a
-/// route and sends nothing; unlike a look at the routing tables, it heeds policy routing and works
-/// the same on every system. The addresses are reserved for documentation: only a default route
-/// leads to them.
+/// The source address of packets to the Internet, per family. Connecting a UDP socket asks the kernel
+/// for a route and sends nothing. Unlike reading the routing tables, this respects policy routing and
+/// works the same on every system. The destinations are reserved for documentation, so that normally
+/// only a default route leads to them.
 fn outward() -> Vec<IpAddr> {
-    let world: [(IpAddr, IpAddr); 2] = [
+    let internet: [(IpAddr, IpAddr); 2] = [
         (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
         (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
     ];
@@ -198,10 +198,10 @@ fn outward() -> Vec<IpAddr> {
         socket.connect((remote, 9)).ok()?;
         Some(socket.local_addr().ok()?.ip())
     };
-    world.into_iter().filter_map(source).filter(|ip| !ip.is_unspecified()).collect()
+    internet.into_iter().filter_map(source).filter(|ip| !ip.is_unspecified()).collect()
 }
 
-/// Whether other machines might reach it (go-sockaddr: "forwardable").
+/// Whether other machines might reach it ("forwardable" in go-sockaddr).
 fn may_be_announced(ip: IpAddr) -> bool {
     let link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local(),

@@ -5,8 +5,8 @@ use super::*;
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
-/// Addresses as `ip interface`, with their networks' prefix lengths; `-` before one is without a
-/// carrier, `>` before one is where packets to the world are sent from.
+/// Addresses as `ip/prefix interface`. A `-` before one: its interface has no carrier. A `>` before
+/// one: it is the source address of packets to the Internet.
 fn machine(addresses: &[&str]) -> Machine {
     let mut machine = Machine::default();
     for text in [&["127.0.0.1/8 lo", "::1/128 lo", "fe80::1/64 e0"], addresses].concat() {
@@ -27,7 +27,7 @@ fn chosen(bound: IpAddr, addresses: &[&str]) -> Choice {
 }
 
 #[test]
-fn any_private_address_will_do_and_the_default_route_comes_first() {
+fn any_private_address_is_accepted_and_the_default_route_comes_first() {
     for (addresses, ip, why) in [
         (
             &["10.7.7.7/24 e0"][..],
@@ -52,7 +52,7 @@ fn any_private_address_will_do_and_the_default_route_comes_first() {
             "the first of 2 private addresses, of e1; the default route leads through the same \
              interface; the others: 10.7.7.7 of e0",
         ),
-        // One that may move to another machine, in a larger network.
+        // Beside a virtual address in a larger network.
         (
             &["10.0.0.99/8 e0", ">10.1.0.5/16 e0"],
             "10.1.0.5",
@@ -69,9 +69,9 @@ fn any_private_address_will_do_and_the_default_route_comes_first() {
     }
 }
 
-/// Without a default route: a carrier, IPv4, the larger network, the system's order.
+/// Without a default route, in this order: with a carrier, IPv4, the larger network.
 #[test]
-fn what_is_left_is_a_guess_in_the_order_of_go() {
+fn without_a_default_route_the_order_is_that_of_go() {
     let all = [
         "-172.17.0.1/16 docker0",
         "fd00:7::7/8 e0",
@@ -105,7 +105,7 @@ fn what_is_left_is_a_guess_in_the_order_of_go() {
 }
 
 #[test]
-fn ipv6_alone_has_words_of_its_own() {
+fn a_machine_with_ipv6_only_gets_its_own_errors() {
     let local = ["fd00:7::7/64 e0", "2001:db8::7/64 e0"];
     assert_eq!(chosen(V6, &local).ip.to_string(), "fd00:7::7");
     let told = |bound, addresses| machine(addresses).choose(bound).unwrap_err().to_string();
@@ -133,7 +133,7 @@ fn ipv6_alone_has_words_of_its_own() {
 }
 
 #[test]
-fn public_addresses_are_named_and_not_chosen() {
+fn public_addresses_are_listed_but_not_chosen() {
     let told = |bound, addresses| machine(addresses).choose(bound).unwrap_err();
     let error = told(V4, &["203.0.113.5/24 e1"]);
     assert_eq!(error.found, [("203.0.113.5".parse().unwrap(), "e1".into())]);
@@ -142,13 +142,13 @@ fn public_addresses_are_named_and_not_chosen() {
         "bound to 0.0.0.0, and no address of this machine is private: it has 203.0.113.5 of e1; \
          set an address to advertise"
     );
-    // Addresses of a link reach no further.
+    // Link-local addresses are useless to peers.
     for bound in [V4, V6] {
         assert_eq!(
             told(bound, &["169.254.1.1/16 e1", ">fe80::2/64 e1"]).to_string(),
             std::format!(
-                "bound to {bound}, and no interface of this machine that is up has an address for \
-                 others; set an address to advertise"
+                "bound to {bound}, and no interface of this machine that is up has an address that \
+                 others can reach; set an address to advertise"
             )
         );
     }
@@ -158,9 +158,9 @@ fn public_addresses_are_named_and_not_chosen() {
     assert!(error.contains("203.0.113.5 of e1, …; "), "{error}");
 }
 
-/// The system answers, with a loopback at least.
+/// The interfaces of the machine that runs the test.
 #[test]
-fn this_machine_is_looked_at() {
+fn this_machine_has_a_loopback_address() {
     let machine = Machine::look().expect("interfaces");
     let loopback = machine.addresses.iter().find(|it| it.ip == IpAddr::from([127, 0, 0, 1]));
     assert_eq!(loopback.map(|it| it.prefix), Some(8), "{machine:?}");

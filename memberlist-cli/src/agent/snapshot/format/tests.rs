@@ -70,8 +70,8 @@ fn what_is_no_snapshot_is_refused() {
     ] {
         assert_eq!(read(file.as_bytes()), Err(error), "{file}");
     }
-    for nobody in ["", "\n", "memberlist snapshot 1\r\n"] {
-        assert_eq!(read(nobody.as_bytes()), Ok(Contents::default()), "{nobody:?}");
+    for empty in ["", "\n", "memberlist snapshot 1\r\n"] {
+        assert_eq!(read(empty.as_bytes()), Ok(Contents::default()), "{empty:?}");
     }
 }
 

@@ -222,6 +222,22 @@ fn example_of_the_readme_is_compiled() {
     assert_eq!(shown.trim(), code.join("\n").trim(), "README.md and the example differ");
 }
 
+/// The files that ARCHITECTURE.md names exist, some of them by the end of their paths.
+#[test]
+fn files_in_the_architecture_exist() {
+    let document = read("ARCHITECTURE.md");
+    let sources = files(".", &[".rs"]);
+    let named: Vec<&str> = document.split('`').skip(1).step_by(2).collect();
+    let named: Vec<&str> = named.into_iter().filter(|name| name.ends_with(".rs")).collect();
+    assert!(named.len() > 50, "cannot parse ARCHITECTURE.md: {named:?}");
+    let exists = |name: &str| {
+        let end = format!("/{name}");
+        sources.iter().any(|file| file.path == name || file.path.ends_with(&end))
+    };
+    let missing: Vec<&str> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names files that do not exist: {missing:?}");
+}
+
 #[test]
 fn links_resolve() {
     let mut wrong = Vec::new();

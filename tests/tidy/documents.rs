@@ -222,6 +222,23 @@ fn example_of_the_readme_is_compiled() {
     assert_eq!(shown.trim(), code.join("\n").trim(), "README.md and the example differ");
 }
 
+/// The files that ARCHITECTURE.md names exist, some of them by the end of their paths.
+#[test]
+fn files_in_the_architecture_exist() {
+    let document = read("ARCHITECTURE.md");
+    let sources = files(".", &[".rs"]);
+    let named: Vec<&str> = document.split('`').skip(1).step_by(2).collect();
+    let is_file = |name: &&str| Path::new(name).extension().is_some_and(|it| it == "rs");
+    let named: Vec<&str> = named.into_iter().filter(is_file).collect();
+    assert!(named.len() > 50, "cannot parse ARCHITECTURE.md: {named:?}");
+    let exists = |name: &str| {
+        let end = format!("/{name}");
+        sources.iter().any(|file| file.path == name || file.path.ends_with(&end))
+    };
+    let missing: Vec<&str> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names files that do not exist: {missing:?}");
+}
+
 #[test]
 fn links_resolve() {
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! The verbs of the core call down, never in a circle.
+//! The verbs of the core call down: their calls form no cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use crate::source::{files, mask};
 
 const VERBS: &str = "memberlist-proto/src/memberlist";
 
-/// Calls that would close a circle and stay, each with its reason: caller, callee. What must follow
-/// elsewhere is better left as a value in `Follows`.
+/// Calls that close a cycle and stay, each with its reason: caller, callee. What must follow elsewhere
+/// is better left as a value in `Follows`.
 const KEPT: [(&str, &str, &str); 0] = [];
 
 #[test]
-fn verbs_call_no_circle() {
+fn calls_between_verbs_form_no_cycle() {
     let calls = calls(&sources());
-    assert!(calls.len() > 20, "the calls were not understood: {calls:?}");
+    assert!(calls.len() > 20, "cannot parse the calls: {calls:?}");
     let mut open: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (from, to) in calls.keys() {
         if !KEPT.iter().any(|(caller, callee, _)| caller == from && callee == to) {
             open.entry(from).or_default().insert(to);
         }
     }
-    // What calls nothing that is left cannot be part of a circle.
+    // A file that calls none of the remaining files cannot be part of a cycle.
     loop {
         let done: Vec<&str> = open
             .iter()
@@ -32,12 +32,12 @@ fn verbs_call_no_circle() {
         }
         open.retain(|from, _| !done.contains(from));
     }
-    let circle: Vec<String> = calls
+    let cycle: Vec<String> = calls
         .iter()
         .filter(|((from, to), _)| open.contains_key(&**from) && open.contains_key(&**to))
         .map(|((from, to), names)| format!("{from} → {to}: {names:?}"))
         .collect();
-    assert!(circle.is_empty(), "some of these must be turned around:\n{}", circle.join("\n"));
+    assert!(cycle.is_empty(), "remove some of these calls:\n{}", cycle.join("\n"));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn kept_calls_are_still_made() {
     }
 }
 
-/// The verbs' files by name, masked.
+/// The files of the verbs by name, masked.
 fn sources() -> BTreeMap<String, String> {
     let own = files(VERBS, &[".rs"]).into_iter().filter_map(|file| {
         let name = file.path.strip_prefix(VERBS)?.trim_start_matches('/').strip_suffix(".rs")?;
@@ -59,7 +59,7 @@ fn sources() -> BTreeMap<String, String> {
     own.collect()
 }
 
-/// Which file calls which by `self.method(…)`, and what.
+/// Which file calls methods of which other file, and which methods.
 fn calls(sources: &BTreeMap<String, String>) -> BTreeMap<(String, String), BTreeSet<String>> {
     let mut defined: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (file, text) in sources {
@@ -69,7 +69,7 @@ fn calls(sources: &BTreeMap<String, String>) -> BTreeMap<(String, String), BTree
     }
     let mut calls: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (file, text) in sources {
-        // A call within a closure of `step` names the node otherwise.
+        // Closures passed to `step` call the node by another name.
         for receiver in ["self.", "self\n", "node."] {
             for (at, found) in text.match_indices(receiver) {
                 let rest = text[at + found.len()..].trim_start().trim_start_matches('.');

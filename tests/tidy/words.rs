@@ -68,8 +68,11 @@ const PHRASES: [(&str, &str); 23] = [
 ];
 
 /// Where a phrase may stay: the file, the phrase, and the reason.
-const EXCEPTIONS: [(&str, &str, &str); 1] =
-    [("tests/agent/floods.rs", "such lines before", "the text of a log line of memberlist-driver")];
+const EXCEPTIONS: [(&str, &str, &str); 3] = [
+    ("CHANGELOG.md", "nobody", "a word of the script language"),
+    ("CHANGELOG.md", "told", "a former word of the script language"),
+    ("tests/agent/floods.rs", "such lines before", "the text of a log line of memberlist-driver"),
+];
 
 #[test]
 fn confusing_phrases_are_gone() {

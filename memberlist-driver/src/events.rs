@@ -180,6 +180,7 @@ fn kind(event: &Event) -> Kind<'_> {
         | Event::Updated { node, .. }
         | Event::Suspected { node, .. }
         | Event::Refuted { node, .. }
+        | Event::HadLeft { node, .. }
         | Event::Coalesced { node, .. } => Kind::Membership(node, None),
         Event::Conflict { existing, .. } => Kind::Conflict(existing.name().into()),
         Event::Health { .. } => Kind::Health,

@@ -66,6 +66,14 @@ pub enum Event {
         /// where it came from first.
         from: Option<SocketAddr>,
     },
+    /// A node that was reported as failed had left in truth: its leave has only now arrived
+    /// (`differences.learn_leaves`).
+    HadLeft {
+        /// The node, `Left`.
+        node: Node,
+        /// The sender of the news.
+        from: Option<SocketAddr>,
+    },
     /// A member is suspected to have failed, and has some time to refute.
     Suspected {
         /// The suspect.

@@ -57,6 +57,7 @@ impl Trace {
             other => {
                 if let Event::Updated { node, .. }
                 | Event::Departed { node, .. }
+                | Event::HadLeft { node, .. }
                 | Event::Refuted { node, .. } = other
                 {
                     self.node(node);

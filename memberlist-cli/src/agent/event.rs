@@ -26,6 +26,9 @@ fn fields(event: &Event) -> Option<Report> {
             .with("node", node(who))
             .with("reason", departure(reason))
             .with("from", from.map(|from| from.to_string())),
+        Event::HadLeft { node: who, from } => Report::new("had_left")
+            .with("node", node(who))
+            .with("from", from.map(|from| from.to_string())),
         Event::Suspected { node: who, by } => {
             Report::new("suspected").with("node", node(who)).with("by", by.to_string())
         }

@@ -27,6 +27,9 @@ impl Display for Event {
                 let was = if let Departure::Declared { .. } = reason { "was " } else { "" };
                 write!(f, "{} {was}{reason}{}", named(node), Reporter(*from))
             }
+            Self::HadLeft { node, from } => {
+                write!(f, "{} had left, and not failed{}", named(node), Reporter(*from))
+            }
             Self::Suspected { node, by } => {
                 write!(f, "{} is suspected by {}", named(node), text(by))
             }

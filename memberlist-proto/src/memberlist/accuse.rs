@@ -174,6 +174,7 @@ impl Memberlist {
         self.wanted.found(accusation.node);
         self.departures.insert(id, Departure::Left);
         self.broadcast_dead(accusation, None);
+        self.out.event(Event::HadLeft { node: self.members.node(id), from: accusation.via });
     }
 
     /// Whether an accusation proves that a suspect has refuted the suspicion that runs here.

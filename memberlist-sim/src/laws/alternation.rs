@@ -21,6 +21,9 @@ impl Law for Alternation {
             Event::Departed { node, .. } if !picture.is_member(node.name().as_bytes()) => {
                 Err(format!("{} departed without having joined", node.name()))
             }
+            Event::HadLeft { node, .. } if picture.get(node.name().as_bytes()).is_none() => {
+                Err(format!("{} left without having departed", node.name()))
+            }
             Event::Updated { node, .. }
             | Event::Suspected { node, .. }
             | Event::Refuted { node, .. }

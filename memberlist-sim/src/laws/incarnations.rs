@@ -20,7 +20,8 @@ impl Law for Incarnations {
             Event::Updated { node, .. }
             | Event::Suspected { node, .. }
             | Event::Refuted { node, .. }
-            | Event::Departed { node, .. } => (node, false),
+            | Event::Departed { node, .. }
+            | Event::HadLeft { node, .. } => (node, false),
             _ => return Ok(()),
         };
         let Some(known) = picture.get(node.name().as_bytes()) else { return Ok(()) };

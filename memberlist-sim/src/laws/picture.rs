@@ -111,6 +111,11 @@ impl Picture {
     pub(super) fn learn(&mut self, event: &Event) {
         match event {
             Event::Departed { node, .. } => self.put(node, Some(self.now)),
+            // It stays departed since when it was taken to have failed.
+            Event::HadLeft { node, .. } => {
+                let departed = self.get(node.name().as_bytes()).and_then(|it| it.departed);
+                self.put(node, departed.or(Some(self.now)));
+            }
             Event::Joined { node }
             | Event::Updated { node, .. }
             | Event::Suspected { node, .. }

@@ -26,6 +26,7 @@ impl Law for States {
             Event::Refuted { node, .. } => (node, &[Suspect], &[Alive]),
             Event::Updated { node, .. } => (node, &[Alive], &[Alive]),
             Event::Departed { node, .. } => (node, &[Alive, Suspect], &[Dead, Left]),
+            Event::HadLeft { node, .. } => (node, &[Dead], &[Left]),
             _ => return Ok(()),
         };
         let before = picture.get(node.name().as_bytes()).map(|known| known.state);

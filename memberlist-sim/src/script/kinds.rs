@@ -24,6 +24,7 @@ pub(super) fn kinds(event: &Event) -> Option<(&'static [&'static str], NodeName)
         Event::Updated { node, .. } => (&["updated"], node),
         Event::Departed { node, reason: Departure::Left, .. } => (&["departed", "left"], node),
         Event::Departed { node, .. } => (&["departed", "dead"], node),
+        Event::HadLeft { node, .. } => (&["left"], node),
         Event::Suspected { node, .. } => (&["suspected"], node),
         Event::Refuted { node, .. } => (&["refuted"], node),
         Event::Conflict { existing, .. } => (&["conflict"], existing),

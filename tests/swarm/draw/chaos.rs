@@ -114,6 +114,9 @@ impl Plot {
             7 if number == 0 => "alive -".to_owned(),
             7 => format!("alive n{other} address=n{other} incarnation={}", 10 * number),
             8 => format!("alive n{node} address=n{node} incarnation={}", 10 * number),
+            // Longer than any name may be.
+            9 if number == 3 => format!("suspect n{other} incarnation=3 by={}", "x".repeat(256)),
+            10 if number == 3 => format!("dead n{other} incarnation=3 by={}", "x".repeat(256)),
             9 => format!("suspect n{other} incarnation={number} by=n{node}"),
             10 => format!("dead n{other} incarnation={number} by=eve"),
             _ => format!("dead n{other} incarnation={number} by=n{other}"),

@@ -349,6 +349,18 @@ pub enum PingError {
     Cancelled,
 }
 
+/// Why a node cannot be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForgetError {
+    /// It is a member, or this node itself.
+    #[error("it is a member")]
+    Member,
+    /// There is no record of it, and it is not searched for.
+    #[error("no node of that name is known")]
+    Unknown,
+}
+
 /// Why a message cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

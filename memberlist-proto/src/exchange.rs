@@ -6,7 +6,8 @@ mod table;
 use core::net::SocketAddr;
 
 pub(crate) use self::stage::{
-    AcceptedStep, MessageStep, PingStep, PushPullStep, Question, Sender, Stage, Waiter, Why,
+    AcceptedStep, MessageStep, PingFor, PingStep, PushPullStep, Question, Sender, Stage, Waiter,
+    Why,
 };
 pub(crate) use self::table::Exchanges;
 use crate::event::{ExchangeKind, ExchangeStep};
@@ -28,6 +29,9 @@ pub(crate) struct Exchange {
     /// Bytes given to the driver, and how many of them it has written.
     queued: u64,
     written: u64,
+    /// A digest of the full state sent on a stream opened here: a peer that sends the same is this
+    /// node itself.
+    sent_state: Option<u64>,
     /// Serves a push/pull, of which only `limits.push_pulls` may run.
     serves_push_pull: bool,
     /// Bytes of memory counted for what the peer has sent.
@@ -67,6 +71,7 @@ impl Exchange {
             timer: None,
             queued: 0,
             written: 0,
+            sent_state: None,
             serves_push_pull: false,
             held: 0,
         }

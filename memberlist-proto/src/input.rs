@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::config::{ConfigError, Timing};
 use crate::decider::Decision;
-use crate::event::{BroadcastId, ExchangeError, OpId, SendError, TooLong};
-use crate::node::Node;
+use crate::event::{BroadcastId, ExchangeError, ForgetError, OpId, SendError, TooLong};
+use crate::node::{Node, NodeName};
 use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
 use crate::security::{Key, KeyringError};
@@ -191,6 +191,8 @@ pub enum Command {
     Restore(Vec<Node>),
     /// [`recall`](crate::Memberlist::recall).
     Recall(Vec<Peer>),
+    /// [`forget`](crate::Memberlist::forget).
+    Forget(NodeName),
 }
 
 /// What an input led to at once. Most results come later, as events.
@@ -230,6 +232,9 @@ pub enum InputError {
     /// A key cannot be used or removed.
     #[error(transparent)]
     Key(#[from] KeyringError),
+    /// A node cannot be forgotten.
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
     /// Timing that breaks a rule of the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -91,8 +91,8 @@ pub use crate::decider::Decision;
 pub use crate::delegate::{Candidate, Delegate, View};
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
-    ExchangeStep, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport, OpId, Outcome,
-    PingError, Pong, Refusal, SendError, TooLong, VersionMismatch, WaitError,
+    ExchangeStep, ForgetError, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport, OpId,
+    Outcome, PingError, Pong, Refusal, SendError, TooLong, VersionMismatch, WaitError,
 };
 pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;

@@ -153,6 +153,14 @@ impl Members {
         record.set_state(state, incarnation, since);
     }
 
+    /// Notes that a node has answered.
+    ///
+    /// # Panics
+    /// If it has been reaped.
+    pub(crate) fn set_answered(&mut self, id: MemberId) {
+        self.records[id].set_answered();
+    }
+
     /// Notes a higher incarnation of a node whose state stays as it is.
     ///
     /// # Panics

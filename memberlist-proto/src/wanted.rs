@@ -1,6 +1,6 @@
 //! What a node searches for: its seeds, and members that died.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -21,7 +21,13 @@ pub(crate) struct Wanted {
     /// Attempts in a row that found this node without company.
     alone: u32,
     attempt: Attempt,
+    /// Addresses at which this node found itself, and until when they are left alone: what leads
+    /// there may lead elsewhere later.
+    own: Vec<(SocketAddr, Instant)>,
 }
+
+/// How many addresses at which this node found itself are remembered.
+const OWN: usize = 16;
 
 /// A seed of the configuration.
 #[derive(Clone, Debug)]
@@ -53,6 +59,8 @@ pub(crate) struct Lost {
     pub(crate) name: Option<NodeName>,
     pub(crate) address: SocketAddr,
     pub(crate) since: Instant,
+    /// Whether it has ever answered: what has not may be a forger's invention.
+    pub(crate) answered: bool,
 }
 
 /// What is under way.
@@ -62,6 +70,8 @@ enum Attempt {
     None,
     /// Names are being resolved.
     Looking(BTreeSet<LookupId>),
+    /// A lost member is asked, by its name, whether it is there.
+    Asking { stream: StreamId, name: NodeName, address: SocketAddr },
     /// An exchange runs.
     Trying { stream: StreamId, address: SocketAddr },
 }
@@ -71,6 +81,11 @@ enum Attempt {
 pub(crate) struct Missing {
     pub(crate) name: Option<NodeName>,
     pub(crate) address: SocketAddr,
+    /// A lost member, which must answer to its name before states are exchanged: its address may
+    /// be another cluster's by now. A seed is what the operator says.
+    pub(crate) lost: bool,
+    /// Whether it is known to have been there.
+    pub(crate) answered: bool,
 }
 
 impl Wanted {
@@ -107,9 +122,9 @@ impl Wanted {
         self.alone
     }
 
-    /// Whether an exchange runs.
+    /// Whether a peer is asked or an exchange runs.
     pub(crate) fn is_trying(&self) -> bool {
-        matches!(self.attempt, Attempt::Trying { .. })
+        matches!(self.attempt, Attempt::Asking { .. } | Attempt::Trying { .. })
     }
 
     /// Begins to wait for the look-ups of every seed's name.
@@ -165,6 +180,23 @@ impl Wanted {
         }
     }
 
+    pub(crate) fn begin_asking(&mut self, stream: StreamId, name: NodeName, address: SocketAddr) {
+        self.attempt = Attempt::Asking { stream, name, address };
+    }
+
+    /// A ping has ended: of which member at which address, if it was the one asked.
+    pub(crate) fn stop_asking(&mut self, stream: StreamId) -> Option<(NodeName, SocketAddr)> {
+        match core::mem::take(&mut self.attempt) {
+            Attempt::Asking { stream: asked, name, address } if asked == stream => {
+                Some((name, address))
+            }
+            other => {
+                self.attempt = other;
+                None
+            }
+        }
+    }
+
     pub(crate) fn begin_trying(&mut self, stream: StreamId, address: SocketAddr) {
         self.attempt = Attempt::Trying { stream, address };
     }
@@ -178,15 +210,60 @@ impl Wanted {
         })
     }
 
-    /// Remembers one that died; beyond `limit` those that died first are forgotten.
+    /// Remembers one that died. Beyond `limit` one gives way: one that has never answered before
+    /// one that has, and of the host with the most of them the one that died first. So neither
+    /// invented names nor one host's can push out the others.
     pub(crate) fn lose(&mut self, lost: Lost, limit: usize) {
         if let Some(name) = &lost.name {
             self.found(name.as_bytes());
         }
-        while self.lost.len() >= limit {
-            self.lost.pop_front();
-        }
         self.lost.push_back(lost);
+        while self.lost.len() > limit {
+            self.forget_one();
+        }
+    }
+
+    fn forget_one(&mut self) {
+        let invented = self.lost.iter().any(|lost| !lost.answered);
+        let gives_way = |lost: &&Lost| !lost.answered || !invented;
+        let mut hosts: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for lost in self.lost.iter().filter(gives_way) {
+            *hosts.entry(lost.address.ip()).or_default() += 1;
+        }
+        let Some((host, _)) = hosts.into_iter().max_by_key(|(_, count)| *count) else { return };
+        let first = |lost: &Lost| gives_way(&lost) && lost.address.ip() == host;
+        if let Some(place) = self.lost.iter().position(first) {
+            self.lost.remove(place);
+        }
+    }
+
+    /// This node found itself at an address.
+    pub(crate) fn found_myself(&mut self, address: SocketAddr, until: Instant) {
+        self.own.retain(|(own, _)| *own != address);
+        if self.own.len() >= OWN {
+            self.own.remove(0);
+        }
+        self.own.push((address, until));
+    }
+
+    /// Whether this node lately found itself at an address.
+    pub(crate) fn is_myself(&self, now: Instant, address: SocketAddr) -> bool {
+        self.own.iter().any(|(own, until)| *own == address && now < *until)
+    }
+
+    /// Ends the search for a name; whether there was one.
+    pub(crate) fn forget(&mut self, name: &[u8]) -> bool {
+        let before = self.lost.len();
+        self.found(name);
+        self.lost.len() < before
+    }
+
+    /// An address is another member's now: the one that was lost there is not there any more.
+    pub(crate) fn taken(&mut self, address: SocketAddr, by: &[u8]) {
+        self.lost.retain(|lost| {
+            let other = lost.name.as_ref().is_some_and(|name| name.as_bytes() != by);
+            lost.address != address || !other
+        });
     }
 
     /// A node is a member again, or is gone on purpose.
@@ -202,18 +279,23 @@ impl Wanted {
         self.lost.retain(|lost| now.saturating_duration_since(lost.since) < age);
     }
 
-    /// Every address at which a node is searched for, once.
+    /// Every address at which a node is searched for, once: seeds first.
     pub(crate) fn all(&self) -> Vec<Missing> {
         let seeds = self.seeds.iter().flat_map(|seed| {
             let name = &seed.peer.name;
-            seed.addresses.iter().map(move |address| (name, *address))
+            seed.addresses.iter().map(move |address| (name, *address, false, true))
         });
-        let lost = self.lost.iter().map(|lost| (&lost.name, lost.address));
+        let lost = self.lost.iter().map(|it| (&it.name, it.address, true, it.answered));
         let mut seen = BTreeSet::new();
         seeds
             .chain(lost)
-            .filter(|(_, address)| seen.insert(*address))
-            .map(|(name, address)| Missing { name: name.clone(), address })
+            .filter(|(_, address, ..)| seen.insert(*address))
+            .map(|(name, address, lost, answered)| Missing {
+                name: name.clone(),
+                address,
+                lost,
+                answered,
+            })
             .collect()
     }
 

@@ -15,8 +15,8 @@ pub(crate) enum Stage {
     PushPull(Why, PushPullStep),
     /// A message of the application.
     Message(Sender, MessageStep),
-    /// A probe over a stream, with its sequence number.
-    Ping(u32, PingStep),
+    /// A ping over a stream.
+    Ping(PingFor, PingStep),
     /// Everything is said, and its end is reported; the driver flushes and ends the stream.
     Closing,
 }
@@ -55,6 +55,23 @@ pub(crate) enum PingStep {
     Reading,
 }
 
+/// What a ping over a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PingFor {
+    /// A probe, with its sequence number.
+    Probe(u32),
+    /// The search: whether a lost member is where it was. Its sequence number.
+    Search(u32),
+}
+
+impl PingFor {
+    pub(crate) fn sequence(self) -> u32 {
+        match self {
+            Self::Probe(sequence) | Self::Search(sequence) => sequence,
+        }
+    }
+}
+
 /// Why a full state exchange was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
@@ -90,6 +107,8 @@ pub(crate) enum Waiter {
     Message(Sender),
     /// The probe with this sequence number.
     StreamPing(u32),
+    /// The search, for a lost member to answer to its name.
+    Search,
 }
 
 /// A question that the application has answered, with what it was about.
@@ -110,7 +129,8 @@ impl Stage {
             Self::PushPull(Why::Rejoin, _) => ExchangeKind::Rejoin,
             Self::PushPull(Why::AntiEntropy, _) => ExchangeKind::PushPull,
             Self::Message(..) => ExchangeKind::SendReliable,
-            Self::Ping(..) => ExchangeKind::StreamPing,
+            Self::Ping(PingFor::Probe(_), _) => ExchangeKind::StreamPing,
+            Self::Ping(PingFor::Search(_), _) => ExchangeKind::Rejoin,
             Self::Closing => return None,
         })
     }
@@ -121,7 +141,8 @@ impl Stage {
             Self::PushPull(Why::Join(op), _) => Some(Waiter::Join(op)),
             Self::PushPull(Why::Rejoin, _) => Some(Waiter::Rejoin),
             Self::Message(sender, _) => Some(Waiter::Message(sender)),
-            Self::Ping(sequence, _) => Some(Waiter::StreamPing(sequence)),
+            Self::Ping(PingFor::Probe(sequence), _) => Some(Waiter::StreamPing(sequence)),
+            Self::Ping(PingFor::Search(_), _) => Some(Waiter::Search),
             Self::Accepted(_) | Self::PushPull(Why::AntiEntropy, _) | Self::Closing => None,
         }
     }

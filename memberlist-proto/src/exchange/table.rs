@@ -1,7 +1,10 @@
 //! Every exchange by its stream, and what they hold in all and for each source.
 
 use alloc::collections::BTreeMap;
+use core::hash::Hasher as _;
 use core::net::IpAddr;
+
+use siphasher::sip::SipHasher13;
 
 use super::{Exchange, Question};
 use crate::transmit::{RequestId, StreamId};
@@ -50,8 +53,24 @@ impl Exchanges {
         (self.local_state_bytes, self.remote_state_bytes)
     }
 
-    pub(crate) fn note_local_state(&mut self, bytes: usize) {
-        self.local_state_bytes = bytes as u64;
+    /// Notes the full state that is sent on a stream.
+    pub(crate) fn note_local_state(&mut self, id: StreamId, state: &[u8]) {
+        self.local_state_bytes = state.len() as u64;
+        if let Some(exchange) = self.map.get_mut(&id).filter(|it| !it.accepted) {
+            exchange.sent_state = Some(digest(state));
+        }
+    }
+
+    /// The stream opened here on which exactly this state was sent, if there is one. The order of
+    /// the records is every node's own, so that no other node's state is the same.
+    pub(crate) fn sent_by_myself(&self, state: &[u8]) -> Option<StreamId> {
+        let waits = |it: &Exchange| it.sent_state.is_some() && it.stage.reads();
+        if !self.map.values().any(waits) {
+            return None;
+        }
+        let digest = Some(digest(state));
+        let same = |(_, it): &(&StreamId, &Exchange)| waits(it) && it.sent_state == digest;
+        self.map.iter().find(same).map(|(id, _)| *id)
     }
 
     pub(crate) fn note_remote_state(&mut self, bytes: usize) {
@@ -150,4 +169,10 @@ impl Exchanges {
         let question = self.map.get_mut(&stream)?.take_question()?;
         Some((stream, question))
     }
+}
+
+fn digest(state: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(state);
+    hasher.finish()
 }

@@ -76,7 +76,7 @@ impl Memberlist {
         let order = &mut self.rng.probe_order;
         let id = self.members.insert(identity, alive.incarnation, State::Alive, self.now, order);
         self.broadcast_alive(alive);
-        self.wanted.found(alive.node);
+        self.is_found(id);
         self.me.changed = self.now;
         self.decisions.alive_new += 1;
         self.out.event(Event::Joined { node: self.members.node(id) });
@@ -120,7 +120,7 @@ impl Memberlist {
         let node = self.members.node(id);
         match old_state {
             State::Dead | State::Left => {
-                self.wanted.found(alive.node);
+                self.is_found(id);
                 self.departures.remove(&id);
                 self.me.changed = self.now;
                 self.out.event(Event::Joined { node });
@@ -130,6 +130,15 @@ impl Memberlist {
         }
         if old_state.is_live() && changed {
             self.out.event(Event::Updated { node: self.members.node(id), change });
+        }
+    }
+
+    /// A member is there: it is not searched for, and neither is another at its address.
+    fn is_found(&mut self, id: MemberId) {
+        let identity = self.members.record(id).identity();
+        self.wanted.found(identity.name().as_bytes());
+        if let Some(address) = identity.socket_addr() {
+            self.wanted.taken(address, identity.name().as_bytes());
         }
     }
 

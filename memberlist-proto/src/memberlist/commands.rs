@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::Memberlist;
 use crate::config::{ConfigError, Timing};
-use crate::event::{BroadcastId, Event, OpId, SendError, TooLong};
-use crate::node::Node;
+use crate::event::{BroadcastId, Event, ForgetError, OpId, SendError, TooLong};
+use crate::node::{Node, NodeName};
 use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
 use crate::security::{Key, KeyringError};
@@ -184,6 +184,17 @@ impl Memberlist {
     /// whose host is a name, and those that `limits.lost_members` leaves no room for, are ignored.
     pub fn recall(&mut self, now: Instant, peers: impl IntoIterator<Item = Peer>) {
         self.step(now, |node| node.begin_recall(peers));
+    }
+
+    /// Forgets a node that is dead or has left: ends the search for it, removes its record, and
+    /// informs the other members, which search for it as well (Serf: `force-leave`). A node that
+    /// was killed on purpose is searched for until it is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// The node is a member, or there is nothing to forget.
+    pub fn forget(&mut self, now: Instant, name: &NodeName) -> Result<(), ForgetError> {
+        self.step(now, |node| node.forgotten(name))
     }
 
     fn timing_changed(&mut self, timing: Timing) -> Result<(), ConfigError> {

@@ -197,6 +197,7 @@ impl Memberlist {
             Command::Reconfigure(timing) => self.reconfigure(now, timing)?,
             Command::Restore(nodes) => self.restore(now, nodes),
             Command::Recall(peers) => self.recall(now, peers),
+            Command::Forget(name) => self.forget(now, &name)?,
         }
         Ok(Reply::Done)
     }

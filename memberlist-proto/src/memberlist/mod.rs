@@ -20,6 +20,7 @@ mod cancel;
 mod carry;
 mod commands;
 mod disseminate;
+mod forget;
 mod gossip;
 mod inputs;
 mod invariants;
@@ -54,7 +55,7 @@ use crate::config::{Config, ConfigError};
 use crate::decider::Decider;
 use crate::delegate::Delegate;
 use crate::dissemination::Disseminations;
-use crate::event::{BroadcastEnd, Departure, Event, JoinError};
+use crate::event::{BroadcastEnd, Departure, Event, ExchangeError, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
 use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
@@ -286,7 +287,11 @@ impl Memberlist {
             Follow::StreamGone => self.disseminate_on(),
             Follow::Exchanged { stream, waiter, result } => match waiter {
                 Waiter::Join(op) => {
-                    self.join_exchanged(op, stream, result.map_err(JoinError::Exchange));
+                    let result = result.map_err(|error| match error {
+                        ExchangeError::Myself => JoinError::Myself,
+                        other => JoinError::Exchange(other),
+                    });
+                    self.join_exchanged(op, stream, result);
                 }
                 Waiter::Rejoin => self.rejoin_ended(stream, result),
                 Waiter::Message(Sender::Op(op)) => self.sent_reliably(op, result),
@@ -294,6 +299,7 @@ impl Memberlist {
                     self.disseminated(id, stream, result.is_ok());
                 }
                 Waiter::StreamPing(sequence) => self.fallback_ended(sequence, result.is_ok()),
+                Waiter::Search => self.lost_answered(stream, result),
             },
         }
     }

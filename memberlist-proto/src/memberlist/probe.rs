@@ -10,7 +10,7 @@ use super::accuse::Accusation;
 use super::ticks::next_tick;
 use super::{Memberlist, Timer};
 use crate::event::Event;
-use crate::exchange::{PingStep, Stage};
+use crate::exchange::{PingFor, PingStep, Stage};
 use crate::members::{MemberId, ProbeStep, ProbeTick};
 use crate::node::{Node, State};
 use crate::probes::{Fallback, Probe};
@@ -113,6 +113,9 @@ impl Memberlist {
         let Some(probe) = self.end_probe() else {
             return;
         };
+        if let Some(id) = self.members.get(probe.target().name().as_bytes()) {
+            self.members.set_answered(id);
+        }
         if !probe.has_failed_to_send() {
             self.add_health(-1);
         }
@@ -257,7 +260,7 @@ impl Memberlist {
         })
         .encode(&mut message);
         let Ok(frame) = self.seal_stream(&message) else { return false };
-        let stage = Stage::Ping(sequence, PingStep::Connecting(frame));
+        let stage = Stage::Ping(PingFor::Probe(sequence), PingStep::Connecting(frame));
         self.open_stream(to, Some(target.identity().node_name()), stage, deadline).is_ok()
     }
 

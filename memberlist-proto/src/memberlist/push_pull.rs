@@ -62,6 +62,10 @@ impl Memberlist {
         id: StreamId,
         frame: Frame,
     ) -> Result<(), ExchangeError> {
+        if let Some(own) = self.exchanges.sent_by_myself(frame.as_bytes()) {
+            self.fail(own, &ExchangeError::Myself);
+            return Err(ExchangeError::Myself);
+        }
         // As in Go: the one that reaches the limit is closed unanswered.
         if self.exchanges.push_pulls_served() + 1 >= self.config.limits.push_pulls {
             self.counters.push_pulls_refused += 1;
@@ -149,7 +153,7 @@ impl Memberlist {
             return Err(ExchangeError::StateTooLong { len, limit });
         }
         let body = self.local_state(join, user);
-        self.exchanges.note_local_state(body.len());
+        self.exchanges.note_local_state(id, &body);
         let frame = self.seal_stream(&body)?;
         self.write(id, frame);
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);

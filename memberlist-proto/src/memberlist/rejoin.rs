@@ -5,21 +5,26 @@
 //! split until an operator joins the halves by hand (hashicorp/memberlist#222).
 
 use alloc::collections::BTreeSet;
-use core::net::IpAddr;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::{Memberlist, Timer};
 use crate::event::{Event, ExchangeError, JoinError};
-use crate::exchange::Why;
+use crate::exchange::{PingFor, PingStep, Stage, Why};
 use crate::members::MemberId;
-use crate::node::State;
+use crate::node::{NodeName, State};
 use crate::operations::Asker;
 use crate::peer::{Host, Peer};
 use crate::transmit::{ADDRESSES_PER_NAME, Lookup, LookupFailure, LookupId, StreamId};
 use crate::wanted::{Lost, Missing};
+use crate::wire::message::{Message, Ping};
 
 /// A node without company looks for some this much sooner at first.
 const ALONE_SPEEDUP: u32 = 3;
+
+/// For how many intervals an address is left alone at which this node found itself.
+const OWN_ADDRESS_PAUSE: u32 = 20;
 
 impl Memberlist {
     pub(super) fn begin_recall(&mut self, peers: impl IntoIterator<Item = Peer>) {
@@ -36,7 +41,8 @@ impl Memberlist {
                 && !known
                 && !self.is_own_address(address)
             {
-                self.wanted.lose(Lost { name: peer.name, address, since: self.now }, limit);
+                let lost = Lost { name: peer.name, address, since: self.now, answered: true };
+                self.wanted.lose(lost, limit);
             }
         }
         self.await_rejoin();
@@ -66,9 +72,11 @@ impl Memberlist {
         {
             return;
         }
-        let identity = self.members.record(id).identity();
+        let record = self.members.record(id);
+        let identity = record.identity();
         let Some(address) = identity.socket_addr() else { return };
-        let lost = Lost { name: Some(identity.node_name()), address, since: self.now };
+        let (name, answered) = (Some(identity.node_name()), record.has_answered());
+        let lost = Lost { name, address, since: self.now, answered };
         self.wanted.lose(lost, self.config.limits.lost_members);
         self.await_rejoin();
     }
@@ -118,7 +126,8 @@ impl Memberlist {
             Ok(found) => Ok(found.iter().take(ADDRESSES_PER_NAME).copied().collect()),
             Err(failure) => Err((self.now, failure)),
         };
-        if self.wanted.resolved(id, seed, found, self.config.bind_port) {
+        let done = self.wanted.resolved(id, seed, found, self.config.bind_port);
+        if done && self.rejoins() {
             self.rejoin_one();
         }
     }
@@ -126,14 +135,21 @@ impl Memberlist {
     /// The exchange with one that was searched for has ended.
     pub(super) fn rejoin_ended(&mut self, stream: StreamId, result: Result<(), ExchangeError>) {
         let Some(address) = self.wanted.stop_trying(stream) else { return };
-        if result.is_ok() {
-            self.out.event(Event::Rejoined { peer: address });
-        } else {
-            self.counters.rejoins_failed += 1;
+        match result {
+            Ok(()) => {
+                self.out.event(Event::Rejoined { peer: address });
+                self.wanted.tried(self.now, address, &Ok(()));
+            }
+            Err(ExchangeError::Myself) => {
+                self.wanted.tried(self.now, address, &Err(JoinError::Myself));
+                let pause = self.config.rejoin.interval.saturating_mul(OWN_ADDRESS_PAUSE);
+                self.wanted.found_myself(address, self.now + pause);
+            }
+            Err(error) => self.not_found(address, error),
         }
-        self.wanted.tried(self.now, address, &result.map_err(JoinError::Exchange));
     }
 
+    /// Whether this node searches: one that has left begins nothing new.
     fn rejoins(&self) -> bool {
         self.config.differences.rejoin && !self.config.rejoin.interval.is_zero() && !self.me.left
     }
@@ -175,6 +191,7 @@ impl Memberlist {
     fn rejoin_one(&mut self) {
         let mut missing = self.wanted.all();
         missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
+        missing.retain(|it| !self.wanted.is_myself(self.now, it.address));
         let others = self.members.num_live().saturating_sub(1).max(1);
         let draw = self.rng.rejoin.index(others);
         // Who of them is missing takes a look at every member, and mostly need not be known.
@@ -186,16 +203,65 @@ impl Memberlist {
         if draw >= missing.len() {
             return;
         }
-        let Missing { name, address } = missing[self.rng.rejoin.index(missing.len())].clone();
-        match self.open_push_pull(address, name, Why::Rejoin) {
-            Ok(stream) => {
+        // What has never answered may be invented: it gets a quarter of the attempts.
+        if missing.iter().any(|it| it.answered) && self.rng.rejoin.index(4) > 0 {
+            missing.retain(|it| it.answered);
+        }
+        match missing[self.rng.rejoin.index(missing.len())].clone() {
+            Missing { name: Some(name), address, lost: true, .. } => self.ask_lost(name, address),
+            Missing { name, address, .. } => {
                 self.counters.rejoins += 1;
-                self.wanted.begin_trying(stream, address);
-            }
-            Err(error) => {
-                self.counters.rejoins_failed += 1;
-                self.wanted.tried(self.now, address, &Err(JoinError::Exchange(error)));
+                self.try_rejoin(name, address);
             }
         }
+    }
+
+    /// Asks a lost member whether it is where it was: peers answer a ping over a stream only to
+    /// their own name. States are exchanged only then, since the address may have become another
+    /// cluster's, and two clusters that exchange a state are one for good.
+    fn ask_lost(&mut self, name: NodeName, address: SocketAddr) {
+        self.counters.rejoins += 1;
+        let me = self.local();
+        let sequence = self.next_sequence();
+        let mut message = Vec::with_capacity(128);
+        Message::Ping(Ping {
+            seq_no: sequence,
+            node: name.as_bytes(),
+            source_addr: me.addr_bytes(),
+            source_port: me.port(),
+            source_node: me.name().as_bytes(),
+        })
+        .encode(&mut message);
+        let opened = self.seal_stream(&message).map_err(ExchangeError::from).and_then(|frame| {
+            let stage = Stage::Ping(PingFor::Search(sequence), PingStep::Connecting(frame));
+            let deadline = self.now + self.config.tcp_timeout;
+            self.open_stream(address, Some(name.clone()), stage, deadline)
+        });
+        match opened {
+            Ok(stream) => self.wanted.begin_asking(stream, name, address),
+            Err(error) => self.not_found(address, error),
+        }
+    }
+
+    /// A lost member has answered to its name, or not.
+    pub(super) fn lost_answered(&mut self, stream: StreamId, result: Result<(), ExchangeError>) {
+        let Some((name, address)) = self.wanted.stop_asking(stream) else { return };
+        match result {
+            Ok(()) if self.rejoins() => self.try_rejoin(Some(name), address),
+            Ok(()) => {}
+            Err(error) => self.not_found(address, error),
+        }
+    }
+
+    fn try_rejoin(&mut self, name: Option<NodeName>, address: SocketAddr) {
+        match self.open_push_pull(address, name, Why::Rejoin) {
+            Ok(stream) => self.wanted.begin_trying(stream, address),
+            Err(error) => self.not_found(address, error),
+        }
+    }
+
+    fn not_found(&mut self, address: SocketAddr, error: ExchangeError) {
+        self.counters.rejoins_failed += 1;
+        self.wanted.tried(self.now, address, &Err(JoinError::Exchange(error)));
     }
 }

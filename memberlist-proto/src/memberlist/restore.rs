@@ -21,7 +21,10 @@ impl Memberlist {
             }
             let identity = node.identity().clone();
             let incarnation = node.incarnation();
-            self.members.insert(identity, incarnation, state, since, &mut self.rng.probe_order);
+            let order = &mut self.rng.probe_order;
+            let id = self.members.insert(identity, incarnation, state, since, order);
+            // The application vouches for it.
+            self.members.set_answered(id);
         }
     }
 }

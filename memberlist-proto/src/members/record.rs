@@ -19,14 +19,16 @@ const _: () = assert!(size_of::<Option<Record>>() <= 32);
 
 const STATE_BITS: u32 = 2;
 const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
-const NO_SUSPICION: u32 = u32::MAX >> STATE_BITS;
+const ANSWERED: u32 = 1 << STATE_BITS;
+const SLOT_SHIFT: u32 = STATE_BITS + 1;
+const NO_SUSPICION: u32 = u32::MAX >> SLOT_SHIFT;
 
 impl Record {
     /// How many suspicions can be distinguished.
     pub(crate) const MAX_SUSPICIONS: u32 = NO_SUSPICION;
 
     pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
-        let state_and_suspicion = NO_SUSPICION << STATE_BITS | state as u32;
+        let state_and_suspicion = NO_SUSPICION << SLOT_SHIFT | state as u32;
         Self { identity, since, incarnation, state_and_suspicion }
     }
 
@@ -62,8 +64,14 @@ impl Record {
 
     /// The slot where its suspicion is kept, if there is one.
     pub(crate) const fn suspicion(&self) -> Option<u32> {
-        let slot = self.state_and_suspicion >> STATE_BITS;
+        let slot = self.state_and_suspicion >> SLOT_SHIFT;
         if slot == NO_SUSPICION { None } else { Some(slot) }
+    }
+
+    /// Whether the node has ever answered this one. News about a node can be forged, its answers
+    /// only by one that receives what is sent to its address.
+    pub(crate) const fn has_answered(&self) -> bool {
+        self.state_and_suspicion & ANSWERED != 0
     }
 
     /// A copy of what is known about the node.
@@ -82,7 +90,12 @@ impl Record {
     pub(super) fn set_suspicion(&mut self, slot: Option<u32>) {
         debug_assert!(slot.is_none_or(|slot| slot < Self::MAX_SUSPICIONS));
         let slot = slot.unwrap_or(NO_SUSPICION);
-        self.state_and_suspicion = slot << STATE_BITS | self.state_and_suspicion & STATE_MASK;
+        let rest = self.state_and_suspicion & (STATE_MASK | ANSWERED);
+        self.state_and_suspicion = slot << SLOT_SHIFT | rest;
+    }
+
+    pub(super) fn set_answered(&mut self) {
+        self.state_and_suspicion |= ANSWERED;
     }
 
     pub(super) fn set_identity(&mut self, identity: Identity) -> Identity {

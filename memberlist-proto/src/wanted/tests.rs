@@ -5,7 +5,12 @@ fn at(port: u16) -> SocketAddr {
 }
 
 fn lost(name: &str, port: u16, since: u64) -> Lost {
-    Lost { name: Some(name.into()), address: at(port), since: Instant::from_nanos(since) }
+    Lost {
+        name: Some(name.into()),
+        address: at(port),
+        since: Instant::from_nanos(since),
+        answered: true,
+    }
 }
 
 fn ports(wanted: &Wanted) -> Vec<u16> {

@@ -40,6 +40,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_bounds(|_| true)?;
         self.check_identity()?;
+        self.check_packets()?;
         self.check_timing()
     }
 
@@ -81,6 +82,17 @@ impl Config {
             rule(len <= at_most, field, &format_args!("{len} bytes long"), wanted)?;
         }
         Ok(())
+    }
+
+    /// A node must not refuse the packets that it sends itself.
+    fn check_packets(&self) -> Result<(), ConfigError> {
+        let (most, sent) = (self.differences.packet_decompressed_max, self.udp_buffer_size);
+        rule(
+            most >= sent,
+            "differences.packet_decompressed_max",
+            &most,
+            format!("it must be at least `udp_buffer_size`, which is {sent}"),
+        )
     }
 
     fn check_timing(&self) -> Result<(), ConfigError> {

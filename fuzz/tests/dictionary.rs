@@ -40,6 +40,6 @@ fn dictionary_follows_from_the_table() {
         std::fs::write(path, expected).expect("a dictionary that can be written");
     } else {
         let found = std::fs::read_to_string(path).expect("a dictionary");
-        assert_eq!(found, expected, "set UPDATE=1");
+        assert!(found == expected, "{path} is not what follows from the table; set UPDATE=1");
     }
 }

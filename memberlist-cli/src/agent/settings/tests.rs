@@ -199,8 +199,7 @@ fn an_unreadable_file_is_told_in_one_line_with_the_place() {
 
 /// `docs/agent.toml`, which is the default of the profile `lan` written out.
 fn documented() -> toml::Table {
-    let text = include_str!("../../../../docs/agent.toml");
-    toml::from_str(text).expect("docs/agent.toml is TOML")
+    toml::from_str(&document::document()).expect("docs/agent.toml is TOML")
 }
 
 /// Every field of a table by its path.
@@ -237,7 +236,7 @@ fn the_documented_file_has_every_field_with_its_default() {
 
 #[test]
 fn the_documented_file_says_where_the_profiles_differ() {
-    let text = include_str!("../../../../docs/agent.toml");
+    let text = document::document();
     for (profile, expected) in [("wan ", Config::wan("n")), ("local ", Config::local("n"))] {
         let mut settings = settings();
         let mut group = String::new();

@@ -31,7 +31,8 @@ fn the_documented_file_follows_from_the_table() {
     }
 }
 
-fn document() -> String {
+/// What the file says.
+pub(super) fn document() -> String {
     let mut document = HEAD.to_owned() + "\n";
     heading(&mut document, "Addresses");
     for (name, value, meaning) in SOCKETS {

@@ -127,3 +127,11 @@ fn keys_are_not_shown() {
     assert!(!shown.contains("0123456789abcdef"));
     assert!(!shown.contains("48, 49, 50"));
 }
+
+/// The application chooses the words of a veto.
+#[test]
+fn a_veto_with_line_breaks_is_one_line() {
+    let error = ConfigError::SelfRefused { reason: "vetoed: not\n\u{202e}here".into() };
+    let expected = "this node's own announcement is refused: vetoed: not\\n\\u{202e}here";
+    assert_eq!(error.to_string(), expected);
+}

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Config;
 use super::fields::{Field, Value};
+use crate::event::display::escape::Line;
 use crate::node::names_one_host;
 
 /// Why a node cannot run with a configuration. `Display` is one line.
@@ -24,7 +25,7 @@ pub enum ConfigError {
         rule: Cow<'static, str>,
     },
     /// The node's own announcement is refused by its own delegate or `cidrs_allowed`.
-    #[error("this node's own announcement is refused: {reason}")]
+    #[error("this node's own announcement is refused: {}", Line(reason))]
     SelfRefused {
         /// What refused it, and why.
         reason: String,

@@ -195,6 +195,8 @@ fn an_unreadable_file_is_told_in_one_line_with_the_place() {
     let told = settings().load(&path).unwrap_err();
     assert!(told.contains("no field `limits.stream`; did you mean `limits.streams`?"), "{told}");
     std::fs::remove_file(path).unwrap();
+    let told = settings().load(Path::new("no\nfile")).unwrap_err();
+    assert!(told.starts_with("no\\nfile: "), "{told}");
 }
 
 /// `docs/agent.toml`, which is the default of the profile `lan` written out.

@@ -11,12 +11,16 @@ pub fn config(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
     let Ok(config) = toml::from_str::<Config>(text) else { return };
     assert!(config.secret_keys.is_empty(), "a key is read from a serialized configuration");
-    // TOML has no numbers beyond 63 bits, which `received_name_max` may be.
-    if let Ok(written) = toml::to_string(&config) {
-        let read: Config = toml::from_str(&written).expect("what was written can be read");
-        assert_eq!(read, config, "another one than was written");
-    }
     let valid = config.validate();
+    match toml::to_string(&config) {
+        Ok(written) => {
+            let read: Config = toml::from_str(&written).expect("what was written can be read");
+            assert_eq!(read, config, "another one than was written");
+        }
+        // TOML has no numbers beyond 63 bits, and no valid configuration has.
+        Err(error) => assert!(valid.is_err(), "{error}"),
+    }
+    each_field(&config);
     let now = Instant::from_nanos(1_000_000_000);
     let node = Memberlist::new(now, config.clone(), None, [3; 32]);
     match (valid, node) {
@@ -28,7 +32,23 @@ pub fn config(data: &[u8]) {
     }
 }
 
+/// What a field holds, it takes; and it refuses nothing that is valid.
+fn each_field(config: &Config) {
+    let mut copy = Config::default();
+    for field in Config::fields() {
+        let taken = field.set(&mut copy, field.get(config));
+        match taken {
+            Ok(()) => assert_eq!(field.get(&copy), field.get(config), "{}", field.path()),
+            Err(error) => assert!(config.validate().is_err(), "{error}"),
+        }
+    }
+}
+
 fn run(mut node: Memberlist) {
+    let (now, from) = (Instant::from_nanos(1_000_000_000), ([192, 0, 2, 1], 7946).into());
+    // Three compounds within one another, around what is not a message.
+    let nested = [7, 1, 0, 9, 7, 1, 0, 5, 7, 1, 0, 1, 255];
+    let _ = node.handle_packet(now, from, &nested);
     for _ in 0..TURNS {
         let Some(due) = node.poll_timeout() else { break };
         node.handle_timeout(due);

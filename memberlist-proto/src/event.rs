@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-mod display;
+pub(crate) mod display;
 mod exchange;
 mod join;
 

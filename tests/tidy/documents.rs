@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use memberlist_proto::Config;
+use memberlist_proto::fields::Value;
 
 use crate::source::{files, read, root};
 
 /// Where the code differs from the Go library, and the words in `docs/differences.md` about it: one
-/// entry for each marker in the file.
+/// entry for each marker in the file that does not name them itself, as
+/// ``Differs from Go (`free_wrap`): …`` does.
 const DIFFERENCES: [(&str, &[&str]); 18] = [
     ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
     ("memberlist-proto/src/memberlist/ticks.rs", &["`random_phase`"]),
@@ -61,7 +63,15 @@ fn differences_are_documented() {
     let document = words(&read("docs/differences.md"));
     let mut wrong = Vec::new();
     for file in files(".", &[".rs"]).iter().filter(|file| !file.path.starts_with("tests/tidy/")) {
-        let marked = file.text.matches(MARKER).count();
+        let mut marked = 0;
+        for after in file.text.split(MARKER).skip(1) {
+            let named = after.strip_prefix(" (").and_then(|after| after.split_once(')'));
+            match named {
+                None => marked += 1,
+                Some((words, _)) if document.contains(words) => {}
+                Some((words, _)) => wrong.push(format!("{}: {words} has no row", file.path)),
+            }
+        }
         let known =
             DIFFERENCES.iter().find(|(path, _)| *path == file.path).map_or(0, |d| d.1.len());
         if marked != known {
@@ -99,12 +109,24 @@ fn every_switch_has_a_row() {
     }
 }
 
-/// Every limit has its row.
+/// Every limit has its row, with its default.
 #[test]
 fn every_limit_has_a_row() {
     let document = read("docs/limits.md");
-    for field in fields("limits.") {
-        assert!(document.contains(&format!("`{field}`")), "no row for {field}");
+    let defaults = Config::lan("n");
+    for name in fields("limits.") {
+        let mut rows = document.lines().filter(|line| line.starts_with("| `"));
+        let row = rows.find_map(|row| {
+            let (names, rest) = row.trim_start_matches("| ").split_once(" | ")?;
+            names.contains(&format!("`{name}`")).then_some(rest)
+        });
+        let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+        let field = Config::field(&format!("limits.{name}")).expect("a field");
+        let Value::Number(default) = field.get(&defaults) else { panic!("{name} is a number") };
+        let (number, size) = (thousands(default), format!("{} MiB", default >> 20));
+        let cell = row.split(" | ").next().unwrap_or_default();
+        let counted = cell.split(' ').any(|word| word.trim_end_matches(',') == number);
+        assert!(counted || cell.starts_with(&size), "{name} is {number}, its row says {cell}");
     }
 }
 
@@ -262,6 +284,19 @@ fn fields(prefix: &str) -> Vec<&'static str> {
     let fields: Vec<_> = Config::fields().filter_map(|it| it.path().strip_prefix(prefix)).collect();
     assert!(fields.len() > 10, "{prefix}: {fields:?}");
     fields
+}
+
+/// 1048576 as 1,048,576.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn fenced<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {

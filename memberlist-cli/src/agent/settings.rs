@@ -91,7 +91,7 @@ impl Settings {
 
     /// Sets every field of a TOML file; an error names the file and the reason in one line.
     pub(crate) fn load(&mut self, path: &Path) -> Result<(), String> {
-        let file = path.display();
+        let file = escaped(&path.to_string_lossy());
         let text = std::fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
         self.read(&text).map_err(|error| format!("{file}: {error}"))
     }
@@ -123,14 +123,19 @@ impl Settings {
     }
 }
 
-/// A text within a line: what cannot be printed is escaped, and what is long is cut.
+/// A wrong text within a line; what is long is cut.
 fn shown(text: &str) -> String {
-    let mut line = String::new();
-    for c in text.chars().take(SHOWN) {
-        if matches!(c, '\'' | '"' | '\\') { line.push(c) } else { line.extend(c.escape_debug()) }
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => escaped(&text[..end]) + "…",
+        None => escaped(text),
     }
-    if text.chars().nth(SHOWN).is_some() {
-        line.push('…');
+}
+
+/// A text within a line: what cannot be printed is escaped.
+fn escaped(text: &str) -> String {
+    let mut line = String::new();
+    for c in text.chars() {
+        if matches!(c, '\'' | '"' | '\\') { line.push(c) } else { line.extend(c.escape_debug()) }
     }
     line
 }

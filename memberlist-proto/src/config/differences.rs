@@ -99,7 +99,7 @@ table! {
             compress_streams_if_smaller: bool = (true), none (false);
 
             /// The most bytes that one packet may decompress to, in all its parts.
-            packet_decompressed_max: usize = (1 MiB), none (40 MiB), within (1 KiB to 1 GiB);
+            packet_decompressed_max: usize = (1 MiB), none (40 MiB), within (64 KiB to 1 GiB);
 
             /// Hold back what a delegate's `broadcasts` returns beyond the limit it was given,
             /// instead of sending an oversized packet.

@@ -13,7 +13,7 @@ table! {
         "Limits (docs/limits.md): members" {
             /// Member records kept, of any state, this node's own included. New names beyond it are
             /// refused.
-            members: usize = (1_048_576), within (1 to 16_777_216);
+            members: usize = (1_048_576), within (2 to 16_777_216);
 
             /// New names that may become members within one second once the burst is used up; more
             /// are refused. Known names are not counted, nor are those of members that died or left
@@ -43,10 +43,10 @@ table! {
 
             /// Bytes of memory for what accepted streams have sent so far. A stream that goes
             /// beyond it is closed.
-            stream_memory: usize = (512 MiB), within (1 KiB to 4 GiB);
+            stream_memory: usize = (512 MiB), within (4 KiB to 4 GiB);
 
             /// Bytes of memory for accepted streams from one IP address.
-            stream_memory_per_source: usize = (128 MiB), within (1 KiB to 4 GiB);
+            stream_memory_per_source: usize = (128 MiB), within (4 KiB to 4 GiB);
 
             /// Full state exchanges (push/pull) served at the same time. The one that reaches the
             /// limit is closed unanswered, so that one fewer are served.
@@ -57,10 +57,10 @@ table! {
 
             /// Bytes of one encrypted stream frame, of the application's state in a full state
             /// exchange, and of a reliable message.
-            stream_bytes: usize = (20 MiB), within (1 KiB to 1 GiB);
+            stream_bytes: usize = (20 MiB), within (4 KiB to 1 GiB);
 
             /// Bytes that a compressed stream may decompress to.
-            stream_decompressed_bytes: usize = (40 MiB), within (1 KiB to 1 GiB);
+            stream_decompressed_bytes: usize = (40 MiB), within (4 KiB to 1 GiB);
         }
 
         "Limits: the application's messages" {
@@ -75,7 +75,7 @@ table! {
             disseminations: usize = (64), within (1 to 65_536);
 
             /// Bytes of all messages being disseminated over streams.
-            dissemination_bytes: usize = (64 MiB), within (1 KiB to 4 GiB);
+            dissemination_bytes: usize = (64 MiB), within (4 KiB to 4 GiB);
 
             /// Streams that carry them at the same time.
             dissemination_streams: usize = (8), within (1 to 65_536);

@@ -47,7 +47,12 @@ fn a_broken_rule_names_field_value_and_rule() {
 #[test]
 fn rules_between_fields_name_the_other_field() {
     type Break = fn(&mut Config);
-    let broken: [(Break, &str); 7] = [
+    let broken: [(Break, &str); 8] = [
+        (
+            |config| config.udp_buffer_size = 2 << 20,
+            "`differences.packet_decompressed_max` is 1048576, but it must be at least \
+             `udp_buffer_size`, which is 2097152",
+        ),
         (
             |config| config.probe_timeout = Duration::from_secs(2),
             "`probe_timeout` is 2s, but it must be shorter than `probe_interval`, which is 1s",
@@ -121,4 +126,12 @@ fn keys_are_not_shown() {
     let shown = alloc::format!("{config:?}");
     assert!(!shown.contains("0123456789abcdef"));
     assert!(!shown.contains("48, 49, 50"));
+}
+
+/// The application chooses the words of a veto.
+#[test]
+fn a_veto_with_line_breaks_is_one_line() {
+    let error = ConfigError::SelfRefused { reason: "vetoed: not\n\u{202e}here".into() };
+    let expected = "this node's own announcement is refused: vetoed: not\\n\\u{202e}here";
+    assert_eq!(error.to_string(), expected);
 }

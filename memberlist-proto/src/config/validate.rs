@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Config;
 use super::fields::{Field, Value};
+use crate::event::display::escape::Line;
 use crate::node::names_one_host;
 
 /// Why a node cannot run with a configuration. `Display` is one line.
@@ -24,7 +25,7 @@ pub enum ConfigError {
         rule: Cow<'static, str>,
     },
     /// The node's own announcement is refused by its own delegate or `cidrs_allowed`.
-    #[error("this node's own announcement is refused: {reason}")]
+    #[error("this node's own announcement is refused: {}", Line(reason))]
     SelfRefused {
         /// What refused it, and why.
         reason: String,
@@ -40,6 +41,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_bounds(|_| true)?;
         self.check_identity()?;
+        self.check_packets()?;
         self.check_timing()
     }
 
@@ -81,6 +83,17 @@ impl Config {
             rule(len <= at_most, field, &format_args!("{len} bytes long"), wanted)?;
         }
         Ok(())
+    }
+
+    /// A node must not refuse the packets that it sends itself.
+    fn check_packets(&self) -> Result<(), ConfigError> {
+        let (most, sent) = (self.differences.packet_decompressed_max, self.udp_buffer_size);
+        rule(
+            most >= sent,
+            "differences.packet_decompressed_max",
+            &most,
+            format!("it must be at least `udp_buffer_size`, which is {sent}"),
+        )
     }
 
     fn check_timing(&self) -> Result<(), ConfigError> {

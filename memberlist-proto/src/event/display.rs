@@ -1,6 +1,6 @@
 //! Events as text: always one line, whatever other nodes put into names, errors and payloads.
 
-mod escape;
+pub(crate) mod escape;
 
 use core::fmt::{self, Display, Formatter};
 use core::net::SocketAddr;

@@ -195,12 +195,13 @@ fn an_unreadable_file_is_told_in_one_line_with_the_place() {
     let told = settings().load(&path).unwrap_err();
     assert!(told.contains("no field `limits.stream`; did you mean `limits.streams`?"), "{told}");
     std::fs::remove_file(path).unwrap();
+    let told = settings().load(Path::new("no\nfile")).unwrap_err();
+    assert!(told.starts_with("no\\nfile: "), "{told}");
 }
 
 /// `docs/agent.toml`, which is the default of the profile `lan` written out.
 fn documented() -> toml::Table {
-    let text = include_str!("../../../../docs/agent.toml");
-    toml::from_str(text).expect("docs/agent.toml is TOML")
+    toml::from_str(&document::document()).expect("docs/agent.toml is TOML")
 }
 
 /// Every field of a table by its path.
@@ -237,7 +238,7 @@ fn the_documented_file_has_every_field_with_its_default() {
 
 #[test]
 fn the_documented_file_says_where_the_profiles_differ() {
-    let text = include_str!("../../../../docs/agent.toml");
+    let text = document::document();
     for (profile, expected) in [("wan ", Config::wan("n")), ("local ", Config::local("n"))] {
         let mut settings = settings();
         let mut group = String::new();

@@ -19,7 +19,7 @@ impl Display for Text<'_> {
 }
 
 /// Anything that is displayed, escaped: errors quote peers.
-pub(super) struct Line<T>(pub(super) T);
+pub(crate) struct Line<T>(pub(crate) T);
 
 impl<T: Display> Display for Line<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -31,41 +31,41 @@ fn the_documented_file_follows_from_the_table() {
     }
 }
 
-fn document() -> String {
-    let mut document = HEAD.to_owned() + "\n";
-    heading(&mut document, "Addresses");
+/// What the file says.
+pub(super) fn document() -> String {
+    let mut lines = vec![HEAD.trim_end().to_owned()];
+    heading(&mut lines, "Addresses");
     for (name, value, meaning) in SOCKETS {
-        comment(&mut document, meaning);
+        comment(&mut lines, meaning);
         // What is not given is the address that is bound.
         let mark = if name.starts_with("advertise") { "# " } else { "" };
-        document.push_str(&format!("{mark}{name} = {value}\n\n"));
+        lines.extend([format!("{mark}{name} = {value}"), String::new()]);
     }
     let (mut section, mut group) = ("", "");
     for field in Config::fields().filter(|field| !field.is_set_by_adapter()) {
         if field.section() != section {
             section = field.section();
-            heading(&mut document, section);
+            heading(&mut lines, section);
         }
         let (table, name) = field.path().split_once('.').unwrap_or(("", field.path()));
         if table != group {
             group = table;
-            document.push_str(&format!("[{table}]\n\n"));
+            lines.extend([format!("[{table}]"), String::new()]);
         }
-        entry(&mut document, field, name);
+        entry(&mut lines, field, name);
     }
-    document.truncate(document.trim_end().len());
-    document + "\n"
+    lines.join("\n").trim_end().to_owned() + "\n"
 }
 
-fn heading(document: &mut String, title: &str) {
-    if !document.ends_with("\n\n") {
-        document.push('\n');
+fn heading(lines: &mut Vec<String>, title: &str) {
+    if lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
     }
-    document.push_str(&format!("# ==== {title} ====\n\n"));
+    lines.extend([format!("# ==== {title} ===="), String::new()]);
 }
 
-fn entry(document: &mut String, field: &Field, name: &str) {
-    comment(document, &without_links(&field.doc().collect::<Vec<_>>().join(" ")));
+fn entry(lines: &mut Vec<String>, field: &Field, name: &str) {
+    comment(lines, &without_links(&field.doc().collect::<Vec<_>>().join(" ")));
     let mut facts = Vec::new();
     if !field.bounds().is_any() {
         facts.push(format!("Allowed: {}.", field.bounds()));
@@ -73,7 +73,7 @@ fn entry(document: &mut String, field: &Field, name: &str) {
     facts.extend(field.go_name().map(|go| format!("In Go: {go}.")));
     facts.extend(field.is_live().then(|| "Live.".to_owned()));
     if !facts.is_empty() {
-        comment(document, &facts.join(" "));
+        comment(lines, &facts.join(" "));
     }
     let [lan, wan, local] =
         [Config::lan("n"), Config::wan("n"), Config::local("n")].map(|it| field.get(&it));
@@ -84,7 +84,8 @@ fn entry(document: &mut String, field: &Field, name: &str) {
         }
     }
     let mark = if elsewhere.is_empty() { "" } else { " # " };
-    document.push_str(&format!("{name} = {}{mark}{}\n\n", toml(&lan), elsewhere.join(", ")));
+    let line = format!("{name} = {}{mark}{}", toml(&lan), elsewhere.join(", "));
+    lines.extend([line, String::new()]);
 }
 
 /// A value as TOML.
@@ -102,19 +103,16 @@ fn toml(value: &Value) -> String {
 }
 
 /// A text as comment lines.
-fn comment(document: &mut String, text: &str) {
+fn comment(lines: &mut Vec<String>, text: &str) {
     let mut line = "#".to_owned();
     for word in text.split_whitespace() {
         if line.chars().count() + 1 + word.chars().count() > WIDTH {
-            document.push_str(&line);
-            document.push('\n');
-            line = "#".to_owned();
+            lines.push(core::mem::replace(&mut line, "#".to_owned()));
         }
         line.push(' ');
         line.push_str(word);
     }
-    document.push_str(&line);
-    document.push('\n');
+    lines.push(line);
 }
 
 /// `[text](target)` as `text`.

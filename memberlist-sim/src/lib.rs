@@ -40,6 +40,7 @@ mod bound;
 mod chance;
 pub mod laws;
 mod network;
+pub mod rig;
 pub mod script;
 mod seat;
 mod seats;

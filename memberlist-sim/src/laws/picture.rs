@@ -135,7 +135,8 @@ impl Picture {
         }
     }
 
-    /// Takes over incarnations, which may rise without an event, and placeholders.
+    /// Takes over what may change without an event: incarnations, which of the departed have left,
+    /// and placeholders.
     pub(super) fn refresh(&mut self, node: &Memberlist) {
         for record in node.nodes() {
             match self.known.get_mut(record.name().as_bytes()) {
@@ -143,7 +144,9 @@ impl Picture {
                 Some(known) if is_placeholder(&record) => {
                     *known = Known::new(&record, known.departed);
                 }
-                Some(known) => known.incarnation = record.incarnation(),
+                Some(known) => {
+                    (known.state, known.incarnation) = (record.state(), record.incarnation());
+                }
                 None => self.put(&record, Some(self.now)),
             }
         }

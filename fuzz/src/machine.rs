@@ -202,7 +202,7 @@ impl World {
             }
         }
         for op in self.rig.stream_ops() {
-            self.streams.told(op);
+            self.streams.wanted(op);
         }
         self.lookups.extend(self.rig.lookups().into_iter().map(|it| it.id));
         self.requests.extend(self.rig.requests().into_iter().map(|it| it.id));

@@ -228,7 +228,7 @@ impl Laws {
         self.laws.iter_mut().for_each(|law| law.named(address));
     }
 
-    /// The node was given members by [`Memberlist::restore`], of which no event tells. To be
+    /// The node was given members by [`Memberlist::restore`], which no event reports. To be
     /// called when the events of before have been taken.
     pub fn restored(&mut self, now: Instant, node: &Memberlist) {
         self.picture.pass(now, node);

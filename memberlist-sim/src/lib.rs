@@ -1,8 +1,8 @@
 //! A deterministic network of memberlist nodes in virtual time.
 //!
 //! A [`Sim`] holds nodes (the real state machine of `memberlist-proto`), the network between
-//! them and the time. One seed decides everything: the same seed gives the same run, which
-//! [`Sim::trace_hash`] tells. The laws of the protocol are checked at every step; a broken one
+//! them and the time. One seed decides everything: the same seed gives the same run, as
+//! [`Sim::trace_hash`] shows. The [laws] of the protocol are checked at every step; a broken one
 //! panics with the seed.
 //!
 //! ```
@@ -27,6 +27,8 @@
 //!
 //! The code of an application takes part as an [`App`]: it sees its node's events, answers its
 //! questions and calls its operations.
+//!
+//! [`script`] runs scenarios written as text. [`rig`] is for tests of a single node.
 #![deny(unreachable_pub)]
 
 /// The tutorial, run as a test.

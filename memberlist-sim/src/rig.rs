@@ -274,7 +274,7 @@ impl Rig {
         id
     }
 
-    /// Gives the node members, of which no event tells.
+    /// Gives the node members, which no event reports.
     pub fn restore(&mut self, members: impl IntoIterator<Item = Node>) {
         self.node.restore(self.now, members);
         if let Some(laws) = &mut self.laws {

@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 48;
 /// What can happen next. Nodes and packets are taken modulo their number.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// Whoever has something to do first does it.
+    /// The next timer of all nodes fires.
     Tick,
     /// Time passes at one node alone; the others run late.
     Wait { node: usize, millis: u16 },
@@ -130,7 +130,7 @@ impl Group {
         self.packets.len()
     }
 
-    /// Tells two states apart, as far as the nodes and the packets under way are concerned.
+    /// A digest that differs for two states, as far as the nodes and the packets under way are concerned.
     pub fn hash(&self) -> Vec<u8> {
         let nodes = self.nodes().flat_map(|node| node.state_hash().to_le_bytes());
         let now = self.now.as_nanos().to_le_bytes();

@@ -26,7 +26,7 @@ struct Stream {
 
 impl Streams {
     /// The node wants something done.
-    pub(super) fn told(&mut self, op: StreamOp) {
+    pub(super) fn wanted(&mut self, op: StreamOp) {
         let stream = self.0.entry(op.id()).or_default();
         match op {
             StreamOp::Connect { .. } | StreamOp::Close { .. } => {}

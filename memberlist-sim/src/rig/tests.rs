@@ -52,7 +52,7 @@ fn a_node_without_laws_is_asked_itself() {
 #[should_panic(expected = "completion: operation 1 ended, but was not begun")]
 fn a_broken_law_panics() {
     let mut rig = Rig::with(config("me"), None, Watch::Complete);
-    rig.call(|node, now| node.ping(now, Target::Member("nobody".into())));
+    rig.call(|node, now| node.ping(now, Target::Member("missing".into())));
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Plot {
         let line = match self.draw.below(4) {
             0 => format!("meta n{node} meta {number}"),
             1 => format!("broadcast n{node} news {number}"),
-            // Only to itself can everybody certainly speak: a member may be unknown by now.
+            // A node can certainly ping only itself: another may be unknown to it by now.
             2 => format!("ping n{node} n{node}"),
             _ if other == node => format!("tell n{node} n{node} message {number}"),
             _ => format!("broadcast n{node} {}", "long news ".repeat(60)),
@@ -152,8 +152,8 @@ impl Plot {
                 2000 + self.draw.below(100_000)
             ),
             6 => format!("link packets={} streams={}", self.draw.switch(50), self.draw.switch(80)),
-            // Without encryption nothing but UDP's own checksum, which is not simulated, could tell:
-            // a changed version byte is believed, and lasts.
+            // Without encryption only UDP's own checksum, which is not simulated, would show it: a
+            // changed version byte is believed, and lasts.
             _ if self.kind.encrypted => format!("link corruption=0.0{}", self.draw.below(5)),
             _ => "calm".to_owned(),
         };

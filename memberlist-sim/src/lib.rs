@@ -50,9 +50,10 @@ mod sim;
 mod streams;
 mod trace;
 
+// What an application and a scenario name; everything else is in `memberlist-proto`.
 pub use memberlist_proto::{
-    Answer, BroadcastEnd, BroadcastKind, Channel, Config, Decisions, Departure, Differences, Event,
-    Instant, Memberlist, Node, NodeName, Outcome, Peer, Priority, RequestKind, State, Target,
+    Answer, BroadcastKind, Channel, Config, Delegate, Event, Instant, Memberlist, Node, NodeName,
+    OpId, Outcome, Peer, Priority, RequestKind, State, Target,
 };
 
 pub use crate::app::{App, Silent, Spread};

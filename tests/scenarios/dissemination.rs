@@ -1,6 +1,7 @@
 //! Messages too long for gossip.
 
-use memberlist_sim::{BroadcastEnd, Channel, Event, Fault};
+use memberlist_proto::BroadcastEnd;
+use memberlist_sim::{Channel, Event, Fault};
 
 use super::{cluster, count, plain, secs};
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use memberlist_sim::{Departure, Event, Fault, Link, Outcome, State};
+use memberlist_proto::Departure;
+use memberlist_sim::{Event, Fault, Link, Outcome, State};
 
 use super::{as_go, cluster, count, plain, secs, settle, state};
 

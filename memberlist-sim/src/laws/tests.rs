@@ -122,6 +122,17 @@ fn incarnations_do_not_go_back() {
     assert_eq!(broken_by(&[joined(1), departed(1), joined(1)]), Some("incarnations"));
     let elsewhere = Event::Joined { node: record("x", 3, 1, State::Alive) };
     assert_eq!(broken_by(&[joined(5), departed(5), elsewhere]), None, "another takes the name");
+    let mapped = std::net::Ipv4Addr::new(10, 0, 0, 2).to_ipv6_mapped().octets();
+    let parts = IdentityParts {
+        name: b"x",
+        addr: Some(&mapped),
+        port: 7946,
+        meta: None,
+        versions: Some(Versions::default()),
+    };
+    let identity = Identity::new(parts).expect("a short name");
+    let mapped = Event::Joined { node: Node::new(identity, 1, State::Alive, now()) };
+    assert_eq!(broken_by(&[joined(5), departed(5), mapped]), None, "to Go it is another address");
 
     let (_, mut laws) = started(false);
     laws.event(now(), &joined(5)).expect("a first member");

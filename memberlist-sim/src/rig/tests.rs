@@ -27,6 +27,20 @@ fn peers_that_answer_stay_members() {
     assert!(!rig.heard_of("ping mute"), "it was taken");
 }
 
+/// No event says so: the member has departed already.
+#[test]
+fn a_leave_may_be_learnt_after_a_death() {
+    let mut rig = Rig::new(config("me"));
+    rig.alive("x", 1);
+    rig.dead("x", 1, "y");
+    assert_eq!(rig.state("x"), Some((State::Dead, 1)));
+    rig.events();
+    rig.dead("x", 1, "x");
+    assert_eq!(rig.state("x"), Some((State::Left, 1)));
+    let events: Vec<String> = rig.events().iter().map(ToString::to_string).collect();
+    assert_eq!(events, [""; 0]);
+}
+
 /// Also where packets are encrypted and labelled.
 #[test]
 fn what_is_sent_is_opened() {

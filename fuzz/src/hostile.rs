@@ -1,4 +1,4 @@
-//! Well-formed messages with fields that nobody honest sends.
+//! Well-formed messages with fields that no honest node sends.
 
 use memberlist_proto::Node;
 use memberlist_proto::wire::message::{

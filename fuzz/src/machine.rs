@@ -4,28 +4,28 @@ mod operate;
 mod search;
 mod setup;
 mod streams;
-mod watch;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use memberlist_proto::security::Version;
+use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
-use memberlist_proto::{
-    Answer, Instant, LookupFailure, LookupId, Memberlist, Node, OpId, RequestId,
-};
+use memberlist_proto::{Answer, Event, Instant, LookupFailure, LookupId, Node, OpId, RequestId};
+use memberlist_sim::rig::Rig;
 
 use self::streams::Streams;
-use self::watch::Watch;
 use crate::hostile::{self, Known};
 use crate::input::Input;
+use crate::wire::reencode;
 
 /// Steps of one run, at most: more only make it slow.
 const STEPS: usize = 300;
 
-/// Drives one node by `data` and checks after every step what must always hold; then ends
-/// everything that is under way and checks that nothing is left.
+/// Drives one node by `data`, held to every law of `memberlist_sim::laws`; then ends everything that
+/// is under way and checks that nothing is left.
 pub fn machine(data: &[u8]) {
     let mut input = Input::new(data);
     let Some(mut world) = World::new(&mut input) else {
@@ -36,7 +36,7 @@ pub fn machine(data: &[u8]) {
             break;
         }
         world.step(&mut input);
-        world.check();
+        world.collect();
     }
     if !world.frozen() {
         world.end();
@@ -45,11 +45,11 @@ pub fn machine(data: &[u8]) {
 
 /// The node, what is known of it, and what the driver would know.
 struct World {
-    node: Memberlist,
-    now: Instant,
+    rig: Rig,
     known: Known,
     streams: Streams,
-    watch: Watch,
+    /// Operations under way, and whether they may wait for ever.
+    operations: BTreeMap<OpId, bool>,
     lookups: Vec<LookupId>,
     requests: Vec<RequestId>,
     /// Joins that try without end.
@@ -58,25 +58,26 @@ struct World {
 
 impl World {
     fn new(input: &mut Input<'_>) -> Option<Self> {
-        let now = Instant::from_nanos(1_000_000_000);
-        let node = setup::node(now, input)?;
+        let rig = setup::rig(Instant::from_nanos(1_000_000_000), input)?;
         let mut world = Self {
-            watch: Watch::new(&node),
-            node,
-            now,
+            rig,
             known: Known::default(),
             streams: Streams::default(),
+            operations: BTreeMap::new(),
             lookups: Vec::new(),
             requests: Vec::new(),
             tireless: Vec::new(),
         };
-        world.check();
-        // Mostly it knows somebody already.
+        for unusable in operate::UNUSABLE {
+            world.rig.named(unusable);
+        }
+        world.collect();
+        // Mostly it knows some members already.
         if input.below(8) > 0 {
             for (name, last) in [("a", 2), ("b", 3)] {
                 let message = hostile::member(name, last);
                 world.deliver(SocketAddr::from(([10, 0, 0, last], 1)), &message, 1);
-                world.check();
+                world.collect();
             }
         }
         Some(world)
@@ -84,7 +85,7 @@ impl World {
 
     /// No timer fires any more.
     fn frozen(&self) -> bool {
-        self.now.as_nanos() > u64::MAX / 2
+        self.rig.now().as_nanos() > u64::MAX / 2
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
@@ -99,9 +100,9 @@ impl World {
         }
     }
 
-    /// News that the node must believe or contradict, about somebody whom it knows.
+    /// News that the node must believe or contradict, about a node that it knows.
     fn plausible(&mut self, input: &mut Input<'_>) {
-        let nodes: Vec<Node> = self.node.nodes().collect();
+        let nodes: Vec<Node> = self.rig.node().nodes().collect();
         let about = &nodes[input.below(nodes.len())];
         let from = source(input);
         let message = hostile::news(input, about);
@@ -128,8 +129,8 @@ impl World {
     }
 
     fn deliver(&mut self, from: SocketAddr, message: &[u8], layers: u8) {
-        let keys = self.node.keys();
-        let label = self.node.config().label.clone();
+        let keys = self.rig.node().keys();
+        let label = self.rig.node().config().label.clone();
         let sealing = Sealing {
             label: &label,
             key: keys.first().map(|key| (key, Version::Plain)),
@@ -139,42 +140,35 @@ impl World {
             checksum: layers == 2,
         };
         let packet = seal(message, &sealing, &mut Scratch::new());
-        self.node
-            .handle_packet(self.now, from, &packet)
-            .expect("hostile fields are no fault of the packet");
+        let taken = self.rig.packet(from, &packet);
+        taken.expect("the packet is not to blame for hostile fields");
     }
 
     fn junk(&mut self, input: &mut Input<'_>) {
         let from = source(input);
         // What is wrong with it is the packet target's subject.
-        let _ = self.node.handle_packet(self.now, from, input.string());
+        let _ = self.rig.packet(from, input.string());
     }
 
     fn timeout(&mut self, input: &mut Input<'_>) {
         let ago = |now: Instant, by| now.checked_sub(by).unwrap_or(Instant::ORIGIN);
+        let now = self.rig.now();
         let at = match input.below(16) {
-            0..=5 => self.node.poll_timeout().unwrap_or(self.now),
-            6 => self.now,
-            7 => self.now + Duration::from_nanos(input.byte().into()),
-            8 => self.now + Duration::from_millis(input.u16().into()),
-            9 => self.now + Duration::from_secs(input.byte().into()),
-            10 => self.now + Duration::from_secs(3600),
-            11 => ago(self.now, Duration::from_secs(input.byte().into())),
+            0..=5 => self.rig.node().poll_timeout().unwrap_or(now),
+            6 => now,
+            7 => now + Duration::from_nanos(input.byte().into()),
+            8 => now + Duration::from_millis(input.u16().into()),
+            9 => now + Duration::from_secs(input.byte().into()),
+            10 => now + Duration::from_secs(3600),
+            11 => ago(now, Duration::from_secs(input.byte().into())),
             12 => Instant::ORIGIN,
             13 if input.byte() == 255 => Instant::from_nanos(u64::MAX - u64::from(input.byte())),
-            _ => self.now + Duration::from_millis(input.byte().into()),
+            _ => now + Duration::from_millis(input.byte().into()),
         };
-        self.at(at);
+        self.rig.fire(at);
     }
 
-    fn at(&mut self, at: Instant) {
-        self.node.handle_timeout(at);
-        self.now = self.now.max(at);
-        let next = self.node.poll_timeout();
-        assert!(next.is_none_or(|next| next > self.now), "{next:?} is due at {:?}", self.now);
-    }
-
-    /// Look-ups and questions, also those that nobody waits for any more.
+    /// Look-ups and questions, also those that are not waited for any more.
     fn answer(&mut self, input: &mut Input<'_>) {
         let kind = input.below(8);
         if kind < 4 && !self.lookups.is_empty() {
@@ -182,7 +176,7 @@ impl World {
             let found: Vec<IpAddr> =
                 (0..kind).map(|_| IpAddr::from([10, 0, 0, input.byte() & 7])).collect();
             let found = if input.byte() < 200 { Ok(&found[..]) } else { Err(LookupFailure::Other) };
-            self.node.handle_lookup(self.now, id, found);
+            self.rig.resolved(id, found);
         } else if !self.requests.is_empty() {
             let id = self.requests[input.below(self.requests.len())];
             let answer = match kind {
@@ -190,70 +184,72 @@ impl World {
                 6 => Answer::AdmitMerge(Err("no".into())),
                 _ => Answer::AdmitMerge(Ok(())),
             };
-            self.node.answer(self.now, id, answer);
+            self.rig.answer(id, answer);
         }
     }
 
-    /// Takes every output and checks it, then the node.
-    fn check(&mut self) {
-        while let Some(event) = self.node.poll_event() {
-            self.watch.event(&event);
-        }
-        while let Some(transmit) = self.node.poll_transmit() {
-            for message in Watch::transmit(&self.node, &transmit) {
-                self.known.note(&message);
+    /// Takes what the node wants.
+    fn collect(&mut self) {
+        for event in self.rig.events() {
+            if let Event::Finished { op, .. } = event {
+                self.operations.remove(&op);
             }
         }
-        while let Some(op) = self.node.poll_stream() {
-            self.streams.told(op);
+        for packet in self.rig.packets() {
+            for bytes in self.rig.messages(&packet) {
+                reencode(Message::decode(&bytes).expect("it was decoded before"));
+                self.known.note(&bytes);
+            }
         }
-        self.lookups.extend(core::iter::from_fn(|| self.node.poll_lookup()).map(|it| it.id));
-        while let Some(request) = self.node.poll_request() {
-            assert!(request.deadline >= self.now, "a question too late to be answered");
-            self.requests.push(request.id);
+        for op in self.rig.stream_ops() {
+            self.streams.wanted(op);
         }
-        self.known.incarnation = self.node.local().incarnation();
-        self.watch.node(&self.node, self.streams.open());
+        self.lookups.extend(self.rig.lookups().into_iter().map(|it| it.id));
+        self.requests.extend(self.rig.requests().into_iter().map(|it| it.id));
+        self.known.incarnation = self.rig.node().local().incarnation();
     }
 
     /// Nothing more comes from outside: whatever is under way must end by its own deadline.
     fn end(&mut self) {
-        let mut timing = self.node.config().timing();
+        let mut timing = self.rig.node().config().timing();
         timing.gossip_interval = Duration::ZERO;
         timing.push_pull_interval = Duration::ZERO;
         timing.probe_interval = Duration::ZERO;
         timing.rejoin.interval = Duration::ZERO;
-        self.node.reconfigure(self.now, timing).expect("activity can be switched off");
-        for id in core::mem::take(&mut self.lookups) {
-            self.node.handle_lookup(self.now, id, Err(LookupFailure::TimedOut));
-        }
+        let switched_off = self.rig.call(|node, now| node.reconfigure(now, timing));
+        switched_off.expect("activity can be switched off");
+        self.fail_lookups();
         // They might try every millisecond of an hour.
         for op in core::mem::take(&mut self.tireless) {
-            self.node.cancel(self.now, op);
+            self.rig.call(|node, now| node.cancel(now, op));
         }
-        self.check();
-        let end = self.now + Duration::from_secs(3600);
-        while let Some(due) = self.node.poll_timeout().filter(|due| *due <= end) {
-            self.at(due);
-            for id in core::mem::take(&mut self.lookups) {
-                self.node.handle_lookup(self.now, id, Err(LookupFailure::TimedOut));
-            }
-            self.check();
+        self.collect();
+        let end = self.rig.now() + Duration::from_secs(3600);
+        while let Some(due) = self.rig.node().poll_timeout().filter(|due| *due <= end) {
+            self.rig.fire(due);
+            self.collect();
+            self.fail_lookups();
+            self.collect();
         }
-        for op in self.watch.waiting() {
+        for (op, may_wait) in core::mem::take(&mut self.operations) {
             // Only the waits without a time limit are left.
-            assert!(self.watch.may_wait(op), "{op:?} never ends");
-            self.node.cancel(self.now, op);
+            assert!(may_wait, "{op:?} never ends");
+            self.rig.call(|node, now| node.cancel(now, op));
         }
-        self.check();
-        assert_eq!(self.watch.waiting(), []);
-        assert_eq!(self.streams.open(), 0, "streams stay open for ever");
-        let gauges = self.node.stats().gauges;
+        self.collect();
+        let gauges = self.rig.node().stats().gauges;
+        assert_eq!((gauges.operations, gauges.streams), (0, 0), "they never end");
         assert_eq!((gauges.acks_awaited, gauges.requests), (0, 0));
         assert_eq!((gauges.disseminations, gauges.dissemination_bytes), (0, 0));
         // Configured high enough, a suspicion takes days.
         let left = gauges.timers.checked_sub(gauges.suspicions);
         assert!(left.is_some_and(|left| left <= 1), "{gauges:?}");
+    }
+
+    fn fail_lookups(&mut self) {
+        for id in core::mem::take(&mut self.lookups) {
+            self.rig.resolved(id, Err(LookupFailure::TimedOut));
+        }
     }
 }
 

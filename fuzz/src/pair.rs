@@ -1,14 +1,12 @@
 //! Two honest nodes and a network that drops, repeats, delays and reorders; afterwards a perfect
 //! one, on which they must find each other.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{
-    Config, Instant, Memberlist, NodeName, Peer, StreamFailure, StreamId, StreamOp, Transmit,
-};
+use memberlist_proto::{Config, Instant, Memberlist, NodeName, Peer, Transmit};
+use memberlist_sim::rig::{Rig, Watch, Wires};
 
 use crate::input::Input;
 use crate::wire::key;
@@ -18,7 +16,7 @@ const STEPS: usize = 300;
 /// Packets under way, at most: a real network forgets too.
 const IN_FLIGHT: usize = 64;
 
-/// How often they look for each other, if nobody else brings them together.
+/// How often they look for each other, if no other way brings them together.
 const SEARCH: Duration = Duration::from_secs(2);
 /// How long they are split then: until they have declared each other dead, and for the 15 seconds
 /// after that in which they still gossip to each other.
@@ -38,14 +36,13 @@ pub fn pair(data: &[u8]) {
 }
 
 struct Pair {
-    nodes: [Memberlist; 2],
+    rigs: [Rig; 2],
     now: Instant,
     /// Packets under way: from whom, and what.
     packets: Vec<(usize, Transmit)>,
-    /// The other end of each end of a stream.
-    streams: [BTreeMap<StreamId, StreamId>; 2],
+    wires: Wires,
     reachable: bool,
-    /// They are split for longer than they remember, and nobody brings them together.
+    /// They are split for longer than they remember, and have to find each other by themselves.
     alone: bool,
 }
 
@@ -68,22 +65,23 @@ impl Pair {
             }
             if flags & 32 != 0 {
                 config.rejoin.interval = SEARCH;
-                // Who has never met needs a seed.
+                // Nodes that have never met need a seed.
                 let met = flags & 16 == 0;
                 let other = Peer::from(address(usize::from(port == 1)));
                 config.seeds = (!met || flags & 64 != 0).then_some(other).into_iter().collect();
             }
             config.dead_node_reclaim_time = Duration::from_secs(u64::from(flags & 8 != 0));
-            Memberlist::new(now, config, None, [port as u8; 32]).expect("a valid node")
+            let rig = Rig::start(now, config, None, [port as u8; 32], Watch::Complete);
+            rig.expect("a valid node")
         };
-        let mut nodes = [node("one", 1), node("two", 2)];
+        let mut rigs = [node("one", 1), node("two", 2)];
         if flags & 16 == 0 {
-            let [one, two] = [nodes[0].local(), nodes[1].local()];
-            nodes[0].restore(now, [two]);
-            nodes[1].restore(now, [one]);
+            let [one, two] = [rigs[0].node().local(), rigs[1].node().local()];
+            rigs[0].restore([two]);
+            rigs[1].restore([one]);
         }
-        let (packets, streams) = (Vec::new(), Default::default());
-        Self { nodes, now, packets, streams, reachable: true, alone: flags & 32 != 0 }
+        let (packets, wires) = (Vec::new(), Wires::default());
+        Self { rigs, now, packets, wires, reachable: true, alone: flags & 32 != 0 }
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
@@ -92,7 +90,7 @@ impl Pair {
             0..=4 => self.tick(),
             5 => {
                 self.now += Duration::from_millis(input.u16().into());
-                self.nodes[who].handle_timeout(self.now);
+                self.rigs[who].fire(self.now);
             }
             6..=9 => {
                 if let Some(at) = self.pick(input) {
@@ -117,7 +115,8 @@ impl Pair {
             _ => {
                 let meta = Bytes::copy_from_slice(input.take(3));
                 let timeout = Duration::from_secs(1);
-                self.nodes[who].set_meta(self.now, meta, timeout).expect("short");
+                let begun = self.at_once(who).try_begin(|it, now| it.set_meta(now, meta, timeout));
+                begun.expect("short");
             }
         }
         self.carry();
@@ -128,95 +127,63 @@ impl Pair {
     }
 
     fn join(&mut self, who: usize) {
-        self.nodes[who].join(self.now, &[Peer::from(address(1 - who))]);
+        let peer = [Peer::from(address(1 - who))];
+        self.at_once(who).begin(|node, now| node.join(now, &peer));
     }
 
-    /// Whoever has something to do first does it.
+    /// A node that has noticed what time it is, and has not handled any timer yet.
+    fn at_once(&mut self, who: usize) -> &mut Rig {
+        let rig = &mut self.rigs[who];
+        rig.set_now(self.now);
+        rig
+    }
+
+    fn nodes(&self) -> [&Memberlist; 2] {
+        [self.rigs[0].node(), self.rigs[1].node()]
+    }
+
+    /// The next timer fires.
     fn tick(&mut self) {
-        let due = self.nodes.iter().filter_map(Memberlist::poll_timeout).min();
+        let due = self.nodes().into_iter().filter_map(Memberlist::poll_timeout).min();
         self.now = self.now.max(due.expect("nodes always have something to do"));
-        for node in &mut self.nodes {
-            node.handle_timeout(self.now);
+        for rig in &mut self.rigs {
+            rig.fire(self.now);
         }
     }
 
     fn deliver(&mut self, (from, packet): (usize, Transmit)) {
-        let to = 1 - from;
-        self.nodes[to]
-            .handle_packet(self.now, address(from), &packet.payload)
-            .expect("an honest node sends nothing wrong");
+        let taken = self.at_once(1 - from).packet(address(from), &packet.payload);
+        taken.expect("an honest node sends nothing wrong");
     }
 
-    /// Takes what the nodes say: packets wait for the network, streams arrive at once.
+    /// Takes what the nodes want: packets wait for the network, streams arrive at once.
     fn carry(&mut self) {
+        for rig in &mut self.rigs {
+            rig.set_now(self.now);
+        }
         loop {
             let mut quiet = true;
             for who in 0..2 {
-                while let Some(op) = self.nodes[who].poll_stream() {
+                for op in self.rigs[who].stream_ops() {
                     quiet = false;
-                    self.stream(who, op);
+                    let other = 1 - who;
+                    let reached = |to| (self.reachable && to == address(other)).then_some(other);
+                    self.wires.carry_out(&mut self.rigs, who, address(who), op, reached);
                 }
-                while let Some(packet) = self.nodes[who].poll_transmit() {
+                for packet in self.rigs[who].packets() {
                     if packet.to == address(1 - who) && self.packets.len() < IN_FLIGHT {
                         self.packets.push((who, packet));
                     }
                 }
-                while self.nodes[who].poll_event().is_some() {}
+                self.rigs[who].events();
             }
             if quiet {
                 break;
             }
         }
-        for node in &self.nodes {
-            node.check_invariants().expect("invariants");
-        }
     }
 
-    fn stream(&mut self, who: usize, op: StreamOp) {
-        let (now, other) = (self.now, 1 - who);
-        let peer = self.streams[who].get(&op.id()).copied();
-        match op {
-            StreamOp::Connect { id, to, .. } => {
-                let accepted = (self.reachable && to == address(other))
-                    .then(|| self.nodes[other].accept_stream(now, address(who)))
-                    .flatten();
-                let Some(accepted) = accepted else {
-                    let refused = Some(StreamFailure::Refused);
-                    return self.nodes[who].handle_stream_closed(now, id, refused);
-                };
-                self.streams[who].insert(id, accepted);
-                self.streams[other].insert(accepted, id);
-                self.nodes[who].handle_stream_connected(now, id);
-            }
-            StreamOp::Write { id, data } => {
-                self.nodes[who].handle_stream_written(now, id, data.len());
-                if let Some(peer) = peer {
-                    let (first, second) = data.split_at(data.len() / 2);
-                    for part in [first, second] {
-                        self.nodes[other]
-                            .handle_stream_data(now, peer, part)
-                            .expect("an honest node says nothing wrong");
-                    }
-                }
-            }
-            StreamOp::Close { id } => {
-                self.streams[who].remove(&id);
-                self.nodes[who].handle_stream_closed(now, id, None);
-                if let Some(peer) = peer {
-                    self.nodes[other].handle_stream_eof(now, peer);
-                }
-            }
-            StreamOp::Abort { id } => {
-                self.streams[who].remove(&id);
-                if let Some(peer) = peer.filter(|peer| self.streams[other].contains_key(peer)) {
-                    self.streams[other].remove(&peer);
-                    self.nodes[other].handle_stream_closed(now, peer, Some(StreamFailure::Reset));
-                }
-            }
-        }
-    }
-
-    /// Nothing gets through, until each holds the other for dead and has stopped gossiping to it.
+    /// Nothing gets through, until each considers the other dead and has stopped gossiping to it.
     fn split(&mut self) {
         self.reachable = false;
         let end = self.now + SPLIT;
@@ -225,8 +192,8 @@ impl Pair {
             self.carry();
             self.packets.clear();
         }
-        for node in &self.nodes {
-            assert_eq!(node.num_members(), 1, "nobody answers any more");
+        for node in self.nodes() {
+            assert_eq!(node.num_members(), 1, "the other does not answer any more");
         }
     }
 
@@ -237,7 +204,7 @@ impl Pair {
         }
         self.reachable = true;
         for who in 0..2 {
-            self.nodes[who].handle_timeout(self.now);
+            self.rigs[who].fire(self.now);
             if !self.alone {
                 self.join(who);
             }
@@ -249,7 +216,7 @@ impl Pair {
         }
         self.settle();
         for who in 0..2 {
-            let (own, other) = (self.nodes[who].local(), &self.nodes[1 - who]);
+            let (own, other) = (self.nodes()[who].local(), self.nodes()[1 - who]);
             let known = other.member(&NodeName::from(own.name())).expect("they know each other");
             assert!(known.state().is_live(), "{known} is {} to the other", known.state());
             assert_eq!(known.incarnation(), own.incarnation(), "an old incarnation of {known}");

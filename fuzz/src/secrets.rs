@@ -15,7 +15,7 @@ pub fn label(data: &[u8]) {
     for len in 0..=data.len().min(MAX_LABEL + 3) {
         let now = peek(&data[..len]);
         match decided {
-            // Nothing that comes later changes what has been told.
+            // Nothing that comes later changes a verdict.
             Some(before) => assert_eq!(now, before, "{len} bytes change a verdict"),
             None if len > 0 && now != Ok(Peek::Incomplete) => decided = Some(now),
             None => assert!(len == 0 || now == Ok(Peek::Incomplete)),
@@ -36,7 +36,7 @@ pub fn label(data: &[u8]) {
         | (Err(LabelError::Empty), Err(LabelError::Empty)) => {}
         other => panic!("{other:?}"),
     }
-    // What the first two bytes say, told by hand.
+    // What the first two bytes say, worked out by hand.
     let (begins, size) = (data.first() == Some(&244), data.get(1).copied());
     match whole {
         Ok(Peek::Absent) => assert!(!begins),
@@ -121,7 +121,7 @@ fn any_key(input: &mut Input<'_>) -> Key {
     Key::new(&[byte; 32][..len]).expect("16, 24 or 32 bytes")
 }
 
-/// What nobody encrypted is not decrypted, and leaves nothing.
+/// What was not encrypted is not decrypted, and leaves nothing.
 fn foreign(ring: &Keyring, input: &mut Input<'_>) {
     let mut out = b"before".to_vec();
     let payload = input.string();

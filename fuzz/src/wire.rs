@@ -42,7 +42,7 @@ impl Visit for Opened {
 }
 
 /// What a decoded message is encoded to decodes to the same, and is encoded to the same again.
-fn reencode(message: Message<'_>) {
+pub(crate) fn reencode(message: Message<'_>) {
     let mut once = Vec::new();
     message.encode(&mut once);
     let decoded = Message::decode(&once).expect("what we encode can be decoded");

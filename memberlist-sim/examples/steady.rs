@@ -1,9 +1,9 @@
-//! What a quiet cluster costs: `steady NODES SECONDS`, everybody knowing everybody from the start;
+//! What a quiet cluster costs: `steady NODES SECONDS`, every node knowing every other from the start;
 //! `steady NODES SECONDS off` without full state exchanges, `steady NODES SECONDS plain` without
 //! compression. All nodes exchange their state in the same 30 s of their interval, which grows with
-//! the cluster (90 s for 100 nodes, 180 s for 1,000, 300 s for 10,000): only a whole interval tells
+//! the cluster (90 s for 100 nodes, 180 s for 1,000, 300 s for 10,000): only a whole interval shows
 //! what a node costs on average. Prints virtual node-seconds per second of processor time, and the memory that it
-//! took at most. Linux only: nothing else tells both without help.
+//! took at most. Linux only, where the system reports both.
 
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ fn main() {
             sim.start(config)
         })
         .collect();
-    let everybody: Vec<_> = nodes.iter().map(|node| sim.node(*node).local()).collect();
+    let records: Vec<_> = nodes.iter().map(|node| sim.node(*node).local()).collect();
     for node in &nodes {
-        sim.with(*node, |node, now| node.restore(now, everybody.iter().cloned()));
+        sim.with(*node, |node, now| node.restore(now, records.iter().cloned()));
     }
     println!("{size} nodes set up in {:.2} s", processor_seconds());
-    // Until everybody has told its own announcement as often as it should.
+    // Until every announcement has been sent as often as it is.
     sim.run_for(Duration::from_secs(10));
     let exchanges = |sim: &Sim| sim.counters()["push_pulls"];
     let (began, before) = (processor_seconds(), exchanges(&sim));

@@ -6,8 +6,8 @@ use memberlist_proto::Config;
 
 use crate::sim::Sim;
 
-/// Whom a node exchanges its full state with is random: after so many intervals, everybody's has
-/// reached everybody in all but a few of a million small clusters.
+/// A node chooses at random with which other it exchanges its full state: after so many intervals,
+/// the state of each has reached every other in all but a few of a million small clusters.
 const EXCHANGES: u32 = 4;
 
 /// The wait for an attempt to rejoin is random, too, and an attempt may go to the wrong one.

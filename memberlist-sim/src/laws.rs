@@ -5,7 +5,7 @@
 //! | law | what must hold |
 //! |---|---|
 //! | alternation | a node joins and departs in turn; the members are those that have joined and not departed |
-//! | states | each event leads from a state that it may lead from; the table's states are those that were reported |
+//! | states | each event leads from a state that it may lead from; the table's states are those that were reported, except that a dead node may have left |
 //! | incarnations | they never go back; a departed node returns with a higher one; no name is forgotten early |
 //! | myself | a node never considers itself suspect or dead; leaving is final; its own incarnation never goes back |
 //! | completion | what was begun ends, once |
@@ -228,7 +228,7 @@ impl Laws {
         self.laws.iter_mut().for_each(|law| law.named(address));
     }
 
-    /// The node was given members by [`Memberlist::restore`], of which no event tells. To be
+    /// The node was given members by [`Memberlist::restore`], which no event reports. To be
     /// called when the events of before have been taken.
     pub fn restored(&mut self, now: Instant, node: &Memberlist) {
         self.picture.pass(now, node);

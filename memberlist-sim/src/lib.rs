@@ -1,8 +1,8 @@
 //! A deterministic network of memberlist nodes in virtual time.
 //!
 //! A [`Sim`] holds nodes (the real state machine of `memberlist-proto`), the network between
-//! them and the time. One seed decides everything: the same seed gives the same run, which
-//! [`Sim::trace_hash`] tells. The laws of the protocol are checked at every step; a broken one
+//! them and the time. One seed decides everything: the same seed gives the same run, as
+//! [`Sim::trace_hash`] shows. The [laws] of the protocol are checked at every step; a broken one
 //! panics with the seed.
 //!
 //! ```
@@ -27,6 +27,8 @@
 //!
 //! The code of an application takes part as an [`App`]: it sees its node's events, answers its
 //! questions and calls its operations.
+//!
+//! [`script`] runs scenarios written as text. [`rig`] is for tests of a single node.
 #![deny(unreachable_pub)]
 
 /// The tutorial, run as a test.
@@ -40,6 +42,7 @@ mod bound;
 mod chance;
 pub mod laws;
 mod network;
+pub mod rig;
 pub mod script;
 mod seat;
 mod seats;
@@ -47,9 +50,10 @@ mod sim;
 mod streams;
 mod trace;
 
+// What an application and a scenario name; everything else is in `memberlist-proto`.
 pub use memberlist_proto::{
-    Answer, BroadcastEnd, BroadcastKind, Channel, Config, Decisions, Departure, Differences, Event,
-    Instant, Memberlist, Node, NodeName, Outcome, Peer, Priority, RequestKind, State, Target,
+    Answer, BroadcastKind, Channel, Config, Delegate, Event, Instant, Memberlist, Node, NodeName,
+    OpId, Outcome, Peer, Priority, RequestKind, State, Target,
 };
 
 pub use crate::app::{App, Silent, Spread};

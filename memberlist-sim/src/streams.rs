@@ -58,16 +58,16 @@ impl Streams {
         self.ends.insert((node, id), End { peer, other: None, busy: now, silent: false });
     }
 
-    /// A node has accepted the stream `dialler` of a peer, which hears of it at `told`.
+    /// A node has accepted the stream `dialler` of a peer, which learns of it at `heard`.
     pub(crate) fn accepted(
         &mut self,
         node: NodeId,
         id: StreamId,
         peer: Peer,
         dialler: StreamId,
-        told: Instant,
+        heard: Instant,
     ) {
-        let end = End { peer, other: Some(dialler), busy: told, silent: false };
+        let end = End { peer, other: Some(dialler), busy: heard, silent: false };
         self.ends.insert((node, id), end);
     }
 

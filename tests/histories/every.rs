@@ -55,7 +55,7 @@ fn suspicion(size: usize) -> impl Fn() -> Group {
 }
 
 /// Replays every sequence of choices, shortest first, except beyond states that were seen before.
-/// The law is checked at each step; from the ends on the nodes must find each other.
+/// The laws are checked at each step; from the ends on the nodes must find each other.
 fn explore(depth: usize, start: &impl Fn() -> Group) -> Explored {
     let mut explored = Explored::default();
     let mut seen = HashSet::new();

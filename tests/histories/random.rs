@@ -1,4 +1,4 @@
-//! Any history of three nodes keeps the law, and ends in agreement once the network is well.
+//! Any history of three nodes keeps the laws, and ends in agreement once the network is well.
 
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_keeps_the_law_and_ends_in_agreement(
+    fn any_history_keeps_the_laws_and_ends_in_agreement(
         actions in prop::collection::vec(action(), 0..250),
     ) {
         let mut group = Group::new(3);
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn any_history_with_a_leave_keeps_the_law(
+    fn any_history_with_a_leave_keeps_the_laws(
         before in prop::collection::vec(action(), 0..80),
         leaver in 0..3_usize,
         after in prop::collection::vec(action(), 0..80),
@@ -67,7 +67,7 @@ fn histories_reach_every_kind_of_change() {
         }
         group.converge();
         for (kind, count) in group.events() {
-            *seen.entry(kind).or_insert(0) += count;
+            *seen.entry(*kind).or_insert(0) += count;
         }
     }
     for kind in ["joined", "departed", "suspected", "refuted", "updated"] {

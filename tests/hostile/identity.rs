@@ -2,8 +2,9 @@
 
 use memberlist_proto::wire::message::{Alive, Dead, Message, Suspect};
 use memberlist_proto::{Departure, Event, Refusal};
+use memberlist_sim::rig::{VSN, alive, encoded, stranger};
 
-use super::rig::{Target, VSN, alive, stranger};
+use super::rig::watched;
 
 fn poisoned(event: &Event) -> bool {
     matches!(event, Event::NamePoisoned { by: Some(by) } if by.as_bytes() == b"evil")
@@ -12,7 +13,7 @@ fn poisoned(event: &Event) -> bool {
 #[test]
 fn an_accusation_at_the_highest_incarnation_saturates_and_is_reported() {
     for dead in [false, true] {
-        let mut target = Target::new();
+        let mut target = watched();
         let (incarnation, node, from) = (u32::MAX, &b"me"[..], &b"evil"[..]);
         let message = if dead {
             Message::Dead(Dead { incarnation, node, from })
@@ -20,29 +21,29 @@ fn an_accusation_at_the_highest_incarnation_saturates_and_is_reported() {
             Message::Suspect(Suspect { incarnation, node, from })
         };
         for _ in 0..3 {
-            target.message(stranger(1), &message);
-            assert_eq!(target.node.local().incarnation(), u32::MAX);
+            target.packet(stranger(1), &encoded(&message)).expect("a good packet");
+            assert_eq!(target.node().local().incarnation(), u32::MAX);
             assert!(target.events().iter().any(poisoned), "the application must be informed");
         }
-        assert_eq!(target.node.num_members(), 1, "it considers itself alive");
+        assert_eq!(target.node().num_members(), 1, "it considers itself alive");
     }
 }
 
 #[test]
 fn an_accusation_just_below_the_highest_is_refuted() {
-    let mut target = Target::new();
+    let mut target = watched();
     let suspect = Suspect { incarnation: u32::MAX - 1, node: b"me", from: b"evil" };
-    target.message(stranger(1), &Message::Suspect(suspect));
-    assert_eq!(target.node.local().incarnation(), u32::MAX);
+    target.packet(stranger(1), &encoded(&Message::Suspect(suspect))).expect("a good packet");
+    assert_eq!(target.node().local().incarnation(), u32::MAX);
     assert!(!target.events().iter().any(poisoned));
 }
 
 #[test]
 fn a_node_with_an_unusable_address_is_refused() {
     for addr in [[0, 0, 0, 0], [224, 0, 0, 1], [239, 255, 255, 250], [255; 4]] {
-        let mut target = Target::new();
+        let mut target = watched();
         target.packet(stranger(1), &alive("x1", &addr, 1)).expect("a good packet");
-        assert_eq!(target.node.num_members(), 1, "{addr:?}");
+        assert_eq!(target.node().num_members(), 1, "{addr:?}");
         let events = target.events();
         let [Event::Refused { reason: Refusal::Address, from, .. }] = &events[..] else {
             panic!("{addr:?}: {events:?}")
@@ -52,20 +53,20 @@ fn a_node_with_an_unusable_address_is_refused() {
         target.alive("n1", 1);
         target.events();
         let left = Message::Dead(Dead { incarnation: 1, node: b"n1", from: b"n1" });
-        target.message(stranger(1), &left);
+        target.packet(stranger(1), &encoded(&left)).expect("a good packet");
         target.packet(stranger(1), &alive("n1", &addr, 2)).expect("a good packet");
-        assert_eq!(target.node.num_members(), 1, "{addr:?}");
+        assert_eq!(target.node().num_members(), 1, "{addr:?}");
     }
 }
 
 /// Any host that can send packets can claim that a member leaves; the event has its address.
 #[test]
 fn a_forged_leave_is_reported_with_its_source() {
-    let mut target = Target::new();
+    let mut target = watched();
     target.alive("n1", 1);
     target.events();
     let left = Message::Dead(Dead { incarnation: 1, node: b"n1", from: b"n1" });
-    target.message(stranger(66), &left);
+    target.packet(stranger(66), &encoded(&left)).expect("a good packet");
     let events = target.events();
     let [Event::Departed { node, reason: Departure::Left, from }] = &events[..] else {
         panic!("{events:?}")
@@ -73,12 +74,12 @@ fn a_forged_leave_is_reported_with_its_source() {
     assert_eq!((node.name().to_string(), *from), ("n1".into(), Some(stranger(66))));
     // The member is alive, and its next incarnation brings it back.
     target.alive("n1", 2);
-    assert_eq!(target.node.num_members(), 2);
+    assert_eq!(target.node().num_members(), 2);
 }
 
 #[test]
 fn long_names_and_metadata_are_refused() {
-    let mut target = Target::new();
+    let mut target = watched();
     for (name, meta, refused) in [
         (255, 2048, None),
         (256, 0, Some(Refusal::Name(256))),
@@ -86,17 +87,14 @@ fn long_names_and_metadata_are_refused() {
         (3, 2049, Some(Refusal::Meta(2049))),
     ] {
         let (name, meta) = (vec![b'n'; name], vec![b'm'; meta]);
-        target.message(
-            stranger(1),
-            &Message::Alive(Alive {
-                incarnation: 1,
-                node: &name,
-                addr: Some(&[10, 1, 1, 1]),
-                port: 7946,
-                meta: Some(&meta),
-                vsn: Some(&VSN),
-            }),
-        );
+        target.receive(&Message::Alive(Alive {
+            incarnation: 1,
+            node: &name,
+            addr: Some(&[10, 1, 1, 1]),
+            port: 7946,
+            meta: Some(&meta),
+            vsn: Some(&VSN),
+        }));
         let events = target.events();
         match (&events[..], refused) {
             ([Event::Joined { .. }], None) => {}

@@ -3,8 +3,9 @@
 use memberlist_proto::wire::message::{Message, Ping};
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
+use memberlist_sim::rig::{addr, alive, encoded, stranger};
 
-use super::rig::{Target, alive, cost, encoded, member_address, stranger};
+use super::rig::{bytes_sent, cost, counters, target};
 
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_507;
@@ -38,7 +39,7 @@ fn worst() -> Vec<(&'static str, Vec<u8>)> {
     let names: Vec<Vec<u8>> = (0..255)
         .map(|number| {
             let name = format!("{}{number}", "n".repeat(200));
-            alive(&name, &member_address(&name), 1)
+            alive(&name, &addr(&name), 1)
         })
         .collect();
     let tiny = compounds(&[[0xff_u8; 0]; 255]);
@@ -74,12 +75,12 @@ const KEPT: i64 = 512 << 10;
 fn no_datagram_costs_more_than_its_bound() {
     for (what, packet) in worst() {
         assert!(packet.len() <= DATAGRAM, "{what} does not fit a datagram");
-        let mut target = Target::new();
+        let mut target = target();
         let cost = cost(what, packet.len(), || {
             // Some are refused; what matters is the cost.
             let _ = target.packet(stranger(1), &packet);
             drop(target.events());
-            target.bytes_sent();
+            bytes_sent(&mut target);
         });
         assert!(cost.peak <= PEAK && cost.kept <= KEPT, "{what}: {cost:?}");
         assert!(cost.total <= 3 * PEAK, "{what} copies too much: {cost:?}");
@@ -90,15 +91,15 @@ fn no_datagram_costs_more_than_its_bound() {
 #[test]
 fn repeated_datagrams_retain_nothing() {
     for (what, packet) in worst() {
-        let mut target = Target::new();
+        let mut target = target();
         let _ = target.packet(stranger(1), &packet);
         drop(target.events());
-        target.bytes_sent();
+        bytes_sent(&mut target);
         let cost = cost(what, 20 * packet.len(), || {
             for _ in 0..20 {
                 let _ = target.packet(stranger(1), &packet);
                 drop(target.events());
-                target.bytes_sent();
+                bytes_sent(&mut target);
             }
         });
         assert!(cost.kept <= 64 << 10, "{what}: {cost:?}");
@@ -109,7 +110,7 @@ fn repeated_datagrams_retain_nothing() {
 #[test]
 fn lengths_announced_in_a_packet_take_no_memory() {
     for (what, packet) in worst().into_iter().filter(|(what, _)| what.contains("promises")) {
-        let mut target = Target::new();
+        let mut target = target();
         let cost = cost(what, packet.len(), || {
             assert!(target.packet(stranger(1), &packet).is_err(), "{what}");
         });
@@ -120,9 +121,9 @@ fn lengths_announced_in_a_packet_take_no_memory() {
 #[test]
 fn nested_packets_stop_at_their_depth() {
     for (depth, handled) in [(1, 1), (3, 1), (4, 1), (5, 0), (60, 0)] {
-        let mut target = Target::new();
+        let mut target = target();
         let result = target.packet(stranger(1), &nested(&user(8), depth));
-        assert_eq!(target.counters().messages_received, handled, "{depth} deep: {result:?}");
+        assert_eq!(counters(&target).messages_received, handled, "{depth} deep: {result:?}");
         assert_eq!(result.is_err(), handled == 0, "{depth} deep");
     }
 }
@@ -131,12 +132,12 @@ fn nested_packets_stop_at_their_depth() {
 fn messages_per_packet_are_limited() {
     let full = compounds(&vec![user(1); 255]);
     let packet = compressed(&compounds(&vec![full; 100]));
-    let mut target = Target::new();
+    let mut target = target();
     let error = target.packet(stranger(1), &packet).expect_err("25,500 messages");
-    assert!(target.counters().messages_received <= 4096, "{error:?}");
+    assert!(counters(&target).messages_received <= 4096, "{error:?}");
     assert_eq!(
         error.handled as u64,
-        target.counters().messages_received,
+        counters(&target).messages_received,
         "the error counts what was handled"
     );
 }

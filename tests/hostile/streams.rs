@@ -8,11 +8,11 @@ use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
 use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state, encode_user};
 use memberlist_proto::{
-    Answer, Event, ExchangeError, Instant, Key, Memberlist, Outcome, RequestKind, StreamFailure,
-    StreamId, StreamOp,
+    Answer, Event, ExchangeError, Key, Outcome, RequestKind, StreamFailure, StreamId, StreamOp,
 };
+use memberlist_sim::rig::{Rig, VSN, Wires, addr, stranger};
 
-use super::rig::{Target, VSN, cost, member_address, stranger};
+use super::rig::{cost, counters, target, target_with};
 
 const MIB: usize = 1 << 20;
 
@@ -21,12 +21,12 @@ fn from(source: u8, number: usize) -> SocketAddr {
     SocketAddr::new(stranger(source).ip(), port)
 }
 
-fn accept(target: &mut Target, source: u8, number: usize) -> StreamId {
-    target.node.accept_stream(target.now, from(source, number)).expect("there is room for a stream")
+fn accept(target: &mut Rig, source: u8, number: usize) -> StreamId {
+    target.accept(from(source, number)).expect("there is room for a stream")
 }
 
-fn feed(target: &mut Target, id: StreamId, data: &[u8]) -> Result<(), ExchangeError> {
-    target.node.handle_stream_data(target.now, id, data)
+fn feed(target: &mut Rig, id: StreamId, data: &[u8]) -> Result<(), ExchangeError> {
+    target.data(id, data)
 }
 
 /// A push/pull of `members` records and `user` bytes of application state.
@@ -35,7 +35,7 @@ fn state(members: usize, user: usize) -> Vec<u8> {
     encode_header(&mut out, false, members, user);
     for number in 0..members {
         let name = format!("n{number}");
-        let addr = member_address(&name);
+        let addr = addr(&name);
         encode_state(&mut out, &record(&name, &addr));
     }
     out.resize(out.len() + user, b'u');
@@ -90,7 +90,7 @@ fn lengths_announced_in_a_stream_take_no_memory() {
         ("one byte more", encrypted(limit + 1), false),
         ("a string of 4 GiB", vec![6, 0x81, 0xdb, 0xff, 0xff, 0xff, 0xff], true),
     ] {
-        let mut target = Target::with(|config| {
+        let mut target = target_with(|config| {
             config.secret_keys = vec![Key::new(&[1; 16]).expect("16 bytes")];
             config.gossip_verify_incoming = false;
         });
@@ -107,7 +107,7 @@ fn lengths_announced_in_a_stream_take_no_memory() {
 fn a_trickled_state_costs_a_small_multiple_of_its_bytes() {
     let data = state(100_000, 13 * MIB);
     assert!(data.len() > 19 * MIB, "{} bytes", data.len());
-    let mut target = Target::new();
+    let mut target = target();
     let id = accept(&mut target, 1, 0);
     let (last, most) = data.split_last().expect("not empty");
     let cost = cost("20 MiB in pieces of 61 bytes", data.len(), || {
@@ -117,10 +117,10 @@ fn a_trickled_state_costs_a_small_multiple_of_its_bytes() {
     });
     assert!(cost.peak <= 3 * data.len() + 4096, "{cost:?}");
     assert!(cost.total <= 5 * data.len(), "received bytes are copied too often: {cost:?}");
-    let held = target.node.stats().gauges.stream_memory;
+    let held = target.node().stats().gauges.stream_memory;
     assert!(held >= data.len() as u64 && held <= 2 * data.len() as u64, "{held}");
     feed(&mut target, id, &[*last]).expect("a good state");
-    assert_eq!(target.node.num_members(), 100_001);
+    assert_eq!(target.node().num_members(), 100_001);
     let Some(Event::RemoteState { state, .. }) = target.events().pop() else { panic!("no state") };
     assert_eq!(state.len(), 13 * MIB);
 }
@@ -137,7 +137,7 @@ fn a_compressed_stream_stops_at_its_limit() {
         }
         let bomb = compressed(&message);
         assert!(bomb.len() < len / 100, "not a bomb: {} bytes", bomb.len());
-        let mut target = Target::new();
+        let mut target = target();
         let id = accept(&mut target, 1, 0);
         let mut result = Ok(());
         let cost = cost("a compressed stream", bomb.len(), || {
@@ -146,14 +146,14 @@ fn a_compressed_stream_stops_at_its_limit() {
         assert_eq!(result.is_ok(), fits, "{result:?}");
         assert!(cost.peak <= 3 * 40 * MIB, "{cost:?}");
         drop(target.events());
-        assert_eq!(target.node.stats().gauges.stream_memory, 0);
+        assert_eq!(target.node().stats().gauges.stream_memory, 0);
     }
 }
 
 /// Deep nesting within an unknown field.
 #[test]
 fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
-    let mut target = Target::new();
+    let mut target = target();
     for (open, deep) in [(&[0x91_u8][..], 2000), (&[0x81, 0xa0], 2000), (&[0x91], 60_000)] {
         let mut data = vec![6, 0x81, 0xa1, b'x'];
         data.extend(core::iter::repeat_n(open, deep).flatten());
@@ -164,7 +164,7 @@ fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
         assert!(matches!(result, Err(ExchangeError::Frame(_))), "{result:?}");
         assert!(cost.peak <= 3 * received + (16 << 10), "{cost:?}");
         assert!(cost.kept <= 4096, "{cost:?}");
-        target.node.handle_stream_closed(target.now, id, None);
+        target.closed(id, None);
     }
 }
 
@@ -172,7 +172,7 @@ fn unknown_fields_nest_to_a_limit_and_take_no_memory() {
 fn half_sent_states_share_bounded_memory() {
     let data = state(0, 20 * MIB);
     let half = &data[..3 * MIB];
-    let mut target = Target::new();
+    let mut target = target();
     let mut refused = 0;
     let cost = cost("half-sent states", 300 * half.len(), || {
         for number in 0..300 {
@@ -184,55 +184,53 @@ fn half_sent_states_share_bounded_memory() {
             }
         }
     });
-    let stats = target.node.stats();
+    let stats = target.node().stats();
     assert!(refused > 0 && stats.counters.streams_over_memory == refused, "{stats:?}");
     assert!(cost.peak <= 516 * MIB, "{cost:?}");
     // A single source gets a quarter.
-    let mut target = Target::new();
+    let mut target = target_with(|_| {});
     for number in 0..60 {
         let id = accept(&mut target, 1, number);
         let _ = feed(&mut target, id, half);
     }
-    assert!(target.node.stats().gauges.stream_memory <= 128 << 20);
-    assert!(target.counters().streams_over_memory > 0);
+    assert!(target.node().stats().gauges.stream_memory <= 128 << 20);
+    assert!(counters(&target).streams_over_memory > 0);
     let id = accept(&mut target, 2, 0);
     feed(&mut target, id, half).expect("another source has room");
     target.wait(Duration::from_secs(11));
-    assert_eq!(target.node.stats().gauges.stream_memory, 0, "stalled streams must time out");
+    assert_eq!(target.node().stats().gauges.stream_memory, 0, "stalled streams must time out");
 }
 
 #[test]
 fn streams_are_limited_per_source_and_in_total() {
-    let mut target = Target::new();
-    let accepted = |target: &mut Target, source| {
-        (0..2000)
-            .filter(|number| target.node.accept_stream(target.now, from(source, *number)).is_some())
-            .count()
+    let mut target = target();
+    let accepted = |target: &mut Rig, source| {
+        (0..2000).filter(|number| target.accept(from(source, *number)).is_some()).count()
     };
     assert_eq!(accepted(&mut target, 1), 256);
     let others: usize = (2..20).map(|source| accepted(&mut target, source)).sum();
     assert_eq!(256 + others, 1024);
     target.wait(Duration::from_secs(10));
-    assert_eq!(target.node.stats().gauges.streams, 0);
+    assert_eq!(target.node().stats().gauges.streams, 0);
     assert_eq!(accepted(&mut target, 1), 256, "the streams must be free again");
 }
 
 #[test]
 fn a_trickle_does_not_keep_a_stream_beyond_its_time() {
-    let mut target = Target::new();
+    let mut target = target();
     let id = accept(&mut target, 1, 0);
     let data = state(0, MIB);
     for byte in data.chunks(1).take(100) {
         feed(&mut target, id, byte).expect("a good piece");
         target.wait(Duration::from_millis(200));
     }
-    assert_eq!(target.node.stats().gauges.streams, 0);
+    assert_eq!(target.node().stats().gauges.streams, 0);
     assert!(matches!(target.stream_ops()[..], [StreamOp::Abort { .. }]));
 }
 
 #[test]
 fn served_push_pulls_are_limited() {
-    let mut target = Target::with(|config| config.ask_local_state = true);
+    let mut target = target_with(|config| config.ask_local_state = true);
     let data = state(0, 0);
     let mut refused = 0;
     for number in 0..200 {
@@ -240,7 +238,7 @@ fn served_push_pulls_are_limited() {
         refused += usize::from(feed(&mut target, id, &data) == Err(ExchangeError::TooMany));
     }
     assert_eq!(
-        (refused, target.counters().push_pulls_refused),
+        (refused, counters(&target).push_pulls_refused),
         (73, 73),
         "127 are served, as in Go"
     );
@@ -249,17 +247,24 @@ fn served_push_pulls_are_limited() {
 /// How many addresses a name has is up to a resolver outside.
 #[test]
 fn addresses_of_a_host_name_are_limited() {
-    let mut target = Target::new();
-    target.node.join(target.now, &["some.host".parse().expect("a peer")]);
-    let lookup = target.node.poll_lookup().expect("a name to resolve");
+    let mut target = target();
+    target.begin(|node, now| node.join(now, &["some.host".parse().expect("a peer")]));
+    let lookups = target.lookups();
+    let [lookup] = &lookups[..] else { panic!("{lookups:?}") };
     let address = |host: u16| IpAddr::from([10, 9, host.to_be_bytes()[0], host.to_be_bytes()[1]]);
     let addresses: Vec<IpAddr> = (1..=1000).map(address).collect();
-    target.node.handle_lookup(target.now, lookup.id, Ok(&addresses));
+    target.resolved(lookup.id, Ok(&addresses));
     let mut tried = 0;
-    while let Some(op) = target.node.poll_stream() {
-        let StreamOp::Connect { id, .. } = op else { panic!("{op:?}") };
-        tried += 1;
-        target.node.handle_stream_closed(target.now, id, Some(StreamFailure::Refused));
+    loop {
+        let ops = target.stream_ops();
+        if ops.is_empty() {
+            break;
+        }
+        for op in ops {
+            let StreamOp::Connect { id, .. } = op else { panic!("{op:?}") };
+            tried += 1;
+            target.closed(id, Some(StreamFailure::Refused));
+        }
     }
     let finished = target.events().into_iter().find_map(|event| match event {
         Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => Some(report),
@@ -270,34 +275,19 @@ fn addresses_of_a_host_name_are_limited() {
 }
 
 /// Carries bytes between two nodes until both are idle.
-fn exchange(nodes: &mut [Memberlist; 2], states: &[Bytes; 2], now: Instant) {
-    let mut ends = [None, None];
+fn exchange(nodes: &mut [Rig; 2], states: &[Bytes; 2]) {
+    let mut wires = Wires::default();
     let mut busy = true;
     while core::mem::take(&mut busy) {
         for side in 0..2 {
-            while let Some(request) = nodes[side].poll_request() {
+            for request in nodes[side].requests() {
                 assert!(matches!(request.kind, RequestKind::LocalState { .. }));
-                nodes[side].answer(now, request.id, Answer::LocalState(states[side].clone()));
+                nodes[side].answer(request.id, Answer::LocalState(states[side].clone()));
                 busy = true;
             }
-            while let Some(op) = nodes[side].poll_stream() {
+            for op in nodes[side].stream_ops() {
                 busy = true;
-                match op {
-                    StreamOp::Connect { id, .. } => {
-                        ends[side] = Some(id);
-                        ends[1 - side] = nodes[1 - side].accept_stream(now, from(9, side));
-                        nodes[side].handle_stream_connected(now, id);
-                    }
-                    StreamOp::Write { id, data } => {
-                        nodes[side].handle_stream_written(now, id, data.len());
-                        let to = ends[1 - side].expect("connected");
-                        for piece in data.chunks(64 << 10) {
-                            nodes[1 - side].handle_stream_data(now, to, piece).expect("honest");
-                        }
-                    }
-                    StreamOp::Close { id } => nodes[side].handle_stream_closed(now, id, None),
-                    StreamOp::Abort { id } => panic!("{id:?} is dropped"),
-                }
+                wires.carry_out(nodes, side, from(9, side), op, |_| Some(1 - side));
             }
         }
     }
@@ -308,13 +298,12 @@ fn exchange(nodes: &mut [Memberlist; 2], states: &[Bytes; 2], now: Instant) {
 fn the_largest_honest_state_is_exchanged() {
     for compress in [false, true] {
         let node = |name: &str, last: u8| {
-            let target = Target::with(|config| {
+            target_with(|config| {
                 config.name = name.into();
                 config.advertise_addr = [10, 0, 0, last].into();
                 config.ask_local_state = true;
                 config.enable_compression = compress;
-            });
-            target.node
+            })
         };
         let mut nodes = [node("a", 1), node("b", 2)];
         // Hardly compressible.
@@ -327,12 +316,12 @@ fn the_largest_honest_state_is_exchanged() {
             (0..20 * MIB).map(step).collect()
         };
         let states = [noise(1), noise(2)];
-        let now = Instant::from_nanos(2_000_000_000);
-        nodes[0].join(now, &[SocketAddr::from(([10, 0, 0, 2], 7946)).into()]);
-        exchange(&mut nodes, &states, now);
+        let peer = SocketAddr::from(([10, 0, 0, 2], 7946));
+        nodes[0].begin(|node, now| node.join(now, &[peer.into()]));
+        exchange(&mut nodes, &states);
         for (side, node) in nodes.iter_mut().enumerate() {
-            assert_eq!(node.num_members(), 2);
-            let events: Vec<Event> = core::iter::from_fn(|| node.poll_event()).collect();
+            assert_eq!(node.node().num_members(), 2);
+            let events = node.events();
             let came = events.iter().find_map(|event| match event {
                 Event::RemoteState { state, .. } => Some(state),
                 _ => None,

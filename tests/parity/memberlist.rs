@@ -9,9 +9,10 @@ use memberlist_proto::{
     Answer, Candidate, Channel, Config, ConfigError, Delegate, Instant, Key, Memberlist,
     RequestKind, Target,
 };
+use memberlist_sim::rig::{addr, address};
 use memberlist_sim::{App, Event, NodeId, Outcome, Sim, State};
 
-use crate::one::{One, addr, address, config};
+use crate::one::{config, probing, start, start_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,38 +61,38 @@ fn create_secret_key() {
 
 #[test]
 fn create_secret_key_empty() {
-    let one = One::new(config());
-    assert!(one.node.keys().is_empty(), "no key, no encryption");
+    let one = start(config());
+    assert!(one.node().keys().is_empty(), "no key, no encryption");
 }
 
 #[test]
 fn create_keyring_and_secret_key() {
     let keys = [1, 2, 1].map(|byte| Key::new(&[byte; 16]).expect("a key"));
-    let one = One::new(Config { secret_keys: keys.to_vec(), ..config() });
-    assert_eq!(one.node.keys(), keys[..2], "each once, the first is the primary");
+    let one = start(Config { secret_keys: keys.to_vec(), ..config() });
+    assert_eq!(one.node().keys(), keys[..2], "each once, the first is the primary");
 }
 
 #[test]
 fn create() {
-    let one = One::new(config());
-    assert_eq!(one.node.num_members(), 1);
-    assert_eq!(one.node.members().next().expect("itself").name(), one.node.local().name());
+    let one = start(config());
+    assert_eq!(one.node().num_members(), 1);
+    assert_eq!(one.node().members().next().expect("itself").name(), one.node().local().name());
     let nameless = Memberlist::new(Instant::from_nanos(1), Config::lan(""), None, [0; 32]);
     assert!(matches!(nameless.err(), Some(ConfigError::Invalid { .. })));
 }
 
 #[test]
 fn members() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     for name in ["alive", "dead", "left", "suspect"] {
         one.alive(name, 1);
     }
     one.dead("dead", 1, "x");
     one.dead("left", 1, "left");
-    let mut names: Vec<String> = one.node.members().map(|node| node.name().to_string()).collect();
+    let mut names: Vec<String> = one.node().members().map(|node| node.name().to_string()).collect();
     names.sort();
     assert_eq!(names, ["alive", "me", "suspect"]);
-    assert_eq!(one.node.num_members(), 3);
+    assert_eq!(one.node().num_members(), 3);
 }
 
 #[test]
@@ -189,9 +190,9 @@ fn join_cancel_passive() {
         }
     }
     let delegate = Arc::new(Refuse(AtomicUsize::new(0)));
-    let mut one = One::with(config(), Some(Arc::clone(&delegate) as Arc<dyn Delegate>));
+    let mut one = start_with(config(), Some(Arc::clone(&delegate) as Arc<dyn Delegate>));
     one.alive("test", 1);
-    assert_eq!(one.node.num_members(), 1);
+    assert_eq!(one.node().num_members(), 1);
     assert_eq!(delegate.0.load(Ordering::Relaxed), 1, "the delegate must be asked");
 }
 
@@ -341,10 +342,10 @@ fn send_to() {
 
 #[test]
 fn join_dead_node() {
-    let mut one = One::new(config());
-    one.node.join(one.now, &[address("dead").into()]);
+    let mut one = start(config());
+    one.begin(|node, now| node.join(now, &[address("dead").into()]));
     let id = one.stream_ops()[0].id();
-    one.node.handle_stream_connected(one.now, id);
+    one.connected(id);
     // The peer accepts the connection and never sends anything.
     one.wait(SECOND * 11);
     let ended = one.events().into_iter().find_map(|event| match event {
@@ -363,8 +364,8 @@ fn advertise_addr() {
         bind_port: 7946,
         ..config()
     };
-    let one = One::new(config);
-    assert_eq!(one.node.local().address(), Some(([10, 7, 7, 7], 23).into()));
+    let one = start(config);
+    assert_eq!(one.node().local().address(), Some(([10, 7, 7, 7], 23).into()));
 }
 
 #[test]
@@ -392,7 +393,7 @@ fn ping_delegate() {
         }
     }
     use memberlist_proto::wire::message::{Message, Ping};
-    let mut one = One::with(config(), Some(Arc::new(Payload)));
+    let mut one = start_with(config(), Some(Arc::new(Payload)));
     one.receive(&Message::Ping(Ping {
         seq_no: 9,
         node: b"me",
@@ -400,12 +401,12 @@ fn ping_delegate() {
         source_port: 7946,
         source_node: b"peer",
     }));
-    let ack = one.node.poll_transmit().expect("an ack").payload;
-    let mut asking = One::new(crate::one::probing());
-    asking.silent.push("other");
+    let ack = one.packets().pop().expect("an ack").payload;
+    let mut asking = start(probing());
+    asking.silence("other");
     asking.alive("other", 1);
-    let end = asking.now + SECOND * 3;
-    assert!(asking.wait_until(end, |it| it.node.stats().counters.probes == 1));
+    let end = asking.now() + SECOND * 3;
+    assert!(asking.wait_until(end, |it| it.node().stats().counters.probes == 1));
     let number = asking.last_number().to_be_bytes();
     // The same ack with the sequence number that the other node waits for.
     let at = ack.windows(5).position(|key| key == b"SeqNo").expect("a number") + 5;
@@ -413,7 +414,7 @@ fn ping_delegate() {
     answer.push(0xce);
     answer.extend_from_slice(&number);
     answer.extend_from_slice(&ack[at + 1..]);
-    asking.node.handle_packet(asking.now, address("other"), &answer).expect("a good ack");
+    asking.packet(address("other"), &answer).expect("a good ack");
     let pinged =
         |event: &Event| matches!(event, Event::Pinged { payload, .. } if payload == "whatever");
     assert!(asking.events().iter().any(pinged));

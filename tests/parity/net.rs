@@ -7,8 +7,9 @@ use memberlist_proto::wire::push_pull;
 use memberlist_proto::{
     BroadcastKind, Config, Event, ExchangeError, Key, Priority, State, StreamOp, Target,
 };
+use memberlist_sim::rig::{Rig, VSN, addr, address};
 
-use crate::one::{One, VSN, address, config, probing};
+use crate::one::{config, probing, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,9 +24,9 @@ fn ping_for<'a>(node: &'a str, from: &'a str, at: &'a [u8]) -> Message<'a> {
 }
 
 /// What a node writes to a stream that brings `bytes`, and the error, if any.
-fn respond(one: &mut One, bytes: &[u8]) -> (Vec<u8>, Option<ExchangeError>) {
-    let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
-    let error = one.node.handle_stream_data(one.now, stream, bytes).err();
+fn respond(one: &mut Rig, bytes: &[u8]) -> (Vec<u8>, Option<ExchangeError>) {
+    let stream = one.accept(address("peer")).expect("room");
+    let error = one.data(stream, bytes).err();
     let mut said = Vec::new();
     for op in one.stream_ops() {
         if let StreamOp::Write { data, .. } = op {
@@ -37,16 +38,16 @@ fn respond(one: &mut One, bytes: &[u8]) -> (Vec<u8>, Option<ExchangeError>) {
 
 #[test]
 fn handle_compound_ping() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let mut parts = Vec::new();
     for _ in 0..3 {
         let mut part = Vec::new();
-        ping_for("me", "peer", &crate::one::addr("peer")).encode(&mut part);
+        ping_for("me", "peer", &addr("peer")).encode(&mut part);
         parts.push(part);
     }
     let mut packet = Vec::new();
     memberlist_proto::wire::compound::encode(&mut packet, &parts).expect("three parts");
-    one.node.handle_packet(one.now, address("peer"), &packet).expect("a good packet");
+    one.packet(address("peer"), &packet).expect("a good packet");
     let sent = one.sent();
     assert_eq!(sent.len(), 3);
     assert!(sent.iter().all(|it| it.to == address("peer") && it.words == ["ack 42"]), "{sent:?}");
@@ -54,10 +55,10 @@ fn handle_compound_ping() {
 
 #[test]
 fn handle_ping() {
-    let mut one = One::new(config());
-    one.receive(&ping_for("me", "peer", &crate::one::addr("peer")));
+    let mut one = start(config());
+    one.receive(&ping_for("me", "peer", &addr("peer")));
     // A ping without a name is for any node.
-    one.receive(&ping_for("", "peer", &crate::one::addr("peer")));
+    one.receive(&ping_for("", "peer", &addr("peer")));
     let sent = one.sent();
     assert!(sent.iter().all(|it| it.words == ["ack 42"]), "{sent:?}");
     assert_eq!(sent.len(), 2);
@@ -65,23 +66,23 @@ fn handle_ping() {
 
 #[test]
 fn handle_ping_wrong_node() {
-    let mut one = One::new(config());
-    one.receive(&ping_for("me-bad", "peer", &crate::one::addr("peer")));
+    let mut one = start(config());
+    one.receive(&ping_for("me-bad", "peer", &addr("peer")));
     assert!(one.sent().is_empty());
 }
 
 #[test]
 fn handle_indirect_ping() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("target", 1);
     one.sent();
     one.receive(&Message::IndirectPing(IndirectPing {
         seq_no: 100,
-        target: Some(&crate::one::addr("target")),
+        target: Some(&addr("target")),
         port: 7946,
         node: b"target",
         nack: false,
-        source_addr: Some(&crate::one::addr("peer")),
+        source_addr: Some(&addr("peer")),
         source_port: 7946,
         source_node: b"peer",
     }));
@@ -115,28 +116,28 @@ fn tcp_ping() {
     let cases: [(Option<Answer>, bool); 4] =
         [(Some(ack), true), (Some(wrong), false), (Some(bogus), false), (None, false)];
     for (answer, reached) in cases {
-        let mut one = One::new(probing());
-        one.silent.push("mongo");
+        let mut one = start(probing());
+        one.silence("mongo");
         one.alive("mongo", 1);
-        let end = one.now + SECOND * 3;
-        let asks = |one: &mut One| one.node.stats().gauges.streams == 1;
+        let end = one.now() + SECOND * 3;
+        let asks = |one: &mut Rig| one.node().stats().gauges.streams == 1;
         assert!(one.wait_until(end, asks));
         let id = one.stream_ops()[0].id();
         if let Some(answer) = answer {
-            one.node.handle_stream_connected(one.now, id);
+            one.connected(id);
             let number = one.last_number();
-            let heard = one.node.handle_stream_data(one.now, id, &answer(number));
+            let heard = one.data(id, &answer(number));
             assert_eq!(heard.is_ok(), reached);
         }
         one.wait(SECOND);
-        let stats = one.node.stats().counters;
+        let stats = one.node().stats().counters;
         assert_eq!((stats.probes_by_stream == 1, stats.probes_failed == 0), (reached, reached));
     }
 }
 
 #[test]
 fn tcp_push_pull() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("known", 1);
     let mut state = Vec::new();
     push_pull::encode_header(&mut state, false, 1, 0);
@@ -144,7 +145,7 @@ fn tcp_push_pull() {
         &mut state,
         &push_pull::NodeState {
             name: b"new",
-            addr: Some(&crate::one::addr("new")),
+            addr: Some(&addr("new")),
             port: 7946,
             meta: None,
             incarnation: 1,
@@ -163,11 +164,11 @@ fn tcp_push_pull() {
 
 #[test]
 fn send_msg_piggyback() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("peer", 1);
     let kind = BroadcastKind::Unique;
-    one.node.broadcast(one.now, b"rand", kind, Priority::Normal).expect("short");
-    one.receive(&ping_for("me", "peer", &crate::one::addr("peer")));
+    one.queue(|node, now| node.broadcast(now, b"rand", kind, Priority::Normal)).expect("short");
+    one.receive(&ping_for("me", "peer", &addr("peer")));
     let sent = one.sent();
     assert_eq!(sent.len(), 1, "one packet for all messages");
     assert_eq!(sent[0].words[0], "ack 42");
@@ -177,57 +178,57 @@ fn send_msg_piggyback() {
 
 #[test]
 fn raw_send_udp_crc() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive_with("new", 1, &[1, 5, 2, 0, 0, 0], b"");
     one.alive_with("old", 1, &[1, 4, 2, 0, 0, 0], b"");
     for name in ["new", "old"] {
-        one.node.send(one.now, Target::Member(name.into()), b"hi").expect("sent");
+        one.call(|node, now| node.send(now, Target::Member(name.into()), b"hi")).expect("sent");
     }
-    let packets: Vec<_> = std::iter::from_fn(|| one.node.poll_transmit()).collect();
+    let packets: Vec<_> = one.packets();
     assert_eq!(packets[0].payload[0], 12, "a checksum for a peer that understands it");
     assert_eq!(packets[1].payload[0], 8, "none for a peer that does not");
 }
 
 #[test]
 fn ingest_packet_crc() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("new", 1);
-    one.node.send(one.now, Target::Member("new".into()), b"hi").expect("sent");
-    let good = one.node.poll_transmit().expect("a packet").payload.to_vec();
-    assert!(one.node.handle_packet(one.now, address("peer"), &good).is_ok());
+    one.call(|node, now| node.send(now, Target::Member("new".into()), b"hi")).expect("sent");
+    let good = one.packets().pop().expect("a packet").payload.to_vec();
+    assert!(one.packet(address("peer"), &good).is_ok());
     let mut bad = good;
     *bad.last_mut().expect("bytes") ^= 1;
-    let error = one.node.handle_packet(one.now, address("peer"), &bad).expect_err("damaged");
+    let error = one.packet(address("peer"), &bad).expect_err("damaged");
     assert!(error.to_string().contains("checksum"), "{error}");
 }
 
 #[test]
 fn ingest_packet_empty_message() {
-    let mut one = One::new(config());
-    assert!(one.node.handle_packet(one.now, address("peer"), &[]).is_err());
+    let mut one = start(config());
+    assert!(one.packet(address("peer"), &[]).is_err());
 }
 
 #[test]
 fn gossip_mismatched_keys() {
     let keyed = |byte| Config { secret_keys: vec![Key::new(&[byte; 16]).unwrap()], ..config() };
-    let (mut one, mut two) = (One::new(keyed(1)), One::new(keyed(2)));
+    let (mut one, mut two) = (start(keyed(1)), start(keyed(2)));
     let target = Target::Addr { addr: address("x"), node: None };
-    one.node.send(one.now, target, b"hi").expect("sent");
-    let packet = one.node.poll_transmit().expect("a packet").payload;
-    let error = two.node.handle_packet(two.now, address("one"), &packet).expect_err("sealed");
+    one.call(|node, now| node.send(now, target, b"hi")).expect("sent");
+    let packet = one.packets().pop().expect("a packet").payload;
+    let error = two.packet(address("one"), &packet).expect_err("sealed");
     assert!(error.to_string().contains("decrypt"), "{error}");
 }
 
 #[test]
 fn handle_command() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     // An empty part and an unknown type are errors; the other parts are handled.
     let mut good = Vec::new();
     Message::User(b"hello").encode(&mut good);
     let mut packet = Vec::new();
     let parts = [&b""[..], b"\xff", &good];
     memberlist_proto::wire::compound::encode(&mut packet, &parts).expect("three parts");
-    assert!(one.node.handle_packet(one.now, address("peer"), &packet).is_err());
+    assert!(one.packet(address("peer"), &packet).is_err());
     let events = one.events();
     assert!(events.iter().any(|event| matches!(event, Event::Message { .. })), "{events:?}");
 }
@@ -237,23 +238,23 @@ fn messages_of_a_packet_are_handled_in_the_order_of_arrival() {
     // Go would handle the alive message first, and end with a dead member in both cases.
     use memberlist_proto::wire::message::{Alive, Dead};
     let (mut alive, mut dead) = (Vec::new(), Vec::new());
-    let addr = crate::one::addr("test");
+    let addr = addr("test");
     let (node, vsn) = (&b"test"[..], Some(&VSN[..]));
     let message = Alive { incarnation: 1, node, addr: Some(&addr), port: 7946, meta: None, vsn };
     Message::Alive(message).encode(&mut alive);
     Message::Dead(Dead { incarnation: 1, node, from: b"x" }).encode(&mut dead);
     for (parts, expected) in [([&dead, &alive], State::Alive), ([&alive, &dead], State::Dead)] {
-        let mut one = One::new(config());
+        let mut one = start(config());
         let mut packet = Vec::new();
         memberlist_proto::wire::compound::encode(&mut packet, &parts).expect("two parts");
-        one.node.handle_packet(one.now, address("peer"), &packet).expect("a good packet");
+        one.packet(address("peer"), &packet).expect("a good packet");
         assert_eq!(one.state("test"), Some((expected, 1)));
     }
 }
 
 #[test]
 fn read_remote_state_limits() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let mut nodes = Vec::new();
     push_pull::encode_header(&mut nodes, false, 10_000_000, 100);
     let (said, error) = respond(&mut one, &nodes);
@@ -268,7 +269,7 @@ fn read_remote_state_limits() {
 
 #[test]
 fn read_user_msg_limit() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let mut header = Vec::new();
     header.push(8);
     push_pull::UserHeader { len: 30_000_000 }.write(&mut header);
@@ -280,10 +281,10 @@ fn read_user_msg_limit() {
 #[test]
 fn handle_conn_nil_conn_after_remove_label_header_from_stream() {
     // A truncated label header, then the end of the stream.
-    let mut one = One::new(Config { label: "blue".into(), ..config() });
-    let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
-    let _ = one.node.handle_stream_data(one.now, stream, &[244, 4, b'b']);
-    one.node.handle_stream_eof(one.now, stream);
-    one.node.handle_stream_closed(one.now, stream, None);
-    assert_eq!(one.node.stats().gauges.streams, 0);
+    let mut one = start(Config { label: "blue".into(), ..config() });
+    let stream = one.accept(address("peer")).expect("room");
+    let _ = one.data(stream, &[244, 4, b'b']);
+    one.eof(stream);
+    one.closed(stream, None);
+    assert_eq!(one.node().stats().gauges.streams, 0);
 }

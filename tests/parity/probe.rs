@@ -7,25 +7,26 @@ use memberlist_proto::wire::message::{Ack, Message, Nack};
 use memberlist_proto::{
     Config, Delegate, Event, Name, Outcome, PingError, Refusal, State, StreamOp, Target,
 };
+use memberlist_sim::rig::{Rig, Sent, VSN, address};
 use memberlist_sim::{Link, NodeId, Sim};
 
 use crate::cluster::{cluster, sees};
-use crate::one::{One, Sent, VSN, address, config, probing};
+use crate::one::{config, probing, start, start_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A node at the moment when it suspects `bad`, which never answers.
-fn suspecting(change: impl FnOnce(&mut Config), peers: &[&str]) -> One {
+fn suspecting(change: impl FnOnce(&mut Config), peers: &[&str]) -> Rig {
     let mut config = probing();
     change(&mut config);
-    let mut one = One::new(config);
-    one.silent.push("bad");
+    let mut one = start(config);
+    one.silence("bad");
     one.alive("bad", 1);
     for peer in peers {
         one.alive(peer, 1);
     }
     one.events();
-    let end = one.now + SECOND * 60;
+    let end = one.now() + SECOND * 60;
     assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Suspect, 1))));
     one
 }
@@ -74,13 +75,13 @@ fn probe_node_suspect_dogpile() {
             },
             &names[..peers - 1],
         );
-        let began = one.now;
+        let began = one.now();
         for name in names.iter().take(confirmations) {
             one.suspect("bad", 1, name);
         }
-        let end = one.now + SECOND * 5;
+        let end = one.now() + SECOND * 5;
         assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Dead, 1))));
-        let took = one.now.saturating_duration_since(began).as_millis() as u64;
+        let took = one.now().saturating_duration_since(began).as_millis() as u64;
         assert!(took.abs_diff(expected) <= 1, "{peers} {confirmations}: {took} ms");
     }
 }
@@ -106,10 +107,10 @@ fn probe_node_fallback_tcp_disabled() {
     let by_config = Config { disable_tcp_pings: true, ..probing() };
     let by_node: Arc<dyn Delegate> = Arc::new(NoStreams);
     for (config, delegate) in [(by_config, None), (probing(), Some(by_node))] {
-        let mut one = One::with(config, delegate);
-        one.silent.push("bad");
+        let mut one = start_with(config, delegate);
+        one.silence("bad");
         one.alive("bad", 1);
-        let end = one.now + SECOND * 10;
+        let end = one.now() + SECOND * 10;
         assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Suspect, 1))));
         assert_eq!(one.stream_ops(), [], "no stream may be opened");
     }
@@ -118,10 +119,10 @@ fn probe_node_fallback_tcp_disabled() {
 #[test]
 fn probe_node_fallback_tcp_old_protocol() {
     for (newest, streams) in [(2, 0), (3, 1)] {
-        let mut one = One::new(probing());
-        one.silent.push("bad");
+        let mut one = start(probing());
+        one.silence("bad");
         one.alive_with("bad", 1, &[1, newest, 2, 0, 0, 0], b"");
-        let end = one.now + SECOND * 10;
+        let end = one.now() + SECOND * 10;
         assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Suspect, 1))));
         let connects = one.stream_ops();
         let connects = connects.iter().filter(|op| matches!(op, StreamOp::Connect { .. }));
@@ -131,30 +132,31 @@ fn probe_node_fallback_tcp_old_protocol() {
 
 /// How long after its ping a probe fails, and the health score afterwards.
 fn failed_probe(score: u32, helper: Option<(&[u8], bool)>) -> (Duration, u32) {
-    let mut one = One::new(Config { disable_tcp_pings: true, ..probing() });
+    let mut one = start(Config { disable_tcp_pings: true, ..probing() });
     for _ in 0..score {
-        let incarnation = one.node.local().incarnation();
+        let incarnation = one.node().local().incarnation();
         one.suspect("me", incarnation, "x");
     }
-    one.silent = vec!["bad", "helper"];
+    one.silence("bad");
+    one.silence("helper");
     one.alive("bad", 1);
-    assert_eq!(one.node.health_score(), score);
-    let end = one.now + SECOND * 5;
-    let pinged = |one: &mut One| one.node.stats().counters.probes > 0;
+    assert_eq!(one.node().health_score(), score);
+    let end = one.now() + SECOND * 5;
+    let pinged = |one: &mut Rig| one.node().stats().counters.probes > 0;
     assert!(one.wait_until(end, pinged));
-    let began = one.now;
+    let began = one.now();
     if let Some((vsn, _)) = helper {
         one.alive_with("helper", 1, vsn, b"");
     }
     if let Some((_, true)) = helper {
-        let end = one.now + SECOND * 5;
-        let asked = |one: &mut One| one.heard_of("indirect bad nack");
+        let end = one.now() + SECOND * 5;
+        let asked = |one: &mut Rig| one.heard_of("indirect bad nack");
         assert!(one.wait_until(end, asked), "the helper must be asked");
-        one.nack_everything();
+        one.nack_last();
     }
-    let end = one.now + SECOND * 20;
+    let end = one.now() + SECOND * 20;
     assert!(one.wait_until(end, |one| one.state("bad") == Some((State::Suspect, 1))));
-    (one.now.saturating_duration_since(began), one.node.health_score())
+    (one.now().saturating_duration_since(began), one.node().health_score())
 }
 
 #[test]
@@ -166,7 +168,7 @@ fn probe_node_awareness_degraded() {
 
 #[test]
 fn probe_node_wrong_vsn() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive_with("a", 1, &[0; 6], b"");
     assert_eq!(one.state("a"), None);
     let refused = one.events();
@@ -177,13 +179,13 @@ fn probe_node_wrong_vsn() {
 
 #[test]
 fn probe_node_awareness_improved() {
-    let mut one = One::new(probing());
+    let mut one = start(probing());
     one.suspect("me", 1, "x");
-    assert_eq!(one.node.health_score(), 1);
+    assert_eq!(one.node().health_score(), 1);
     one.alive("good", 1);
     one.wait(SECOND * 2);
     assert_eq!(one.state("good"), Some((State::Alive, 1)));
-    assert_eq!(one.node.health_score(), 0);
+    assert_eq!(one.node().health_score(), 0);
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn probe_node_buddy() {
 
 #[test]
 fn probe_node() {
-    let mut one = One::new(probing());
+    let mut one = start(probing());
     one.alive("good", 1);
     one.wait(SECOND * 3);
     assert_eq!(one.state("good"), Some((State::Alive, 1)));
@@ -241,7 +243,7 @@ fn ping() {
 
 #[test]
 fn reset_nodes() {
-    let mut one = One::new(Config { gossip_to_the_dead_time: SECOND * 10, ..probing() });
+    let mut one = start(Config { gossip_to_the_dead_time: SECOND * 10, ..probing() });
     for name in ["a", "b", "c"] {
         one.alive(name, 1);
     }
@@ -250,17 +252,17 @@ fn reset_nodes() {
     assert_eq!(one.state("b"), Some((State::Dead, 1)), "kept while it may refute");
     one.wait(SECOND * 6);
     assert_eq!(one.state("b"), None, "removed at the end of the probe round");
-    assert_eq!(one.node.num_members(), 3);
+    assert_eq!(one.node().num_members(), 3);
 }
 
 #[test]
 fn next_seq() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let numbers: Vec<u32> = (0..3)
         .map(|_| {
             let target = Target::Addr { addr: address("x"), node: None };
-            one.node.ping(one.now, target);
-            let packet = one.node.poll_transmit().expect("a ping");
+            one.begin(|node, now| node.ping(now, target));
+            let packet = one.packets().pop().expect("a ping");
             // 00 | map: the number follows its key.
             let body = &packet.payload[1..];
             let at = body.windows(5).position(|key| key == b"SeqNo").expect("a number") + 5;
@@ -274,31 +276,31 @@ fn next_seq() {
 
 #[test]
 fn set_probe_channels() {
-    let mut one = One::new(Config { disable_tcp_pings: true, ..probing() });
-    one.silent.push("bad");
+    let mut one = start(Config { disable_tcp_pings: true, ..probing() });
+    one.silence("bad");
     one.alive("bad", 1);
-    let end = one.now + SECOND * 3;
-    assert!(one.wait_until(end, |one| one.node.stats().gauges.acks_awaited == 1));
+    let end = one.now() + SECOND * 3;
+    assert!(one.wait_until(end, |one| one.node().stats().gauges.acks_awaited == 1));
     one.wait(SECOND);
-    assert_eq!(one.node.stats().counters.probes_failed, 1, "the probe must end");
+    assert_eq!(one.node().stats().counters.probes_failed, 1, "the probe must end");
 }
 
 #[test]
 fn set_ack_handler() {
-    let mut one = One::new(config());
-    one.node.ping(one.now, Target::Addr { addr: address("x"), node: None });
-    assert_eq!(one.node.stats().gauges.acks_awaited, 1);
-    one.silent.push("");
+    let mut one = start(config());
+    one.begin(|node, now| node.ping(now, Target::Addr { addr: address("x"), node: None }));
+    assert_eq!(one.node().stats().gauges.acks_awaited, 1);
+    one.silence("");
     one.wait(SECOND);
-    assert_eq!(one.node.stats().gauges.acks_awaited, 0);
+    assert_eq!(one.node().stats().gauges.acks_awaited, 0);
 }
 
 #[test]
 fn invoke_ack_handler() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.receive(&Message::Ack(Ack { seq_no: 12, payload: None }));
-    assert_eq!(one.node.stats().counters.acks_unknown, 1, "and nothing else");
+    assert_eq!(one.node().stats().counters.acks_unknown, 1, "and nothing else");
     one.receive(&Message::Nack(Nack { seq_no: 12 }));
-    assert_eq!(one.node.stats().counters.acks_unknown, 2);
+    assert_eq!(one.node().stats().counters.acks_unknown, 2);
     assert!(one.events().is_empty());
 }

@@ -4,26 +4,27 @@ use std::time::Duration;
 
 use memberlist_proto::wire::message::{Alive, Message};
 use memberlist_proto::{Config, Event, JoinError, Outcome, State};
+use memberlist_sim::rig::{Rig, VSN, addr, address};
 use memberlist_sim::{Link, Sim};
 
 use crate::cluster::cluster;
-use crate::one::{One, VSN, addr, address, config, probing};
+use crate::one::{config, joined, probing, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn alive_node_new_node() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let before = one.queued();
     one.alive("test", 1);
     assert_eq!(one.state("test"), Some((State::Alive, 1)));
-    assert_eq!(one.joined(), 1);
+    assert_eq!(joined(&mut one), 1);
     assert_eq!(one.queued(), before + 1);
 }
 
 #[test]
 fn alive_node_suspect_node() {
-    let mut one = One::new(Config { probe_interval: SECOND * 60, ..config() });
+    let mut one = start(Config { probe_interval: SECOND * 60, ..config() });
     one.alive("test", 1);
     one.suspect("test", 1, "x");
     one.events();
@@ -36,19 +37,19 @@ fn alive_node_suspect_node() {
     );
     one.alive("test", 2);
     assert_eq!(one.state("test"), Some((State::Alive, 2)));
-    assert_eq!(one.joined(), 0, "it had not departed");
+    assert_eq!(joined(&mut one), 0, "it had not departed");
     assert_eq!(one.queued(), before, "replaces the suspicion");
 }
 
 #[test]
 fn alive_node_idempotent() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 1);
-    let since = one.node.member(&"test".into()).expect("known").since();
+    let since = one.node().member(&"test".into()).expect("known").since();
     one.events();
     one.wait(SECOND);
     one.alive("test", 2);
-    let node = one.node.member(&"test".into()).expect("known");
+    let node = one.node().member(&"test".into()).expect("known");
     assert_eq!((node.state(), node.incarnation()), (State::Alive, 2));
     assert_eq!(node.since(), since, "alive without interruption");
     assert!(one.events().is_empty());
@@ -56,19 +57,19 @@ fn alive_node_idempotent() {
 
 #[test]
 fn alive_node_change_meta() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive_with("test", 1, &VSN, b"val1");
     one.events();
     one.alive_with("test", 2, &VSN, b"val2");
-    assert_eq!(one.node.member(&"test".into()).expect("known").meta(), b"val2");
+    assert_eq!(one.node().member(&"test".into()).expect("known").meta(), b"val2");
     let events = one.events();
     assert!(matches!(&events[..], [Event::Updated { change, .. }] if change.meta), "{events:?}");
 }
 
 #[test]
 fn alive_node_refute() {
-    let mut one = One::new(config());
-    let before = one.node.local();
+    let mut one = start(config());
+    let before = one.node().local();
     one.receive(&Message::Alive(Alive {
         incarnation: 2,
         node: b"me",
@@ -77,7 +78,7 @@ fn alive_node_refute() {
         meta: Some(b"other"),
         vsn: Some(&VSN),
     }));
-    let after = one.node.local();
+    let after = one.node().local();
     assert_eq!((after.state(), after.meta()), (State::Alive, before.meta()));
     assert_eq!(after.incarnation(), 3, "above the claimed incarnation");
     assert_eq!(one.queued(), 1, "one refutation");
@@ -86,8 +87,8 @@ fn alive_node_refute() {
 #[test]
 fn alive_node_conflict() {
     let reclaim = Config { dead_node_reclaim_time: SECOND, ..config() };
-    let mut one = One::new(reclaim);
-    let elsewhere = |one: &mut One, incarnation| {
+    let mut one = start(reclaim);
+    let elsewhere = |one: &mut Rig, incarnation| {
         one.receive(&Message::Alive(Alive {
             incarnation,
             node: b"test",
@@ -102,7 +103,7 @@ fn alive_node_conflict() {
     elsewhere(&mut one, 2);
     let events = one.events();
     assert!(matches!(&events[..], [Event::Conflict { .. }]), "{events:?}");
-    let known = |one: &One| one.node.member(&"test".into()).expect("known");
+    let known = |one: &Rig| one.node().member(&"test".into()).expect("known");
     assert_eq!(known(&one).address(), Some(address("test")));
     assert_eq!(known(&one).incarnation(), 1);
     // A dead node loses its name after `dead_node_reclaim_time`.
@@ -117,7 +118,7 @@ fn alive_node_conflict() {
 
 #[test]
 fn suspect_node_no_node() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let before = one.queued();
     one.suspect("test", 1, "x");
     assert_eq!((one.state("test"), one.queued()), (None, before));
@@ -125,8 +126,8 @@ fn suspect_node_no_node() {
 
 #[test]
 fn suspect_node() {
-    let mut one = One::new(Config { probe_interval: Duration::from_millis(501), ..config() });
-    one.silent.push("test");
+    let mut one = start(Config { probe_interval: Duration::from_millis(501), ..config() });
+    one.silence("test");
     one.alive("test", 1);
     one.suspect("test", 1, "x");
     assert_eq!(one.state("test"), Some((State::Suspect, 1)));
@@ -144,21 +145,21 @@ fn suspect_node() {
 
 #[test]
 fn suspect_node_double_suspect() {
-    let mut one = One::new(Config { probe_interval: SECOND * 60, ..config() });
+    let mut one = start(Config { probe_interval: SECOND * 60, ..config() });
     one.alive("test", 1);
     one.suspect("test", 1, "x");
-    let since = one.node.member(&"test".into()).expect("known").since();
+    let since = one.node().member(&"test".into()).expect("known").since();
     let before = one.queued();
     one.events();
     one.wait(Duration::from_millis(10));
     one.suspect("test", 1, "x");
-    assert_eq!(one.node.member(&"test".into()).expect("known").since(), since);
+    assert_eq!(one.node().member(&"test".into()).expect("known").since(), since);
     assert_eq!((one.queued(), one.events().len()), (before, 0));
 }
 
 #[test]
 fn suspect_node_old_suspect() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 10);
     let before = one.queued();
     one.suspect("test", 1, "x");
@@ -167,17 +168,17 @@ fn suspect_node_old_suspect() {
 
 #[test]
 fn suspect_node_refute() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.suspect("me", 1, "x");
-    assert_eq!(one.node.local().state(), State::Alive);
-    assert_eq!(one.node.local().incarnation(), 2);
+    assert_eq!(one.node().local().state(), State::Alive);
+    assert_eq!(one.node().local().incarnation(), 2);
     assert_eq!(one.queued(), 1);
-    assert_eq!(one.node.health_score(), 1, "an accusation costs health");
+    assert_eq!(one.node().health_score(), 1, "an accusation costs health");
 }
 
 #[test]
 fn dead_node_no_node() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     let before = one.queued();
     one.dead("test", 1, "x");
     assert_eq!((one.state("test"), one.queued()), (None, before));
@@ -185,7 +186,7 @@ fn dead_node_no_node() {
 
 #[test]
 fn dead_node_left() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 1);
     one.events();
     one.dead("test", 1, "test");
@@ -202,12 +203,12 @@ fn dead_node_left() {
         vsn: Some(&VSN),
     }));
     assert_eq!(one.state("test"), Some((State::Alive, 3)));
-    assert_eq!(one.joined(), 1);
+    assert_eq!(joined(&mut one), 1);
 }
 
 #[test]
 fn dead_node() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 1);
     one.events();
     let before = one.queued();
@@ -220,7 +221,7 @@ fn dead_node() {
 
 #[test]
 fn dead_node_double() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 1);
     one.dead("test", 1, "x");
     one.events();
@@ -231,7 +232,7 @@ fn dead_node_double() {
 
 #[test]
 fn dead_node_old_dead() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 10);
     one.dead("test", 1, "x");
     assert_eq!(one.state("test"), Some((State::Alive, 10)));
@@ -239,7 +240,7 @@ fn dead_node_old_dead() {
 
 #[test]
 fn dead_node_alive_replay() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.alive("test", 10);
     one.dead("test", 10, "x");
     one.alive("test", 10);
@@ -252,18 +253,18 @@ fn dead_node_alive_replay() {
 
 #[test]
 fn dead_node_refute() {
-    let mut one = One::new(config());
+    let mut one = start(config());
     one.dead("me", 1, "x");
-    assert_eq!(one.node.local().state(), State::Alive);
-    assert_eq!(one.node.local().incarnation(), 2);
+    assert_eq!(one.node().local().state(), State::Alive);
+    assert_eq!(one.node().local().incarnation(), 2);
     assert_eq!(one.queued(), 1);
-    assert_eq!(one.node.health_score(), 1);
+    assert_eq!(one.node().health_score(), 1);
 }
 
 #[test]
 fn merge_state() {
     use memberlist_proto::wire::push_pull::{self, NodeState};
-    let mut one = One::new(Config { probe_interval: SECOND * 60, ..config() });
+    let mut one = start(Config { probe_interval: SECOND * 60, ..config() });
     for name in ["test1", "test2", "test3"] {
         one.alive(name, 1);
     }
@@ -284,8 +285,8 @@ fn merge_state() {
         };
         push_pull::encode_state(&mut state, &node);
     }
-    let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
-    one.node.handle_stream_data(one.now, stream, &state).expect("a good state");
+    let stream = one.accept(address("peer")).expect("room");
+    one.data(stream, &state).expect("a good state");
     assert_eq!(one.state("test1"), Some((State::Alive, 2)));
     assert_eq!(one.state("test2"), Some((State::Suspect, 1)));
     assert_eq!(
@@ -294,7 +295,7 @@ fn merge_state() {
         "a dead record only makes it suspect"
     );
     assert_eq!(one.state("test4"), Some((State::Alive, 2)));
-    assert_eq!(one.joined(), 1, "only the new one joins");
+    assert_eq!(joined(&mut one), 1, "only the new one joins");
 }
 
 #[test]
@@ -321,7 +322,7 @@ fn gossip_to_dead() {
         gossip_to_the_dead_time: SECOND * 2,
         ..config()
     };
-    let mut one = One::new(gossiping);
+    let mut one = start(gossiping);
     one.alive("dead", 1);
     one.wait(SECOND * 5);
     one.dead("dead", 1, "x");
@@ -343,20 +344,19 @@ fn gossip_to_dead() {
 #[test]
 fn failed_remote() {
     // An unsent ping says nothing about the target: helpers are asked at once.
-    let mut one = One::new(Config { disable_tcp_pings: true, ..probing() });
+    let mut one = start(Config { disable_tcp_pings: true, ..probing() });
     one.alive("target", 1);
     one.wait(Duration::from_millis(900));
     one.alive("helper", 1);
     one.sent();
     let ping = loop {
-        let due = one.node.poll_timeout().expect("a probe");
-        one.now = one.now.max(due);
-        one.node.handle_timeout(one.now);
-        if let Some(transmit) = one.node.poll_transmit() {
+        let due = one.node().poll_timeout().expect("a probe");
+        one.fire(due);
+        if let Some(transmit) = one.packets().pop() {
             break transmit;
         }
     };
-    one.node.handle_transmit_failed(one.now, &ping);
+    one.call(|node, now| node.handle_transmit_failed(now, &ping));
     let asked = one.sent();
     assert!(asked.iter().any(|sent| sent.words[0].starts_with("indirect")), "{asked:?}");
 }
@@ -406,7 +406,7 @@ fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
         [config.delegate_protocol_min, config.delegate_protocol_max] = [here[0][0], here[0][1]];
         config.delegate_protocol_version = here[0][2];
     }
-    let mut one = One::new(config);
+    let mut one = start(config);
     for (index, versions) in here.iter().enumerate() {
         one.alive_with(&format!("here{index}"), 1, &vsn(*versions), b"");
     }
@@ -425,8 +425,8 @@ fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
         };
         push_pull::encode_state(&mut state, &node);
     }
-    let stream = one.node.accept_stream(one.now, address("peer")).expect("room");
-    let taken = one.node.handle_stream_data(one.now, stream, &state);
+    let stream = one.accept(address("peer")).expect("room");
+    let taken = one.data(stream, &state);
     let merged = one.state("there0").is_some();
     assert_eq!(merged, taken.is_ok(), "{taken:?}");
     let events = one.events();
@@ -437,10 +437,10 @@ fn exchanged(here: &[[u8; 3]], there: &[[u8; 3]], application: bool) -> bool {
 
 #[test]
 fn a_failed_join_reports_why() {
-    let mut one = One::new(config());
-    one.node.join(one.now, &[address("x").into()]);
+    let mut one = start(config());
+    one.begin(|node, now| node.join(now, &[address("x").into()]));
     let id = one.stream_ops()[0].id();
-    one.node.handle_stream_closed(one.now, id, Some(memberlist_proto::StreamFailure::Refused));
+    one.closed(id, Some(memberlist_proto::StreamFailure::Refused));
     let events = one.events();
     let Some(Event::Finished { outcome: Outcome::Join(Ok(report)), .. }) = events.last() else {
         panic!("{events:?}")

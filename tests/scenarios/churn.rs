@@ -3,7 +3,7 @@ use memberlist_sim::{BroadcastKind, Event, Link, Priority, State};
 use super::{as_go, cluster, count, plain, secs, state};
 
 #[test]
-fn a_mass_restart_leaves_nobody_dead() {
+fn a_mass_restart_leaves_no_node_dead() {
     // hashicorp/memberlist#311: nodes that forgot meet nodes that did not.
     let (mut sim, nodes) = cluster(51, 40, plain);
     for node in &nodes[1..] {
@@ -40,7 +40,7 @@ fn broadcasts_arrive_while_members_come_and_go() {
     assert_eq!(sim.agreement(), Ok(()));
     let heard = |event: &Event| matches!(event, Event::Message { .. });
     for (index, node) in nodes[..20].iter().enumerate() {
-        // Whoever sent one is rarely told it again.
+        // The node that sent one rarely receives it again.
         let own = usize::from(index < 10);
         let unique = distinct(&sim, *node);
         assert!(unique >= sent - own, "node {index}, {} in all", count(&sim, *node, heard));

@@ -1,13 +1,14 @@
 //! Messages too long for gossip.
 
-use memberlist_sim::{BroadcastEnd, Channel, Event, Fault};
+use memberlist_proto::BroadcastEnd;
+use memberlist_sim::{Channel, Event, Fault};
 
 use super::{cluster, count, plain, secs};
 
 #[test]
-fn a_long_message_reaches_everybody_who_can_be_reached() {
+fn a_long_message_reaches_every_node_that_can_be_reached() {
     let (mut sim, nodes) = cluster(61, 50, plain);
-    // Nobody has noticed yet.
+    // No node has noticed yet.
     sim.crash(nodes[49]);
     sim.set_fault(nodes[48], Some(Fault::Frozen));
     let message = vec![7; 50_000];

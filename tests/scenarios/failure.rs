@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use memberlist_sim::{Departure, Event, Fault, Link, Outcome, State};
+use memberlist_proto::Departure;
+use memberlist_sim::{Event, Fault, Link, Outcome, State};
 
 use super::{as_go, cluster, count, plain, secs, settle, state};
 
@@ -60,7 +61,7 @@ fn a_cluster_without_udp_stays_up_by_streams_and_says_so() {
 fn the_accused_refutes_and_stays() {
     for change in [plain, as_go] {
         let (mut sim, nodes) = cluster(27, 8, change);
-        // Nobody hears node 5 for a while, but it hears everybody.
+        // No node hears node 5 for a while, but it hears all of them.
         for node in &nodes {
             sim.network().cut(nodes[5], *node);
         }
@@ -120,7 +121,7 @@ fn a_held_member_does_not_take_healthy_ones_down() {
         |event: &Event| matches!(event, Event::Departed { node, .. } if node.name() != "n3");
     let false_alarms: usize = nodes.iter().map(|node| count(&sim, *node, departed)).sum();
     assert_eq!(false_alarms, 0);
-    assert!(sim.node(nodes[3]).stats().counters.probes_degraded > 0, "its health told on it");
+    assert!(sim.node(nodes[3]).stats().counters.probes_degraded > 0, "its health shows it");
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn without_probes_nothing_fails_but_the_dead_are_forgotten() {
 }
 
 #[test]
-fn an_unplugged_node_is_told_so_and_comes_back() {
+fn an_unplugged_node_notices_and_comes_back() {
     for change in [plain, as_go] {
         let (mut sim, nodes) = cluster(61, 6, change);
         sim.set_fault(nodes[5], Some(Fault::Unplugged));
@@ -182,7 +183,7 @@ fn clocks_that_differ_or_jump_do_no_lasting_harm() {
         assert!(noticed.is_some(), "clocks a year apart, and yet all see the same");
         for node in &nodes[..4] {
             let departed = count(&sim, *node, |event| matches!(event, Event::Departed { .. }));
-            assert_eq!(departed, 1, "nobody else");
+            assert_eq!(departed, 1, "no other");
         }
     }
 }

@@ -78,7 +78,7 @@ fn one_that_was_cut_off_is_found_again() {
     assert!(nodes.iter().any(|node| count(&sim, *node, found) > 0));
 }
 
-/// A node that joins nobody, but has seeds.
+/// A node that joins no peer, but has seeds.
 fn seeker(sim: &mut Sim, name: &str, seeds: &[&str]) -> NodeId {
     let mut config = Config::lan(name);
     config.seeds = seeds.iter().map(|seed| seed.parse().expect("a peer")).collect();
@@ -86,7 +86,7 @@ fn seeker(sim: &mut Sim, name: &str, seeds: &[&str]) -> NodeId {
 }
 
 #[test]
-fn whoever_starts_before_its_seeds_joins_when_they_appear() {
+fn a_node_that_starts_before_its_seeds_joins_when_they_appear() {
     let mut sim = Sim::new(7);
     let early = seeker(&mut sim, "early", &["10.0.0.2", "seeds.example"]);
     sim.run_for(secs(200));

@@ -9,7 +9,8 @@ mod mistakes;
 
 use std::time::Duration;
 
-use memberlist_sim::{Config, Differences, Event, NodeId, Sim, Spread, State};
+use memberlist_proto::Differences;
+use memberlist_sim::{Config, Event, NodeId, Sim, Spread, State};
 
 pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -45,7 +45,7 @@ fn a_join_goes_through_names_and_several_seeds() {
 }
 
 #[test]
-fn who_leaves_is_seen_as_left_and_forgotten() {
+fn a_node_that_leaves_is_seen_as_left_and_forgotten() {
     for change in [plain, as_go] {
         let (mut sim, nodes) = cluster(7, 8, change);
         sim.operate(nodes[2], |node, now| node.leave(now, secs(10)));
@@ -65,7 +65,7 @@ fn who_leaves_is_seen_as_left_and_forgotten() {
 }
 
 #[test]
-fn metadata_reaches_everybody() {
+fn metadata_reaches_every_node() {
     let (mut sim, nodes) = cluster(9, 20, plain);
     sim.operate(nodes[4], |node, now| node.set_meta(now, "new".into(), secs(10)).unwrap());
     let took = sim.run_until(secs(5), |sim| sim.agreement().is_ok());
@@ -75,7 +75,7 @@ fn metadata_reaches_everybody() {
 }
 
 #[test]
-fn a_broadcast_reaches_everybody_through_loss() {
+fn a_broadcast_reaches_every_node_through_loss() {
     let (mut sim, nodes) = cluster(11, 50, |_, config| {
         config.secret_keys = vec![memberlist_proto::Key::new(&[3; 16]).unwrap()];
         config.label = "blue".into();

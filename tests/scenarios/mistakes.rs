@@ -43,8 +43,8 @@ fn another_key_another_label_and_other_versions_stay_outside() {
         let stranger = sim.start(config);
         sim.join(stranger, nodes[0]);
         sim.run_for(secs(60));
-        let told = failed_join(&sim, stranger);
-        assert!(told.contains(text), "{told}");
+        let error = failed_join(&sim, stranger);
+        assert!(error.contains(text), "{error}");
         assert_eq!(sim.node(stranger).num_members(), 1);
         assert!(nodes.iter().all(|node| sim.node(*node).num_members() == 4), "no harm done");
     }
@@ -75,7 +75,7 @@ fn keys_rotate_and_encryption_begins_while_traffic_flows() {
 }
 
 #[test]
-fn one_name_at_two_addresses_is_told_and_the_first_keeps_it() {
+fn one_name_at_two_addresses_is_reported_and_the_first_keeps_it() {
     let (mut sim, nodes) = cluster(45, 4, plain);
     let twin = sim.start(Config::lan("n2"));
     sim.join(twin, nodes[0]);

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memberlist_sim::{Decisions, Event, Sim};
+use memberlist_proto::Decisions;
+use memberlist_sim::{Event, Sim};
 
 /// Everything that happened in a number of runs.
 #[derive(Default)]

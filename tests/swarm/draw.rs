@@ -63,7 +63,7 @@ struct Plot {
 }
 
 /// The script of a seed: its own cluster, faults and workload under the simulator's laws, and then
-/// calm, in which everybody has to agree and come to rest.
+/// calm, in which all nodes have to agree and come to rest.
 pub(crate) fn script(seed: u64) -> String {
     let mut draw = Draw::new(seed);
     let size = 2 + draw.below(7);
@@ -108,21 +108,21 @@ impl Plot {
         let state = if self.kind.suspicion { "suspect" } else { "dead" };
         self.line(&format!("until somebody sees n0 {state} within bound\nheal"));
         // Who is wrongly accused, and perhaps declared dead, must come back by itself where all
-        // look for the dead. Elsewhere two may hold each other for dead, as nodes of the Go library
-        // do: then nobody is left to hear a refutation.
+        // look for the dead. Elsewhere two may consider each other dead, as nodes of the Go library
+        // do: then no node is left to hear a refutation.
         self.gather();
         self.line("until agree within bound");
     }
 
     /// Who was forgotten in the meantime is found again by joining, as an operator would; where
-    /// everybody looks for the others, no operator is needed.
+    /// every node looks for the others, no operator is needed.
     fn gather(&mut self) {
         if self.kind.heals {
             return;
         }
         self.join_all();
-        // Whoever is held for dead, too long to be told and not yet forgotten, refutes to nobody:
-        // as in Go, an operator has to join once more.
+        // A node that is considered dead for too long to be sent the accusation, and is not
+        // forgotten yet, has nothing to refute: as in Go, an operator has to join once more.
         self.line("run 120s");
         self.join_all();
     }
@@ -135,7 +135,7 @@ impl Plot {
         }
     }
 
-    /// How a node is told to join another.
+    /// How a node joins another.
     fn target(&self, other: usize) -> String {
         if self.kind.by_name { format!("via host{other}") } else { format!("to n{other}") }
     }

@@ -37,8 +37,8 @@ fn run(script: &str) -> Result<Sim, Failure> {
     }
 }
 
-/// What is to be told of a seed that fails.
-fn obituary(seed: u64, script: &str, failure: &Failure) -> String {
+/// The report of a seed that fails.
+fn report(seed: u64, script: &str, failure: &Failure) -> String {
     let kind = std::mem::discriminant(failure);
     let short = shrink::shrink(script, |shorter| {
         run(shorter).is_err_and(|it| std::mem::discriminant(&it) == kind)
@@ -66,7 +66,7 @@ fn seeds_survive_chaos_and_agree() {
     }
     if let Some((seed, script, failure)) = failed.first() {
         let all: Vec<u64> = failed.iter().map(|(seed, ..)| *seed).collect();
-        panic!("{all:?} fail\n{}", obituary(*seed, script, failure));
+        panic!("{all:?} fail\n{}", report(*seed, script, failure));
     }
     let missing = coverage.missing();
     assert!(seeds < SEEDS || missing.is_empty(), "none of {seeds} seeds has seen {missing:?}");

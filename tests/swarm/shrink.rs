@@ -32,7 +32,7 @@ pub(crate) fn shrink(script: &str, mut fails: impl FnMut(&str) -> bool) -> Strin
         }
         size /= 2;
     }
-    // Everybody joins the first node: without it nobody would find anybody.
+    // Every node joins the first one: without it, none would find another.
     let names: Vec<String> = lines.iter().filter_map(|line| started(line)).skip(1).collect();
     for name in names {
         let fewer = without(&lines, &name);

@@ -1,10 +1,10 @@
 //! What the application does.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use memberlist_proto::{
-    BroadcastKind, Config, Memberlist, NodeName, Peer, Priority, SendError, Target,
+    BroadcastKind, Config, Instant, Memberlist, NodeName, OpId, Peer, Priority, SendError, Target,
 };
 
 use super::{World, source};
@@ -14,45 +14,44 @@ use crate::wire::key;
 
 impl World {
     pub(super) fn operate(&mut self, input: &mut Input<'_>) {
-        let now = self.now;
         match input.below(20) {
             0..=3 => {
                 let peers: Vec<Peer> = (0..input.below(4)).map(|_| peer(input)).collect();
-                let op = self.node.join(now, &peers);
-                self.watch.began(op, false);
+                self.begin(false, |node, now| node.join(now, &peers));
             }
             4 if input.below(4) == 0 => {
                 let timeout = timeout(input);
-                let op = self.node.leave(now, timeout);
-                self.watch.began(op, timeout.is_zero());
+                self.begin(timeout.is_zero(), |node, now| node.leave(now, timeout));
             }
             5 | 6 => {
                 let target = target(input);
-                let op = self.node.ping(now, target);
-                self.watch.began(op, false);
+                self.begin(false, |node, now| node.ping(now, target));
             }
             7 => {
                 let timeout = timeout(input);
                 let meta = vec![input.byte(); 2 * usize::from(input.byte())];
-                if let Ok(op) = self.node.set_meta(now, meta.into(), timeout) {
-                    self.watch.began(op, timeout.is_zero());
-                }
+                let begun =
+                    self.rig.try_begin(|node, now| node.set_meta(now, meta.into(), timeout));
+                self.operations.extend(begun.ok().map(|op| (op, timeout.is_zero())));
             }
             8 | 9 => {
                 let target = target(input);
-                if let Ok(op) = self.node.send_reliable(now, target, input.string()) {
-                    self.watch.began(op, false);
-                }
+                let message = input.string();
+                let begun =
+                    self.rig.try_begin(|node, now| node.send_reliable(now, target, message));
+                self.operations.extend(begun.ok().map(|op| (op, false)));
             }
             10 => {
-                let running = self.watch.waiting();
+                let running: Vec<OpId> = self.operations.keys().copied().collect();
                 if !running.is_empty() {
-                    self.node.cancel(now, running[input.below(running.len())]);
+                    let op = running[input.below(running.len())];
+                    self.rig.call(|node, now| node.cancel(now, op));
                 }
             }
             11 => {
                 let target = target(input);
-                let _ = self.node.send(now, target, input.string());
+                let message = input.string();
+                let _ = self.rig.call(|node, now| node.send(now, target, message));
             }
             12..=14 => self.broadcast(input),
             15 => self.keys(input),
@@ -61,10 +60,21 @@ impl World {
             18 => self.search(input),
             19 if input.flag() => self.disseminate(input),
             _ => {
-                let at = self.node.poll_timeout().unwrap_or(now);
-                self.at(at);
+                let at = self.rig.node().poll_timeout().unwrap_or(self.rig.now());
+                self.rig.fire(at);
             }
         }
+    }
+
+    /// Begins an operation, which may wait for ever or not.
+    pub(super) fn begin(
+        &mut self,
+        may_wait: bool,
+        f: impl FnOnce(&mut Memberlist, Instant) -> OpId,
+    ) -> OpId {
+        let op = self.rig.begin(f);
+        self.operations.insert(op, may_wait);
+        op
     }
 
     fn broadcast(&mut self, input: &mut Input<'_>) {
@@ -74,30 +84,29 @@ impl World {
             _ => BroadcastKind::Named(vec![input.byte() & 1].into()),
         };
         let priority = input.choose(&[Priority::Normal, Priority::High, Priority::Low]);
-        let limit = self.node.broadcast_limit();
+        let limit = self.rig.node().broadcast_limit();
         let message = match input.below(8) {
             0 => vec![7; limit],
             1 => vec![7; limit + 1],
             _ => input.string().to_vec(),
         };
-        match self.node.broadcast(self.now, &message, kind, priority) {
-            Ok(id) => self.watch.queued(id),
-            Err(_) => assert!(message.len() > limit, "refused without a reason"),
-        }
+        let queued = self.rig.queue(|node, now| node.broadcast(now, &message, kind, priority));
+        assert!(queued.is_ok() || message.len() > limit, "refused without a reason");
     }
 
-    /// A message of any size, to everybody.
+    /// A message of any size, to every member.
     fn disseminate(&mut self, input: &mut Input<'_>) {
-        let limits = self.node.config().limits.clone();
-        let gossiped = self.node.broadcast_limit() / 2;
+        let limits = self.rig.node().config().limits.clone();
+        let gossiped = self.rig.node().broadcast_limit() / 2;
         let len = match input.below(8) {
             0 => gossiped,
             1 => limits.stream_bytes + usize::from(input.flag()),
             _ => gossiped + 1 + usize::from(input.u16() % 4096),
         };
-        let before = self.node.stats().gauges;
-        match self.node.disseminate(self.now, &vec![input.byte(); len]) {
-            Ok(id) => self.watch.queued(id),
+        let before = self.rig.node().stats().gauges;
+        let message = vec![input.byte(); len];
+        match self.rig.queue(|node, now| node.disseminate(now, &message)) {
+            Ok(_) => {}
             Err(SendError::TooLong { .. }) => assert!(len > limits.stream_bytes),
             Err(SendError::TooMany) => {
                 let most = limits.dissemination_bytes as u64;
@@ -112,19 +121,22 @@ impl World {
     fn keys(&mut self, input: &mut Input<'_>) {
         let key = key(input.choose(&[16, 24, 32]));
         match input.below(4) {
-            0 => self.node.add_key(self.now, key),
+            0 => self.rig.call(|node, now| node.add_key(now, key)),
             1 => {
-                let _ = self.node.use_key(self.now, &key);
+                let _ = self.rig.call(|node, now| node.use_key(now, &key));
             }
             2 => {
-                let _ = self.node.remove_key(self.now, &key);
+                let _ = self.rig.call(|node, now| node.remove_key(now, &key));
             }
-            _ => self.node.set_verify(self.now, input.flag(), input.flag()),
+            _ => {
+                let (incoming, outgoing) = (input.flag(), input.flag());
+                self.rig.call(|node, now| node.set_verify(now, incoming, outgoing));
+            }
         }
     }
 
     fn reconfigure(&mut self, input: &mut Input<'_>) {
-        let mut timing = self.node.config().timing();
+        let mut timing = self.rig.node().config().timing();
         let millis = Duration::from_millis(u64::from(input.u16()) * 4);
         match input.below(14) {
             0 => timing.gossip_interval = millis,
@@ -142,9 +154,9 @@ impl World {
             12 => timing.rejoin.give_up_after = millis,
             _ => timing.gossip_to_the_dead_time = millis,
         }
-        let before = self.node.config().timing();
-        if self.node.reconfigure(self.now, timing).is_err() {
-            assert_eq!(self.node.config().timing(), before, "a refusal changes something");
+        let before = self.rig.node().config().timing();
+        if self.rig.call(|node, now| node.reconfigure(now, timing)).is_err() {
+            assert_eq!(self.rig.node().config().timing(), before, "a refusal changes something");
         }
     }
 
@@ -152,13 +164,19 @@ impl World {
         let name = hostile::name(input);
         let mut config = Config::local(NodeName::from(&name[..]));
         config.advertise_addr = [10, 0, 0, input.byte() & 7].into();
-        if let Ok(other) = Memberlist::new(self.now, config, None, [1; 32]) {
-            self.node.restore(self.now, [other.local()]);
-            self.watch.restored(&self.node);
+        if let Ok(other) = Memberlist::new(self.rig.now(), config, None, [1; 32]) {
+            self.rig.restore([other.local()]);
         }
-        self.node.restore(self.now, self.node.nodes().collect::<Vec<_>>());
+        let known: Vec<_> = self.rig.node().nodes().collect();
+        self.rig.restore(known);
     }
 }
+
+/// Addresses that cannot be sent to, and to which the application sends all the same.
+pub(super) const UNUSABLE: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 7),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 0),
+];
 
 pub(super) fn timeout(input: &mut Input<'_>) -> Duration {
     Duration::from_millis(u64::from(input.byte()) * 16)
@@ -178,8 +196,7 @@ fn target(input: &mut Input<'_>) -> Target {
         return Target::Member(NodeName::from(&hostile::name(input)[..]));
     }
     let addr = match input.below(8) {
-        0 => SocketAddr::from(([0, 0, 0, 0], 7)),
-        1 => SocketAddr::from(([10, 0, 0, 2], 0)),
+        unusable @ 0..=1 => UNUSABLE[unusable],
         _ => source(input),
     };
     Target::Addr { addr, node: None }

@@ -1,8 +1,8 @@
-//! Looking for members, waiting for rest, and telling how things stand.
+//! Looking for members, waiting for rest, and the status.
 
 use std::time::Duration;
 
-use memberlist_proto::{JoinPolicy, Memberlist, Peer, Retry, Trouble};
+use memberlist_proto::{Instant, JoinPolicy, Memberlist, Peer, Retry, Trouble};
 
 use super::World;
 use super::operate::{peer, timeout};
@@ -10,41 +10,38 @@ use crate::input::Input;
 
 impl World {
     pub(super) fn search(&mut self, input: &mut Input<'_>) {
-        let now = self.now;
         match input.below(8) {
             0..=2 => {
                 let peers: Vec<Peer> = (0..input.below(4)).map(|_| peer(input)).collect();
                 let policy = policy(input);
-                let op = self.node.join_with(now, &peers, policy);
                 let tireless = policy.retry.is_some() && policy.give_up_after.is_zero();
-                self.watch.began(op, tireless);
+                let op = self.begin(tireless, |node, now| node.join_with(now, &peers, policy));
                 self.tireless.extend(tireless.then_some(op));
             }
             3 | 4 => {
                 let (quiet, limit) = (timeout(input), timeout(input));
-                let op = self.node.settle(now, quiet, limit);
                 // Joins that retry for ever never let it rest.
-                self.watch.began(op, limit.is_zero());
+                self.begin(limit.is_zero(), |node, now| node.settle(now, quiet, limit));
             }
             5 => {
                 let peers: Vec<Peer> = (0..input.below(6)).map(|_| peer(input)).collect();
-                self.node.recall(now, peers);
+                self.rig.call(|node, now| node.recall(now, peers));
             }
             6 => {
-                let known: Vec<Peer> = self.node.snapshot().collect();
-                let lost = self.node.stats().gauges.lost_members;
-                self.node.recall(now, known);
-                let still = self.node.stats().gauges.lost_members;
-                assert_eq!(still, lost, "whoever is there is not looked for");
+                let known: Vec<Peer> = self.rig.node().snapshot().collect();
+                let lost = self.rig.node().stats().gauges.lost_members;
+                self.rig.call(|node, now| node.recall(now, known));
+                let still = self.rig.node().stats().gauges.lost_members;
+                assert_eq!(still, lost, "members are not looked for");
             }
-            _ => status(&self.node, self),
+            _ => status(self.rig.node(), self.rig.now()),
         }
     }
 }
 
-/// What is told agrees with what is known.
-fn status(node: &Memberlist, world: &World) {
-    let status = node.status(world.now);
+/// The status agrees with what is known.
+fn status(node: &Memberlist, now: Instant) {
+    let status = node.status(now);
     let limits = &node.config().limits;
     assert_eq!(status.left, node.has_left());
     assert_eq!(status.stats, node.stats());
@@ -53,19 +50,19 @@ fn status(node: &Memberlist, world: &World) {
     assert_eq!(status.seeds.len(), node.config().seeds.len());
     assert_eq!(status.nodes.len(), node.nodes().count());
     assert!(status.nodes.is_sorted_by(|a, b| a.name < b.name), "each once, by name");
-    for told in &status.nodes {
-        let known = node.member(&told.name).expect("a node that is known");
-        assert_eq!(told.state, known.state());
+    for shown in &status.nodes {
+        let known = node.member(&shown.name).expect("a node that is known");
+        assert_eq!(shown.state, known.state());
         assert_eq!(
-            (told.addr, told.incarnation),
+            (shown.addr, shown.incarnation),
             (known.identity().socket_addr(), known.incarnation())
         );
-        match &told.why {
+        match &shown.why {
             Some(Trouble::Suspected { by, .. }) => {
-                assert!(!by.is_empty() && told.state == memberlist_proto::State::Suspect);
+                assert!(!by.is_empty() && shown.state == memberlist_proto::State::Suspect);
             }
-            Some(Trouble::Departed(_)) => assert!(!told.state.is_live()),
-            Some(_) => panic!("another trouble: {told:?}"),
+            Some(Trouble::Departed(_)) => assert!(!shown.state.is_live()),
+            Some(_) => panic!("another trouble: {shown:?}"),
             None => {}
         }
     }

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{
-    Candidate, Config, Delegate, Differences, Instant, Limits, Memberlist, Name, View,
-};
+use memberlist_proto::{Candidate, Config, Delegate, Differences, Instant, Limits, Name, View};
+use memberlist_sim::rig::{Rig, Watch};
 
 use crate::input::Input;
 use crate::wire::key;
 
 /// `None` if no node can run with what was chosen.
-pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
+pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     let [flags, more, numbers] = [input.byte(), input.byte(), input.byte()];
     let mut config = Config::local("me");
     config.advertise_addr = [10, 0, 0, 1].into();
@@ -79,7 +78,7 @@ pub(super) fn node(now: Instant, input: &mut Input<'_>) -> Option<Memberlist> {
     config.rejoin.give_up_after = Duration::from_secs(60);
     let delegate: Option<Arc<dyn Delegate>> =
         if more & 128 == 0 { None } else { Some(Arc::new(Picky)) };
-    Memberlist::new(now, config, delegate, [numbers; 32]).ok()
+    Rig::start(now, config, delegate, [numbers; 32], Watch::Complete).ok()
 }
 
 /// An application that uses every hook.

@@ -19,38 +19,20 @@ pub(super) struct Streams(BTreeMap<StreamId, Stream>);
 #[derive(Default)]
 struct Stream {
     accepted: bool,
-    closing: bool,
     /// Aborted, or reported as closed.
     gone: bool,
     unwritten: usize,
 }
 
 impl Streams {
-    pub(super) fn told(&mut self, op: StreamOp) {
-        let id = op.id();
-        if let StreamOp::Connect { .. } = op {
-            assert!(self.0.insert(id, Stream::default()).is_none(), "{id:?} connects twice");
-            return;
-        }
-        let stream = self.0.get_mut(&id).expect("a stream that was connected or accepted");
-        assert!(!stream.gone, "{op:?} after the end");
+    /// The node wants something done.
+    pub(super) fn wanted(&mut self, op: StreamOp) {
+        let stream = self.0.entry(op.id()).or_default();
         match op {
-            StreamOp::Connect { .. } => {}
-            StreamOp::Write { data, .. } => {
-                assert!(!stream.closing, "{id:?} is written to after its close");
-                assert!(!data.is_empty(), "{id:?}: nothing to write");
-                stream.unwritten += data.len();
-            }
-            StreamOp::Close { .. } => {
-                assert!(!stream.closing, "{id:?} is closed twice");
-                stream.closing = true;
-            }
+            StreamOp::Connect { .. } | StreamOp::Close { .. } => {}
+            StreamOp::Write { data, .. } => stream.unwritten += data.len(),
             StreamOp::Abort { .. } => stream.gone = true,
         }
-    }
-
-    pub(super) fn open(&self) -> usize {
-        self.0.values().filter(|stream| !stream.gone).count()
     }
 
     /// Mostly one that is open.
@@ -71,25 +53,24 @@ impl World {
         let Some(id) = self.streams.choose(input) else {
             return self.accept(input);
         };
-        let now = self.now;
         let Some(stream) = self.streams.0.get_mut(&id) else { return };
         match kind {
-            3..=6 => self.node.handle_stream_connected(now, id),
+            3..=6 => self.rig.connected(id),
             7..=9 => {
                 let unwritten = core::mem::take(&mut stream.unwritten);
                 let part = if input.flag() { unwritten } else { unwritten / 2 };
                 stream.unwritten = unwritten - part;
-                self.node.handle_stream_written(now, id, part);
+                self.rig.written(id, part);
             }
-            10 => self.node.handle_stream_eof(now, id),
+            10 => self.rig.eof(id),
             11 => {
                 // A driver forgets an aborted stream, but a late report of its end does no harm.
                 stream.gone = true;
                 let cause = input.flag().then_some(StreamFailure::Reset);
-                self.node.handle_stream_closed(now, id, cause);
+                self.rig.closed(id, cause);
             }
             12 => {
-                let _ = self.node.handle_stream_data(now, id, input.string());
+                let _ = self.rig.data(id, input.string());
             }
             _ => {
                 let accepted = stream.accepted;
@@ -100,9 +81,9 @@ impl World {
 
     fn accept(&mut self, input: &mut Input<'_>) {
         let from = source(input);
-        if let Some(id) = self.node.accept_stream(self.now, from) {
+        if let Some(id) = self.rig.accept(from) {
             let stream = Stream { accepted: true, ..Stream::default() };
-            assert!(self.streams.0.insert(id, stream).is_none(), "{id:?} is used twice");
+            self.streams.0.insert(id, stream);
             self.talk(id, true, input);
         }
     }
@@ -110,8 +91,8 @@ impl World {
     /// The peer says something well-formed, perhaps not all of it at once, or not all of it.
     fn talk(&mut self, id: StreamId, accepted: bool, input: &mut Input<'_>) {
         let message = hostile::stream_message(input, &self.known);
-        let keys = self.node.keys();
-        let own = self.node.config().label.clone();
+        let keys = self.rig.node().keys();
+        let own = self.rig.node().config().label.clone();
         let sealing = FrameSealing {
             label: &own,
             key: keys.first().map(|key| (key, Version::Plain)),
@@ -126,9 +107,9 @@ impl World {
         let frame = seal_frame(&message, &sealing, &mut Scratch::new()).expect("short");
         sent.extend_from_slice(&frame);
         let (first, second) = sent.split_at(sent.len().min(input.byte().into()));
-        let _ = self.node.handle_stream_data(self.now, id, first);
+        let _ = self.rig.data(id, first);
         if input.below(8) != 7 {
-            let _ = self.node.handle_stream_data(self.now, id, second);
+            let _ = self.rig.data(id, second);
         }
     }
 }

@@ -27,7 +27,7 @@ impl Law for Incarnations {
         let Some(known) = picture.get(node.name().as_bytes()) else { return Ok(()) };
         // The name of a node that left may be taken over from another address at any
         // incarnation, and what was forgotten begins anew.
-        if joined && (picture.may_forget(known) || known.address != node.address()) {
+        if joined && (picture.may_forget(known) || !known.is_at_address_of(node)) {
             return Ok(());
         }
         let (old, new) = (known.incarnation, node.incarnation());

@@ -27,9 +27,9 @@ pub(super) struct Packets {
 #[derive(Default)]
 struct Content {
     messages: usize,
-    /// A ping comes first: whoever asked for it has named the address.
+    /// A ping comes first.
     pings: bool,
-    /// An ack comes first: it goes where the ping wants it to go.
+    /// An ack comes first: it goes where the ping wants it to go, whatever that is.
     acks: bool,
 }
 

@@ -1,10 +1,9 @@
 //! What an observer who believes every event knows of the other nodes.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, State};
+use memberlist_proto::{Config, Event, Identity, Instant, Memberlist, Node, NodeName, State};
 
 /// The table of members as the events have reported it, and the time.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub(super) struct Picture {
 pub(super) struct Known {
     pub(super) state: State,
     pub(super) incarnation: u32,
-    pub(super) address: Option<SocketAddr>,
+    identity: Identity,
     departed: Option<Instant>,
 }
 
@@ -32,9 +31,16 @@ impl Known {
         Self {
             state: node.state(),
             incarnation: node.incarnation(),
-            address: node.address(),
+            identity: node.identity().clone(),
             departed,
         }
+    }
+
+    /// Whether a node has this one's address in the same form: as in Go, an IPv4 address of four
+    /// bytes and the same one of sixteen are two.
+    pub(super) fn is_at_address_of(&self, node: &Node) -> bool {
+        let (one, other) = (&self.identity, node.identity());
+        (one.addr_bytes(), one.port()) == (other.addr_bytes(), other.port())
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -135,7 +141,8 @@ impl Picture {
         }
     }
 
-    /// Takes over incarnations, which may rise without an event, and placeholders.
+    /// Takes over what may change without an event: incarnations, which of the departed have left,
+    /// and placeholders.
     pub(super) fn refresh(&mut self, node: &Memberlist) {
         for record in node.nodes() {
             match self.known.get_mut(record.name().as_bytes()) {
@@ -143,7 +150,9 @@ impl Picture {
                 Some(known) if is_placeholder(&record) => {
                     *known = Known::new(&record, known.departed);
                 }
-                Some(known) => known.incarnation = record.incarnation(),
+                Some(known) => {
+                    (known.state, known.incarnation) = (record.state(), record.incarnation());
+                }
                 None => self.put(&record, Some(self.now)),
             }
         }

@@ -122,6 +122,17 @@ fn incarnations_do_not_go_back() {
     assert_eq!(broken_by(&[joined(1), departed(1), joined(1)]), Some("incarnations"));
     let elsewhere = Event::Joined { node: record("x", 3, 1, State::Alive) };
     assert_eq!(broken_by(&[joined(5), departed(5), elsewhere]), None, "another takes the name");
+    let mapped = std::net::Ipv4Addr::new(10, 0, 0, 2).to_ipv6_mapped().octets();
+    let parts = IdentityParts {
+        name: b"x",
+        addr: Some(&mapped),
+        port: 7946,
+        meta: None,
+        versions: Some(Versions::default()),
+    };
+    let identity = Identity::new(parts).expect("a short name");
+    let mapped = Event::Joined { node: Node::new(identity, 1, State::Alive, now()) };
+    assert_eq!(broken_by(&[joined(5), departed(5), mapped]), None, "to Go it is another address");
 
     let (_, mut laws) = started(false);
     laws.event(now(), &joined(5)).expect("a first member");
@@ -144,7 +155,7 @@ fn the_departed_are_remembered_for_their_time() {
 
 #[test]
 fn a_node_does_not_consider_itself_dead() {
-    let told = |name: &str, reason: Departure| {
+    let judged = |name: &str, reason: Departure| {
         let (_, mut laws) = started(false);
         let other = record("other", 2, 1, State::Alive);
         laws.event(now(), &Event::Joined { node: other }).expect("it joins");
@@ -153,9 +164,9 @@ fn a_node_does_not_consider_itself_dead() {
         laws.event(now(), &Event::Departed { node, reason, from: None })
     };
     let dead = || Departure::Declared { by: "other".into() };
-    assert_eq!(told("me", Departure::Left), Ok(()));
-    assert_eq!(told("other", dead()), Ok(()));
-    assert_eq!(told("me", dead()).expect_err("it lives").law(), "myself");
+    assert_eq!(judged("me", Departure::Left), Ok(()));
+    assert_eq!(judged("other", dead()), Ok(()));
+    assert_eq!(judged("me", dead()).expect_err("it lives").law(), "myself");
     let node = record("me", 1, 1, State::Suspect);
     let suspicion = Event::Suspected { node, by: "other".into() };
     assert_eq!(broken_by(&[suspicion]), Some("myself"));
@@ -164,7 +175,7 @@ fn a_node_does_not_consider_itself_dead() {
 #[test]
 fn operations_and_broadcasts_end_once() {
     let (mut node, mut laws) = started(true);
-    let op = node.ping(now(), Target::Member("nobody".into()));
+    let op = node.ping(now(), Target::Member("missing".into()));
     laws.begun(op).expect("a new number");
     assert_eq!(laws.begun(op).expect_err("the same number").law(), "completion");
     let ended = node.poll_event().expect("there is no such member");
@@ -172,7 +183,7 @@ fn operations_and_broadcasts_end_once() {
     assert_eq!(laws.event(now(), &ended).expect_err("it ends again").law(), "completion");
 
     let (mut node, mut laws) = started(true);
-    let op = node.ping(now(), Target::Member("nobody".into()));
+    let op = node.ping(now(), Target::Member("missing".into()));
     let ended = node.poll_event().expect("there is no such member");
     assert_eq!(laws.event(now(), &ended).expect_err("never begun").law(), "completion");
     let (_, mut laws) = started(false);

@@ -349,7 +349,7 @@ impl Stage {
         self.output.push('\n');
     }
 
-    /// Writes down what was told since the last time, in the order of time.
+    /// Writes down the events since the last time, in the order of time.
     fn collect(&mut self) {
         let mut lines = Vec::new();
         for (index, seen) in self.seen.iter_mut().enumerate() {

@@ -11,7 +11,7 @@ impl Seat {
         self.laws.as_mut().map_or(Ok(()), |laws| laws.begun(op))
     }
 
-    /// The application may have given the node members that no event tells of.
+    /// The application may have given the node members that no event reports.
     pub(crate) fn called(&mut self, now: Instant) {
         if let Some((laws, node)) = self.observer()
             && laws.misses_members(node)

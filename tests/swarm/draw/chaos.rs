@@ -91,7 +91,7 @@ impl Plot {
         let line = match self.draw.below(4) {
             0 => format!("meta n{node} meta {number}"),
             1 => format!("broadcast n{node} news {number}"),
-            // Only to itself can everybody certainly speak: a member may be unknown by now.
+            // A node can certainly ping only itself: another may be unknown to it by now.
             2 => format!("ping n{node} n{node}"),
             _ if other == node => format!("tell n{node} n{node} message {number}"),
             _ => format!("broadcast n{node} {}", "long news ".repeat(60)),
@@ -103,9 +103,9 @@ impl Plot {
     /// A message from outside.
     fn strange(&mut self, node: usize, other: usize) {
         let number = self.draw.below(4);
-        let line = match self.draw.below(12) {
+        let line = match self.draw.below(13) {
             0 => format!("alive eve address=10.99.0.9:{}", 1 + number),
-            1 => format!("alive s{number} incarnation={number}"),
+            1 => format!("alive z{number} incarnation={}", number % 2),
             2 => format!("alive s{number} address=10.99.0.{number}:7946 meta=600"),
             3 => format!("alive s{number} meta={}", 2000 + 50 * number),
             4 => format!("alive s{number} versions=crossed"),
@@ -119,7 +119,12 @@ impl Plot {
             10 if number == 3 => format!("dead n{other} incarnation=3 by={}", "x".repeat(256)),
             9 => format!("suspect n{other} incarnation={number} by=n{node}"),
             10 => format!("dead n{other} incarnation={number} by=eve"),
-            _ => format!("dead n{other} incarnation={number} by=n{other}"),
+            11 => format!("dead n{other} incarnation={number} by=n{other}"),
+            // A name that no member can have.
+            _ => {
+                let kind = ["suspect", "dead"][number % 2];
+                format!("{kind} n{other} incarnation={number} by={}", "e".repeat(300))
+            }
         };
         let from = if self.draw.chance(20) { " source=192.0.2.7:1" } else { "" };
         let from = if line.starts_with("alive") { from } else { "" };
@@ -152,8 +157,8 @@ impl Plot {
                 2000 + self.draw.below(100_000)
             ),
             6 => format!("link packets={} streams={}", self.draw.switch(50), self.draw.switch(80)),
-            // Without encryption nothing but UDP's own checksum, which is not simulated, could tell:
-            // a changed version byte is believed, and lasts.
+            // Without encryption only UDP's own checksum, which is not simulated, would show it: a
+            // changed version byte is believed, and lasts.
             _ if self.kind.encrypted => format!("link corruption=0.0{}", self.draw.below(5)),
             _ => "calm".to_owned(),
         };

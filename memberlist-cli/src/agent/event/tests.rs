@@ -10,7 +10,7 @@ fn value(event: &Event) -> Value {
 }
 
 #[test]
-fn membership_is_told_with_the_node_and_the_reason() {
+fn membership_has_the_node_and_the_reason() {
     let who = some_node(b"n1", &[127, 0, 0, 1], b"");
     let by = || vec![NodeName::from("n2"), NodeName::from("n3")];
 
@@ -63,35 +63,35 @@ fn people_read_the_event_itself() {
 }
 
 #[test]
-fn what_was_coalesced_is_told_as_where_the_node_stands() {
+fn coalesced_events_report_where_the_node_stands() {
     use memberlist_proto::State;
 
     let who = some_node(b"n1", &[127, 0, 0, 1], b"");
     let reason = Departure::Left;
-    let told = value(&Event::Coalesced { node: who.clone(), events: 3, departure: None });
-    assert_eq!((&told["event"], &told["coalesced"]), (&json!("joined"), &json!(3)));
-    assert_eq!(told["reason"], Value::Null);
+    let report = value(&Event::Coalesced { node: who.clone(), events: 3, departure: None });
+    assert_eq!((&report["event"], &report["coalesced"]), (&json!("joined"), &json!(3)));
+    assert_eq!(report["reason"], Value::Null);
     let gone = Node::new(who.identity().clone(), 4, State::Left, who.since());
-    let told = value(&Event::Coalesced { node: gone, events: 2, departure: Some(reason) });
-    assert_eq!((&told["event"], &told["node"]["state"]), (&json!("departed"), &json!("left")));
-    assert_eq!(told["reason"], json!({ "kind": "left" }));
-    let told = value(&Event::Overflow { dropped: 7 });
-    assert_eq!((&told["event"], &told["dropped"]), (&json!("overflow"), &json!(7)));
+    let report = value(&Event::Coalesced { node: gone, events: 2, departure: Some(reason) });
+    assert_eq!((&report["event"], &report["node"]["state"]), (&json!("departed"), &json!("left")));
+    assert_eq!(report["reason"], json!({ "kind": "left" }));
+    let report = value(&Event::Overflow { dropped: 7 });
+    assert_eq!((&report["event"], &report["dropped"]), (&json!("overflow"), &json!(7)));
 }
 
 #[test]
-fn payloads_are_told_as_text_and_hexadecimal() {
+fn payloads_are_text_and_hexadecimal() {
     let from = "127.0.0.1:1".parse().unwrap();
     let message = |payload: &'static [u8]| Event::Message {
         from,
         channel: Channel::Packet,
         payload: payload.into(),
     };
-    let told = value(&message(b"hi"));
-    assert_eq!((&told["text"], &told["hex"]), (&json!("hi"), &json!("6869")));
-    assert_eq!((&told["from"], &told["channel"]), (&json!("127.0.0.1:1"), &json!("packet")));
-    let told = value(&message(b"\xff"));
-    assert_eq!((&told["text"], &told["hex"]), (&Value::Null, &json!("ff")));
+    let report = value(&message(b"hi"));
+    assert_eq!((&report["text"], &report["hex"]), (&json!("hi"), &json!("6869")));
+    assert_eq!((&report["from"], &report["channel"]), (&json!("127.0.0.1:1"), &json!("packet")));
+    let report = value(&message(b"\xff"));
+    assert_eq!((&report["text"], &report["hex"]), (&Value::Null, &json!("ff")));
 
     let state = value(&Event::RemoteState { from, join: true, state: b"s".as_slice().into() });
     assert_eq!((&state["event"], &state["join"]), (&json!("remote_state"), &json!(true)));
@@ -99,34 +99,34 @@ fn payloads_are_told_as_text_and_hexadecimal() {
 }
 
 #[test]
-fn round_trips_are_told_in_milliseconds() {
-    let told = value(&Event::Pinged {
+fn round_trips_are_in_milliseconds() {
+    let report = value(&Event::Pinged {
         node: some_node(b"n1", &[127, 0, 0, 1], b""),
         rtt: Duration::from_micros(1500),
         payload: b"\x01".as_slice().into(),
     });
-    assert_eq!(told["event"], "pinged");
-    assert!((told["rtt_ms"].as_f64().unwrap() - 1.5).abs() < 1e-9, "{told}");
-    assert_eq!(told["payload_hex"], "01");
+    assert_eq!(report["event"], "pinged");
+    assert!((report["rtt_ms"].as_f64().unwrap() - 1.5).abs() < 1e-9, "{report}");
+    assert_eq!(report["payload_hex"], "01");
 }
 
 #[test]
 fn what_went_wrong_says_why() {
-    let told =
+    let report =
         value(&Event::Refused { node: NodeName::from("n9"), from: None, reason: Refusal::Network });
-    assert_eq!((&told["event"], &told["name"]), (&json!("refused"), &json!("n9")));
-    assert!(told["message"].as_str().unwrap().contains("networks"), "{told}");
+    assert_eq!((&report["event"], &report["name"]), (&json!("refused"), &json!("n9")));
+    assert!(report["message"].as_str().unwrap().contains("networks"), "{report}");
     // An event of that name would be taken for the reply to the command.
     assert_ne!(value(&Event::Health { score: 2 })["event"], "health");
 }
 
 #[test]
-fn a_join_counts_who_answered_and_tells_why_others_did_not() {
+fn a_join_counts_its_peers_and_says_why_others_failed() {
     let failure =
         JoinFailure { peer: "db:7".parse().unwrap(), address: None, error: JoinError::TimedOut };
-    let report = join(1, &[failure]).to_json();
-    let told: Value = serde_json::from_str(&report).unwrap();
-    assert_eq!((&told["event"], &told["joined"]), (&json!("join"), &json!(1)));
-    assert_eq!(told["failed"][0]["peer"], "db:7");
-    assert_eq!(told["failed"][0]["error"], "the join ran out of time");
+    let line = join(1, &[failure]).to_json();
+    let report: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&report["event"], &report["joined"]), (&json!("join"), &json!(1)));
+    assert_eq!(report["failed"][0]["peer"], "db:7");
+    assert_eq!(report["failed"][0]["error"], "the join ran out of time");
 }

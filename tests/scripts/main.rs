@@ -50,10 +50,12 @@ scripts! {
     kill
     label_and_key_mistakes
     leave
+    leave_after_mass_kill
     leave_under_loss
     lifeguard
     mass_restart
     messages
+    missed_leave
     metadata
     name_conflict
     narrow_links
@@ -62,6 +64,7 @@ scripts! {
     refute
     restart_elsewhere
     restart_in_place
+    reused_address
     slow_process
     unplugged
 }

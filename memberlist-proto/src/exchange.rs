@@ -29,8 +29,8 @@ pub(crate) struct Exchange {
     /// Bytes given to the driver, and how many of them it has written.
     queued: u64,
     written: u64,
-    /// A digest of the full state sent on a stream opened here: a peer that sends the same is this
-    /// node itself.
+    /// A digest of the full state sent on a stream opened here: a peer that sends the same may
+    /// be this node itself.
     sent_state: Option<u64>,
     /// Serves a push/pull, of which only `limits.push_pulls` may run.
     serves_push_pull: bool,

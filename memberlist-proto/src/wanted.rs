@@ -21,9 +21,16 @@ pub(crate) struct Wanted {
     /// Attempts in a row that found this node without company.
     alone: u32,
     attempt: Attempt,
-    /// Addresses at which this node found itself, and until when they are left alone: what leads
-    /// there may lead elsewhere later.
-    own: Vec<(SocketAddr, Instant)>,
+    /// Addresses at which this node may be itself.
+    own: Vec<Own>,
+}
+
+/// An address at which this node may be itself, though it announces another.
+#[derive(Clone, Debug)]
+struct Own {
+    address: SocketAddr,
+    /// Until when it is left alone, once it is sure: what leads there may lead elsewhere later.
+    until: Option<Instant>,
 }
 
 /// How many addresses at which this node found itself are remembered.
@@ -237,18 +244,35 @@ impl Wanted {
         }
     }
 
+    /// This node may have exchanged its state with itself at an address.
+    pub(crate) fn suspect_myself(&mut self, address: SocketAddr) {
+        self.note_own(Own { address, until: None });
+    }
+
     /// This node found itself at an address.
     pub(crate) fn found_myself(&mut self, address: SocketAddr, until: Instant) {
-        self.own.retain(|(own, _)| *own != address);
+        self.note_own(Own { address, until: Some(until) });
+    }
+
+    fn note_own(&mut self, own: Own) {
+        self.own.retain(|known| known.address != own.address);
         if self.own.len() >= OWN {
             self.own.remove(0);
         }
-        self.own.push((address, until));
+        self.own.push(own);
     }
 
     /// Whether this node lately found itself at an address.
     pub(crate) fn is_myself(&self, now: Instant, address: SocketAddr) -> bool {
-        self.own.iter().any(|(own, until)| *own == address && now < *until)
+        let own = |own: &Own| own.address == address && own.until.is_some_and(|it| now < it);
+        self.own.iter().any(own)
+    }
+
+    /// Whether this node must ask first if it is itself at an address; asks once.
+    pub(crate) fn must_ask_for_myself(&mut self, address: SocketAddr) -> bool {
+        let before = self.own.len();
+        self.own.retain(|own| own.address != address || own.until.is_some());
+        self.own.len() < before
     }
 
     /// Ends the search for a name; whether there was one.

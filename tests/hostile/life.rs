@@ -12,7 +12,7 @@ use memberlist_proto::{
     RequestKind, StreamFailure, StreamId, StreamOp, Target,
 };
 
-use crate::rig::{alive, stranger};
+use memberlist_sim::rig::{alive, stranger};
 
 /// How often the timers of both nodes come up between two events of the life.
 const TURNS: usize = 25;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The tests that may catch a bug, the quickest first.
-const CHECKS: [&[&str]; 5] = [
+const CHECKS: [&[&str]; 6] = [
     &["-p", "memberlist-proto", "--lib"],
     &["-p", "memberlist-tests", "--test", "vectors"],
     &["-p", "memberlist-tests", "--test", "scenarios"],
     &["-p", "memberlist-tests", "--test", "hostile"],
     &["-p", "memberlist-tests", "--test", "histories"],
+    &["-p", "memberlist-tests", "--test", "scripts"],
 ];
 
 /// One bug: `before` occurs once in `file`, and is replaced.

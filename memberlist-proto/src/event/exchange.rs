@@ -83,9 +83,6 @@ pub enum ExchangeError {
     /// What should be sent is longer than any peer accepts.
     #[error(transparent)]
     TooLong(#[from] FrameTooLong),
-    /// The peer is this node itself, at an address that it does not announce.
-    #[error("that is this node itself")]
-    Myself,
     /// Too many streams are open.
     #[error("too many streams are open")]
     TooMany,

@@ -62,12 +62,14 @@ pub(crate) enum PingFor {
     Probe(u32),
     /// The search: whether a lost member is where it was. Its sequence number.
     Search(u32),
+    /// The search: whether this node itself is at a seed's address. Its sequence number.
+    Myself(u32),
 }
 
 impl PingFor {
     pub(crate) fn sequence(self) -> u32 {
         match self {
-            Self::Probe(sequence) | Self::Search(sequence) => sequence,
+            Self::Probe(sequence) | Self::Search(sequence) | Self::Myself(sequence) => sequence,
         }
     }
 }
@@ -107,7 +109,7 @@ pub(crate) enum Waiter {
     Message(Sender),
     /// The probe with this sequence number.
     StreamPing(u32),
-    /// The search, for a lost member to answer to its name.
+    /// The search, for a peer to answer to a name.
     Search,
 }
 
@@ -126,11 +128,12 @@ impl Stage {
         Some(match self {
             Self::Accepted(_) => ExchangeKind::Accepted,
             Self::PushPull(Why::Join(_), _) => ExchangeKind::Join,
-            Self::PushPull(Why::Rejoin, _) => ExchangeKind::Rejoin,
+            Self::PushPull(Why::Rejoin, _) | Self::Ping(PingFor::Search(_), _) => {
+                ExchangeKind::Rejoin
+            }
             Self::PushPull(Why::AntiEntropy, _) => ExchangeKind::PushPull,
             Self::Message(..) => ExchangeKind::SendReliable,
-            Self::Ping(PingFor::Probe(_), _) => ExchangeKind::StreamPing,
-            Self::Ping(PingFor::Search(_), _) => ExchangeKind::Rejoin,
+            Self::Ping(PingFor::Probe(_) | PingFor::Myself(_), _) => ExchangeKind::StreamPing,
             Self::Closing => return None,
         })
     }
@@ -142,7 +145,7 @@ impl Stage {
             Self::PushPull(Why::Rejoin, _) => Some(Waiter::Rejoin),
             Self::Message(sender, _) => Some(Waiter::Message(sender)),
             Self::Ping(PingFor::Probe(sequence), _) => Some(Waiter::StreamPing(sequence)),
-            Self::Ping(PingFor::Search(_), _) => Some(Waiter::Search),
+            Self::Ping(PingFor::Search(_) | PingFor::Myself(_), _) => Some(Waiter::Search),
             Self::Accepted(_) | Self::PushPull(Why::AntiEntropy, _) | Self::Closing => None,
         }
     }

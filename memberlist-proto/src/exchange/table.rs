@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use core::hash::Hasher as _;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use siphasher::sip::SipHasher13;
 
@@ -61,16 +61,16 @@ impl Exchanges {
         }
     }
 
-    /// The stream opened here on which exactly this state was sent, if there is one. The order of
-    /// the records is every node's own, so that no other node's state is the same.
-    pub(crate) fn sent_by_myself(&self, state: &[u8]) -> Option<StreamId> {
+    /// Where exactly this state was sent on a stream opened here that has no answer yet, if it was.
+    /// The order of the records is every node's own, so that hardly any other node's is the same:
+    /// the peer at that address is probably this node.
+    pub(crate) fn sent_same(&self, state: &[u8]) -> Option<SocketAddr> {
         let waits = |it: &Exchange| it.sent_state.is_some() && it.stage.reads();
         if !self.map.values().any(waits) {
             return None;
         }
         let digest = Some(digest(state));
-        let same = |(_, it): &(&StreamId, &Exchange)| waits(it) && it.sent_state == digest;
-        self.map.iter().find(same).map(|(id, _)| *id)
+        self.map.values().find(|it| waits(it) && it.sent_state == digest).map(|it| it.peer)
     }
 
     pub(crate) fn note_remote_state(&mut self, bytes: usize) {

@@ -55,7 +55,7 @@ use crate::config::{Config, ConfigError};
 use crate::decider::Decider;
 use crate::delegate::Delegate;
 use crate::dissemination::Disseminations;
-use crate::event::{BroadcastEnd, Departure, Event, ExchangeError, JoinError};
+use crate::event::{BroadcastEnd, Departure, Event, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
 use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
@@ -287,11 +287,7 @@ impl Memberlist {
             Follow::StreamGone => self.disseminate_on(),
             Follow::Exchanged { stream, waiter, result } => match waiter {
                 Waiter::Join(op) => {
-                    let result = result.map_err(|error| match error {
-                        ExchangeError::Myself => JoinError::Myself,
-                        other => JoinError::Exchange(other),
-                    });
-                    self.join_exchanged(op, stream, result);
+                    self.join_exchanged(op, stream, result.map_err(JoinError::Exchange));
                 }
                 Waiter::Rejoin => self.rejoin_ended(stream, result),
                 Waiter::Message(Sender::Op(op)) => self.sent_reliably(op, result),

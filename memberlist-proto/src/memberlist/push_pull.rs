@@ -62,9 +62,8 @@ impl Memberlist {
         id: StreamId,
         frame: Frame,
     ) -> Result<(), ExchangeError> {
-        if let Some(own) = self.exchanges.sent_by_myself(frame.as_bytes()) {
-            self.fail(own, &ExchangeError::Myself);
-            return Err(ExchangeError::Myself);
+        if let Some(address) = self.exchanges.sent_same(frame.as_bytes()) {
+            self.wanted.suspect_myself(address);
         }
         // As in Go: the one that reaches the limit is closed unanswered.
         if self.exchanges.push_pulls_served() + 1 >= self.config.limits.push_pulls {

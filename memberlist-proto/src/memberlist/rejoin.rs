@@ -140,11 +140,6 @@ impl Memberlist {
                 self.out.event(Event::Rejoined { peer: address });
                 self.wanted.tried(self.now, address, &Ok(()));
             }
-            Err(ExchangeError::Myself) => {
-                self.wanted.tried(self.now, address, &Err(JoinError::Myself));
-                let pause = self.config.rejoin.interval.saturating_mul(OWN_ADDRESS_PAUSE);
-                self.wanted.found_myself(address, self.now + pause);
-            }
             Err(error) => self.not_found(address, error),
         }
     }
@@ -209,6 +204,9 @@ impl Memberlist {
         }
         match missing[self.rng.rejoin.index(missing.len())].clone() {
             Missing { name: Some(name), address, lost: true, .. } => self.ask_lost(name, address),
+            Missing { address, .. } if self.wanted.must_ask_for_myself(address) => {
+                self.ask(self.me.name.clone(), address, PingFor::Myself);
+            }
             Missing { name, address, .. } => {
                 self.counters.rejoins += 1;
                 self.try_rejoin(name, address);
@@ -221,6 +219,11 @@ impl Memberlist {
     /// cluster's, and two clusters that exchange a state are one for good.
     fn ask_lost(&mut self, name: NodeName, address: SocketAddr) {
         self.counters.rejoins += 1;
+        self.ask(name, address, PingFor::Search);
+    }
+
+    /// Sends a ping over a stream, for the peer to answer if this is its name.
+    fn ask(&mut self, name: NodeName, address: SocketAddr, what: fn(u32) -> PingFor) {
         let me = self.local();
         let sequence = self.next_sequence();
         let mut message = Vec::with_capacity(128);
@@ -233,7 +236,7 @@ impl Memberlist {
         })
         .encode(&mut message);
         let opened = self.seal_stream(&message).map_err(ExchangeError::from).and_then(|frame| {
-            let stage = Stage::Ping(PingFor::Search(sequence), PingStep::Connecting(frame));
+            let stage = Stage::Ping(what(sequence), PingStep::Connecting(frame));
             let deadline = self.now + self.config.tcp_timeout;
             self.open_stream(address, Some(name.clone()), stage, deadline)
         });
@@ -243,10 +246,15 @@ impl Memberlist {
         }
     }
 
-    /// A lost member has answered to its name, or not.
+    /// The peer that was asked has answered to the name, or not.
     pub(super) fn lost_answered(&mut self, stream: StreamId, result: Result<(), ExchangeError>) {
         let Some((name, address)) = self.wanted.stop_asking(stream) else { return };
         match result {
+            Ok(()) if self.is_me(name.as_bytes()) => {
+                self.wanted.tried(self.now, address, &Err(JoinError::Myself));
+                let pause = self.config.rejoin.interval.saturating_mul(OWN_ADDRESS_PAUSE);
+                self.wanted.found_myself(address, self.now + pause);
+            }
             Ok(()) if self.rejoins() => self.try_rejoin(Some(name), address),
             Ok(()) => {}
             Err(error) => self.not_found(address, error),

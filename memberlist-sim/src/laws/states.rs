@@ -43,8 +43,6 @@ impl Law for States {
     fn record(&mut self, _: &Picture, known: Option<&Known>, node: &Node) -> Result<(), String> {
         match known.map(|known| known.state) {
             _ if is_placeholder(node) => Ok(()),
-            // A leave that was missed is learnt later: the node has departed already.
-            Some(State::Dead) if node.state() == State::Left => Ok(()),
             Some(reported) if reported == node.state() => Ok(()),
             Some(reported) => Err(format!("{node} is {}, reported {reported}", node.state())),
             None => Err(format!("{node} is {}, and no event has reported it", node.state())),

@@ -211,3 +211,173 @@ fn the_next_life_finds_whom_the_last_one_knew() {
     assert!(!tried.is_empty() && tried.iter().all(|(_, to)| *to == address(2)));
     assert_eq!(next.node.poll_timeout(), None, "given up in time");
 }
+
+/// Waits for the next connection that is asked for.
+fn next_connect(rig: &mut Rig) -> (crate::transmit::StreamId, SocketAddr) {
+    for _ in 0..200 {
+        if let Some(found) = rig.connects().pop() {
+            return found;
+        }
+        let due = rig.node.poll_timeout().expect("the search goes on");
+        rig.wait(due.saturating_duration_since(rig.now));
+    }
+    panic!("nothing was tried")
+}
+
+/// What is written to a stream, of which the connection stands now.
+fn connected(rig: &mut Rig, id: crate::transmit::StreamId) -> Vec<u8> {
+    rig.node.handle_stream_connected(rig.now, id);
+    let mut written = Vec::new();
+    while let Some(op) = rig.node.poll_stream() {
+        if let crate::transmit::StreamOp::Write { data, .. } = op {
+            written.extend_from_slice(&data);
+        }
+    }
+    rig.node.handle_stream_written(rig.now, id, written.len());
+    written
+}
+
+const PING: u8 = 0;
+const PUSH_PULL: u8 = 6;
+
+/// Another cluster's node at the address does not answer to the name, and gets no state.
+#[test]
+fn a_lost_member_is_asked_for_its_name_before_states_are_exchanged() {
+    use crate::wire::message::{Ack, Message};
+    let mut rig = seeking(&[]);
+    bury(&mut rig, "a", 2);
+    let (id, to) = next_connect(&mut rig);
+    assert_eq!(to, address(2));
+    let asked = connected(&mut rig, id);
+    assert_eq!(asked[0], PING);
+    assert!(asked.windows(1).any(|it| it == b"a"), "by its name");
+    rig.node.handle_stream_eof(rig.now, id);
+    rig.node.handle_stream_closed(rig.now, id, None);
+    assert_eq!(rig.connects(), [], "no state was exchanged");
+    assert_eq!(rig.node.stats().counters.push_pulls, 0);
+
+    let (id, _) = next_connect(&mut rig);
+    let asked = connected(&mut rig, id);
+    let Message::Ping(ping) = Message::decode(&asked).expect("a ping") else { panic!("{asked:?}") };
+    let mut ack = Vec::new();
+    Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut ack);
+    rig.node.handle_stream_data(rig.now, id, &ack).expect("an ack");
+    let (exchange, to) = rig.connects().pop().expect("now the exchange");
+    assert_eq!(to, address(2));
+    assert_eq!(connected(&mut rig, exchange)[0], PUSH_PULL);
+}
+
+/// A seed is what the operator says: whatever listens there is asked for its state.
+#[test]
+fn a_seed_is_not_asked_for_its_name() {
+    let mut rig = seeking(&["a/10.0.0.1:2"]);
+    let (id, _) = next_connect(&mut rig);
+    assert_eq!(connected(&mut rig, id)[0], PUSH_PULL);
+}
+
+/// A node that meets itself at a seed's address exchanges its state with itself once.
+#[test]
+fn a_node_that_finds_itself_leaves_that_address_alone() {
+    use crate::wire::message::{Ack, Message};
+    let mut rig = seeking(&["10.0.0.9:9"]);
+    let (mut exchanges, mut pings) = (0, 0);
+    let end = rig.now + 10 * INTERVAL;
+    while rig.now < end {
+        let (id, to) = next_connect(&mut rig);
+        assert_eq!(to, address_of("10.0.0.9:9"));
+        let said = connected(&mut rig, id);
+        if said[0] == PUSH_PULL {
+            exchanges += 1;
+            let own = rig.node.accept_stream(rig.now, address(999)).expect("room");
+            rig.node.handle_stream_data(rig.now, own, &said).expect("its own state");
+            rig.node.handle_stream_data(rig.now, id, &said).expect("and back");
+            rig.node.handle_stream_closed(rig.now, own, None);
+        } else {
+            pings += 1;
+            let Message::Ping(ping) = Message::decode(&said).expect("a ping") else {
+                panic!("{said:?}")
+            };
+            assert_eq!(ping.node, b"me");
+            let mut ack = Vec::new();
+            Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut ack);
+            rig.node.handle_stream_data(rig.now, id, &ack).expect("an ack");
+        }
+        rig.node.handle_stream_closed(rig.now, id, None);
+        if pings == 1 {
+            break;
+        }
+    }
+    assert_eq!((exchanges, pings), (1, 1));
+    assert_eq!(attempts(&mut rig, 15 * INTERVAL), [], "left alone");
+    assert!(!attempts(&mut rig, 30 * INTERVAL).is_empty(), "but not forever");
+}
+
+fn address_of(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+#[test]
+fn an_address_that_another_member_took_is_not_searched() {
+    let mut rig = seeking(&[]);
+    bury(&mut rig, "a", 2);
+    rig.alive("b", 2, 1);
+    rig.dead("b", 1, "b");
+    assert_eq!(rig.node.stats().gauges.lost_members, 0);
+    assert_eq!(attempts(&mut rig, HOUR), []);
+}
+
+/// Invented names push out neither those that have answered nor one another's hosts.
+#[test]
+fn invented_names_push_no_real_ones_out() {
+    let mut config = config();
+    config.rejoin = Rejoin { interval: INTERVAL, give_up_after: HOUR };
+    config.limits.lost_members = 8;
+    config.probe_interval = Duration::from_secs(1);
+    let mut rig = Rig::with(config);
+    rig.answering = true;
+    rig.alive("real", 2, 1);
+    rig.wait(Duration::from_secs(5));
+    rig.answering = false;
+    rig.dead("real", 1, "x");
+    for number in 0..100_u16 {
+        rig.alive(&alloc::format!("invented{number}"), 100 + number, 1);
+        rig.dead(&alloc::format!("invented{number}"), 1, "x");
+    }
+    let status = rig.node.status(rig.now);
+    assert_eq!(status.lost.len(), 8);
+    assert!(status.lost.iter().any(|it| it.name.as_ref().is_some_and(|name| *name == *"real")));
+}
+
+#[test]
+fn a_node_is_forgotten_by_order() {
+    use crate::event::ForgetError;
+    use crate::node::NodeName;
+    let mut rig = seeking(&[]);
+    let forget = |rig: &mut Rig, name: &str| rig.node.forget(rig.now, &NodeName::from(name));
+    assert_eq!(forget(&mut rig, "a"), Err(ForgetError::Unknown));
+    rig.alive("a", 2, 1);
+    assert_eq!(forget(&mut rig, "a"), Err(ForgetError::Member));
+    assert_eq!(forget(&mut rig, "me"), Err(ForgetError::Member));
+    rig.dead("a", 1, "other");
+    assert_eq!(rig.node.stats().gauges.lost_members, 1);
+    forget(&mut rig, "a").expect("it is dead");
+    assert!(!rig.knows("a"));
+    assert_eq!(rig.node.stats().gauges.lost_members, 0);
+    assert_eq!(attempts(&mut rig, HOUR), []);
+    assert_eq!(forget(&mut rig, "a"), Err(ForgetError::Unknown));
+}
+
+#[test]
+fn a_node_that_has_left_opens_no_exchange_for_a_late_look_up() {
+    let mut rig = seeking(&["seeds.example"]);
+    let lookup = loop {
+        if let Some(lookup) = rig.node.poll_lookup() {
+            break lookup;
+        }
+        let due = rig.node.poll_timeout().expect("the search goes on");
+        rig.wait(due.saturating_duration_since(rig.now));
+    };
+    rig.node.leave(rig.now, Duration::ZERO);
+    rig.node.handle_lookup(rig.now, lookup.id, Ok(&[IpAddr::from([10, 0, 0, 9])]));
+    assert_eq!(rig.connects(), []);
+}

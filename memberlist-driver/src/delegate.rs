@@ -19,7 +19,7 @@ use memberlist_proto::{Name, Node};
 /// take their time: they are asked on a thread of their own and delay only the exchange they
 /// belong to.
 pub trait Delegate: Send + Sync + 'static {
-    /// See [`Delegate::admit`](memberlist_proto::Delegate::admit).
+    /// See [`Delegate::admit`](memberlist_proto::Hooks::admit).
     ///
     /// # Errors
     ///
@@ -29,18 +29,18 @@ pub trait Delegate: Send + Sync + 'static {
         Ok(())
     }
 
-    /// See [`Delegate::ack_payload`](memberlist_proto::Delegate::ack_payload).
+    /// See [`Delegate::ack_payload`](memberlist_proto::Hooks::ack_payload).
     fn ack_payload(&self) -> Option<Bytes> {
         None
     }
 
-    /// See [`Delegate::broadcasts`](memberlist_proto::Delegate::broadcasts).
+    /// See [`Delegate::broadcasts`](memberlist_proto::Hooks::broadcasts).
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
         let _ = (view, overhead, limit);
         Vec::new()
     }
 
-    /// See [`Delegate::stream_ping`](memberlist_proto::Delegate::stream_ping).
+    /// See [`Delegate::stream_ping`](memberlist_proto::Hooks::stream_ping).
     fn stream_ping(&self, node: Name<'_>) -> bool {
         let _ = node;
         true
@@ -66,7 +66,7 @@ pub trait Delegate: Send + Sync + 'static {
 /// The half that the core asks at once, while the node is locked.
 pub(super) struct AskedNow(pub(super) Arc<dyn Delegate>);
 
-impl memberlist_proto::Delegate for AskedNow {
+impl memberlist_proto::Hooks for AskedNow {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         ask(|| self.0.admit(candidate)).unwrap_or_else(|| Err("the delegate panicked".into()))
     }

@@ -108,7 +108,7 @@ impl Shared {
         }
         let now_asked = delegate
             .clone()
-            .map(|delegate| Arc::new(AskedNow(delegate)) as Arc<dyn memberlist_proto::Delegate>);
+            .map(|delegate| Arc::new(AskedNow(delegate)) as Arc<dyn memberlist_proto::Hooks>);
         let core = Memberlist::new(clock.at(StdInstant::now()), config, now_asked, seed)?;
         let state = State {
             local: (core.local().incarnation(), core.local().state()),

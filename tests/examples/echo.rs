@@ -13,6 +13,7 @@ use memberlist_proto::{Config, Target};
 use memberlist_tests::conformance::Adapter;
 
 #[path = "../adapters/runtimes.rs"]
+#[allow(dead_code)] // A mixed cluster is not measured.
 mod runtimes;
 
 /// Pings under way at once.
@@ -24,6 +25,7 @@ fn main() {
     println!("{:10} {:>8} {:>12} {:>12}", "runtime", "window", "echoes/s", "CPU us each");
     measure::<runtimes::Tokio>("tokio", time);
     measure::<runtimes::AsyncStd>("async-std", time);
+    measure::<runtimes::Smol>("smol", time);
 }
 
 fn measure<A: Adapter>(name: &str, time: Duration) {

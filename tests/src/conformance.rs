@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod endings;
 pub mod events;
 pub mod exchange;
+pub mod farewells;
 pub mod peers;
 pub mod questions;
 pub mod resources;
@@ -83,6 +84,11 @@ macro_rules! conformance {
                 keys_change_while_nodes_talk
                 a_join_says_why_each_peer_failed
                 two_nodes_exchange_everything
+            }
+            farewells {
+                a_message_under_way_survives_a_shutdown
+                no_packet_of_a_leave_is_lost
+                what_was_sent_before_a_shutdown_arrives
             }
             events {
                 a_node_without_a_reader_goes_on

@@ -20,11 +20,9 @@ const IDLE: Duration = Duration::from_secs(3600);
 const ASLEEP: Duration = Duration::from_millis(100);
 /// How long a packet socket that fails is left alone.
 const RESPITE: Duration = Duration::from_millis(10);
-/// How long a node that has left waits, in all, for room in its send buffer before it reads again:
-/// what it still has to say is worth more than its answers.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How long a node that is stopped takes for what was queued before: for its packets, and for the
-/// last writes of its streams.
+/// How long a node that has left or is stopped takes for what was queued before: for its packets while
+/// the send buffer is full, and for the last writes of its streams. What it still has to say is worth
+/// more than its answers.
 const FLUSH: Duration = Duration::from_secs(1);
 
 pub(super) struct PacketTask<R: Runtime> {
@@ -100,18 +98,14 @@ impl<R: Runtime> PacketTask<R> {
 
     /// Gives the socket every packet that was fetched.
     async fn send(&mut self) {
-        let mut patience = match (self.work.stopped, self.work.patient) {
-            (true, _) => Some(Instant::now() + FLUSH),
-            (false, true) => Some(Instant::now() + PATIENCE),
-            // Waiting for room would keep the node from what arrives and from its timers.
-            (false, false) => None,
-        };
+        // Otherwise, waiting for room would keep the node from what arrives and from its timers.
+        let mut patience = self.work.patient.then(|| Instant::now() + FLUSH);
         while let Some(transmit) = self.work.transmits.pop_front() {
             let mut sent = self.try_send(&transmit);
             while let (Err(error), Some(until)) = (&sent, patience)
                 && error.kind() == io::ErrorKind::WouldBlock
             {
-                if self.room(until).await {
+                if Instant::now() < until && self.room(until).await {
                     sent = self.try_send(&transmit);
                 } else {
                     patience = None;

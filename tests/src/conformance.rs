@@ -8,6 +8,7 @@ pub mod endings;
 pub mod events;
 pub mod exchange;
 pub mod farewells;
+pub mod log;
 pub mod peers;
 pub mod questions;
 pub mod resources;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use futures_lite::future::or;
 use memberlist_driver::bind::{Options, StartError};
 use memberlist_driver::{Events, Handle};
+use memberlist_proto::wire::message::Message;
 use memberlist_proto::{Config, Event, Target};
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.
@@ -94,6 +96,11 @@ macro_rules! conformance {
                 a_node_without_a_reader_goes_on
                 a_slow_reader_holds_no_more_bytes_than_it_may
                 a_slow_reader_is_told_what_it_missed
+                a_slow_reader_makes_no_node_grow
+            }
+            log {
+                a_panic_of_a_delegate_is_logged_as_that
+                what_others_choose_forges_no_line
             }
             peers {
                 a_peer_that_speaks_nonsense_harms_nobody
@@ -219,4 +226,10 @@ fn payload(event: &Event) -> Option<Bytes> {
         Event::Message { payload, .. } => Some(payload.clone()),
         _ => None,
     }
+}
+
+fn encoded(message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes);
+    bytes
 }

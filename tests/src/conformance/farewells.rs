@@ -11,7 +11,7 @@ use memberlist_proto::wire::message::{Alive, Message};
 use memberlist_proto::wire::packet::{PacketLimits, Rules, Visit, open};
 use memberlist_proto::{Config, Target};
 
-use super::{Adapter, Kit as _, PATIENCE, loopback, quick};
+use super::{Adapter, Kit as _, PATIENCE, encoded, loopback, quick};
 
 /// How often a node leaves: one lost packet among all of these would be seen.
 const LEAVES: usize = 50;
@@ -126,9 +126,7 @@ impl Peer {
             meta: None,
             vsn: Some(&[1, 5, 2, 0, 0, 0]),
         });
-        let mut bytes = Vec::new();
-        alive.encode(&mut bytes);
-        bytes
+        encoded(&alive)
     }
 
     /// What has arrived since the last time.

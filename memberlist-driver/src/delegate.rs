@@ -171,7 +171,7 @@ impl Hooks for Decisions {
     }
 
     fn ack_payload(&self) -> Option<Bytes> {
-        self.ask("ack_payload", |delegate| delegate.ack_payload()).flatten()
+        self.ask("ack_payload", Delegate::ack_payload).flatten()
     }
 
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {

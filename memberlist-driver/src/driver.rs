@@ -14,7 +14,7 @@ use memberlist_proto::{
 use crate::delegate::caught;
 use crate::log::{self, Line, Source};
 use crate::shared::{Shared, keep};
-use crate::state::{Command, State, StreamQueue};
+use crate::state::{Command, Stage, State, StreamQueue};
 
 /// A node's door for its tasks. Cheap to clone; it does not keep the node running.
 #[derive(Clone)]
@@ -41,8 +41,8 @@ pub(crate) struct Work {
 
 impl Work {
     fn fetch(&mut self, state: &mut State, moment: impl Fn(Instant) -> StdInstant) {
-        self.stopped = state.stopped;
-        self.patient = state.stopped || state.core.has_left();
+        self.stopped = state.stopped();
+        self.patient = self.stopped || state.core.has_left();
         // The room of what was fetched before goes back.
         self.transmits.clear();
         std::mem::swap(&mut self.transmits, &mut state.transmits);
@@ -107,7 +107,7 @@ impl Driver {
     pub(crate) fn poll_stopped(&self, cx: &Context<'_>) -> Poll<()> {
         let mut replaced = None;
         let mut state = self.0.lock();
-        let stopped = state.stopped;
+        let stopped = state.stopped();
         if !stopped {
             replaced = keep(&mut state.accept_task, cx);
         }
@@ -235,12 +235,20 @@ impl Driver {
 
     /// Begins the end of the node, if it has not begun.
     pub(crate) fn stop(&self) {
-        let _ = self.0.with(|state, now| state.stop(now));
+        let _ = self.0.with(State::stop);
     }
 
-    /// Ends the streams that are left, and the node if its tasks have let go of the sockets.
-    pub(crate) fn cut(&self, ended: bool) {
-        let _ = self.0.with(|state, now| state.cut(now, ended));
+    /// The time for streams to write what was queued is over.
+    pub(crate) fn cut(&self) {
+        let _ = self.0.with(|state, now| state.end(now, Stage::Cut));
+    }
+
+    /// The tasks have let go of the sockets. The figures are published once more, so that what was
+    /// counted last is not lost.
+    pub(crate) fn ended(&self) {
+        let _ = self.0.with(|state, now| state.end(now, Stage::Ended));
+        #[cfg(feature = "metrics")]
+        self.publish(StdInstant::now());
     }
 
     /// Publishes the node's figures.

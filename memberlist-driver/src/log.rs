@@ -124,7 +124,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn new(name: NodeName) -> Self {
+    pub(crate) fn new(name: &NodeName) -> Self {
         Self { node: escaped_name(name.as_name()), throttles: Mutex::default() }
     }
 

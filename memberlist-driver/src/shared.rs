@@ -61,7 +61,7 @@ impl Shared {
             state: Mutex::new(State::new(core, events)),
             local,
             clock,
-            log: Log::new(name.clone()),
+            log: Log::new(&name),
             name,
             bound,
             delegate,
@@ -81,7 +81,7 @@ impl Shared {
     /// [`Error::Reentrant`] from inside a delegate's method, [`Error::Shutdown`] after the end.
     pub(crate) fn operate<R>(&self, f: impl FnOnce(&mut State, Instant) -> R) -> Result<R, Error> {
         self.with(|state, now| {
-            if state.stopped {
+            if state.stopped() {
                 return Err(Error::Shutdown);
             }
             state.dirty = true;

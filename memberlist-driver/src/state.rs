@@ -37,13 +37,21 @@ pub(crate) struct State {
     pub(crate) accept_task: Option<Waker>,
     /// Something happened that the packet task has not looked at.
     pub(crate) dirty: bool,
-    /// No handle is left, or `shutdown` was called: nothing new begins.
-    pub(crate) stopped: bool,
-    /// The time for streams to write what was queued is over.
-    pub(crate) cut: bool,
-    /// The tasks have let go of the sockets.
-    ended: bool,
+    stage: Stage,
     ends: Vec<Waker>,
+}
+
+/// How far the end of a node has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// It has not begun.
+    Running,
+    /// No handle is left, or `shutdown` was called: nothing new begins.
+    Stopped,
+    /// The time for streams to write what was queued is over.
+    Cut,
+    /// The tasks have let go of the sockets.
+    Ended,
 }
 
 /// Commands for one stream that its task has not fetched.
@@ -122,9 +130,7 @@ impl State {
             packet_task: None,
             accept_task: None,
             dirty: true,
-            stopped: false,
-            cut: false,
-            ended: false,
+            stage: Stage::Running,
             ends: Vec::new(),
         }
     }
@@ -144,9 +150,10 @@ impl State {
     /// Begins the end: nothing new starts, streams are aborted but those that only have to write
     /// what was queued, and queued datagrams stay for the packet task to send.
     pub(crate) fn stop(&mut self, now: Instant) {
-        if std::mem::replace(&mut self.stopped, true) {
+        if self.stopped() {
             return;
         }
+        self.stage = Stage::Stopped;
         self.dirty = true;
         for op in self.connects.drain(..) {
             self.streams.remove(&op.id());
@@ -154,17 +161,25 @@ impl State {
         }
     }
 
-    /// Ends the last streams, and with `ended` the node.
-    pub(crate) fn cut(&mut self, now: Instant, ended: bool) {
+    /// Ends the last streams, and at [`Stage::Ended`] the node.
+    pub(crate) fn end(&mut self, now: Instant, stage: Stage) {
         self.stop(now);
-        self.cut = true;
-        self.ended |= ended;
+        self.stage = self.stage.max(stage);
+    }
+
+    /// Whether the end has begun.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stage >= Stage::Stopped
+    }
+
+    fn ended(&self) -> bool {
+        self.stage == Stage::Ended
     }
 
     /// Whether the task of a stream is to end at once.
     pub(crate) fn is_over(&self, id: StreamId) -> bool {
         match self.streams.get(&id) {
-            Some(queue) => self.cut || (self.stopped && !queue.closing),
+            Some(queue) => self.stage >= Stage::Cut || (self.stopped() && !queue.closing),
             None => true,
         }
     }
@@ -180,7 +195,7 @@ impl State {
     pub(crate) fn settle(&mut self, now: Instant) -> Aftermath {
         let mut after = Aftermath::default();
         while let Some(transmit) = self.core.poll_transmit() {
-            if self.stopped || self.transmits.len() >= TRANSMITS {
+            if self.stopped() || self.transmits.len() >= TRANSMITS {
                 self.core.handle_transmit_failed(now, &transmit);
             } else {
                 self.transmits.push_back(transmit);
@@ -194,12 +209,12 @@ impl State {
             self.report(event, &mut after);
         }
         self.release(&mut after);
-        if self.stopped {
+        if self.stopped() {
             after.others.extend(self.waiters.values_mut().filter_map(|it| it.waker.take()));
             after.others.extend(self.streams.values_mut().filter_map(|it| it.waker.take()));
             after.others.extend(self.accept_task.take());
         }
-        if self.ended {
+        if self.ended() {
             after.reader = self.reader.take();
             if self.streams.is_empty() {
                 after.others.append(&mut self.ends);
@@ -228,7 +243,8 @@ impl State {
     fn finished(&mut self, op: OpId, outcome: Outcome, after: &mut Aftermath) {
         // An operation whose future was dropped has no waiter, and what ends because the node does
         // is reported as that.
-        let Some(waiter) = self.waiters.get_mut(&op).filter(|_| !self.stopped) else { return };
+        let stopped = self.stopped();
+        let Some(waiter) = self.waiters.get_mut(&op).filter(|_| !stopped) else { return };
         // An announcement that is reported as sent must have reached the socket: the application
         // may end the process at once.
         if matches!(outcome, Outcome::Leave(_) | Outcome::SetMeta(_)) {
@@ -262,7 +278,7 @@ impl State {
         op: OpId,
         replaced: &mut Option<Waker>,
     ) -> Poll<Option<Outcome>> {
-        let (stopped, ended, handed) = (self.stopped, self.ended, self.handed);
+        let (stopped, ended, handed) = (self.stopped(), self.ended(), self.handed);
         let Some(waiter) = self.waiters.get_mut(&op) else { return Poll::Ready(None) };
         let waits = match waiter.outcome {
             Some(_) => waiter.after > handed && !ended,
@@ -282,7 +298,7 @@ impl State {
     ) -> Poll<Option<Event>> {
         match self.events.pop() {
             Some(event) => Poll::Ready(Some(event)),
-            None if self.ended => Poll::Ready(None),
+            None if self.ended() => Poll::Ready(None),
             None => {
                 *replaced = keep(&mut self.reader, cx);
                 Poll::Pending
@@ -291,7 +307,7 @@ impl State {
     }
 
     pub(crate) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if self.ended && self.streams.is_empty() {
+        if self.ended() && self.streams.is_empty() {
             return Poll::Ready(());
         }
         if !self.ends.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -310,7 +326,7 @@ impl State {
     fn route(&mut self, now: Instant, op: StreamOp, after: &mut Aftermath) {
         let id = op.id();
         let command = match op {
-            StreamOp::Connect { .. } if self.stopped => {
+            StreamOp::Connect { .. } if self.stopped() => {
                 self.core.handle_stream_closed(now, id, Some(StreamFailure::Shutdown));
                 return;
             }

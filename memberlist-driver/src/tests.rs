@@ -21,6 +21,8 @@ use crate::{Delegate, Error, Events, Handle};
 
 mod delegates;
 mod fake;
+#[cfg(feature = "metrics")]
+mod figures;
 mod tasks;
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.
@@ -137,7 +139,7 @@ fn stopping_ends_everything() {
     assert!(matches!(poll(&mut join), Poll::Ready(Err(Error::Shutdown))));
     drop(queued);
     assert!(work(&driver).stopped && work(&driver).connects.is_empty());
-    driver.cut(true);
+    driver.ended();
     assert!(poll(&mut shutdown).is_pending(), "a stream is still open");
     driver.closed(open[0], None);
     assert!(poll(&mut shutdown).is_ready());

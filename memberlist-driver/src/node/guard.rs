@@ -38,7 +38,7 @@ impl Drop for TaskGuard {
 
 impl Drop for Last {
     fn drop(&mut self) {
-        self.0.cut(true);
+        self.0.ended();
     }
 }
 

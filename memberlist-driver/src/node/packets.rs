@@ -165,7 +165,7 @@ async fn flush<R: Runtime>(runtime: &R, driver: &Driver) {
         if over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    driver.cut(false);
+    driver.cut();
 }
 
 /// The one timer of a node. Moving a timer may cost a call of the operating system, and deadlines
@@ -210,6 +210,7 @@ impl Publishing {
     /// Publishes the figures if it is time; when the task is to wake up, if the core wants it to
     /// at `timeout`.
     #[cfg(feature = "metrics")]
+    #[allow(clippy::unnecessary_wraps)] // Without the feature there may be nothing to wake up for.
     fn publish_if_due(&mut self, driver: &Driver, timeout: Option<Instant>) -> Option<Instant> {
         let now = Instant::now();
         let due = match self.due {

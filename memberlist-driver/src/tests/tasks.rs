@@ -10,7 +10,7 @@ use crate::bind::Options;
 const ROOM: usize = 1 << 20;
 
 /// A node with the member `peer`, which nothing moves but the test.
-fn started(config: Config) -> (Fake, Handle, Events) {
+pub(super) fn started(config: Config) -> (Fake, Handle, Events) {
     started_with(config, None)
 }
 
@@ -45,7 +45,7 @@ fn encoded(message: &Message<'_>) -> Vec<u8> {
     out
 }
 
-fn peer() -> Target {
+pub(super) fn peer() -> Target {
     Target::Member("peer".into())
 }
 
@@ -132,7 +132,7 @@ fn a_full_send_buffer_does_not_hold_up_a_live_node() {
 #[test]
 fn a_stopped_node_does_not_wait_for_ever() {
     let (fake, node, _events) = started(quiet("n"));
-    let mut message = node.send_reliable(peer(), &[7; 100_000]);
+    let mut message = node.send_reliable(peer(), &vec![7; 100_000]);
     fake.world(|world| world.stream_room = 10);
     fake.until(|| fake.world(|world| world.written.len()) == 10);
     fake.world(|world| world.room = 0);
@@ -150,7 +150,7 @@ fn a_stopped_node_does_not_wait_for_ever() {
 fn a_stream_that_is_being_written_is_written_to_its_end() {
     let (fake, node, _events) = started(quiet("n"));
     fake.world(|world| world.stream_room = 10);
-    let message = node.send_reliable(peer(), &[7; 100_000]);
+    let message = node.send_reliable(peer(), &vec![7; 100_000]);
     fake.until(|| fake.world(|world| world.written.len()) == 10);
     let mut shutdown = Box::pin(node.shutdown());
     for _ in 0..100 {
@@ -168,8 +168,8 @@ fn a_stream_that_is_being_written_is_written_to_its_end() {
         poll(&mut shutdown).is_ready()
     });
     assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
-    let (written, shut_down) = fake.world(|world| (world.written.len(), world.shut_down));
-    assert!(written > 100 && shut_down == 1, "{written} bytes");
+    let (bytes, ends) = fake.world(|world| (world.written.len(), world.shut_down));
+    assert!(bytes > 100 && ends == 1, "{bytes} bytes");
     drop(message);
 }
 
@@ -207,7 +207,7 @@ fn a_task_that_panics_ends_the_node() {
 #[test]
 fn a_node_ends_with_its_runtime() {
     let (fake, node, _events) = started(quiet("n"));
-    let mut message = node.send_reliable(peer(), &[7; 100_000]);
+    let mut message = node.send_reliable(peer(), &vec![7; 100_000]);
     fake.world(|world| world.stream_room = 10);
     fake.until(|| fake.world(|world| world.written.len()) == 10);
     fake.end();

@@ -100,7 +100,7 @@ pub trait Delegate: Send + Sync + 'static {
     ///
     /// Called for each exchange, whichever side began it; `join` says whether it is part of a join.
     /// At most `limits.stream_bytes` (20 MiB by default); a longer state fails the exchange. By
-    /// default the state is empty, which the other node is not told of.
+    /// default the state is empty, and the other node gets no event.
     fn local_state(&self, join: bool) -> Bytes {
         let _ = join;
         Bytes::new()

@@ -133,18 +133,12 @@ impl Driver {
     pub(crate) fn unsent(&self, transmit: &Transmit, error: &io::Error) {
         // What follows from it is fetched by the packet task's next turn.
         let _ = self.0.operate(|state, now| state.core.handle_transmit_failed(now, transmit));
-        self.log(Source::Adapter, || {
-            Line::error(log::Target::Packet, format!("sending to {}: {}", transmit.to, root(error)))
-                .peer(transmit.to)
-                .reason(root(error))
-        });
+        self.log(Source::Adapter, || log::unsent(transmit.to, root(error)));
     }
 
     /// Logs what the operating system has refused, and why.
     pub(crate) fn failed(&self, target: log::Target, doing: &str, error: &io::Error) {
-        self.log(Source::Adapter, || {
-            Line::error(target, format!("{doing}: {}", root(error))).reason(root(error))
-        });
+        self.log(Source::Adapter, || log::failed(target, doing, root(error)));
     }
 
     /// A connection came in; without an id it is refused, and to be dropped.

@@ -62,7 +62,7 @@ impl Handle {
         )
     }
 
-    /// As [`join`](Self::join), and tries again as `policy` says, which may be for ever: each attempt
+    /// As [`join`](Self::join), and tries again as `policy` says, which may be without end: each attempt
     /// after which another follows is reported as
     /// [`Event::JoinRetries`](memberlist_proto::Event::JoinRetries).
     ///

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use memberlist_proto::{Instant, Name, NodeName};
+use memberlist_proto::{Event, Instant, Name, NodeName};
 
 mod escape;
 mod lines;
@@ -13,7 +13,7 @@ mod sink;
 
 use self::escape::{Escaped, escaped_name};
 pub(crate) use self::lines::{
-    announcing, in_clear, is_logged, panicked, refused_packet, unresolved,
+    announcing, failed, in_clear, is_logged, panicked, refused_packet, unresolved, unsent,
 };
 
 /// How much a line matters.
@@ -97,11 +97,17 @@ impl Line {
         Self { severity, target, text, peer: None, member: None, reason: None }
     }
 
-    pub(crate) fn error(target: Target, text: impl Display) -> Self {
+    /// An event's own text is on one line already.
+    fn of_event(severity: Severity, target: Target, event: &Event) -> Self {
+        let text = event.to_string();
+        Self { severity, target, text, peer: None, member: None, reason: None }
+    }
+
+    fn error(target: Target, text: impl Display) -> Self {
         Self::new(Severity::Error, target, text)
     }
 
-    pub(crate) fn peer(self, peer: impl Display) -> Self {
+    fn peer(self, peer: impl Display) -> Self {
         Self { peer: Some(Escaped(peer).to_string()), ..self }
     }
 
@@ -109,7 +115,7 @@ impl Line {
         Self { member: Some(escaped_name(member)), ..self }
     }
 
-    pub(crate) fn reason(self, reason: impl Display) -> Self {
+    fn reason(self, reason: impl Display) -> Self {
         Self { reason: Some(Escaped(reason).to_string()), ..self }
     }
 }
@@ -129,7 +135,7 @@ impl Log {
     }
 
     /// Writes the line for an event, if it deserves one.
-    pub(crate) fn event(&self, now: Instant, event: &memberlist_proto::Event) {
+    pub(crate) fn event(&self, now: Instant, event: &Event) {
         if let Some((source, line)) = lines::of(event) {
             self.write(now, source, || line);
         }
@@ -148,7 +154,7 @@ impl Log {
         let Some(missing) = passed else { return };
         let mut line = line();
         if missing > 0 {
-            line.text = format!("{} ({missing} similar lines before were suppressed)", line.text);
+            line.text = format!("{} ({missing} similar lines suppressed)", line.text);
         }
         #[cfg(feature = "tracing")]
         sink::write(&self.node, &line);

@@ -89,7 +89,7 @@ impl Shared {
         })?
     }
 
-    /// As [`operate`](Self::operate), also after the end, and without a word to the packet task.
+    /// As [`operate`](Self::operate), also after the end, and without waking the packet task.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State, Instant) -> R) -> Result<R, Error> {
         self.with_at(StdInstant::now(), f, |_, result| result)
     }

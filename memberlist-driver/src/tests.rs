@@ -144,12 +144,15 @@ fn stopping_ends_everything() {
     driver.closed(open[0], None);
     assert!(poll(&mut shutdown).is_ready());
     let mut cx = Context::from_waker(Waker::noop());
-    let told: Vec<_> = std::iter::from_fn(|| match events.poll_next(&cx) {
+    let reports: Vec<_> = std::iter::from_fn(|| match events.poll_next(&cx) {
         Poll::Ready(event) => event,
         Poll::Pending => panic!("the events go on"),
     })
     .collect();
-    assert!(matches!(told[..], [Event::Joined { .. }]), "what was told before is still there");
+    assert!(
+        matches!(reports[..], [Event::Joined { .. }]),
+        "what was reported before is still there"
+    );
     let mut late = node.join(&[]);
     assert!(matches!(Pin::new(&mut late).poll(&mut cx), Poll::Ready(Err(Error::Shutdown))));
     let sent = node.broadcast(b"x", BroadcastKind::Unique, Priority::Normal);
@@ -163,7 +166,7 @@ fn without_a_reader_nothing_is_kept() {
     drop(events);
     for number in 0..100 {
         let mut update = node.set_meta(Bytes::from(std::format!("{number}")), PATIENCE);
-        assert_eq!(poll(&mut update), Poll::Ready(Ok(())), "there is nobody to tell");
+        assert_eq!(poll(&mut update), Poll::Ready(Ok(())), "there is no peer to wait for");
     }
     // What waits for the driver does not pile up either.
     let target = || Target::Addr { addr: address(1), node: None };
@@ -203,7 +206,7 @@ fn look_ups_and_timeouts_reach_what_waits() {
     assert_eq!(report.failed[0].error, JoinError::Lookup(LookupFailure::NotFound));
 
     let mut ping = node.ping(Target::Addr { addr: address(1), node: None });
-    let due = work(&driver).timeout.expect("a ping does not wait for ever");
+    let due = work(&driver).timeout.expect("a ping does not wait forever");
     std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
     driver.turn(true, &mut Work::default());
     assert_eq!(poll(&mut ping), Poll::Ready(Err(Error::Ping(PingError::NoResponse))));

@@ -44,7 +44,7 @@ pub use memberlist_driver::{Error, EventBounds, Events, Handle, Operation};
 pub use memberlist_proto::{
     AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
 };
-// Who is who.
+// Nodes, and how they are named.
 pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, Target, Versions};
 // Joining, and what else an application begins.
 pub use memberlist_proto::{

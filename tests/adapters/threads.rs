@@ -163,7 +163,7 @@ impl Timer for Alarm {
     }
 }
 
-/// Whether a socket is ready now. Nothing keeps the waker: whoever is told to wait is polled again.
+/// Whether a socket is ready now. Nothing keeps the waker: a task that waits is polled again.
 fn ready(socket: impl AsFd, what: PollFlags) -> Poll<io::Result<()>> {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(&socket, what)], Some(&at_once)) {

@@ -34,9 +34,9 @@ fn a_quick_reader_gets_everything_in_order() {
     for event in [joined("a", 1), left("a"), joined("a", 2), message(3)] {
         buffer.push(event);
     }
-    let told = drain(&mut buffer);
+    let reports = drain(&mut buffer);
     assert!(matches!(
-        told[..],
+        reports[..],
         [Event::Joined { .. }, Event::Departed { .. }, Event::Joined { .. }, Event::Message { .. }]
     ));
 }
@@ -51,12 +51,14 @@ fn a_slow_reader_learns_how_each_waiting_node_stands() {
         buffer.push(joined("a", 2));
         buffer.push(joined("c", 1));
     }
-    let told = drain(&mut buffer);
-    assert_eq!(told.len(), 3);
-    let Event::Coalesced { node, events, departure } = &told[0] else { panic!("{:?}", told[0]) };
+    let reports = drain(&mut buffer);
+    assert_eq!(reports.len(), 3);
+    let Event::Coalesced { node, events, departure } = &reports[0] else {
+        panic!("{:?}", reports[0])
+    };
     assert_eq!((node.incarnation(), node.state(), *events), (2, State::Alive, 201));
     assert_eq!(*departure, Some(Departure::Left));
-    assert!(matches!(&told[2], Event::MembershipOverflow { events: 100 }), "{:?}", told[2]);
+    assert!(matches!(&reports[2], Event::MembershipOverflow { events: 100 }), "{:?}", reports[2]);
     buffer.push(left("a"));
     assert!(matches!(drain(&mut buffer)[..], [Event::Departed { .. }]), "as itself, once read");
 }
@@ -69,10 +71,10 @@ fn messages_beyond_the_bounds_are_dropped_and_counted() {
     buffer.push(message(40));
     buffer.push(message(0));
     buffer.push(message(0));
-    let told = drain(&mut buffer);
-    assert_eq!(told.len(), 4);
-    let dropped = matches!(told[1], Event::Overflow { dropped: 2 });
-    assert!(dropped, "one summary, where they are missing: {told:?}");
+    let reports = drain(&mut buffer);
+    assert_eq!(reports.len(), 4);
+    let dropped = matches!(reports[1], Event::Overflow { dropped: 2 });
+    assert!(dropped, "one summary, where they are missing: {reports:?}");
     buffer.push(message(100));
     assert_eq!(drain(&mut buffer).len(), 1, "what was read makes room");
 }
@@ -119,8 +121,8 @@ fn what_waits_is_bounded_whatever_comes() {
 }
 
 proptest! {
-    /// A reader that looks at the members whenever it is told that it missed some knows the truth
-    /// when it has read everything.
+    /// A reader that looks at the members whenever it has missed some knows the truth when it has
+    /// read everything.
     #[test]
     fn the_view_of_a_reader_that_looks_is_true(
         count in 1..5_usize,

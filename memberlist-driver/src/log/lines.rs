@@ -1,105 +1,71 @@
-//! The lines themselves: what is said of what, in one place.
+//! The lines themselves: which events deserve one, how much it matters, and what it is about.
 
 use std::io;
 use std::net::SocketAddr;
 
-use memberlist_proto::{Departure, Event, ExchangeKind, Name, PacketError};
+use memberlist_proto::{Departure, Event, ExchangeKind, PacketError};
 
 use super::{Line, Severity, Source, Target};
 use crate::delegate::Panicked;
 
-/// Whether an event deserves a line: what [`of`] makes of it is known without making it.
+/// Whether an event deserves a line: known without making it.
 pub(crate) fn is_logged(event: &Event) -> bool {
-    cfg!(feature = "tracing") && severity(event).is_some()
+    cfg!(feature = "tracing") && about(event).is_some()
 }
 
-/// How much the line for an event matters; nothing, if it deserves none.
-fn severity(event: &Event) -> Option<Severity> {
+/// Where the line for an event comes from, how much it matters and what it is about; nothing, if the
+/// event deserves no line.
+fn about(event: &Event) -> Option<(Source, Severity, Target)> {
+    use Severity::{Debug, Error, Info, Warning};
     Some(match event {
+        // What this node finds out about itself is known to its application.
         Event::Departed { reason: Departure::Left, from: None, .. }
         | Event::Refuted { by: None, .. } => return None,
+        Event::Departed { reason: Departure::Left, .. } => {
+            (Source::Members, Debug, Target::Membership)
+        }
+        Event::Suspected { .. } | Event::Departed { .. } => {
+            (Source::Members, Info, Target::Membership)
+        }
+        Event::Refuted { .. } => (Source::Members, Warning, Target::Membership),
+        Event::Refused { .. } => (Source::Refusals, Warning, Target::Membership),
+        Event::NamePoisoned { .. } | Event::Conflict { .. } => {
+            (Source::Refusals, Error, Target::Membership)
+        }
+        Event::OnlyByStream { .. } => (Source::Members, Warning, Target::Probe),
+        Event::Rejoined { .. } => (Source::Members, Info, Target::Rejoin),
         // A member that died stays away more often than not.
-        Event::Departed { reason: Departure::Left, .. }
-        | Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => Severity::Debug,
-        Event::Suspected { .. } | Event::Departed { .. } | Event::Rejoined { .. } => Severity::Info,
-        Event::Refuted { .. } | Event::Refused { .. } | Event::OnlyByStream { .. } => {
-            Severity::Warning
+        Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => {
+            (Source::Streams, Debug, Target::Rejoin)
         }
-        Event::NamePoisoned { .. } | Event::Conflict { .. } | Event::ExchangeFailed { .. } => {
-            Severity::Error
-        }
+        Event::ExchangeFailed { .. } => (Source::Streams, Error, Target::Stream),
         _ => return None,
     })
 }
 
-/// The line for an event with where it comes from, if it deserves one.
+/// The line for an event with where it comes from, if it deserves one. Its text is the event's own.
 pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
-    let severity = severity(event)?;
-    let line = |target, text: String| Line::new(severity, target, text);
-    Some(match event {
-        Event::Suspected { node, by } => {
-            let text = format!("{} is suspected to have failed, by {by}", node.name());
-            (Source::Members, line(Target::Membership, text).member(node.name()).reason(by))
-        }
+    let (source, severity, target) = about(event)?;
+    let line = Line::of_event(severity, target, event);
+    let line = match event {
+        Event::Suspected { node, by } => line.member(node.name()).reason(by),
         Event::Departed { node, reason, from } => {
-            let text = departed(node.name(), reason);
-            let line = line(Target::Membership, text).member(node.name()).reason(why(reason));
-            (Source::Members, with_peer(line, *from))
+            with_peer(line.member(node.name()).reason(why(reason)), *from)
         }
-        Event::Refuted { by, node } => {
-            let by = by.as_ref().map(ToString::to_string).unwrap_or_default();
-            let text = format!("refuting an accusation by {by}");
-            (Source::Members, line(Target::Membership, text).member(node.name()).reason(by))
-        }
-        Event::NamePoisoned { by } => {
-            let by = by.as_ref().map_or_else(String::new, |by| format!(", by {by}"));
-            let text = format!("accused at the highest incarnation{by}: this name is unusable");
-            (Source::Refusals, line(Target::Membership, text))
-        }
+        Event::Refuted { node, by: Some(by) } => line.member(node.name()).reason(by),
+        Event::NamePoisoned { by: Some(by) } => line.reason(by),
         Event::Conflict { existing, claimant } => {
-            let (state, name) = (existing.state(), existing.name());
-            let text = format!("{claimant} uses the name of {existing}, which is {state}");
-            (Source::Refusals, line(Target::Membership, text).member(name))
+            with_peer(line.member(existing.name()), claimant.address())
         }
         Event::Refused { node, reason, from } => {
-            let text = format!("refused news of {node}: {reason}");
-            let line = line(Target::Membership, text).member(node.as_name()).reason(reason);
-            (Source::Refusals, with_peer(line, *from))
+            with_peer(line.member(node.as_name()).reason(reason), *from)
         }
-        Event::OnlyByStream { node } => {
-            let name = node.name();
-            let text = format!("reached {name} over a stream but not by packet: is UDP blocked?");
-            let line = line(Target::Probe, text).member(name);
-            (Source::Members, with_peer(line, node.address()))
-        }
-        Event::Rejoined { peer } => {
-            (Source::Members, line(Target::Rejoin, format!("found {peer} again")).peer(peer))
-        }
-        Event::ExchangeFailed { peer, exchange, error } => {
-            let (source, target, text) = match exchange {
-                ExchangeKind::Accepted => {
-                    (Source::Streams, Target::Stream, format!("stream from {peer}: {error}"))
-                }
-                ExchangeKind::Rejoin => {
-                    (Source::Streams, Target::Rejoin, format!("looking for {peer}: {error}"))
-                }
-                _ => (Source::Streams, Target::Stream, format!("push/pull with {peer}: {error}")),
-            };
-            (source, line(target, text).peer(peer).reason(error))
-        }
-        _ => return None,
-    })
-}
-
-fn departed(name: Name<'_>, reason: &Departure) -> String {
-    match reason {
-        Departure::Left => format!("{name} has left"),
-        Departure::Failed { confirmations, .. } => {
-            format!("marking {name} as failed ({confirmations} confirmations)")
-        }
-        Departure::Declared { by } => format!("{name} was declared dead by {by}"),
-        _ => format!("{name} is no longer a member"),
-    }
+        Event::OnlyByStream { node } => with_peer(line.member(node.name()), node.address()),
+        Event::Rejoined { peer } => line.peer(peer),
+        Event::ExchangeFailed { peer, error, .. } => line.peer(peer).reason(error),
+        _ => line,
+    };
+    Some((source, line))
 }
 
 /// A departure's reason in a word.
@@ -122,6 +88,14 @@ fn with_peer(line: Line, peer: Option<SocketAddr>) -> Line {
 pub(crate) fn refused_packet(from: SocketAddr, error: &PacketError) -> Line {
     let line = Line::error(Target::Packet, format!("packet from {from}: {error}"));
     line.peer(from).reason(error)
+}
+
+pub(crate) fn unsent(to: SocketAddr, error: &io::Error) -> Line {
+    Line::error(Target::Packet, format!("sending to {to}: {error}")).peer(to).reason(error)
+}
+
+pub(crate) fn failed(target: Target, doing: &str, error: &io::Error) -> Line {
+    Line::error(target, format!("{doing}: {error}")).reason(error)
 }
 
 pub(crate) fn unresolved(host: &str, error: &io::Error) -> Line {

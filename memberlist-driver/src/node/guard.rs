@@ -11,7 +11,7 @@ use crate::driver::Driver;
 #[derive(Debug)]
 pub(super) struct TaskGuard {
     driver: Driver,
-    /// Dropped after the driver was told to stop.
+    /// Dropped after the node was stopped.
     _last: Arc<Last>,
 }
 

@@ -156,8 +156,8 @@ impl<R: Runtime> PacketTask<R> {
     }
 }
 
-/// Waits until the streams of a stopped node have written what was queued, but not for ever: a peer
-/// may read as slowly as it likes.
+/// Waits until the streams of a stopped node have written what was queued, but no longer than
+/// [`FLUSH`]: a peer may read as slowly as it likes.
 async fn flush<R: Runtime>(runtime: &R, driver: &Driver) {
     let mut timer = runtime.timer(Instant::now() + FLUSH);
     poll_fn(|cx| {

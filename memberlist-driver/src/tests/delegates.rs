@@ -93,7 +93,7 @@ fn a_panicking_delegate_does_not_take_the_node_with_it() {
     let node = caller.node.get().unwrap();
     let mut update = node.set_meta("x", PATIENCE);
     let refused = Err(Error::Wait(WaitError::Refused));
-    assert_eq!(poll(&mut update), Poll::Ready(refused), "a panic admits nobody");
+    assert_eq!(poll(&mut update), Poll::Ready(refused), "a panic admits no node");
     let mut update = node.set_meta("x", PATIENCE);
     assert_eq!(poll(&mut update), Poll::Ready(Ok(())), "and the next one is asked as ever");
     assert_eq!(node.num_members(), 1);

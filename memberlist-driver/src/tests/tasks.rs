@@ -130,7 +130,7 @@ fn a_full_send_buffer_does_not_hold_up_a_live_node() {
 }
 
 #[test]
-fn a_stopped_node_does_not_wait_for_ever() {
+fn a_stopped_node_does_not_wait_forever() {
     let (fake, node, _events) = started(quiet("n"));
     let mut message = node.send_reliable(peer(), &vec![7; 100_000]);
     fake.world(|world| world.stream_room = 10);

@@ -1,4 +1,4 @@
-//! What readers of events are told, however slow they are.
+//! What readers of events get, however slow they are.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use memberlist_proto::{BroadcastEnd, BroadcastKind, Config, Event, Limits, Prior
 use super::{Adapter, Kit as _, PATIENCE, at, encoded, loopback, quick};
 
 /// A slow reader learns how many messages it missed, and its last word about a node is true.
-pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
+pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
     let options = Options { events: EventBounds { count: 8, bytes: 1000 }, ..loopback() };
-    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
     for number in 1..=100 {
@@ -22,13 +22,13 @@ pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
     for number in 0..10 {
-        A::in_time(two.set_meta(number.to_string(), PATIENCE)).await.expect("one is told");
+        A::in_time(two.set_meta(number.to_string(), PATIENCE)).await.expect("it reaches one");
     }
-    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
     A::eventually(|| one.num_members() == 1).await;
     one.shutdown().await;
     let (mut messages, mut missing, mut about, mut last) = (0, 0, 0, None);
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         match event {
             Event::Message { .. } => messages += 1,
             Event::Overflow { dropped } => missing += dropped,
@@ -53,7 +53,7 @@ pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
 /// The bytes of what waits are bounded as well.
 pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     let options = Options { events: EventBounds { count: 1000, bytes: 10_000 }, ..loopback() };
-    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     for number in 1..=30 {
         A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
@@ -61,7 +61,7 @@ pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     }
     one.shutdown().await;
     let (mut messages, mut missing) = (0, 0);
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         match event {
             Event::Message { .. } => messages += 1,
             Event::Overflow { dropped } => missing += dropped,
@@ -83,7 +83,7 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
         limits: Limits { user_broadcasts: 1, ..Limits::default() },
         ..quick("one")
     };
-    let (one, mut told) = A::start(still, options).await.expect("a free port");
+    let (one, mut reports) = A::start(still, options).await.expect("a free port");
     for _ in 0..BROADCASTS {
         one.broadcast(b"x", BroadcastKind::Unique, Priority::Normal).expect("short enough");
     }
@@ -103,7 +103,7 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
     }
     one.shutdown().await;
     let (mut events, mut members, mut ends) = (0, 0, 0);
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         events += 1;
         match event {
             Event::Joined { .. } => members += 1,
@@ -123,13 +123,13 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
 
 /// Without a reader nothing is kept, and the node goes on.
 pub async fn a_node_without_a_reader_goes_on<A: Adapter>() {
-    let [(one, told), (two, _heard)] = A::pair().await;
-    drop(told);
+    let [(one, reports), (two, _heard)] = A::pair().await;
+    drop(reports);
     for number in 1..=20 {
         A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
-    A::in_time(one.leave(PATIENCE)).await.expect("two is told");
+    A::in_time(one.leave(PATIENCE)).await.expect("it reaches two");
     A::eventually(|| two.num_members() == 1).await;
     A::in_time(one.shutdown()).await;
 }

@@ -70,7 +70,7 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
     let token = capture();
     let delegate: Arc<dyn Delegate> = Arc::new(Panics(token.clone()));
     let options = Options { delegate: Some(delegate), ..loopback() };
-    let (one, _told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     let join = two.join(&[one.bound_address().into()]);
     assert_eq!(A::in_time(join).await.expect("both run").joined, [one.bound_address()]);

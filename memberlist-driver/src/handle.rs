@@ -79,13 +79,15 @@ impl Handle {
         )
     }
 
-    /// Announces to the cluster that this node leaves on purpose, which is final (Go: `Leave`).
+    /// Announces to the cluster that this node leaves on purpose, which is final (Go: `Leave`), and
+    /// ends every join that is under way. The report says how far the announcement was spread.
     ///
-    /// `Ok` means that the announcement has been handed to the socket as often as gossip sends
-    /// anything: to `retransmit_mult` × (decimal digits of the cluster's size) random members. After
-    /// it the process may end at once. `timeout` bounds the wait, zero not at all; a node without any
-    /// other member has nothing to wait for. The node goes on answering until it is shut down, and
-    /// dropping the future ends only the wait.
+    /// `Ok` means that the announcement has been handed to the socket: to every other member in a
+    /// cluster of up to `differences.leave_directly` of them, and as often as gossip sends anything,
+    /// to `retransmit_mult` × (decimal digits of the cluster's size) random members. The process may
+    /// end at once after that. `timeout` bounds the wait, zero not at all; a node without any other
+    /// member has nothing to wait for. The node goes on answering until it is shut down, and dropping
+    /// the future ends only the wait.
     ///
     /// # Errors
     ///

@@ -70,7 +70,7 @@ fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
     let (listener, packets) = bind::sockets(wanted)?;
     let failed = |source| StartError::Bind { transport: Transport::Tcp, address: wanted, source };
     let address = listener.local_addr().map_err(failed)?;
-    let log = Log::new(config.name.clone());
+    let log = Log::new(&config.name);
     let advertise = bind::advertised(options.advertise, address, &log)?;
     config.advertise_addr = advertise.ip();
     config.advertise_port = advertise.port();

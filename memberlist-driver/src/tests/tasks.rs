@@ -1,5 +1,6 @@
 //! The tasks of a node, over a runtime whose sockets do what the test says.
 
+use memberlist_proto::Differences;
 use memberlist_proto::wire::message::{Alive, Message, Ping};
 
 use super::fake::Fake;
@@ -51,7 +52,8 @@ pub(super) fn peer() -> Target {
 
 /// Announces by gossip, and does nothing else.
 fn gossiping() -> Config {
-    Config { gossip_interval: Duration::from_millis(1), ..quiet("n") }
+    let differences = Differences { leave_directly: 0, ..Differences::default() };
+    Config { gossip_interval: Duration::from_millis(1), differences, ..quiet("n") }
 }
 
 #[test]

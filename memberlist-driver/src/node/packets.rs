@@ -124,10 +124,9 @@ impl<R: Runtime> PacketTask<R> {
     /// Waits for room in the send buffer; whether there may be some in time.
     async fn room(&mut self, until: Instant) -> bool {
         let (packets, alarm) = (&self.packets, &mut self.alarm);
-        alarm.set(until);
         poll_fn(|cx| match packets.poll_writable(cx) {
             Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
-            Poll::Pending => alarm.poll(cx).map(|()| false),
+            Poll::Pending => alarm.poll(cx, until).map(|()| false),
         })
         .await
     }
@@ -136,20 +135,20 @@ impl<R: Runtime> PacketTask<R> {
     async fn wait(&mut self, batch: Batch, due: Option<Instant>) {
         let (packets, driver, alarm) = (&self.packets, &self.driver, &mut self.alarm);
         if batch.failed {
-            alarm.set(Instant::now() + RESPITE);
-            poll_fn(|cx| alarm.poll(cx)).await;
+            let until = Instant::now() + RESPITE;
+            poll_fn(|cx| alarm.poll(cx, until)).await;
             return;
         }
         if batch.more {
             self.runtime.yield_now().await;
             return;
         }
-        alarm.set(due.unwrap_or_else(|| Instant::now() + IDLE));
+        let due = due.unwrap_or_else(|| Instant::now() + IDLE);
         poll_fn(|cx| {
             // Errors that reading meets are met again, and logged, when it is tried.
             let ready = packets.poll_readable(cx).is_ready()
                 || driver.poll_work(cx).is_ready()
-                || alarm.poll(cx).is_ready();
+                || alarm.poll(cx, due).is_ready();
             if ready { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -169,7 +168,7 @@ async fn flush<R: Runtime>(runtime: &R, driver: &Driver) {
 }
 
 /// The one timer of a node. Moving a timer may cost a call of the operating system, and deadlines
-/// mostly move away: it is moved when it must fire sooner, or has fired.
+/// mostly move away: it is only moved to fire sooner, and set again when it has fired too soon.
 struct Alarm<R: Runtime> {
     timer: R::Timer,
     /// When it fires; it has fired, if this is nothing.
@@ -182,20 +181,22 @@ impl<R: Runtime> Alarm<R> {
         Self { timer: runtime.timer(at), at: Some(at) }
     }
 
-    /// Has it fire at `at`, or sooner.
-    fn set(&mut self, at: Instant) {
-        if self.at.is_none_or(|set| at < set) {
-            self.timer.reset(at);
-            self.at = Some(at);
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.timer.poll(cx);
-        if polled.is_ready() {
+    /// Ready at `at`.
+    fn poll(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+        loop {
+            if self.at.is_none_or(|set| at < set) {
+                self.timer.reset(at);
+                self.at = Some(at);
+            }
+            if self.timer.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
             self.at = None;
+            // It may have been set for something that was due sooner.
+            if Instant::now() >= at {
+                return Poll::Ready(());
+            }
         }
-        polled
     }
 }
 

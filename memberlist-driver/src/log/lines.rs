@@ -48,11 +48,12 @@ pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
     let (source, severity, target) = about(event)?;
     let line = Line::of_event(severity, target, event);
     let line = match event {
-        Event::Suspected { node, by } => line.member(node.name()).reason(by),
+        Event::Suspected { node, by } | Event::Refuted { node, by: Some(by) } => {
+            line.member(node.name()).reason(by)
+        }
         Event::Departed { node, reason, from } => {
             with_peer(line.member(node.name()).reason(why(reason)), *from)
         }
-        Event::Refuted { node, by: Some(by) } => line.member(node.name()).reason(by),
         Event::NamePoisoned { by: Some(by) } => line.reason(by),
         Event::Conflict { existing, claimant } => {
             with_peer(line.member(existing.name()), claimant.address())

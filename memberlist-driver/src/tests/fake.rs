@@ -25,8 +25,9 @@ pub(super) struct World {
     /// Packets that were sent, and how many more there is room for.
     pub(super) sent: Vec<(Vec<u8>, SocketAddr)>,
     pub(super) room: usize,
-    /// How often a packet or connection was tried.
+    /// How often sending a packet was tried, and how often accepting a stream failed.
     pub(super) tries: usize,
+    pub(super) failed_accepts: usize,
     /// What streams have written, and how many more bytes there is room for.
     pub(super) written: Vec<u8>,
     pub(super) stream_room: usize,
@@ -160,7 +161,7 @@ impl Listener for Socket {
 
     async fn accept(&self) -> io::Result<(Self, SocketAddr)> {
         let failing = self.0.world(|world| {
-            world.tries += usize::from(world.accepting.is_some());
+            world.failed_accepts += usize::from(world.accepting.is_some());
             world.accepting
         });
         match failing {

@@ -51,7 +51,7 @@ impl Memberlist {
     /// must have the chance to refute.
     fn merge_state(&mut self, from: SocketAddr, accuser: &NodeName, remote: &NodeState<'_>) {
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
-        let accused = Accusation { incarnation, node, from: accuser.as_bytes(), via };
+        let accusation = Accusation { incarnation, node, from: accuser.as_bytes(), via };
         match remote.known_state() {
             Some(State::Alive) => {
                 self.decisions.merged_alive += 1;
@@ -67,15 +67,15 @@ impl Memberlist {
             }
             Some(State::Suspect) => {
                 self.decisions.merged_suspect += 1;
-                self.suspect(accused);
+                self.suspect(accusation);
             }
             Some(State::Dead) => {
                 self.decisions.merged_dead += 1;
-                self.suspect(accused);
+                self.suspect(accusation);
             }
             Some(State::Left) => {
                 self.decisions.merged_left += 1;
-                self.dead(Accusation { from: node, ..accused }, None);
+                self.dead(Accusation { from: node, ..accusation }, None);
             }
             None => self.decisions.merged_unknown += 1,
         }

@@ -49,9 +49,9 @@ pub use memberlist_proto::{
 pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, Target, Versions};
 // Joining, and what else an application begins.
 pub use memberlist_proto::{
-    BroadcastId, BroadcastKind, ExchangeError, JoinError, JoinFailure, JoinPolicy, JoinRefused,
-    JoinReport, LeaveReport, LookupFailure, PingError, Pong, Priority, Retry, SendError,
-    StreamFailure, TooLong, VersionMismatch, WaitError,
+    BroadcastId, BroadcastKind, ExchangeError, ForgetError, JoinError, JoinFailure, JoinPolicy,
+    JoinRefused, JoinReport, LeaveReport, LookupFailure, PingError, Pong, Priority, Retry,
+    SendError, StreamFailure, TooLong, VersionMismatch, WaitError,
 };
 // What is reported.
 pub use memberlist_proto::{

@@ -1,7 +1,8 @@
 //! Why a call on a running node failed.
 
 use memberlist_proto::{
-    ConfigError, ExchangeError, JoinRefused, KeyringError, PingError, SendError, TooLong, WaitError,
+    ConfigError, ExchangeError, ForgetError, JoinRefused, KeyringError, PingError, SendError,
+    TooLong, WaitError,
 };
 
 /// Every way in which a call on a [`Handle`](crate::Handle) can fail.
@@ -33,6 +34,9 @@ pub enum Error {
     /// The exchange over a stream failed.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+    /// The node cannot be forgotten.
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),

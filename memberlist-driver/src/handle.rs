@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    BroadcastId, BroadcastKind, Instant, JoinPolicy, JoinReport, Key, LeaveReport, OpId, Outcome,
-    Peer, Pong, Priority, Target, Timing,
+    BroadcastId, BroadcastKind, Instant, JoinPolicy, JoinReport, Key, LeaveReport, NodeName, OpId,
+    Outcome, Peer, Pong, Priority, Target, Timing,
 };
 
 use crate::error::Error;
@@ -129,6 +129,17 @@ impl Handle {
     /// None of its own.
     pub fn recall(&self, peers: &[Peer]) -> Result<(), Error> {
         self.shared().operate(|state, now| state.core.recall(now, peers.iter().cloned()))
+    }
+
+    /// Forgets a node that is dead or has left: ends the search for it, removes its record, and
+    /// informs the other members, which search for it as well (Serf: `force-leave --prune`). A node
+    /// that was killed on purpose is searched for until it is forgotten, or `rejoin.give_up_after`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forget`]: the node is a member, or there is nothing to forget.
+    pub fn forget(&self, name: &NodeName) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.forget(now, name))??)
     }
 
     /// Ends the node without an announcement; [`leave`](Self::leave) before it for a graceful end.

@@ -85,6 +85,7 @@ macro_rules! conformance {
                 a_patient_join_finds_a_peer_that_starts_later
                 keys_change_while_nodes_talk
                 a_join_says_why_each_peer_failed
+                a_member_that_died_is_forgotten_by_order
                 two_nodes_exchange_everything
             }
             farewells {

@@ -24,7 +24,7 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
         Event::Departed { reason: Departure::Left, .. } => {
             (Source::Members, Debug, Target::Membership)
         }
-        Event::Suspected { .. } | Event::Departed { .. } => {
+        Event::Suspected { .. } | Event::Departed { .. } | Event::HadLeft { .. } => {
             (Source::Members, Info, Target::Membership)
         }
         Event::Refuted { .. } => (Source::Members, Warning, Target::Membership),
@@ -55,6 +55,7 @@ pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
             with_peer(line.member(node.name()).reason(why(reason)), *from)
         }
         Event::NamePoisoned { by: Some(by) } => line.reason(by),
+        Event::HadLeft { node, from } => with_peer(line.member(node.name()), *from),
         Event::Conflict { existing, claimant } => {
             with_peer(line.member(existing.name()), claimant.address())
         }

@@ -143,6 +143,7 @@ pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
     assert_eq!(broadcast.err(), over);
     assert_eq!(node.disseminate(b"").err(), over);
     assert_eq!(node.recall(&[]).err(), over);
+    assert_eq!(node.forget(&"two".into()).err(), over);
     let key = Key::new(&[1; 16]).expect("16 bytes");
     assert_eq!(node.add_key(key.clone()).err(), over);
     assert_eq!(node.use_key(&key).err(), over);

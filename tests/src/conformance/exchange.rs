@@ -7,8 +7,8 @@ use std::time::Duration;
 use memberlist_driver::bind::Options;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, JoinError, JoinPolicy, Key, KeyringError, Node,
-    Peer, Priority, Retry, State, StreamFailure, Timing,
+    BroadcastKind, Config, Event, ExchangeError, ForgetError, JoinError, JoinPolicy, Key,
+    KeyringError, Node, Peer, Priority, Retry, State, StreamFailure, Timing,
 };
 
 use super::{Adapter, Kit as _, PATIENCE, loopback, member, payload, quick};
@@ -83,6 +83,19 @@ pub async fn a_patient_join_finds_a_peer_that_starts_later<A: Adapter>() {
     let (three, _heard) = A::node("three").await;
     three.recall(&one.snapshot()).expect("it runs");
     A::eventually(|| two.num_members() == 3).await;
+}
+
+/// A member that died is searched for until it is forgotten.
+pub async fn a_member_that_died_is_forgotten_by_order<A: Adapter>() {
+    let [(one, _reports), (two, _heard)] = A::pair().await;
+    let name = "two".into();
+    assert_eq!(one.forget(&name), Err(Error::Forget(ForgetError::Member)));
+    A::in_time(two.shutdown()).await;
+    A::eventually(|| one.status().is_ok_and(|status| !status.lost.is_empty())).await;
+    one.forget(&name).expect("it is dead");
+    assert_eq!(one.member(&name), None);
+    assert!(one.status().expect("it runs").lost.is_empty());
+    assert_eq!(one.forget(&name), Err(Error::Forget(ForgetError::Unknown)));
 }
 
 /// What a node says of itself and the others.

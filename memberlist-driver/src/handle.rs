@@ -299,7 +299,7 @@ impl Handle {
         self.shared().operate(|state, now| state.core.set_verify(now, incoming, outgoing))
     }
 
-    /// Changes the timing of the running node: see [`Config::timing`].
+    /// Changes the timing of the running node: see [`Config::timing`](memberlist_proto::Config::timing).
     ///
     /// # Errors
     ///

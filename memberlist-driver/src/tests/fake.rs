@@ -22,8 +22,9 @@ pub(super) struct World {
     tasks: Vec<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     /// Packets that wait in the socket.
     pub(super) arrived: VecDeque<(Vec<u8>, SocketAddr)>,
-    /// Packets that were sent, and how many more there is room for.
+    /// Packets that were sent, unless they are only counted, and how many more there is room for.
     pub(super) sent: Vec<(Vec<u8>, SocketAddr)>,
+    pub(super) counts: bool,
     pub(super) room: usize,
     /// How often sending a packet was tried, and how often accepting a stream failed.
     pub(super) tries: usize,
@@ -150,7 +151,9 @@ impl PacketSocket for Socket {
         self.0.world(|world| {
             world.tries += 1;
             world.room = world.room.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
-            world.sent.push((packet.to_vec(), to));
+            if !world.counts {
+                world.sent.push((packet.to_vec(), to));
+            }
             Ok(())
         })
     }

@@ -131,6 +131,28 @@ fn a_full_send_buffer_does_not_hold_up_a_live_node() {
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
+/// What a packet costs beside the core's own work: nothing that must be allocated.
+#[test]
+fn a_packet_allocates_its_answer_and_nothing_else() {
+    const PACKETS: usize = 10_000;
+    let (fake, node, _events) = started(quiet("n"));
+    let pings = |count: usize| (0..count).map(|_| (ping(), address(9)));
+    // Everything that is kept has its room after that.
+    for (round, count) in [(0, 100), (1, PACKETS)] {
+        fake.world(|world| {
+            world.counts = true;
+            world.tries = 0;
+            world.arrived.extend(pings(count));
+        });
+        let allocated = allocation_counter::measure(|| {
+            fake.until(|| fake.world(|world| world.tries) == count);
+        });
+        let others = allocated.count_total.saturating_sub(count as u64);
+        assert!(round == 0 || others < 100, "{others} for {count} packets: {allocated:?}");
+    }
+    assert_eq!(node.stats().counters.packets_unsent, 0);
+}
+
 #[test]
 fn a_stopped_node_does_not_wait_forever() {
     let (fake, node, _events) = started(quiet("n"));

@@ -3,27 +3,26 @@
 use std::ops::Deref;
 
 use memberlist_driver::bind::{Options, StartError};
-use memberlist_driver::{Events, Handle, Opened, open};
+use memberlist_driver::{Events, Handle};
 use memberlist_proto::Config;
 
-use crate::tasks;
+use crate::runtime::AsyncStd;
 
-/// A running node: a [`Handle`] that was started on async-std. Cheap to clone; the node ends when the
-/// last clone is dropped. Its methods are those of [`Handle`].
+/// A running node: a [`Handle`] that was started on async-std, with its methods. Cheap to clone, and
+/// usable from everywhere; the node ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Memberlist(Handle);
 
 impl Memberlist {
-    /// Listens and starts a node, which knows nobody yet. The configuration's `advertise_addr`,
-    /// `advertise_port` and `bind_port` are set by the options.
+    /// Listens and starts a node, which knows no other node yet. The options set the configuration's
+    /// `advertise_addr`, `advertise_port` and `bind_port`.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from running.
-    #[allow(clippy::unused_async)] // Binding may have to wait one day, and for other runtimes does.
+    /// An address that cannot be listened on, a configuration that is not valid, and the others of
+    /// [`StartError`]. Nothing is left running then.
     pub async fn start(config: Config, options: Options) -> Result<(Self, Events), StartError> {
-        let Opened { listener, packets, address, handle, events, driver } = open(config, options)?;
-        tasks::run(listener, packets, address, driver)?;
+        let (handle, events) = memberlist_driver::start(AsyncStd, config, options).await?;
         Ok((Self(handle), events))
     }
 }

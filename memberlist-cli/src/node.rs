@@ -19,6 +19,12 @@ pub(crate) enum Runtime {
     Tokio,
     /// The adapter memberlist-async-std.
     AsyncStd,
+    /// The adapter memberlist-smol.
+    Smol,
+}
+
+impl Runtime {
+    pub(crate) const ALL: [Self; 3] = [Self::Tokio, Self::AsyncStd, Self::Smol];
 }
 
 /// What the node's acks and full state exchanges carry.
@@ -69,6 +75,9 @@ pub(crate) async fn start(
         Runtime::AsyncStd => memberlist_async_std::Memberlist::start(config, options)
             .await
             .map(|(node, events)| (Handle::clone(&node), events)),
+        Runtime::Smol => memberlist_smol::Memberlist::start(config, options)
+            .await
+            .map(|(node, events)| (Handle::clone(&node), events)),
     };
     started.map_err(|error| match error {
         StartError::Config(error) => Failure::usage(error),
@@ -81,6 +90,7 @@ impl std::fmt::Display for Runtime {
         f.write_str(match self {
             Self::Tokio => "tokio",
             Self::AsyncStd => "async-std",
+            Self::Smol => "smol",
         })
     }
 }

@@ -7,14 +7,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
+use memberlist_proto::{Config, ConfigError, DEFAULT_PORT};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use self::choice::Machine;
 pub use self::choice::NoAddress;
-use super::log::Severity;
-use super::{Delegate, EventBounds};
-use memberlist_proto::DEFAULT_PORT;
-use memberlist_proto::{Config, ConfigError};
+use crate::log::{self, Log, Severity};
+use crate::{Delegate, EventBounds};
 
 /// How often port 0 is tried until one is free for packets and streams (as in Go).
 const PORT_ATTEMPTS: usize = 10;
@@ -23,23 +22,25 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 /// The most connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// How a node meets the network and its user.
+/// What a node is started with beside its [`Config`]: where it listens, and what its user brings.
 #[derive(Clone)]
 pub struct Options {
-    /// What to listen on, for packets and streams alike. Port 0 picks one that is free for both.
+    /// The address to listen on, for packets (UDP) and streams (TCP) alike. Port 0 picks one that is
+    /// free for both; [`Handle::bound_address`](crate::Handle::bound_address) says which. An
+    /// unspecified IPv6 address, `[::]`, serves IPv4 as well.
     pub bind: SocketAddr,
-    /// What to announce to the cluster instead of the bound address. Port 0 stands for the bound
-    /// port, and an unspecified address for the bound one. If that is unspecified too, a private
+    /// The address to announce to the cluster, where it is not the bound one. Port 0 stands for the
+    /// bound port, and an unspecified address for the bound one. If that is unspecified too, a private
     /// address of an interface that is up is chosen: the source address of packets to the Internet,
     /// else one of the default route's interface, else any other, IPv4 before IPv6. Needed where
     /// this machine has no private address, or has several and the wrong one is chosen.
     pub advertise: Option<SocketAddr>,
-    /// Answers the node's questions.
+    /// The application's decisions; `None` decides as the defaults of [`Delegate`] do.
     pub delegate: Option<Arc<dyn Delegate>>,
-    /// How many events may wait for their reader.
+    /// How many events may wait for a slow reader.
     pub events: EventBounds,
-    /// Labels of everything that is published with the feature `metrics` (Go: `MetricLabels`):
-    /// they tell several nodes of one process apart.
+    /// Labels of everything that is published with the feature `metrics`, as names and values (Go:
+    /// `MetricLabels`): they tell apart several nodes of one process.
     pub metric_labels: Vec<(String, String)>,
 }
 
@@ -77,20 +78,21 @@ impl std::fmt::Debug for Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address cannot be listened on.
+    /// The address cannot be listened on, or the runtime cannot watch the socket.
     #[error("cannot listen on {transport} {address}: {source}")]
     Bind {
         /// For streams or for packets.
         transport: Transport,
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// What the operating system reports.
         source: io::Error,
     },
-    /// Bound to every address, and none of them is private: say what to announce.
+    /// Bound to every address, and none of them is private: an address to announce must be given.
     #[error(transparent)]
     NoAddress(#[from] NoAddress),
-    /// Bound to every address, and the system does not list them: set what to announce.
+    /// Bound to every address, and the system does not list them: an address to announce must be
+    /// given.
     #[error(
         "bound to {bound}, and this machine's addresses cannot be listed ({source}): set an address to advertise"
     )]
@@ -104,7 +106,7 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The operating system has no randomness.
-    #[error("no randomness: {0}")]
+    #[error("the operating system has no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
 }
 
@@ -126,11 +128,12 @@ impl fmt::Display for Transport {
     }
 }
 
-/// A listener and a packet socket on one port, neither of which blocks.
+/// A listener for streams and a socket for packets on one port, both in non-blocking mode, for
+/// programs that drive the core by themselves; [`start`](crate::start) binds its own.
 ///
 /// # Errors
 ///
-/// The address cannot be listened on.
+/// [`StartError::Bind`] if the address cannot be listened on for both. Port 0 is tried ten times.
 pub fn sockets(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartError> {
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
@@ -144,23 +147,27 @@ pub fn sockets(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartErr
     }
 }
 
-/// What to tell the cluster. With the feature `tracing`, a log line says which address and why.
-///
-/// # Errors
-///
-/// Bound to every address, and none of them is private.
-pub fn advertised(wanted: Option<SocketAddr>, bound: SocketAddr) -> Result<SocketAddr, StartError> {
+/// The address to announce to the cluster; the log says which and why.
+pub(crate) fn advertised(
+    wanted: Option<SocketAddr>,
+    bound: SocketAddr,
+    log: &Log,
+) -> Result<SocketAddr, StartError> {
+    let say = |severity, address, why: fmt::Arguments<'_>| {
+        let text = format!("listening on {bound}, announcing {address}: {why}");
+        log.write_once(|| log::announcing(severity, address, text));
+    };
     let port = wanted.map(|wanted| wanted.port()).filter(|port| *port != 0);
     let port = port.unwrap_or(bound.port());
     let given = wanted.map(|wanted| wanted.ip()).filter(|ip| !ip.is_unspecified());
     if let Some(ip) = given {
         let address = SocketAddr::new(ip, port);
-        log(Severity::Debug, format_args!("announcing {address}, as configured"));
+        say(Severity::Debug, address, format_args!("as configured"));
         return Ok(address);
     }
     if !bound.ip().is_unspecified() {
         let address = SocketAddr::new(bound.ip(), port);
-        log(Severity::Debug, format_args!("announcing {address}, which the node listens on"));
+        say(Severity::Debug, address, format_args!("what it listens on"));
         return Ok(address);
     }
     let machine =
@@ -168,15 +175,16 @@ pub fn advertised(wanted: Option<SocketAddr>, bound: SocketAddr) -> Result<Socke
     let choice = machine.choose(bound.ip())?;
     let address = SocketAddr::new(choice.ip, port);
     let severity = if choice.is_a_guess() { Severity::Warning } else { Severity::Info };
-    log(severity, format_args!("listening on {bound}, announcing {address}: {choice}"));
+    say(severity, address, format_args!("{choice}"));
     Ok(address)
 }
 
-/// A seed for [`start`](super::start), from the operating system.
+/// A seed for [`Memberlist::new`](memberlist_proto::Memberlist::new) from the operating system, from
+/// which the nonces of encryption follow. For programs that drive the core by themselves.
 ///
 /// # Errors
 ///
-/// The operating system has no randomness.
+/// [`StartError::Randomness`] if the operating system has no randomness.
 pub fn seed() -> Result<[u8; 32], StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
@@ -184,7 +192,7 @@ pub fn seed() -> Result<[u8; 32], StartError> {
 }
 
 /// Whether a configuration announces a public address in clear text, which is rarely meant.
-pub fn announces_in_clear(config: &Config) -> bool {
+pub(crate) fn announces_in_clear(config: &Config) -> bool {
     config.secret_keys.is_empty() && !is_private(config.advertise_addr)
 }
 
@@ -239,18 +247,3 @@ fn is_private(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
-
-/// Logs before there is a node whose name the line could have.
-#[cfg(feature = "tracing")]
-fn log(severity: Severity, line: fmt::Arguments<'_>) {
-    match severity {
-        Severity::Error => tracing::error!("{line}"),
-        Severity::Warning => tracing::warn!("{line}"),
-        Severity::Info => tracing::info!("{line}"),
-        Severity::Debug => tracing::debug!("{line}"),
-    }
-}
-
-/// Without the feature there is no log.
-#[cfg(not(feature = "tracing"))]
-fn log(_: Severity, _: fmt::Arguments<'_>) {}

@@ -6,7 +6,7 @@ use memberlist_proto::Instant;
 
 /// Maps the machine's monotonic clock to the core's time, which begins when the clock is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     origin: StdInstant,
 }
 
@@ -15,17 +15,17 @@ const START: Duration = Duration::from_secs(1);
 
 impl Clock {
     /// A clock whose time begins at `origin`.
-    pub fn new(origin: StdInstant) -> Self {
+    pub(crate) fn new(origin: StdInstant) -> Self {
         Self { origin }
     }
 
     /// The core's time at a moment of the machine's clock.
-    pub fn at(&self, moment: StdInstant) -> Instant {
+    pub(crate) fn at(&self, moment: StdInstant) -> Instant {
         Instant::ORIGIN + START + moment.saturating_duration_since(self.origin)
     }
 
     /// The moment of the machine's clock at a time of the core; far ahead, if it has none.
-    pub fn moment(&self, time: Instant) -> StdInstant {
+    pub(crate) fn moment(&self, time: Instant) -> StdInstant {
         let since = time.saturating_duration_since(Instant::ORIGIN + START);
         let year = Duration::from_secs(365 * 86_400);
         self.origin.checked_add(since).unwrap_or_else(|| self.origin + year)

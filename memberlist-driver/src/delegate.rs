@@ -1,105 +1,212 @@
 //! What an adapter asks its user.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::string::String;
-use std::sync::Arc;
-use std::vec::Vec;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use memberlist_proto::{Candidate, Hooks, Name, Node, View};
 
-use memberlist_proto::{Candidate, View};
-use memberlist_proto::{Name, Node};
-
-/// Everything an application can be asked; every method has a default, which is what happens
-/// without a delegate.
+/// Everything that an application decides for its node, or adds to what the node sends.
 ///
-/// The first four methods are asked inside the node: they must be quick, and what they call on the
-/// handle of any node fails with [`Error::Reentrant`](super::Error::Reentrant). The last two may
-/// take their time: they are asked on a thread of their own and delay only the exchange they
-/// belong to.
+/// Every method has a default, which is also what happens without a delegate. Give one to a node by
+/// [`Options::delegate`](crate::bind::Options::delegate).
+///
+/// **[`admit`](Self::admit), [`ack_payload`](Self::ack_payload), [`broadcasts`](Self::broadcasts)
+/// and [`stream_ping`](Self::stream_ping)** are called inside the node, while it is locked: they
+/// must return quickly, within microseconds, since every packet and every call on a handle waits
+/// for them. Calls that they make on the handle of any node fail with
+/// [`Error::Reentrant`](crate::Error::Reentrant); what they need to know of the membership is lent
+/// to them as a [`View`].
+///
+/// **[`local_state`](Self::local_state) and [`admit_merge`](Self::admit_merge)** are called on a
+/// thread of their own, may block, and may call the node. They delay only the exchange that they
+/// belong to, which ends after `tcp_timeout` without an answer. Several calls may run at once.
+///
+/// A method that panics is logged with the panic's message, under the target
+/// `memberlist::delegate`, and answered as by default; except that a panic in `admit` or
+/// `admit_merge` refuses.
+///
+/// ```
+/// use memberlist_driver::Delegate;
+/// use memberlist_proto::Candidate;
+///
+/// /// Admits only nodes whose name begins with a prefix.
+/// struct Prefix(&'static [u8]);
+///
+/// impl Delegate for Prefix {
+///     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+///         if candidate.name.as_bytes().starts_with(self.0) {
+///             Ok(())
+///         } else {
+///             Err("not one of ours".into())
+///         }
+///     }
+/// }
+/// ```
 pub trait Delegate: Send + Sync + 'static {
-    /// See [`Delegate::admit`](memberlist_proto::Delegate::admit).
+    /// Whether to believe a message which says that a node is alive (Go: `NotifyAlive`).
+    ///
+    /// Called for every such message, from packets and from full state exchanges: for duplicates,
+    /// for old news, and for what this node announces about itself. By default each is believed.
     ///
     /// # Errors
     ///
-    /// The reason for refusing.
+    /// The reason for refusing. The message is dropped, and reported as
+    /// [`Event::Refused`](memberlist_proto::Event::Refused) with
+    /// [`Refusal::Vetoed`](memberlist_proto::Refusal::Vetoed). Refusing this node's own announcement
+    /// fails the `set_meta` that made it.
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         let _ = candidate;
         Ok(())
     }
 
-    /// See [`Delegate::ack_payload`](memberlist_proto::Delegate::ack_payload).
+    /// What the ack to a ping carries to the node that pinged (Go: `AckPayload`), which finds it in
+    /// [`Event::Pinged`](memberlist_proto::Event::Pinged).
+    ///
+    /// Called for each ping that arrives by packet. Keep it far below the packet size
+    /// (`udp_buffer_size`, 1,400 bytes by default): an ack that is too long for the network is lost,
+    /// and this node is suspected. `None`, the default, and an empty payload are different on the
+    /// wire, but not to the other node's application.
     fn ack_payload(&self) -> Option<Bytes> {
         None
     }
 
-    /// See [`Delegate::broadcasts`](memberlist_proto::Delegate::broadcasts).
+    /// Messages to add to the packet that is being built (Go: `GetBroadcasts`), for applications
+    /// with queues of their own ([`TransmitLimitedQueue`](memberlist_proto::TransmitLimitedQueue));
+    /// all others use `broadcast`.
+    ///
+    /// Called for each packet that has room for gossip. A message counts with `overhead` bytes more
+    /// than its length, and all together must not exceed `limit` bytes. What is beyond the limit is
+    /// kept for a later packet, and counted in `broadcasts_over_limit`. By default there are none.
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
         let _ = (view, overhead, limit);
         Vec::new()
     }
 
-    /// See [`Delegate::stream_ping`](memberlist_proto::Delegate::stream_ping).
+    /// Whether to probe a member over a stream when it does not answer a ping by packet (Go: the
+    /// opposite of `DisableTcpPingsForNode`).
+    ///
+    /// Called each time that a direct probe has failed, unless `disable_tcp_pings` is set. By
+    /// default every member may be probed so.
     fn stream_ping(&self, node: Name<'_>) -> bool {
         let _ = node;
         true
     }
 
-    /// The application's state, sent in every full state exchange (Go: `LocalState`).
+    /// The application's state, sent to the other node in a full state exchange (Go: `LocalState`),
+    /// which gets it as [`Event::RemoteState`](memberlist_proto::Event::RemoteState).
+    ///
+    /// Called for each exchange, whichever side began it; `join` says whether it is part of a join.
+    /// At most `limits.stream_bytes` (20 MiB by default); a longer state fails the exchange. By
+    /// default the state is empty, and the other node gets no event.
     fn local_state(&self, join: bool) -> Bytes {
         let _ = join;
         Bytes::new()
     }
 
-    /// Whether to merge what a joining peer, or the peer joined, knows (Go: `NotifyMerge`).
+    /// Whether to merge what a joining peer, or the peer that this node joins, knows (Go:
+    /// `NotifyMerge`).
+    ///
+    /// Called in exchanges that are part of a join, before anything of the peer's state is used;
+    /// `peers` is every node that the peer knows of, in the state that the peer has it in. By
+    /// default everything is merged.
     ///
     /// # Errors
     ///
-    /// The reason for refusing.
+    /// The reason for refusing. Nothing is merged then, and the exchange fails with
+    /// [`ExchangeError::Vetoed`](memberlist_proto::ExchangeError::Vetoed).
     fn admit_merge(&self, peers: &[Node]) -> Result<(), String> {
         let _ = peers;
         Ok(())
     }
 }
 
-/// The half that the core asks at once, while the node is locked.
-pub(super) struct AskedNow(pub(super) Arc<dyn Delegate>);
+/// The decisions that the core needs at once, while the node is locked.
+pub(crate) struct Decisions {
+    delegate: Arc<dyn Delegate>,
+    /// Panics that are not logged yet: that may run any code, which must not happen under the lock.
+    panics: Mutex<Vec<Panicked>>,
+}
 
-impl memberlist_proto::Delegate for AskedNow {
+/// A method of a delegate that panicked.
+#[derive(Debug)]
+pub(crate) struct Panicked {
+    /// The method.
+    pub(crate) method: &'static str,
+    /// What it said.
+    pub(crate) message: String,
+}
+
+impl Decisions {
+    pub(crate) fn new(delegate: Arc<dyn Delegate>) -> Self {
+        Self { delegate, panics: Mutex::default() }
+    }
+
+    /// The panics since the last call.
+    pub(crate) fn take_panics(&self) -> Vec<Panicked> {
+        std::mem::take(&mut *self.panics.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the delegate; nothing, if it panics: the core is in the middle of something and must
+    /// end it.
+    fn ask<T>(&self, method: &'static str, question: impl FnOnce(&dyn Delegate) -> T) -> Option<T> {
+        DECIDING.set(true);
+        let answer = caught(method, || question(&*self.delegate));
+        DECIDING.set(false);
+        let panicked = match answer {
+            Ok(answer) => return Some(answer),
+            Err(panicked) => panicked,
+        };
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).push(panicked);
+        None
+    }
+}
+
+impl Hooks for Decisions {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
-        ask(|| self.0.admit(candidate)).unwrap_or_else(|| Err("the delegate panicked".into()))
+        let answer = self.ask("admit", |delegate| delegate.admit(candidate));
+        answer.unwrap_or_else(|| Err("the delegate panicked".into()))
     }
 
     fn ack_payload(&self) -> Option<Bytes> {
-        ask(|| self.0.ack_payload()).flatten()
+        self.ask("ack_payload", Delegate::ack_payload).flatten()
     }
 
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
-        ask(|| self.0.broadcasts(view, overhead, limit)).unwrap_or_default()
+        let answer = self.ask("broadcasts", |delegate| delegate.broadcasts(view, overhead, limit));
+        answer.unwrap_or_default()
     }
 
     fn stream_ping(&self, node: Name<'_>) -> bool {
-        ask(|| self.0.stream_ping(node)).unwrap_or(true)
+        self.ask("stream_ping", |delegate| delegate.stream_ping(node)).unwrap_or(true)
     }
 }
 
 std::thread_local! {
-    static ASKED: Cell<bool> = const { Cell::new(false) };
+    static DECIDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is answering a question that cannot wait. It then holds the lock of the
-/// node that asks; waiting for another node's lock could be waiting for each other. So it must
-/// not wait for any.
-pub(super) fn is_asked() -> bool {
-    ASKED.get()
+/// Whether this thread is inside a decision that the core waits for. It then holds the lock of the
+/// node that asks; waiting for another node's lock could be waiting for each other. So it must not
+/// wait for any.
+pub(crate) fn is_deciding() -> bool {
+    DECIDING.get()
 }
 
-/// Asks the application. A panic of its delegate is an answer like the default, except that nobody
-/// is admitted by it: the core is in the middle of something and must end it.
-fn ask<T>(question: impl FnOnce() -> T) -> Option<T> {
-    ASKED.set(true);
-    let answer = catch_unwind(AssertUnwindSafe(question));
-    ASKED.set(false);
-    answer.ok()
+/// Calls a method of a delegate, which may panic.
+pub(crate) fn caught<T>(method: &'static str, question: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(question)).map_err(|payload| {
+        let message = message(&*payload).into();
+        // What is thrown may panic when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        Panicked { method, message }
+    })
+}
+
+/// What a panic says.
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

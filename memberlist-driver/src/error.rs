@@ -1,47 +1,52 @@
 //! Why a call on a running node failed.
 
-use memberlist_proto::ConfigError;
-use memberlist_proto::KeyringError;
-use memberlist_proto::{ExchangeError, JoinRefused, PingError, SendError, TooLong, WaitError};
+use memberlist_proto::{
+    ConfigError, ExchangeError, ForgetError, JoinRefused, KeyringError, PingError, SendError,
+    TooLong, WaitError,
+};
 
-/// Every way in which a call on a handle can fail.
+/// Every way in which a call on a [`Handle`](crate::Handle) can fail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The node has been shut down.
+    /// The node has been shut down, or has ended with its runtime.
     #[error("the node has been shut down")]
     Shutdown,
-    /// A delegate called the handle of the node that was asking it.
-    #[error("a delegate must not call the node that is asking it")]
+    /// A [`Delegate`](crate::Delegate) called a handle from within a method that a node is waiting
+    /// for.
+    #[error("called from within a delegate's method that a node is waiting for")]
     Reentrant,
-    /// The message cannot be sent.
+    /// The message cannot be sent, or too many operations are under way.
     #[error(transparent)]
     Send(#[from] SendError),
     /// The metadata is too long.
     #[error(transparent)]
     TooLong(#[from] TooLong),
-    /// The join did not start.
+    /// The join could not start.
     #[error(transparent)]
     Join(#[from] JoinRefused),
-    /// The wait for a broadcast ended early.
+    /// The wait for an announcement ended before it was sent.
     #[error(transparent)]
     Wait(#[from] WaitError),
-    /// The ping has no answer.
+    /// The ping was not answered.
     #[error(transparent)]
     Ping(#[from] PingError),
     /// The exchange over a stream failed.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+    /// The node cannot be forgotten.
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The keyring cannot be changed like that.
+    /// The keyring does not allow the change.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
 }
 
 impl Error {
-    /// Whether only time ran out.
+    /// Whether the time that was allowed has run out, and nothing else is wrong.
     pub fn is_timeout(&self) -> bool {
         matches!(
             self,

@@ -1,28 +1,35 @@
 //! What the user of a node holds.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec::Vec;
 
 use bytes::Bytes;
+use memberlist_proto::{
+    BroadcastId, BroadcastKind, Instant, JoinPolicy, JoinReport, Key, LeaveReport, NodeName, OpId,
+    Outcome, Peer, Pong, Priority, Target, Timing,
+};
 
-use super::Error;
-use super::operation::{Operation, expect};
-use super::shared::{Last, Shared, State};
-use memberlist_proto::Instant;
-use memberlist_proto::Key;
-use memberlist_proto::Stats;
-use memberlist_proto::Status;
-use memberlist_proto::{BroadcastId, JoinReport, LeaveReport, OpId, Outcome, Pong};
-use memberlist_proto::{BroadcastKind, Priority};
-use memberlist_proto::{Config, Timing};
-use memberlist_proto::{JoinPolicy, Peer, Target};
-use memberlist_proto::{Node, NodeName};
+use crate::error::Error;
+use crate::operation::{Operation, expect};
+use crate::shared::Shared;
+use crate::state::{Last, State};
 
-/// A running node: cheap to clone, usable from every thread. The node ends when the last clone is
-/// dropped. Methods that return a future begin at once; the future waits for the end.
+mod reads;
+
+/// A running node.
+///
+/// Cheap to clone, and usable from every thread and with every runtime. The node ends when the last
+/// clone is dropped, or with [`shutdown`](Self::shutdown).
+///
+/// Methods never wait: those that return an [`Operation`] begin at once, and the future waits for the
+/// end. Dropping the future cancels what can be cancelled; see [`Operation`].
+///
+/// # Errors
+///
+/// Beside what each method lists, every method that can fail returns [`Error::Shutdown`] once the
+/// node has ended, and [`Error::Reentrant`] from within a method of a [`Delegate`](crate::Delegate)
+/// that the node is waiting for. Methods that read and cannot fail return an empty value there.
 #[derive(Clone)]
 pub struct Handle(Arc<Stopper>);
 
@@ -35,21 +42,16 @@ impl Drop for Stopper {
     }
 }
 
+/// Joining and leaving.
 impl Handle {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Arc::new(Stopper(Arc::clone(shared))))
-    }
-
-    fn shared(&self) -> &Arc<Shared> {
-        &self.0.0
-    }
-
-    /// The address that the node's sockets are bound to, with the real port.
-    pub fn bound_address(&self) -> SocketAddr {
-        self.shared().bound
-    }
-
-    /// Exchanges the full state with each of `peers`, several at a time.
+    /// Exchanges the full state with each of `peers`, several at a time, and resolves host names on
+    /// the way (Go: `Join`). Ends when each has answered or failed, at the latest after
+    /// `join_timeout`, with the result of each; that no peer answered is not an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Join`]: this node has left, or too many operations are under way
+    /// (`limits.operations`).
     pub fn join(&self, peers: &[Peer]) -> Operation<JoinReport> {
         self.begin(
             |state, now| Ok(state.core.join(now, peers)),
@@ -60,7 +62,13 @@ impl Handle {
         )
     }
 
-    /// As [`join`](Self::join), as hard as `policy` says; dropping the future aborts it.
+    /// As [`join`](Self::join), and tries again as `policy` says, which may be without end: each attempt
+    /// after which another follows is reported as
+    /// [`Event::JoinRetries`](memberlist_proto::Event::JoinRetries).
+    ///
+    /// # Errors
+    ///
+    /// As for [`join`](Self::join).
     pub fn join_with(&self, peers: &[Peer], policy: JoinPolicy) -> Operation<JoinReport> {
         self.begin(
             |state, now| Ok(state.core.join_with(now, peers, policy)),
@@ -71,8 +79,20 @@ impl Handle {
         )
     }
 
-    /// Tells the cluster that this node leaves on purpose, and waits until enough members were
-    /// told, or for `timeout` (zero: for ever). The node goes on answering until it is shut down.
+    /// Announces to the cluster that this node leaves on purpose, which is final (Go: `Leave`), and
+    /// ends every join that is under way. The report says how far the announcement was spread.
+    ///
+    /// `Ok` means that the announcement has been handed to the socket: to every other member in a
+    /// cluster of up to `differences.leave_directly` of them, and as often as gossip sends anything,
+    /// to `retransmit_mult` × (decimal digits of the cluster's size) random members. The process may
+    /// end at once after that. `timeout` bounds the wait, zero not at all; a node without any other
+    /// member has nothing to wait for. The node goes on answering until it is shut down, and dropping
+    /// the future ends only the wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`] with [`TimedOut`](memberlist_proto::WaitError::TimedOut): the announcement is
+    /// still being sent.
     pub fn leave(&self, timeout: Duration) -> Operation<LeaveReport> {
         self.begin(
             |state, now| Ok(state.core.leave(now, timeout)),
@@ -83,8 +103,12 @@ impl Handle {
         )
     }
 
-    /// Waits until nobody has joined or departed for `quiet`, and no join is under way, but no
-    /// longer than `timeout` (zero: for ever); the number of members then.
+    /// Waits until no member has joined or departed for `quiet`, and no join is under way: the number
+    /// of members then, this node included. `timeout` bounds the wait, zero not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`]: the time ran out, or too many operations are under way.
     pub fn settled(&self, quiet: Duration, timeout: Duration) -> Operation<usize> {
         self.begin(
             |state, now| Ok(state.core.settle(now, quiet, timeout)),
@@ -95,8 +119,137 @@ impl Handle {
         )
     }
 
-    /// Announces other metadata and waits until enough members were told, or for `timeout` (zero:
-    /// for ever).
+    /// Looks for peers that were members in an earlier life of this node, as
+    /// [`snapshot`](Self::snapshot) returned them: they are searched for until
+    /// `rejoin.give_up_after`. Peers whose host is a name are ignored, and so are those beyond
+    /// `limits.lost_members`.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    pub fn recall(&self, peers: &[Peer]) -> Result<(), Error> {
+        self.shared().operate(|state, now| state.core.recall(now, peers.iter().cloned()))
+    }
+
+    /// Forgets a node that is dead or has left: ends the search for it, removes its record, and
+    /// informs the other members, which search for it as well (Serf: `force-leave --prune`). A node
+    /// that was killed on purpose is searched for until it is forgotten, or `rejoin.give_up_after`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forget`]: the node is a member, or there is nothing to forget.
+    pub fn forget(&self, name: &NodeName) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.forget(now, name))??)
+    }
+
+    /// Ends the node without an announcement; [`leave`](Self::leave) before it for a graceful end.
+    ///
+    /// The end begins at once. Nothing that was queued before is dropped: packets are handed to the
+    /// socket, and streams that have only to write what was queued do so, all within one second.
+    /// Every other operation ends with [`Error::Shutdown`]. The future is ready when all sockets are
+    /// closed; dropping it changes nothing. On a runtime that has ended it is ready, too.
+    pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(self.shared());
+        shared.surely(Last::Stop);
+        std::future::poll_fn(move |cx| shared.poll_ended(cx))
+    }
+}
+
+/// Messages and pings.
+impl Handle {
+    /// Sends a message by one datagram, best effort (Go: `SendBestEffort`). It is lost if the
+    /// network, the receiver or a full send buffer drops it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`]: the message does not fit into one packet of `udp_buffer_size` bytes (1,400
+    /// by default, less what label and encryption take), no member has the name, its address cannot
+    /// be used, or a name is required and none was given.
+    pub fn send(&self, to: Target, message: &[u8]) -> Result<(), Error> {
+        Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
+    }
+
+    /// Sends a message over a stream of its own (Go: `SendReliable`), and waits until all of it has
+    /// been handed to the network: the protocol has no acknowledgement of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`]: the message is longer than `limits.stream_bytes` (20 MiB by default), the
+    /// target cannot be used, or too many operations or streams are under way. [`Error::Exchange`]:
+    /// the connection failed, or made no progress within `tcp_timeout`.
+    pub fn send_reliable(&self, to: Target, message: &[u8]) -> Operation<()> {
+        self.begin(
+            |state, now| Ok(state.core.send_reliable(now, to, message)?),
+            |outcome| match outcome {
+                Outcome::SendReliable(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+
+    /// Gossips a message to `retransmit_mult` × (decimal digits of the cluster's size) random
+    /// members. Its end is reported as
+    /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished).
+    ///
+    /// To reach every member, an application that receives a message for the first time broadcasts
+    /// it again: the protocol does not know which messages are new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`]: the message is longer than a gossip packet has room for. A queue that is full
+    /// (`limits.user_broadcasts`) drops its oldest message instead, which is reported as its end.
+    pub fn broadcast(
+        &self,
+        message: &[u8],
+        kind: BroadcastKind,
+        priority: Priority,
+    ) -> Result<BroadcastId, Error> {
+        let push = |state: &mut State, now| state.core.broadcast(now, message, kind, priority);
+        Ok(self.shared().operate(push)??)
+    }
+
+    /// Spreads a message of any size: one up to half of what [`broadcast`](Self::broadcast) takes by
+    /// gossip, a longer one by stream to every member that is alive or suspect now, each tried once.
+    /// Its end is reported as
+    /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`]: the message is longer than `limits.stream_bytes`, or too many messages, or
+    /// bytes of them, are on their way (`limits.disseminations`, `limits.dissemination_bytes`).
+    pub fn disseminate(&self, message: &[u8]) -> Result<BroadcastId, Error> {
+        Ok(self.shared().operate(|state, now| state.core.disseminate(now, message))??)
+    }
+
+    /// Pings a node by datagram, member or not (Go: `Ping`): the round trip time, and the payload of
+    /// the ack. Without effect on the membership.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ping`]: no answer within `probe_timeout`, the target cannot be used, or too many
+    /// operations are under way.
+    pub fn ping(&self, target: Target) -> Operation<Pong> {
+        self.begin(
+            |state, now| Ok(state.core.ping(now, target)),
+            |outcome| match outcome {
+                Outcome::Ping(result) => Ok(result?),
+                _ => Err(Error::Shutdown),
+            },
+        )
+    }
+}
+
+/// Changes to the running node.
+impl Handle {
+    /// Announces other metadata (Go: `UpdateNode`), and waits until the announcement has been handed
+    /// to the socket as often as gossip sends anything, or for `timeout` (zero: without a bound).
+    /// Dropping the future ends only the wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`]: more than `meta_max_size` bytes (512 by default). [`Error::Wait`]: the
+    /// time ran out, this node has left, its own delegate refuses the announcement, or too many
+    /// operations are under way.
     pub fn set_meta(&self, meta: impl Into<Bytes>, timeout: Duration) -> Operation<()> {
         let meta = meta.into();
         self.begin(
@@ -108,194 +261,61 @@ impl Handle {
         )
     }
 
-    /// Pings a node by datagram.
-    pub fn ping(&self, target: Target) -> Operation<Pong> {
-        self.begin(
-            |state, now| Ok(state.core.ping(now, target)),
-            |outcome| match outcome {
-                Outcome::Ping(result) => Ok(result?),
-                _ => Err(Error::Shutdown),
-            },
-        )
-    }
-
-    /// Sends a message over a stream, and waits until all of it has been handed to the network.
-    pub fn send_reliable(&self, to: Target, message: &[u8]) -> Operation<()> {
-        self.begin(
-            |state, now| Ok(state.core.send_reliable(now, to, message)?),
-            |outcome| match outcome {
-                Outcome::SendReliable(result) => Ok(result?),
-                _ => Err(Error::Shutdown),
-            },
-        )
-    }
-
-    /// Sends a message by datagram, best effort.
+    /// Adds a key, with which input is decrypted from now on. The first key of all becomes the
+    /// primary, and encrypts.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being sent at all.
-    pub fn send(&self, to: Target, message: &[u8]) -> Result<(), Error> {
-        Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
-    }
-
-    /// Gossips a message to some random members. To reach everybody, whoever receives it for the
-    /// first time broadcasts it again ([`Memberlist::broadcast`](memberlist_proto::Memberlist::broadcast)).
-    ///
-    /// # Errors
-    ///
-    /// The message is too long for a gossip packet, or the node has ended.
-    pub fn broadcast(
-        &self,
-        message: &[u8],
-        kind: BroadcastKind,
-        priority: Priority,
-    ) -> Result<BroadcastId, Error> {
-        let push = |state: &mut State, now| state.core.broadcast(now, message, kind, priority);
-        Ok(self.shared().operate(push)??)
-    }
-
-    /// Spreads a message of any size: a short one by gossip, a longer one by stream to every member
-    /// ([`Memberlist::disseminate`](memberlist_proto::Memberlist::disseminate)).
-    ///
-    /// # Errors
-    ///
-    /// The message is too long for a stream, too many are on their way, or the node has ended.
-    pub fn disseminate(&self, message: &[u8]) -> Result<BroadcastId, Error> {
-        Ok(self.shared().operate(|state, now| state.core.disseminate(now, message))??)
-    }
-
-    /// The members that are alive or suspect, this node included unless it has left. Empty if a
-    /// delegate asks for it from inside the node.
-    pub fn members(&self) -> Vec<Node> {
-        self.read(|state| state.core.members().collect()).unwrap_or_default()
-    }
-
-    /// Every node known, also dead ones and those that left. Empty if a delegate asks for it from
-    /// inside the node.
-    pub fn nodes(&self) -> Vec<Node> {
-        self.read(|state| state.core.nodes().collect()).unwrap_or_default()
-    }
-
-    /// One node by name, of any state. `None` if a delegate asks for it from inside the node.
-    pub fn member(&self, name: &NodeName) -> Option<Node> {
-        self.read(|state| state.core.member(name)).ok().flatten()
-    }
-
-    /// How many members are alive or suspect.
-    pub fn num_members(&self) -> usize {
-        self.read(|state| state.core.num_members()).unwrap_or_default()
-    }
-
-    /// This node's own record.
-    pub fn local(&self) -> Node {
-        self.shared().local()
-    }
-
-    /// The configuration in force.
-    ///
-    /// # Errors
-    ///
-    /// A delegate asks for it from inside the node.
-    pub fn config(&self) -> Result<Config, Error> {
-        self.read(|state| state.core.config().clone())
-    }
-
-    /// The local health score: 0 is healthy.
-    pub fn health_score(&self) -> u32 {
-        self.read(|state| state.core.health_score()).unwrap_or_default()
-    }
-
-    /// Counters, gauges and what was decided.
-    pub fn stats(&self) -> Stats {
-        self.read(|state| state.core.stats()).unwrap_or_default()
-    }
-
-    /// Everything an operator asks for.
-    ///
-    /// # Errors
-    ///
-    /// A delegate asks for it from inside the node.
-    pub fn status(&self) -> Result<Status, Error> {
-        self.shared().with(|state, now| state.core.status(now))
-    }
-
-    /// The live members but this node, to be saved: see [`recall`](Self::recall). Empty if a
-    /// delegate asks for it from inside the node.
-    pub fn snapshot(&self) -> Vec<Peer> {
-        self.read(|state| state.core.snapshot().collect()).unwrap_or_default()
-    }
-
-    /// Looks for peers known from an earlier life, as [`snapshot`](Self::snapshot) gave them.
-    ///
-    /// # Errors
-    ///
-    /// The node has ended.
-    pub fn recall(&self, peers: &[Peer]) -> Result<(), Error> {
-        self.shared().operate(|state, now| state.core.recall(now, peers.iter().cloned()))
-    }
-
-    /// Whether the node has left the cluster.
-    pub fn has_left(&self) -> bool {
-        self.read(|state| state.core.has_left()).unwrap_or_default()
-    }
-
-    /// The keys, the primary first.
-    pub fn keys(&self) -> Vec<Key> {
-        self.read(|state| state.core.keys()).unwrap_or_default()
-    }
-
-    /// Adds a key for decryption; the first one of all begins encryption.
-    ///
-    /// # Errors
-    ///
-    /// The node has ended.
+    /// None of its own.
     pub fn add_key(&self, key: Key) -> Result<(), Error> {
         self.shared().operate(|state, now| state.core.add_key(now, key))
     }
 
-    /// Makes a key of the ring the primary.
+    /// Makes a key of the ring the primary, which encrypts.
     ///
     /// # Errors
     ///
-    /// The key is not in the ring, or the node has ended.
+    /// [`Error::Keyring`]: the key is not in the ring.
     pub fn use_key(&self, key: &Key) -> Result<(), Error> {
         Ok(self.shared().operate(|state, now| state.core.use_key(now, key))??)
     }
 
-    /// Removes a key that is not the primary.
+    /// Removes a key from the ring; one that is not in it needs no removal.
     ///
     /// # Errors
     ///
-    /// The key is the primary, or the node has ended.
+    /// [`Error::Keyring`]: the key is the primary, or the ring is empty.
     pub fn remove_key(&self, key: &Key) -> Result<(), Error> {
         Ok(self.shared().operate(|state, now| state.core.remove_key(now, key))??)
     }
 
-    /// Whether, with a key, plain input is refused and output is encrypted.
+    /// Whether a node that has a key refuses input in clear text, and whether it encrypts its output
+    /// (Go: `GossipVerifyIncoming`, `GossipVerifyOutgoing`).
     ///
     /// # Errors
     ///
-    /// The node has ended.
+    /// None of its own.
     pub fn set_verify(&self, incoming: bool, outgoing: bool) -> Result<(), Error> {
         self.shared().operate(|state, now| state.core.set_verify(now, incoming, outgoing))
     }
 
-    /// Changes the timing.
+    /// Changes the timing of the running node: see [`Config::timing`](memberlist_proto::Config::timing).
     ///
     /// # Errors
     ///
-    /// A rule of the configuration is broken, or the node has ended.
+    /// [`Error::Config`]: a rule of the configuration is broken; nothing has changed then.
     pub fn reconfigure(&self, timing: Timing) -> Result<(), Error> {
         Ok(self.shared().operate(|state, now| state.core.reconfigure(now, timing))??)
     }
+}
 
-    /// Ends the node without a word to the cluster; ready when its sockets are closed. Leave
-    /// before for a graceful end.
-    pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
-        let shared = Arc::clone(self.shared());
-        shared.surely(Last::Stop);
-        std::future::poll_fn(move |cx| shared.poll_ended(cx))
+impl Handle {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::new(Stopper(Arc::clone(shared))))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
     }
 
     fn begin<T>(
@@ -309,10 +329,6 @@ impl Handle {
             Ok(op)
         });
         Operation::begin(self.shared(), begun.and_then(|begun| begun), take)
-    }
-
-    fn read<R>(&self, f: impl FnOnce(&State) -> R) -> Result<R, Error> {
-        self.shared().with(|state, _| f(state))
     }
 }
 

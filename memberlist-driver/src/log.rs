@@ -1,19 +1,24 @@
-//! What the Go library would log, at its severity.
+//! Lines of log, at the severity that the Go library gives them.
 
-use std::fmt::Display;
-use std::format;
-use std::string::String;
+use std::fmt::{self, Display};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::LogSink;
-use memberlist_proto::Instant;
-use memberlist_proto::NodeName;
-use memberlist_proto::{Departure, Event, ExchangeKind};
+use memberlist_proto::{Event, Instant, Name, NodeName};
+
+mod escape;
+mod lines;
+#[cfg(feature = "tracing")]
+mod sink;
+
+use self::escape::{Escaped, escaped_name};
+pub(crate) use self::lines::{
+    announcing, failed, in_clear, is_logged, panicked, refused_packet, unresolved, unsent,
+};
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Something failed.
     Error,
     /// Something is odd.
@@ -24,10 +29,27 @@ pub enum Severity {
     Debug,
 }
 
+/// What a line is about; `tracing` filters by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// `memberlist::probe`
+    Probe,
+    /// `memberlist::membership`
+    Membership,
+    /// `memberlist::stream`
+    Stream,
+    /// `memberlist::packet`
+    Packet,
+    /// `memberlist::rejoin`
+    Rejoin,
+    /// `memberlist::delegate`
+    Delegate,
+}
+
 /// Where lines come from: each can be caused any number of times, by strangers or by a failing
 /// machine, and none is to drown the others.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// Packets that cannot be understood.
     Packets,
     /// Exchanges over streams that fail.
@@ -36,6 +58,8 @@ pub(super) enum Source {
     Refusals,
     /// Sockets that fail.
     Adapter,
+    /// A delegate that panics.
+    Delegate,
     /// What becomes of members.
     Members,
 }
@@ -46,62 +70,99 @@ impl Source {
     /// How many lines are written in a second.
     fn lines(self) -> u32 {
         match self {
-            Self::Packets | Self::Streams | Self::Refusals | Self::Adapter => 10,
-            // A rack that fails is to be read of.
+            Self::Packets | Self::Streams | Self::Refusals | Self::Adapter | Self::Delegate => 10,
+            // When a rack fails, the log should name its members.
             Self::Members => 100,
         }
     }
 }
 
-/// Where lines go.
-pub(super) struct Log {
-    name: NodeName,
-    sink: Option<LogSink>,
+/// One line. Whatever others have chosen in it is escaped here, so that it stays one line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    severity: Severity,
+    target: Target,
+    text: String,
+    /// The other side's address.
+    peer: Option<String>,
+    /// The node that the line is about.
+    member: Option<String>,
+    /// Why.
+    reason: Option<String>,
+}
+
+impl Line {
+    fn new(severity: Severity, target: Target, text: impl Display) -> Self {
+        let text = Escaped(text).to_string();
+        Self { severity, target, text, peer: None, member: None, reason: None }
+    }
+
+    /// An event's own text is on one line already.
+    fn of_event(severity: Severity, target: Target, event: &Event) -> Self {
+        let text = event.to_string();
+        Self { severity, target, text, peer: None, member: None, reason: None }
+    }
+
+    fn error(target: Target, text: impl Display) -> Self {
+        Self::new(Severity::Error, target, text)
+    }
+
+    fn peer(self, peer: impl Display) -> Self {
+        Self { peer: Some(Escaped(peer).to_string()), ..self }
+    }
+
+    fn member(self, member: Name<'_>) -> Self {
+        Self { member: Some(escaped_name(member)), ..self }
+    }
+
+    fn reason(self, reason: impl Display) -> Self {
+        Self { reason: Some(Escaped(reason).to_string()), ..self }
+    }
+}
+
+/// A node's log.
+pub(crate) struct Log {
+    /// The node's own name, escaped.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))] // Written nowhere without it.
+    node: String,
     /// One for each source.
     throttles: Mutex<[Throttle; Source::COUNT]>,
 }
 
 impl Log {
-    pub(super) fn new(name: NodeName, sink: Option<LogSink>) -> Self {
-        Self { name, sink, throttles: Mutex::default() }
+    pub(crate) fn new(name: &NodeName) -> Self {
+        Self { node: escaped_name(name.as_name()), throttles: Mutex::default() }
     }
 
-    pub(super) fn is_on(&self) -> bool {
-        self.sink.is_some()
+    /// Writes the line for an event, if it deserves one.
+    pub(crate) fn event(&self, now: Instant, event: &Event) {
+        if let Some((source, line)) = lines::of(event) {
+            self.write(now, source, || line);
+        }
     }
 
-    /// The line for an event, if it deserves one.
-    pub(super) fn event(&self, now: Instant, event: &Event) {
-        let Some((severity, line)) = line(event) else { return };
-        let source = match event {
-            Event::ExchangeFailed { .. } => Source::Streams,
-            Event::Refused { .. } | Event::Conflict { .. } | Event::NamePoisoned { .. } => {
-                Source::Refusals
-            }
-            _ => Source::Members,
-        };
-        self.repeated(now, source, severity, &line);
-    }
-
-    /// A line of which only the first of each second are written, and how many were not.
-    pub(super) fn repeated(
-        &self,
-        now: Instant,
-        source: Source,
-        severity: Severity,
-        line: &dyn Display,
-    ) {
-        let Some(sink) = self.sink else { return };
+    /// Writes a line, of which only the first of each second are written; the next one says how
+    /// many were not.
+    pub(crate) fn write(&self, now: Instant, source: Source, line: impl FnOnce() -> Line) {
+        if !cfg!(feature = "tracing") {
+            return;
+        }
         let passed = {
             let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
             throttles[source as usize].pass(now, source.lines())
         };
-        let line = match passed {
-            None => return,
-            Some(0) => format!("{line}"),
-            Some(missing) => format!("{line} (and {missing} such lines before)"),
-        };
-        sink(&self.name, severity, &line);
+        let Some(missing) = passed else { return };
+        let mut line = line();
+        if missing > 0 {
+            line.text = format!("{} ({missing} similar lines suppressed)", line.text);
+        }
+        #[cfg(feature = "tracing")]
+        sink::write(&self.node, &line);
+    }
+
+    /// Writes a line before there is anything that could repeat it.
+    pub(crate) fn write_once(&self, line: impl FnOnce() -> Line) {
+        self.write(Instant::ORIGIN, Source::Members, line);
     }
 }
 
@@ -131,52 +192,10 @@ impl Throttle {
     }
 }
 
-/// The line for an event, if it deserves one.
-fn line(event: &Event) -> Option<(Severity, String)> {
-    Some(match event {
-        Event::Suspected { node, by } => {
-            (Severity::Info, format!("suspect {} has failed, says {by}", node.name()))
-        }
-        Event::Departed { node, reason: Departure::Failed { confirmations, .. }, .. } => (
-            Severity::Info,
-            format!("marking {} as failed ({confirmations} confirmations)", node.name()),
-        ),
-        Event::Departed { node, reason: Departure::Left, from: Some(from) } => {
-            (Severity::Debug, format!("{} has left, says {from}", node.name()))
-        }
-        Event::Departed { node, reason: Departure::Declared { by }, .. } => {
-            (Severity::Info, format!("{by} declared {} dead", node.name()))
-        }
-        Event::Refuted { by: Some(by), .. } => {
-            (Severity::Warning, format!("refuting an accusation by {by}"))
-        }
-        Event::NamePoisoned { .. } => {
-            (Severity::Error, "accused at the highest incarnation: this name is unusable".into())
-        }
-        Event::Conflict { existing, claimant } => (
-            Severity::Error,
-            format!("{claimant} uses the name of {existing}, which is {}", existing.state()),
-        ),
-        Event::Refused { node, reason, .. } => {
-            (Severity::Warning, format!("refused news of {node}: {reason}"))
-        }
-        Event::OnlyByStream { node } => (
-            Severity::Warning,
-            format!("reached {} over a stream but not by packet: is UDP blocked?", node.name()),
-        ),
-        Event::ExchangeFailed { peer, exchange: ExchangeKind::Accepted, error } => {
-            (Severity::Error, format!("stream from {peer}: {error}"))
-        }
-        Event::Rejoined { peer } => (Severity::Info, format!("found {peer} again")),
-        // A member that died stays away more often than not.
-        Event::ExchangeFailed { peer, exchange: ExchangeKind::Rejoin, error } => {
-            (Severity::Debug, format!("looking for {peer}: {error}"))
-        }
-        Event::ExchangeFailed { peer, error, .. } => {
-            (Severity::Error, format!("push/pull with {peer}: {error}"))
-        }
-        _ => return None,
-    })
+impl Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 #[cfg(test)]

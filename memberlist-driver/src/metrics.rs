@@ -1,16 +1,17 @@
 //! What a node counts, through the facade of the crate `metrics`. Feature `metrics`.
+//!
+//! The figures are published once every [`INTERVAL`], and when the node ends; each name is described
+//! to the recorder, with its unit.
 
-use std::format;
-use std::string::String;
 use std::time::Duration;
-use std::vec::Vec;
 
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata};
+use memberlist_proto::{Counters, Decisions, Gauges, Instant, Stats};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 
-use memberlist_proto::Instant;
-use memberlist_proto::{Counters, Decisions, Gauges, Stats};
+/// How often a running node publishes its figures.
+pub const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The counters that the Go library has too, by its names.
+/// The counters that the Go library has, too: our name and its name.
 pub const GO_COUNTERS: &[(&str, &str)] = &[
     ("alive_accepted", "memberlist.msg.alive"),
     ("suspect_accepted", "memberlist.msg.suspect"),
@@ -24,7 +25,8 @@ pub const GO_COUNTERS: &[(&str, &str)] = &[
     ("suspicions_degraded", "memberlist.degraded.timeout"),
 ];
 
-/// The gauges that the Go library has too, by its names, and the state of nodes that they count.
+/// The gauges that the Go library has, too: our name, its name, and the state of the nodes that they
+/// count.
 pub const GO_GAUGES: &[(&str, &str, Option<&str>)] = &[
     ("alive", "memberlist.node.instances", Some("alive")),
     ("suspect", "memberlist.node.instances", Some("suspect")),
@@ -50,7 +52,7 @@ pub const GO_QUEUE: &str = "memberlist.queue.broadcasts";
 pub const DECISIONS: &str = "memberlist.decisions";
 
 /// The name under which a counter is published.
-pub fn counter_name(field: &str) -> String {
+fn counter_name(field: &str) -> String {
     match GO_COUNTERS.iter().find(|(ours, _)| *ours == field) {
         Some((_, name)) => (*name).into(),
         None => format!("memberlist.{field}"),
@@ -59,7 +61,7 @@ pub fn counter_name(field: &str) -> String {
 
 /// The name under which a gauge is published, and the value of its label `node_state`. Where a
 /// counter has the same name, `.now` keeps them apart.
-pub fn gauge_name(field: &str) -> (String, Option<&'static str>) {
+fn gauge_name(field: &str) -> (String, Option<&'static str>) {
     match GO_GAUGES.iter().find(|(ours, ..)| *ours == field) {
         Some((_, name, state)) => ((*name).into(), *state),
         None if Counters::default().iter().any(|(counter, _)| counter == field) => {
@@ -70,12 +72,12 @@ pub fn gauge_name(field: &str) -> (String, Option<&'static str>) {
 }
 
 /// Whether a counter is published as part of a histogram.
-pub fn is_time(field: &str) -> bool {
+fn is_time(field: &str) -> bool {
     GO_TIMES.iter().any(|(sum, count, _)| *sum == field || *count == field)
 }
 
 /// The handles of one node's figures, and what was published last.
-pub(super) struct Publisher {
+pub(crate) struct Publisher {
     counters: Vec<Counter>,
     gauges: Vec<Gauge>,
     times: Vec<Histogram>,
@@ -89,7 +91,7 @@ const METADATA: Metadata<'static> = Metadata::new("memberlist", Level::INFO, Non
 
 impl Publisher {
     /// Publishes to the recorder that is installed now.
-    pub(super) fn new(labels: &[(String, String)]) -> Self {
+    pub(crate) fn new(labels: &[(String, String)]) -> Self {
         let key = |name: String, own: Option<(&'static str, &'static str)>| {
             let labels = labels.iter().map(|(name, value)| Label::new(name.clone(), value.clone()));
             let own = own.map(|(name, value)| Label::new(name, value));
@@ -112,6 +114,7 @@ impl Publisher {
             };
             let histogram =
                 |name: &str| recorder.register_histogram(&key(name.into(), None), &METADATA);
+            describe(recorder);
             Self {
                 counters: Counters::default().iter().map(counter).collect(),
                 gauges: Gauges::default().iter().map(gauge).collect(),
@@ -124,8 +127,9 @@ impl Publisher {
         })
     }
 
-    /// Publishes what has changed since the last time.
-    pub(super) fn publish(&mut self, now: Instant, interval: Duration, stats: &Stats) {
+    /// Publishes what has changed since the last time. The length of the gossip queue is sampled
+    /// every `interval` (`queue_check_interval`).
+    pub(crate) fn publish(&mut self, now: Instant, interval: Duration, stats: Stats) {
         let figures = stats.counters.iter().zip(self.last.counters.iter()).zip(&self.counters);
         for (((_, figure), (_, before)), handle) in figures {
             if figure > before {
@@ -143,7 +147,7 @@ impl Publisher {
         }
         for ((sum, count, _), handle) in GO_TIMES.iter().zip(&self.times) {
             let since =
-                |field: &str| figure(stats, field).saturating_sub(figure(&self.last, field));
+                |field: &str| figure(&stats, field).saturating_sub(figure(&self.last, field));
             let count = since(count);
             if let Some(mean) = since(sum).checked_div(count) {
                 let mean = Duration::from_nanos(mean).as_secs_f64();
@@ -154,8 +158,43 @@ impl Publisher {
             self.queue_checked = now;
             self.queue.record(stats.gauges.membership_queue as f64);
         }
-        self.last = stats.clone();
+        self.last = stats;
     }
+}
+
+/// Describes every name that is published.
+fn describe(recorder: &dyn Recorder) {
+    for (field, text) in Counters::descriptions().filter(|(field, _)| !is_time(field)) {
+        recorder.describe_counter(counter_name(field).into(), Some(unit(field)), sentence(text));
+    }
+    for (field, text) in Gauges::descriptions() {
+        let (name, state) = gauge_name(field);
+        let text = if state.is_some() { INSTANCES.into() } else { sentence(text) };
+        recorder.describe_gauge(name.into(), Some(unit(field)), text);
+    }
+    for (name, text) in TIMES {
+        recorder.describe_histogram((*name).into(), Some(Unit::Seconds), (*text).into());
+    }
+    recorder.describe_counter(DECISIONS.into(), Some(Unit::Count), DECIDED.into());
+    recorder.describe_histogram(GO_QUEUE.into(), Some(Unit::Count), QUEUED.into());
+}
+
+const INSTANCES: &str = "Nodes in each state, this node included.";
+const DECIDED: &str =
+    "What became of alive, suspect and dead messages, by row of the decision table.";
+const QUEUED: &str = "Membership messages in the gossip queue, sampled every queue_check_interval.";
+const TIMES: &[(&str, &str)] = &[
+    ("memberlist.probeNode", "How long probes took."),
+    ("memberlist.pushPullNode", "How long successful full state exchanges took."),
+];
+
+fn unit(field: &str) -> Unit {
+    if field.contains("bytes") || field.ends_with("memory") { Unit::Bytes } else { Unit::Count }
+}
+
+/// A documentation comment as the recorder shows it.
+fn sentence(text: &'static str) -> metrics::SharedString {
+    text.trim().into()
 }
 
 /// A counter by its name.

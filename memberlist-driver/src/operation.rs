@@ -5,12 +5,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::Error;
-use super::shared::{Last, Shared, Waiter, keep};
 use memberlist_proto::{OpId, Outcome};
 
-/// An operation under way. Dropped before its end, it is cancelled: a join stops trying, a ping
-/// stops waiting; of a leave or a change of metadata only the wait ends.
+use crate::error::Error;
+use crate::shared::Shared;
+use crate::state::{Last, State, Waiter};
+
+/// An operation that is under way: it began when the method that returned this was called, and this
+/// future gives its result.
+///
+/// Dropping the future before its end cancels the operation: a join stops trying, a ping stops
+/// waiting, a message that is not sent whole is cut off. Of a leave and of a change of metadata only
+/// the wait ends. The future needs no particular runtime.
+///
+/// # Errors
+///
+/// Each method of [`Handle`](crate::Handle) that returns an operation lists the errors of its own.
+/// Every operation also ends with [`Error::Shutdown`] if the node is shut down first, or was before
+/// it began; and with [`Error::Reentrant`] if it was begun, or is polled, inside a method of a
+/// [`Delegate`](crate::Delegate) that the node is waiting for.
 #[must_use = "an operation is cancelled when it is dropped"]
 pub struct Operation<T> {
     shared: Arc<Shared>,
@@ -25,7 +38,7 @@ enum Running<T> {
 }
 
 impl<T> Operation<T> {
-    pub(super) fn begin(
+    pub(crate) fn begin(
         shared: &Arc<Shared>,
         begun: Result<OpId, Error>,
         take: fn(Outcome) -> Result<T, Error>,
@@ -38,9 +51,9 @@ impl<T> Operation<T> {
     }
 }
 
-/// Notes that somebody waits for an operation; called under the lock that began it, before its
-/// end can be told.
-pub(super) fn expect(state: &mut super::shared::State, op: OpId) {
+/// Notes that an operation has a waiter; called under the lock that began it, before its end can be
+/// reported.
+pub(crate) fn expect(state: &mut State, op: OpId) {
     state.waiters.insert(op, Waiter::default());
 }
 
@@ -57,20 +70,11 @@ impl<T> Future for Operation<T> {
             Running::Waiting(op, take) => (*op, *take),
         };
         let mut replaced = None;
-        let looked = this.shared.look(|state| {
-            let stopped = state.stopped;
-            match state.waiters.get_mut(&op) {
-                Some(Waiter { outcome: None, waker }) if !stopped => {
-                    replaced = keep(waker, cx);
-                    None
-                }
-                _ => Some(state.waiters.remove(&op).and_then(|waiter| waiter.outcome)),
-            }
-        });
+        let looked = this.shared.look(|state| state.poll_outcome(cx, op, &mut replaced));
         let result = match looked {
             Err(error) => return Poll::Ready(Err(error)),
-            Ok(None) => return Poll::Pending,
-            Ok(Some(outcome)) => outcome.map_or(Err(Error::Shutdown), take),
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(outcome)) => outcome.map_or(Err(Error::Shutdown), take),
         };
         this.state = Running::Ended;
         Poll::Ready(result)
@@ -86,3 +90,14 @@ impl<T> Drop for Operation<T> {
 }
 
 impl<T> Unpin for Operation<T> {}
+
+impl<T> std::fmt::Debug for Operation<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match &self.state {
+            Running::Failed(error) => format!("{error:?}"),
+            Running::Waiting(op, _) => format!("{op:?}"),
+            Running::Ended => "ended".to_owned(),
+        };
+        f.debug_tuple("Operation").field(&state).finish()
+    }
+}

@@ -1,26 +1,29 @@
 //! Nodes without sockets: what they put out is looked at, what they wait for is made up.
 
-use std::boxed::Box;
-use std::io;
-use std::string::String;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, mpsc};
-use std::task::Wake;
-use std::time::Duration;
-use std::vec::Vec;
-
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
+use memberlist_proto::{
+    BroadcastKind, Config, Event, ExchangeError, JoinError, LookupFailure, Peer, PingError,
+    Priority, StreamFailure, StreamId, Target, WaitError,
+};
 
-use super::*;
-use memberlist_proto::Candidate;
-use memberlist_proto::{BroadcastKind, Priority};
-use memberlist_proto::{ExchangeError, JoinError, PingError, WaitError};
-use memberlist_proto::{LookupFailure, StreamFailure, StreamId};
-use memberlist_proto::{Peer, Target};
+use crate::driver::{Driver, Work, stream_failure};
+use crate::shared::{Setup, Shared};
+use crate::{Delegate, Error, Events, Handle};
+
+mod delegates;
+mod fake;
+#[cfg(feature = "metrics")]
+mod figures;
+mod tasks;
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,12 +37,14 @@ fn quiet(name: &str) -> Config {
     }
 }
 
-fn node_with(setup: Setup) -> (Handle, Events, Driver) {
-    start(quiet("n"), address(7946), setup, [7; 32]).expect("a valid configuration")
+fn node_with(config: Config, setup: Setup) -> (Handle, Events, Driver) {
+    let shared = Shared::new(config, address(7946), setup, [7; 32]);
+    let shared = Arc::new(shared.expect("a valid configuration"));
+    (Handle::new(&shared), Events::new(Arc::clone(&shared)), Driver::new(shared))
 }
 
 fn node() -> (Handle, Events, Driver) {
-    node_with(Setup::default())
+    node_with(quiet("n"), Setup::default())
 }
 
 fn address(port: u16) -> SocketAddr {
@@ -75,12 +80,18 @@ fn eventually(mut done: impl FnMut() -> bool) {
     }
 }
 
+fn work(driver: &Driver) -> Work {
+    let mut work = Work::default();
+    driver.turn(false, &mut work);
+    work
+}
+
 fn connects(driver: &Driver) -> Vec<StreamId> {
-    driver.work().connects.into_iter().map(|(id, _)| id).collect()
+    work(driver).connects.into_iter().map(|(id, _)| id).collect()
 }
 
 #[test]
-fn a_join_is_told_what_became_of_its_stream() {
+fn a_join_reports_what_became_of_its_stream() {
     let (node, _events, driver) = node();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
@@ -127,18 +138,21 @@ fn stopping_ends_everything() {
     let mut shutdown = Box::pin(node.shutdown());
     assert!(matches!(poll(&mut join), Poll::Ready(Err(Error::Shutdown))));
     drop(queued);
-    assert!(driver.work().stopped && driver.work().connects.is_empty());
+    assert!(work(&driver).stopped && work(&driver).connects.is_empty());
     driver.ended();
     assert!(poll(&mut shutdown).is_pending(), "a stream is still open");
     driver.closed(open[0], None);
     assert!(poll(&mut shutdown).is_ready());
     let mut cx = Context::from_waker(Waker::noop());
-    let told: Vec<_> = std::iter::from_fn(|| match events.poll_next(&cx) {
+    let reports: Vec<_> = std::iter::from_fn(|| match events.poll_next(&cx) {
         Poll::Ready(event) => event,
         Poll::Pending => panic!("the events go on"),
     })
     .collect();
-    assert!(matches!(told[..], [Event::Joined { .. }]), "what was told before is still there");
+    assert!(
+        matches!(reports[..], [Event::Joined { .. }]),
+        "what was reported before is still there"
+    );
     let mut late = node.join(&[]);
     assert!(matches!(Pin::new(&mut late).poll(&mut cx), Poll::Ready(Err(Error::Shutdown))));
     let sent = node.broadcast(b"x", BroadcastKind::Unique, Priority::Normal);
@@ -152,14 +166,14 @@ fn without_a_reader_nothing_is_kept() {
     drop(events);
     for number in 0..100 {
         let mut update = node.set_meta(Bytes::from(std::format!("{number}")), PATIENCE);
-        assert_eq!(poll(&mut update), Poll::Ready(Ok(())), "there is nobody to tell");
+        assert_eq!(poll(&mut update), Poll::Ready(Ok(())), "there is no peer to wait for");
     }
     // What waits for the driver does not pile up either.
     let target = || Target::Addr { addr: address(1), node: None };
     for _ in 0..20_000 {
         node.send(target(), b"x").expect("best effort");
     }
-    assert_eq!(driver.work().transmits.len(), 8192);
+    assert_eq!(work(&driver).transmits.len(), 8192);
     assert_eq!(node.stats().counters.packets_unsent, 20_000 - 8192);
     let waker = Waker::from(Arc::clone(&woken));
     let _ = driver.poll_work(&Context::from_waker(&waker));
@@ -173,121 +187,28 @@ fn a_failed_send_wakes_the_driver() {
     let (node, _events, driver) = node();
     let mut ping = node.ping(Target::Addr { addr: address(1), node: None });
     assert!(poll(&mut ping).is_pending());
-    let work = driver.work();
+    let work = work(&driver);
     let cx = Context::from_waker(Waker::noop());
     while driver.poll_work(&cx).is_ready() {}
-    driver.transmit_failed(&work.transmits[0]);
+    driver.unsent(&work.transmits[0], &io::ErrorKind::NetworkDown.into());
     assert!(driver.poll_work(&cx).is_ready(), "others may have to be asked instead");
 }
 
-/// A delegate that uses its own node, when told how.
-#[derive(Default)]
-struct Caller {
-    node: OnceLock<Handle>,
-    call: Mutex<Option<Call>>,
-}
-
-type Call = Box<dyn FnOnce(&Handle) + Send>;
-
-impl Caller {
-    fn node() -> (Arc<Self>, Events, Driver) {
-        let delegate = Arc::new(Self::default());
-        let setup = Setup { delegate: Some(delegate.clone()), ..Setup::default() };
-        let (node, events, driver) = node_with(setup);
-        assert!(delegate.node.set(node).is_ok());
-        (delegate, events, driver)
-    }
-
-    /// Runs `call` while the node asks for something that cannot wait.
-    fn asked<T: Send + 'static>(&self, call: impl FnOnce(&Handle) -> T + Send + 'static) -> T {
-        let (sender, result) = mpsc::channel();
-        *self.call.lock().unwrap() = Some(Box::new(move |node| {
-            sender.send(call(node)).unwrap();
-        }));
-        let node = self.node.get().unwrap();
-        // A node that announces itself asks whether to believe it.
-        let mut update = node.set_meta("x", PATIENCE);
-        assert!(poll(&mut update).is_ready());
-        result.try_recv().expect("the delegate was asked")
-    }
-}
-
-impl Delegate for Caller {
-    fn admit(&self, _: &Candidate<'_>) -> Result<(), String> {
-        let call = self.call.lock().unwrap().take();
-        if let (Some(node), Some(call)) = (self.node.get(), call) {
-            call(node);
-        }
-        Ok(())
-    }
-}
-
 #[test]
-fn whatever_a_delegate_calls_fails_and_nothing_hangs() {
-    let (caller, events, _driver) = Caller::node();
-    let error = caller.asked(|node| poll(&mut node.join(&[])).map(Result::err));
-    assert_eq!(error, Poll::Ready(Some(Error::Reentrant)));
-    let error = caller.asked(|node| node.broadcast(b"x", BroadcastKind::Unique, Priority::Low));
-    assert_eq!(error.err(), Some(Error::Reentrant));
-    assert_eq!(caller.asked(|node| node.config().err()), Some(Error::Reentrant));
-    assert!(caller.asked(|node| node.local().name() == "n"), "of itself it may ask");
-
-    let mut held = Some(events);
-    let (polled, events) = caller.asked(move |_| {
-        let mut events = held.take().unwrap();
-        (events.poll_next(&Context::from_waker(Waker::noop())).is_pending(), events)
-    });
-    assert!(polled);
-
-    // Another node might be asking this one at the same time.
-    let (other, _other_events, _other_driver) = node();
-    let error = caller.asked(move |_| other.add_key(memberlist_proto::Key::new(&[1; 16]).unwrap()));
-    assert_eq!(error, Err(Error::Reentrant));
-    drop(events);
-}
-
-#[test]
-fn what_a_delegate_drops_ends_without_it() {
-    let (caller, _events, _driver) = Caller::node();
-    let node = caller.node.get().unwrap();
-    let join = node.join(&[address(1).into()]);
-    assert_eq!(node.stats().gauges.operations, 1);
-    caller.asked(move |_| drop(join));
-    eventually(|| node.stats().gauges.operations == 0);
-
-    let (other, _other_events, other_driver) = self::node();
-    caller.asked(move |_| drop(other));
-    eventually(|| other_driver.work().stopped);
-}
-
-#[test]
-fn a_panicking_delegate_does_not_take_the_node_with_it() {
-    let (caller, _events, _driver) = Caller::node();
-    *caller.call.lock().unwrap() = Some(Box::new(|_| panic!("meant to be")));
-    let node = caller.node.get().unwrap();
-    let mut update = node.set_meta("x", PATIENCE);
-    let refused = Err(Error::Wait(WaitError::Refused));
-    assert_eq!(poll(&mut update), Poll::Ready(refused), "a panic admits nobody");
-    let mut update = node.set_meta("x", PATIENCE);
-    assert_eq!(poll(&mut update), Poll::Ready(Ok(())), "and the next one is asked as ever");
-    assert_eq!(node.num_members(), 1);
-}
-
-#[test]
-fn look_ups_and_timeouts_reach_whoever_waits() {
+fn look_ups_and_timeouts_reach_what_waits() {
     let (node, _events, driver) = node();
     let peer: Peer = "nowhere.example:1".parse().unwrap();
     let mut join = node.join(&[peer]);
-    let lookups = driver.work().lookups;
+    let lookups = work(&driver).lookups;
     assert_eq!(lookups[0].host, "nowhere.example");
-    driver.resolved(lookups[0].id, Err(LookupFailure::NotFound));
+    driver.resolved(&lookups[0], Err(io::ErrorKind::NotFound.into()));
     let Poll::Ready(Ok(report)) = poll(&mut join) else { panic!("the join goes on") };
     assert_eq!(report.failed[0].error, JoinError::Lookup(LookupFailure::NotFound));
 
     let mut ping = node.ping(Target::Addr { addr: address(1), node: None });
-    let due = driver.work().timeout.expect("a ping does not wait for ever");
+    let due = work(&driver).timeout.expect("a ping does not wait forever");
     std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
-    driver.handle_timeout();
+    driver.turn(true, &mut Work::default());
     assert_eq!(poll(&mut ping), Poll::Ready(Err(Error::Ping(PingError::NoResponse))));
 }
 

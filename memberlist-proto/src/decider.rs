@@ -7,36 +7,36 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::delegate::{Candidate, Delegate, View};
+use crate::hooks::{Candidate, Hooks, View};
 use crate::node::Name;
 
-/// One answer of a [`Delegate`], which the core asks for in the middle of a call. As an input
+/// One answer of the [`Hooks`], which the core asks for in the middle of a call. As an input
 /// ([`Input::Decided`](crate::Input::Decided)) it answers the next question of its kind in the
 /// delegate's place, so that a recorded run needs no delegate to be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Decision {
-    /// Of [`Delegate::admit`].
+    /// Of [`Hooks::admit`].
     Admit(Result<(), String>),
-    /// Of [`Delegate::ack_payload`].
+    /// Of [`Hooks::ack_payload`].
     AckPayload(Option<Bytes>),
-    /// Of [`Delegate::broadcasts`].
+    /// Of [`Hooks::broadcasts`].
     Broadcasts(Vec<Bytes>),
-    /// Of [`Delegate::stream_ping`].
+    /// Of [`Hooks::stream_ping`].
     StreamPing(bool),
 }
 
 /// The delegate, with the answers that are given in its place and those that are to be recorded.
 #[derive(Clone, Default)]
 pub(crate) struct Decider {
-    delegate: Option<Arc<dyn Delegate>>,
+    delegate: Option<Arc<dyn Hooks>>,
     given: VecDeque<Decision>,
     /// Answers since the last look, if they are to be noted at all.
     noted: Option<VecDeque<Decision>>,
 }
 
 impl Decider {
-    pub(crate) fn new(delegate: Option<Arc<dyn Delegate>>) -> Self {
+    pub(crate) fn new(delegate: Option<Arc<dyn Hooks>>) -> Self {
         Self { delegate, ..Self::default() }
     }
 

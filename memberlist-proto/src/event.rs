@@ -180,6 +180,25 @@ pub enum Event {
         /// Why it departed, if it did: the first reason not reported yet.
         departure: Option<Departure>,
     },
+    /// More nodes changed than there was room to report while an adapter's reader was slow: what
+    /// the reader knows may be old until it looks at the adapter's `members()` now. What changes
+    /// after that is reported as usual. Never emitted by the core itself.
+    MembershipOverflow {
+        /// How many events about members this one stands for.
+        events: u64,
+    },
+    /// More broadcasts ended than there was room to report while an adapter's reader was slow.
+    /// Never emitted by the core itself.
+    BroadcastsFinished {
+        /// How many were sent as often as gossip sends anything.
+        sent: u64,
+        /// How many were replaced by a newer one of the same name.
+        replaced: u64,
+        /// How many were dropped because the queue was full.
+        dropped: u64,
+        /// How many went by stream to every member.
+        streamed: u64,
+    },
     /// An adapter's reader was so slow that messages, remote states or round trips were dropped.
     /// Never emitted by the core itself.
     Overflow {

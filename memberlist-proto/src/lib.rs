@@ -54,12 +54,12 @@ pub mod broadcast;
 mod bucket;
 mod config;
 mod decider;
-mod delegate;
 mod dissemination;
 mod event;
 mod exchange;
 mod farewells;
 mod follow;
+mod hooks;
 mod input;
 mod memberlist;
 mod members;
@@ -88,12 +88,12 @@ pub use crate::config::{
     AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing, fields,
 };
 pub use crate::decider::Decision;
-pub use crate::delegate::{Candidate, Delegate, View};
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
     ExchangeStep, ForgetError, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport, OpId,
     Outcome, PingError, Pong, Refusal, SendError, TooLong, VersionMismatch, WaitError,
 };
+pub use crate::hooks::{Candidate, Hooks, View};
 pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;
 pub use crate::node::{

@@ -300,7 +300,7 @@ fn a_key_is_never_written_down() {
 #[test]
 fn decisions_of_a_delegate_replay_without_it() {
     struct Picky;
-    impl memberlist_proto::Delegate for Picky {
+    impl memberlist_proto::Hooks for Picky {
         fn admit(&self, candidate: &memberlist_proto::Candidate<'_>) -> Result<(), String> {
             if candidate.name.as_bytes() == b"b" { Err("not b".into()) } else { Ok(()) }
         }
@@ -345,7 +345,7 @@ fn decisions_of_a_delegate_replay_without_it() {
 /// replay every other answer is an input.
 struct First(std::sync::atomic::AtomicBool);
 
-impl memberlist_proto::Delegate for First {
+impl memberlist_proto::Hooks for First {
     fn admit(&self, candidate: &memberlist_proto::Candidate<'_>) -> Result<(), String> {
         assert!(!self.0.swap(true, std::sync::atomic::Ordering::Relaxed));
         assert_eq!(candidate.name.as_bytes(), b"me");

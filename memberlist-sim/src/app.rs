@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    Answer, BroadcastKind, Candidate, Channel, Delegate, Event, Instant, Memberlist, Priority,
+    Answer, BroadcastKind, Candidate, Channel, Event, Hooks, Instant, Memberlist, Priority,
     RequestKind,
 };
 
 /// The code of an application, driven by its node. It may call any operation on `node`.
 pub trait App {
     /// What its node asks at once, from inside its decisions; called at every start.
-    fn delegate(&mut self) -> Option<Arc<dyn Delegate>> {
+    fn delegate(&mut self) -> Option<Arc<dyn Hooks>> {
         None
     }
 
@@ -52,7 +52,7 @@ pub(crate) struct Drawn {
 }
 
 impl App for Drawn {
-    fn delegate(&mut self) -> Option<Arc<dyn Delegate>> {
+    fn delegate(&mut self) -> Option<Arc<dyn Hooks>> {
         Some(Arc::new(Veto(self.vetoes.clone()?)))
     }
 
@@ -65,7 +65,7 @@ impl App for Drawn {
 
 struct Veto(String);
 
-impl Delegate for Veto {
+impl Hooks for Veto {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         let vetoed = candidate.name.as_bytes() == self.0.as_bytes();
         if vetoed { Err(format!("{} is not wanted", self.0)) } else { Ok(()) }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use memberlist_proto::{
-    Answer, BroadcastId, Config, ConfigError, Delegate, Event, ExchangeError, Instant, Lookup,
+    Answer, BroadcastId, Config, ConfigError, Event, ExchangeError, Hooks, Instant, Lookup,
     LookupFailure, LookupId, Memberlist, Node, OpId, PacketError, Request, RequestId,
     StreamFailure, StreamId, StreamOp, Transmit,
 };
@@ -82,7 +82,7 @@ impl Rig {
     /// # Panics
     ///
     /// The configuration is not valid.
-    pub fn with(config: Config, delegate: Option<Arc<dyn Delegate>>, watch: Watch) -> Self {
+    pub fn with(config: Config, delegate: Option<Arc<dyn Hooks>>, watch: Watch) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let rig = Self::start(now, config, delegate, [7; 32], watch);
         let mut rig = rig.expect("a valid configuration");
@@ -98,7 +98,7 @@ impl Rig {
     pub fn start(
         now: Instant,
         config: Config,
-        delegate: Option<Arc<dyn Delegate>>,
+        delegate: Option<Arc<dyn Hooks>>,
         seed: [u8; 32],
         watch: Watch,
     ) -> Result<Self, ConfigError> {

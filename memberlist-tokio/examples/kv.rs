@@ -1,4 +1,4 @@
-//! A small replicated store: news of a write is gossiped, and whoever was away gets the whole
+//! A small replicated store: a write is gossiped, and a node that was away gets the whole
 //! store in the next full state exchange. The last write of a key wins.
 
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ impl Replica {
                 };
                 let text = String::from_utf8_lossy(&text);
                 if store.merge(&text) {
-                    // Gossip goes on only if whoever hears news tells them.
+                    // Gossip goes on only if each node that receives something new passes it on.
                     let _ = tell(&node, &text);
                 }
             }

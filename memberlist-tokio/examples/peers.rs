@@ -1,6 +1,6 @@
 //! The layer that Alertmanager and its relatives have around memberlist, of which little is left to
-//! write: a list of peers with those that failed, a channel for state of any size, reconnecting,
-//! seeds that are looked for until they are there, forgetting whoever stays away, readiness, status.
+//! write: a list of peers with those that failed, a channel for state of any size, reconnecting, a
+//! search for seeds until they answer, forgetting peers that stay away, readiness, status.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ impl Cluster {
         config.seeds = seeds.to_vec();
         config.rejoin =
             Rejoin { interval: Duration::from_millis(500), give_up_after: GIVE_UP_AFTER };
-        // Faster than a real one would be, so that nobody has to wait.
+        // Faster than a real cluster would be, so that the example ends soon.
         config.probe_interval = Duration::from_millis(200);
         config.probe_timeout = Duration::from_millis(100);
         let (node, mut events) = Memberlist::start(config, Options::bind(bind)).await?;
@@ -60,7 +60,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Takes off the list whoever failed and is not looked for any more.
+    /// Removes peers from the list that failed and are no longer searched for.
     fn forget(&self) {
         let Ok(status) = self.node.status() else { return };
         let wanted = |name: &str| {

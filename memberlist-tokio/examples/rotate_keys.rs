@@ -1,5 +1,5 @@
-//! A running cluster gets another key without a moment at which anybody is shut out: add the new
-//! key everywhere, use it everywhere, and only then remove the old one everywhere.
+//! A running cluster gets another key, and no node is shut out at any moment: add the new key to
+//! every node, use it on every node, and only then remove the old one from every node.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn start(name: &str, key: &Key) -> Result<Memberlist, Box<dyn std::error::
     Ok(node)
 }
 
-/// Everybody pings everybody.
+/// Every node pings every other.
 async fn all_hear_all(nodes: &[Memberlist], when: &str) -> Result<(), memberlist_tokio::Error> {
     for from in nodes {
         for to in nodes {

@@ -109,7 +109,7 @@ impl Node {
                     stream.heard = true;
                     self.core.handle_stream_eof(now, id);
                 }
-                // Why an exchange failed is told by an event, too.
+                // Why an exchange failed is reported by an event, too.
                 Ok(len) => drop(self.core.handle_stream_data(now, id, &buffer[..len])),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return self.end(id, Some(StreamFailure::Reset)),

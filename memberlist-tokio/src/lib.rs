@@ -1,5 +1,4 @@
-//! Cluster membership, failure detection and gossip on tokio, compatible with
-//! hashicorp/memberlist.
+//! Cluster membership, failure detection and gossip on tokio, compatible with hashicorp/memberlist.
 //!
 //! ```
 //! use memberlist_tokio::{Config, Memberlist, Options, Peer};
@@ -20,15 +19,50 @@
 //! # }
 //! ```
 //!
-//! What happens is told by [`Events`]; what the application must decide is asked of a
-//! [`Delegate`]. Everything else is of `memberlist-proto`, and documented there.
+//! [`Memberlist`] is a running node and has the methods of [`Handle`]. What happens is reported as an
+//! [`Event`] by [`Events`]; what the application decides is asked of its [`Delegate`].
+//!
+//! # Features
+//!
+//! * `tracing`, on by default: log lines, at the severity that the Go library gives them, with the
+//!   fields `node`, `peer`, `member` and `reason` where they apply, under the targets
+//!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
+//!   `memberlist::rejoin` and `memberlist::delegate`.
+//! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
+//! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
+//!   [`Status`] and [`Stats`].
+#![deny(unreachable_pub)]
 
 mod memberlist;
-mod stream;
-mod tasks;
-
-pub use memberlist_driver::bind::{NoAddress, Options, StartError, Transport};
-pub use memberlist_driver::{Delegate, Error, EventBounds, Events, Operation};
-pub use memberlist_proto::*;
+mod runtime;
 
 pub use crate::memberlist::Memberlist;
+// The node.
+pub use memberlist_driver::bind::{NoAddress, Options, StartError, Transport};
+pub use memberlist_driver::{Error, EventBounds, Events, Handle, Operation};
+// How it is configured.
+pub use memberlist_proto::{
+    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
+};
+// Nodes, and how they are named.
+pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, Target, Versions};
+// Joining, and what else an application begins.
+pub use memberlist_proto::{
+    BroadcastId, BroadcastKind, ExchangeError, ForgetError, JoinError, JoinFailure, JoinPolicy,
+    JoinRefused, JoinReport, LeaveReport, LookupFailure, PingError, Pong, Priority, Retry,
+    SendError, StreamFailure, TooLong, VersionMismatch, WaitError,
+};
+// What is reported.
+pub use memberlist_proto::{
+    BroadcastEnd, Change, Channel, Departure, Event, ExchangeKind, OpId, Outcome, Refusal,
+};
+// What the application decides.
+pub use memberlist_driver::Delegate;
+pub use memberlist_proto::{Broadcast, Candidate, TransmitLimitedQueue, View};
+// Encryption.
+pub use memberlist_proto::{InvalidKey, Key, KeyringError};
+// How the node stands.
+pub use memberlist_proto::{
+    Counters, Decisions, Gauges, Instant, LostStatus, NodeStatus, RefusedStatus, SeedStatus, Stats,
+    Status, Trouble,
+};

@@ -51,7 +51,7 @@ fn a_node_ends_with_its_runtime() {
     drop(runtime);
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     other.block_on(async {
-        assert!(in_time(join).await.is_err(), "nobody is left to carry it");
+        assert!(in_time(join).await.is_err(), "nothing is left to carry it");
         in_time(node.shutdown()).await;
         in_time(async { while events.next().await.is_some() {} }).await;
     });
@@ -65,7 +65,7 @@ struct Bedroom {
 }
 
 impl Bedroom {
-    /// Passes on what arrives at `letterbox` to the sleeper, whose address is told later.
+    /// Passes on what arrives at `letterbox` to the sleeper, whose address is sent later.
     fn new(letterbox: std::net::UdpSocket, sleeper: mpsc::Receiver<SocketAddr>) -> Self {
         let (tell_ack, ack) = mpsc::channel();
         let (asleep, hear_asleep) = mpsc::channel();
@@ -74,7 +74,7 @@ impl Bedroom {
             let sleeper = sleeper.recv_timeout(PATIENCE).expect("it started");
             let mut buffer = vec![0; 65_536];
             while let Ok((len, _)) = letterbox.recv_from(&mut buffer) {
-                // Once nobody sleeps here any more it only passes on.
+                // Once there is no sleeper any more it only passes on.
                 let held = tell_ack.send(()).is_ok() && hear_asleep.recv().is_ok();
                 let _ = letterbox.send_to(&buffer[..len], sleeper);
                 if held {
@@ -100,9 +100,9 @@ impl Bedroom {
     }
 }
 
-/// Whoever was asleep finds the acks in the socket before it notices that they are late.
+/// A process that was asleep finds the acks in the socket before it notices that they are late.
 #[test]
-fn a_process_that_slept_suspects_nobody() {
+fn a_process_that_slept_suspects_no_member() {
     let still = |name: &str| Config { gossip_interval: Duration::ZERO, ..quick(name) };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (tell_seed, seed) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! One suite over every adapter, over a cluster of both, and over a third party's.
+//! One suite over every adapter, over clusters that mix them, and over a third party's runtime.
 
 mod coverage;
 mod runtimes;
@@ -12,7 +12,11 @@ mod on_async_std {
     memberlist_tests::conformance!(crate::runtimes::AsyncStd);
 }
 
-mod on_both {
+mod on_smol {
+    memberlist_tests::conformance!(crate::runtimes::Smol);
+}
+
+mod on_all {
     memberlist_tests::conformance!(crate::runtimes::Mixed);
 }
 

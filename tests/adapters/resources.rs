@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use memberlist_tests::conformance::Adapter;
 use memberlist_tests::conformance::resources::a_thousand_lives_leave_nothing_behind;
 
-use runtimes::{AsyncStd, Mixed, Tokio};
+use runtimes::{AsyncStd, Mixed, Smol, Tokio};
 
 /// Only one test at a time can tell whose descriptors it counts.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -24,8 +24,14 @@ fn on_async_std() {
     run::<AsyncStd>(|| 0);
 }
 
+/// Nor does this one.
 #[test]
-fn on_both() {
+fn on_smol() {
+    run::<Smol>(|| 0);
+}
+
+#[test]
+fn on_all() {
     run::<Mixed>(|| tokio::runtime::Handle::current().metrics().num_alive_tasks());
 }
 

@@ -46,7 +46,25 @@ impl Adapter for AsyncStd {
     }
 }
 
-/// Every second node of a scenario on the other runtime; tokio's has two threads here.
+/// On smol's own threads, which all scenarios of a process share.
+pub(crate) struct Smol;
+
+impl Adapter for Smol {
+    async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
+        let (node, events) = memberlist_smol::Memberlist::start(config, options).await?;
+        Ok(((*node).clone(), events))
+    }
+
+    fn block_on<T>(scenario: impl Future<Output = T>) -> T {
+        smol::block_on(scenario)
+    }
+
+    async fn sleep(time: Duration) {
+        smol::Timer::after(time).await;
+    }
+}
+
+/// The nodes of a scenario on the three runtimes in turn; tokio's has two threads here.
 pub(crate) struct Mixed;
 
 thread_local! {
@@ -56,10 +74,10 @@ thread_local! {
 impl Adapter for Mixed {
     async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
         let number = STARTED.replace(STARTED.get() + 1);
-        if number.is_multiple_of(2) {
-            AsyncStd::start(config, options).await
-        } else {
-            Tokio::start(config, options).await
+        match number % 3 {
+            0 => AsyncStd::start(config, options).await,
+            1 => Smol::start(config, options).await,
+            _ => Tokio::start(config, options).await,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    Answer, Candidate, Channel, Config, ConfigError, Delegate, Instant, Key, Memberlist,
-    RequestKind, Target,
+    Answer, Candidate, Channel, Config, ConfigError, Hooks, Instant, Key, Memberlist, RequestKind,
+    Target,
 };
 use memberlist_sim::rig::{addr, address};
 use memberlist_sim::{App, Event, NodeId, Outcome, Sim, State};
@@ -180,7 +180,7 @@ fn join_cancel() {
 #[test]
 fn join_cancel_passive() {
     struct Refuse(AtomicUsize);
-    impl Delegate for Refuse {
+    impl Hooks for Refuse {
         fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
             if candidate.name.as_bytes() == b"me" {
                 return Ok(());
@@ -190,7 +190,7 @@ fn join_cancel_passive() {
         }
     }
     let delegate = Arc::new(Refuse(AtomicUsize::new(0)));
-    let mut one = start_with(config(), Some(Arc::clone(&delegate) as Arc<dyn Delegate>));
+    let mut one = start_with(config(), Some(Arc::clone(&delegate) as Arc<dyn Hooks>));
     one.alive("test", 1);
     assert_eq!(one.node().num_members(), 1);
     assert_eq!(delegate.0.load(Ordering::Relaxed), 1, "the delegate must be asked");
@@ -387,7 +387,7 @@ fn conflict_delegate() {
 #[test]
 fn ping_delegate() {
     struct Payload;
-    impl Delegate for Payload {
+    impl Hooks for Payload {
         fn ack_payload(&self) -> Option<Bytes> {
             Some("whatever".into())
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use memberlist_proto::{Config, Delegate, Differences, Event};
+use memberlist_proto::{Config, Differences, Event, Hooks};
 use memberlist_sim::rig::{Rig, Watch, address};
 
 /// A node named `me` that does nothing by itself.
@@ -28,7 +28,7 @@ pub fn start(config: Config) -> Rig {
     start_with(config, None)
 }
 
-pub fn start_with(config: Config, delegate: Option<Arc<dyn Delegate>>) -> Rig {
+pub fn start_with(config: Config, delegate: Option<Arc<dyn Hooks>>) -> Rig {
     let mut rig = Rig::with(config, delegate, Watch::Laws);
     rig.set_source(address("peer"));
     rig.answer_from_now_on();

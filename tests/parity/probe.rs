@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use memberlist_proto::wire::message::{Ack, Message, Nack};
 use memberlist_proto::{
-    Config, Delegate, Event, Name, Outcome, PingError, Refusal, State, StreamOp, Target,
+    Config, Event, Hooks, Name, Outcome, PingError, Refusal, State, StreamOp, Target,
 };
 use memberlist_sim::rig::{Rig, Sent, VSN, address};
 use memberlist_sim::{Link, NodeId, Sim};
@@ -99,13 +99,13 @@ fn probe_node_fallback_tcp() {
 #[test]
 fn probe_node_fallback_tcp_disabled() {
     struct NoStreams;
-    impl Delegate for NoStreams {
+    impl Hooks for NoStreams {
         fn stream_ping(&self, _: Name<'_>) -> bool {
             false
         }
     }
     let by_config = Config { disable_tcp_pings: true, ..probing() };
-    let by_node: Arc<dyn Delegate> = Arc::new(NoStreams);
+    let by_node: Arc<dyn Hooks> = Arc::new(NoStreams);
     for (config, delegate) in [(by_config, None), (probing(), Some(by_node))] {
         let mut one = start_with(config, delegate);
         one.silence("bad");

@@ -7,6 +7,8 @@ pub mod addresses;
 pub mod endings;
 pub mod events;
 pub mod exchange;
+pub mod farewells;
+pub mod log;
 pub mod peers;
 pub mod questions;
 pub mod resources;
@@ -20,6 +22,7 @@ use bytes::Bytes;
 use futures_lite::future::or;
 use memberlist_driver::bind::{Options, StartError};
 use memberlist_driver::{Events, Handle};
+use memberlist_proto::wire::message::Message;
 use memberlist_proto::{Config, Event, Target};
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.
@@ -57,11 +60,11 @@ macro_rules! conformance {
                 a_port_in_use_is_named
                 an_address_that_is_not_here_is_named
                 bound_to_everything_it_announces_a_private_address
-                bound_to_everything_it_announces_what_it_is_told
+                bound_to_everything_it_announces_the_given_address
                 ipv6_nodes_find_each_other
                 one_socket_serves_both_families
                 port_zero_is_one_port_for_both
-                who_announces_another_address_is_reached_there
+                a_node_is_reached_at_the_address_it_announces
             }
             endings {
                 a_dropped_announcement_is_made_all_the_same
@@ -74,31 +77,42 @@ macro_rules! conformance {
                 ends_when_the_last_handle_is_dropped_amid_streams
                 leaving_twice_is_leaving_once
                 shutdown_waits_until_every_socket_is_closed
-                who_leaves_and_shuts_down_has_left
+                a_node_that_leaves_and_shuts_down_has_left
             }
             exchange {
                 a_message_of_any_size_is_spread
-                a_node_tells_how_it_stands
-                a_patient_join_finds_who_starts_later
+                a_node_reports_its_status
+                a_patient_join_finds_a_peer_that_starts_later
                 keys_change_while_nodes_talk
                 a_join_says_why_each_peer_failed
+                a_member_that_died_is_forgotten_by_order
                 two_nodes_exchange_everything
+            }
+            farewells {
+                a_message_under_way_survives_a_shutdown
+                no_packet_of_a_leave_is_lost
+                what_was_sent_before_a_shutdown_arrives
             }
             events {
                 a_node_without_a_reader_goes_on
                 a_slow_reader_holds_no_more_bytes_than_it_may
-                a_slow_reader_is_told_what_it_missed
+                a_slow_reader_learns_what_it_missed
+                a_slow_reader_makes_no_node_grow
+            }
+            log {
+                a_panic_of_a_delegate_is_logged_as_that
+                what_others_choose_forges_no_line
             }
             peers {
-                a_peer_that_speaks_nonsense_harms_nobody
+                a_peer_that_sends_nonsense_does_no_harm
                 a_request_is_answered_however_it_arrives
                 a_reset_ends_its_stream_and_nothing_else
-                hundreds_of_bad_peers_at_once_harm_nobody
-                who_never_ends_a_message_is_given_up
-                who_never_reads_its_answer_is_given_up
+                hundreds_of_bad_peers_at_once_do_no_harm
+                a_peer_that_never_ends_a_message_is_dropped
+                a_peer_that_never_reads_its_answer_is_dropped
             }
             questions {
-                a_delegate_that_calls_its_node_is_told_instead_of_hanging
+                a_delegate_that_calls_its_node_gets_an_error
                 a_slow_answer_delays_only_its_own_exchange
             }
         }
@@ -213,4 +227,10 @@ fn payload(event: &Event) -> Option<Bytes> {
         Event::Message { payload, .. } => Some(payload.clone()),
         _ => None,
     }
+}
+
+fn encoded(message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes);
+    bytes
 }

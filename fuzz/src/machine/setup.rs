@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Candidate, Config, Delegate, Differences, Instant, Limits, Name, View};
+use memberlist_proto::{Candidate, Config, Differences, Hooks, Instant, Limits, Name, View};
 use memberlist_sim::rig::{Rig, Watch};
 
 use crate::input::Input;
@@ -76,7 +76,7 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     config.seeds = seeds[search & 3].iter().map(|it| it.parse().expect("a peer")).collect();
     config.rejoin.interval = Duration::from_secs([3, 60, 0, 1][search >> 2 & 3]);
     config.rejoin.give_up_after = Duration::from_secs(60);
-    let delegate: Option<Arc<dyn Delegate>> =
+    let delegate: Option<Arc<dyn Hooks>> =
         if more & 128 == 0 { None } else { Some(Arc::new(Picky)) };
     Rig::start(now, config, delegate, [numbers; 32], Watch::Complete).ok()
 }
@@ -84,7 +84,7 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
 /// An application that uses every hook.
 struct Picky;
 
-impl Delegate for Picky {
+impl Hooks for Picky {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         let known = candidate.view.members().count();
         assert_eq!(known, candidate.view.num_members());

@@ -108,6 +108,13 @@ fn about_bytes(event: &Event) -> Option<Report> {
                 }
             }
         }
+        Event::BroadcastsFinished { sent, replaced, dropped, streamed } => {
+            Report::new("broadcasts_finished")
+                .with("sent", *sent)
+                .with("replaced", *replaced)
+                .with("dropped", *dropped)
+                .with("streamed", *streamed)
+        }
         _ => return None,
     })
 }
@@ -120,6 +127,9 @@ fn trouble(event: &Event) -> Option<Report> {
             .with("from", from.map(|from| from.to_string()))
             .with("message", reason.to_string()),
         Event::Overflow { dropped } => Report::new("overflow").with("dropped", *dropped),
+        Event::MembershipOverflow { events } => {
+            Report::new("membership_overflow").with("events", *events)
+        }
         // Not `health`, which is the reply to the command of that name.
         Event::Health { score } => Report::new("health_changed").with("score", *score),
         Event::NamePoisoned { by } => {

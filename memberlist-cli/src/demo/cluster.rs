@@ -64,7 +64,7 @@ impl Cluster {
             .map(|number| Seat {
                 name: format!("node{number}"),
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                runtime: if number % 2 == 1 { Runtime::Tokio } else { Runtime::AsyncStd },
+                runtime: Runtime::ALL[number % Runtime::ALL.len()],
                 node: None,
             })
             .collect();

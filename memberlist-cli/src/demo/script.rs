@@ -58,7 +58,7 @@ fn introduce(cluster: &Cluster, size: usize) {
     };
     cluster.screen.text(&format!(
         "{size} nodes on 127.0.0.1, each with a UDP and a TCP socket of its own,\n\
-         half of them on tokio, half on async-std.\n\
+         on tokio, async-std and smol in turn.\n\
          Faster than usual: {}\n(default on a local network: {}).\n",
         timing(&here),
         timing(&lan)

@@ -74,6 +74,11 @@ impl Display for Event {
                 write!(f, "{} is {} after {events} events", named(node), node.state())?;
                 departure.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
             }
+            Self::MembershipOverflow { events } => write!(f, "{events} changes: slow reader"),
+            Self::BroadcastsFinished { sent, replaced, dropped, streamed } => {
+                write!(f, "broadcasts finished: {sent} sent, {replaced} replaced, ")?;
+                write!(f, "{dropped} dropped, {streamed} streamed: slow reader")
+            }
             Self::Overflow { dropped } => write!(f, "{dropped} events dropped: slow reader"),
             Self::Rejoined { peer } => write!(f, "rejoined through {peer}"),
             Self::ExchangeFailed { peer, exchange, error } => {

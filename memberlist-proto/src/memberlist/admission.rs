@@ -3,8 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::Memberlist;
-use crate::delegate::{Candidate, View};
 use crate::event::Refusal;
+use crate::hooks::{Candidate, View};
 use crate::members::MemberId;
 use crate::node::compatibility::Vsn;
 use crate::node::{Identity, IdentityParts, Name, Versions, names_one_host};

@@ -53,12 +53,12 @@ use alloc::sync::Arc;
 use crate::awareness::Awareness;
 use crate::config::{Config, ConfigError};
 use crate::decider::Decider;
-use crate::delegate::Delegate;
 use crate::dissemination::Disseminations;
 use crate::event::{BroadcastEnd, Departure, Event, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
 use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
+use crate::hooks::Hooks;
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
 use crate::notices::Notices;
@@ -174,7 +174,7 @@ impl Memberlist {
     pub fn new(
         now: Instant,
         config: Config,
-        delegate: Option<Arc<dyn Delegate>>,
+        delegate: Option<Arc<dyn Hooks>>,
         seed: [u8; 32],
     ) -> Result<Self, ConfigError> {
         config.validate()?;

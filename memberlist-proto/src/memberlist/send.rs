@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::Memberlist;
 use super::admission::ip_of;
-use crate::delegate::View;
+use crate::hooks::View;
 use crate::node::{Identity, Name, Node, NodeName, names_one_host};
 use crate::transmit::Transmit;
 use crate::wire::Scratch;

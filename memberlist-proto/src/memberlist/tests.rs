@@ -80,7 +80,7 @@ impl Rig {
 
     pub(super) fn with_delegate(
         config: Config,
-        delegate: Option<alloc::sync::Arc<dyn crate::Delegate>>,
+        delegate: Option<alloc::sync::Arc<dyn crate::Hooks>>,
     ) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let mut node = Memberlist::new(now, config, delegate, [7; 32]).expect("a valid node");

@@ -92,9 +92,10 @@ impl Law for Contract {
 
     fn event(&mut self, _: &Picture, event: &Event) -> Result<(), String> {
         match event {
-            Event::Coalesced { .. } | Event::Overflow { .. } => {
-                Err(format!("only adapters emit this: {event}"))
-            }
+            Event::Coalesced { .. }
+            | Event::Overflow { .. }
+            | Event::MembershipOverflow { .. }
+            | Event::BroadcastsFinished { .. } => Err(format!("only adapters emit this: {event}")),
             Event::RemoteState { state, .. } if state.is_empty() => {
                 Err(format!("an empty state: {event}"))
             }

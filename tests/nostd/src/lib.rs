@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use core::panic::PanicInfo;
 use core::time::Duration;
 
-use memberlist_proto::{BroadcastKind, Config, Delegate, Instant, Key, Memberlist, Priority};
+use memberlist_proto::{BroadcastKind, Config, Hooks, Instant, Key, Memberlist, Priority};
 
 #[global_allocator]
 static ALLOCATOR: emballoc::Allocator<{ 1 << 20 }> = emballoc::Allocator::new();
@@ -28,7 +28,7 @@ static DRIVE: fn(&[u8], &[u8], [u8; 32]) -> Option<(usize, Option<Instant>)> = d
 
 struct Silent;
 
-impl Delegate for Silent {}
+impl Hooks for Silent {}
 
 /// Drives a node for a few steps; returns how many bytes it sent, and its next timeout.
 fn drive(packet: &[u8], stream: &[u8], seed: [u8; 32]) -> Option<(usize, Option<Instant>)> {

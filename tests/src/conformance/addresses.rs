@@ -39,7 +39,7 @@ pub async fn an_address_that_is_not_here_is_named<A: Adapter>() {
 
 /// Port 0 is one that is free for packets and streams, and it is the announced one.
 pub async fn port_zero_is_one_port_for_both<A: Adapter>() {
-    let (one, _told) = A::node("one").await;
+    let (one, _reports) = A::node("one").await;
     let (two, _heard) = A::node("two").await;
     assert_ne!(one.bound_address().port(), two.bound_address().port());
     for node in [&one, &two] {
@@ -52,23 +52,23 @@ pub async fn port_zero_is_one_port_for_both<A: Adapter>() {
 }
 
 /// `Options::advertise` wins over the bound address, in part or as a whole.
-pub async fn bound_to_everything_it_announces_what_it_is_told<A: Adapter>() {
+pub async fn bound_to_everything_it_announces_the_given_address<A: Adapter>() {
     let options = Options {
         advertise: Some("127.0.0.1:0".parse().expect("an address")),
         ..Options::bind("0.0.0.0:0".parse().expect("an address"))
     };
-    let (one, _told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let expected = SocketAddr::from(([127, 0, 0, 1], one.bound_address().port()));
     assert_eq!(one.local().address(), Some(expected));
     let only_port = Options { advertise: Some(([0, 0, 0, 0], 4000).into()), ..loopback() };
-    let (node, _told) = A::start(quick("n"), only_port).await.expect("a free port");
+    let (node, _reports) = A::start(quick("n"), only_port).await.expect("a free port");
     assert_eq!(node.local().address(), Some(([127, 0, 0, 1], 4000).into()));
     let (two, _heard) = A::node("two").await;
     A::in_time(two.join(&[expected.into()])).await.expect("both run");
     assert_eq!(one.num_members(), 2);
 }
 
-/// Bound to everything and told nothing, it announces a private address of the machine, or says
+/// Bound to everything and given no address, it announces a private address of the machine, or says
 /// that there is none.
 pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
     let anywhere = Options::bind("0.0.0.0:0".parse().expect("an address"));
@@ -86,12 +86,12 @@ pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
 }
 
 /// Others reach a node by what it announces, although it is bound to something else.
-pub async fn who_announces_another_address_is_reached_there<A: Adapter>() {
+pub async fn a_node_is_reached_at_the_address_it_announces<A: Adapter>() {
     // What is announced leads to the node only through this door.
     let door = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let announced = door.local_addr().expect("bound");
     let options = Options { advertise: Some(announced), ..loopback() };
-    let (one, _told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     assert_ne!(one.bound_address(), announced);
     assert_eq!(one.local().address(), Some(announced));
@@ -115,7 +115,7 @@ pub async fn ipv6_nodes_find_each_other<A: Adapter>() {
         return;
     }
     let options = || Options::bind("[::1]:0".parse().expect("an address"));
-    let (one, mut told) = A::start(quick("one"), options()).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options()).await.expect("a free port");
     let (two, _heard) = A::start(quick("two"), options()).await.expect("a free port");
     let report = A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
     assert_eq!(report.joined, [one.bound_address()]);
@@ -124,7 +124,7 @@ pub async fn ipv6_nodes_find_each_other<A: Adapter>() {
     let text = format!("[::1]:{}", one.bound_address().port());
     assert_eq!(text, one.bound_address().to_string());
     two.send(at(&one), b"by packet").expect("sent");
-    assert_eq!(A::until(&mut told, payload).await, "by packet");
+    assert_eq!(A::until(&mut reports, payload).await, "by packet");
 }
 
 /// A node bound to `[::]` serves both families by one socket.
@@ -136,7 +136,7 @@ pub async fn one_socket_serves_both_families<A: Adapter>() {
         advertise: Some("127.0.0.1:0".parse().expect("an address")),
         ..Options::bind("[::]:0".parse().expect("an address"))
     };
-    let (both, _told) = A::start(quick("both"), options).await.expect("a free port");
+    let (both, _reports) = A::start(quick("both"), options).await.expect("a free port");
     let (four, mut heard) = A::node("four").await;
     let address = both.local().address().expect("announced");
     assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
@@ -155,9 +155,9 @@ pub async fn one_socket_serves_both_families<A: Adapter>() {
     assert_eq!(A::until(&mut heard, sender).await, address);
 }
 
-/// A host name stands for all its addresses: a join tells of each one.
+/// A host name stands for all its addresses: a join reports each one.
 pub async fn a_host_name_stands_for_all_its_addresses<A: Adapter>() {
-    let (one, _told) = A::node("one").await;
+    let (one, _reports) = A::node("one").await;
     let address = one.bound_address();
     let mut expected: Vec<SocketAddr> =
         ("localhost", address.port()).to_socket_addrs().expect("every machine has it").collect();

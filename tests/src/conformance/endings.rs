@@ -42,36 +42,36 @@ pub async fn ends_when_the_last_handle_is_dropped_amid_streams<A: Adapter>() {
 
 /// Who is shut down without leaving is declared dead.
 pub async fn a_vanished_node_is_declared_dead<A: Adapter>() {
-    let [(one, mut told), (two, _)] = A::pair().await;
+    let [(one, mut reports), (two, _)] = A::pair().await;
     two.shutdown().await;
     let dead = |event: &Event| match event {
         Event::Departed { node, .. } => Some(node.clone()),
         _ => None,
     };
-    let node: Node = A::until(&mut told, dead).await;
+    let node: Node = A::until(&mut reports, dead).await;
     assert_eq!((node.name().to_string().as_str(), node.state()), ("two", State::Dead));
     assert_eq!(one.num_members(), 1);
 }
 
 /// Who leaves before it is shut down is never suspected, nor declared dead.
-pub async fn who_leaves_and_shuts_down_has_left<A: Adapter>() {
-    // So patient that nobody is suspected because the machine is slow.
+pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
+    // So patient that no member is suspected because the machine is slow.
     let calm = |name: &str| Config {
         probe_interval: PATIENCE,
         probe_timeout: PATIENCE / 2,
         ..quick(name)
     };
-    let (one, mut told) = A::start(calm("one"), loopback()).await.expect("a free port");
+    let (one, mut reports) = A::start(calm("one"), loopback()).await.expect("a free port");
     let (two, mut heard) = A::start(calm("two"), loopback()).await.expect("a free port");
     A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
     let address = two.bound_address();
-    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
     A::in_time(two.shutdown()).await;
     A::in_time(async { while heard.next().await.is_some() {} }).await;
     A::eventually(|| one.num_members() == 1).await;
     one.shutdown().await;
     let mut departures = Vec::new();
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         assert!(!matches!(event, Event::Suspected { .. }), "{event:?}");
         if let Event::Departed { node, .. } = event {
             departures.push((node.name().to_string(), node.state()));
@@ -83,7 +83,7 @@ pub async fn who_leaves_and_shuts_down_has_left<A: Adapter>() {
 
 /// Leaving twice is leaving once; the second time there is nothing to wait for.
 pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
-    let [(one, mut told), (two, _heard)] = A::pair().await;
+    let [(one, mut reports), (two, _heard)] = A::pair().await;
     let first = two.leave(PATIENCE);
     A::in_time(two.leave(PATIENCE)).await.expect("left");
     let report = A::in_time(first).await.expect("left");
@@ -92,7 +92,7 @@ pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
     A::eventually(|| one.num_members() == 1).await;
     one.shutdown().await;
     let mut departures = 0;
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         departures += usize::from(matches!(event, Event::Departed { .. }));
     }
     assert_eq!(departures, 1);
@@ -100,8 +100,8 @@ pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
 
 /// A node that left answers and sends; it neither joins nor announces anything of itself.
 pub async fn after_leaving_a_node_answers_but_does_not_join<A: Adapter>() {
-    let [(one, mut told), (two, _heard)] = A::pair().await;
-    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    let [(one, mut reports), (two, _heard)] = A::pair().await;
+    A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
     let peer: Peer = one.bound_address().into();
     let refused = Error::Join(JoinRefused::Left);
     assert_eq!(
@@ -116,7 +116,7 @@ pub async fn after_leaving_a_node_answers_but_does_not_join<A: Adapter>() {
     A::in_time(two.ping(at(&one))).await.expect("it still asks");
     A::in_time(one.ping(at(&two))).await.expect("it still answers");
     A::in_time(two.send_reliable(at(&one), b"last words")).await.expect("it still sends");
-    assert_eq!(A::until(&mut told, payload).await, "last words");
+    assert_eq!(A::until(&mut reports, payload).await, "last words");
     A::eventually(|| one.num_members() == 1).await;
 }
 
@@ -143,6 +143,7 @@ pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
     assert_eq!(broadcast.err(), over);
     assert_eq!(node.disseminate(b"").err(), over);
     assert_eq!(node.recall(&[]).err(), over);
+    assert_eq!(node.forget(&"two".into()).err(), over);
     let key = Key::new(&[1; 16]).expect("16 bytes");
     assert_eq!(node.add_key(key.clone()).err(), over);
     assert_eq!(node.use_key(&key).err(), over);
@@ -168,40 +169,40 @@ pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
     for _ in 0..10 {
         let join = node.join(std::slice::from_ref(&peer));
         A::eventually(|| node.stats().gauges.streams == 1).await;
-        assert!(A::within(Duration::from_millis(20), join).await.is_none(), "nobody answers");
+        assert!(A::within(Duration::from_millis(20), join).await.is_none(), "no answer comes");
         assert!(nothing(&node), "{:?}", node.stats().gauges);
     }
     let patient = node.join_with(&[peer], JoinPolicy::until_joined());
-    assert!(A::within(Duration::from_millis(20), patient).await.is_none(), "nobody answers");
-    let to_nobody = || Target::Addr { addr: ([127, 0, 0, 1], 9).into(), node: None };
-    drop(node.ping(to_nobody()));
+    assert!(A::within(Duration::from_millis(20), patient).await.is_none(), "no answer comes");
+    let to_no_one = || Target::Addr { addr: ([127, 0, 0, 1], 9).into(), node: None };
+    drop(node.ping(to_no_one()));
     drop(node.settled(PATIENCE, PATIENCE));
     assert!(nothing(&node), "{:?}", node.stats().gauges);
     // More than the sockets can hold, so that it is in the middle of it.
     let message = vec![0; 16 << 20];
     let send = node.send_reliable(Target::Addr { addr: silent, node: None }, &message);
-    assert!(A::within(Duration::from_millis(200), send).await.is_none(), "nobody reads");
+    assert!(A::within(Duration::from_millis(200), send).await.is_none(), "no one reads");
     assert!(nothing(&node), "{:?}", node.stats().gauges);
-    assert_eq!(node.send(Target::Member("nobody".into()), b""), {
+    assert_eq!(node.send(Target::Member("unknown".into()), b""), {
         Err(Error::Send(SendError::UnknownMember))
     });
 }
 
 /// Of a leave and a change of metadata only the wait ends when it is dropped.
 pub async fn a_dropped_announcement_is_made_all_the_same<A: Adapter>() {
-    let [(one, mut told), (two, _heard)] = A::pair().await;
+    let [(one, mut reports), (two, _heard)] = A::pair().await;
     drop(two.set_meta("new", PATIENCE));
     let updated = |event: &Event| match event {
         Event::Updated { node, .. } => Some(node.meta().to_vec()),
         _ => None,
     };
-    assert_eq!(A::until(&mut told, updated).await, b"new");
+    assert_eq!(A::until(&mut reports, updated).await, b"new");
     drop(two.leave(PATIENCE));
     let departed = |event: &Event| match event {
         Event::Departed { node, .. } => Some(node.state()),
         _ => None,
     };
-    assert_eq!(A::until(&mut told, departed).await, State::Left);
+    assert_eq!(A::until(&mut reports, departed).await, State::Left);
     assert_eq!((one.num_members(), two.stats().gauges.operations), (1, 0));
 }
 
@@ -227,26 +228,26 @@ pub async fn shutdown_waits_until_every_socket_is_closed<A: Adapter>() {
     A::start(quick("n"), Options::bind(node.bound_address())).await.expect("free again");
 }
 
-/// Everything may be called, and awaited, by who reads the events.
+/// The task that reads the events may call, and await, everything.
 pub async fn an_event_loop_may_call_everything<A: Adapter>() {
-    let (one, mut told) = A::node("one").await;
+    let (one, mut reports) = A::node("one").await;
     let config = Config { push_pull_interval: Duration::ZERO, ..quick("two") };
     let (two, _heard) = A::start(config, loopback()).await.expect("a free port");
     let join = two.join(&[one.bound_address().into()]);
     let mut order = Vec::new();
     A::in_time(async {
-        while let Some(event) = told.next().await {
+        while let Some(event) = reports.next().await {
             match event {
                 Event::Joined { node } if node.name() == "two" => {
                     order.push("joined");
                     assert_eq!((one.num_members(), one.members().len()), (2, 2));
                     one.ping(at(&two)).await.expect("an answer");
-                    one.set_meta("met", PATIENCE).await.expect("two is told");
+                    one.set_meta("met", PATIENCE).await.expect("it reaches two");
                     one.send_reliable(member(&one), b"to myself").await.expect("it listens");
                 }
                 Event::Message { .. } => {
                     order.push("message");
-                    one.leave(PATIENCE).await.expect("two is told");
+                    one.leave(PATIENCE).await.expect("it reaches two");
                     one.shutdown().await;
                 }
                 _ => {}

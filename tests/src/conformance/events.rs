@@ -1,15 +1,19 @@
-//! What readers of events are told, however slow they are.
+//! What readers of events get, however slow they are.
+
+use std::net::UdpSocket;
+use std::time::Duration;
 
 use memberlist_driver::EventBounds;
 use memberlist_driver::bind::Options;
-use memberlist_proto::{Event, State};
+use memberlist_proto::wire::message::{Alive, Message};
+use memberlist_proto::{BroadcastEnd, BroadcastKind, Config, Event, Limits, Priority, State};
 
-use super::{Adapter, Kit as _, PATIENCE, at, loopback, quick};
+use super::{Adapter, Kit as _, PATIENCE, at, encoded, loopback, quick};
 
 /// A slow reader learns how many messages it missed, and its last word about a node is true.
-pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
+pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
     let options = Options { events: EventBounds { count: 8, bytes: 1000 }, ..loopback() };
-    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
     for number in 1..=100 {
@@ -18,13 +22,13 @@ pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
     for number in 0..10 {
-        A::in_time(two.set_meta(number.to_string(), PATIENCE)).await.expect("one is told");
+        A::in_time(two.set_meta(number.to_string(), PATIENCE)).await.expect("it reaches one");
     }
-    A::in_time(two.leave(PATIENCE)).await.expect("one is told");
+    A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
     A::eventually(|| one.num_members() == 1).await;
     one.shutdown().await;
     let (mut messages, mut missing, mut about, mut last) = (0, 0, 0, None);
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         match event {
             Event::Message { .. } => messages += 1,
             Event::Overflow { dropped } => missing += dropped,
@@ -49,7 +53,7 @@ pub async fn a_slow_reader_is_told_what_it_missed<A: Adapter>() {
 /// The bytes of what waits are bounded as well.
 pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     let options = Options { events: EventBounds { count: 1000, bytes: 10_000 }, ..loopback() };
-    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     for number in 1..=30 {
         A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
@@ -57,7 +61,7 @@ pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     }
     one.shutdown().await;
     let (mut messages, mut missing) = (0, 0);
-    while let Some(event) = told.next().await {
+    while let Some(event) = reports.next().await {
         match event {
             Event::Message { .. } => messages += 1,
             Event::Overflow { dropped } => missing += dropped,
@@ -67,15 +71,65 @@ pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     assert_eq!((messages, missing), (10, 20));
 }
 
+/// However much happens, no more waits than was promised, and what is missing is counted.
+pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
+    const COUNT: usize = 4;
+    const NAMES: usize = 300;
+    const BROADCASTS: u64 = 10_000;
+    let options = Options { events: EventBounds { count: COUNT, bytes: 1000 }, ..loopback() };
+    let still = Config {
+        probe_interval: Duration::ZERO,
+        gossip_interval: Duration::ZERO,
+        limits: Limits { user_broadcasts: 1, ..Limits::default() },
+        ..quick("one")
+    };
+    let (one, mut reports) = A::start(still, options).await.expect("a free port");
+    for _ in 0..BROADCASTS {
+        one.broadcast(b"x", BroadcastKind::Unique, Priority::Normal).expect("short enough");
+    }
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    for number in 0..NAMES {
+        let (name, addr, vsn) = (format!("node {number}"), [127, 0, 0, 1], [1, 5, 2, 0, 0, 0]);
+        let alive = Message::Alive(Alive {
+            incarnation: 1,
+            node: name.as_bytes(),
+            addr: Some(&addr),
+            port: 9,
+            meta: None,
+            vsn: Some(&vsn),
+        });
+        socket.send_to(&encoded(&alive), one.bound_address()).expect("sent");
+        A::eventually(|| one.num_members() == number + 2).await;
+    }
+    one.shutdown().await;
+    let (mut events, mut members, mut ends) = (0, 0, 0);
+    while let Some(event) = reports.next().await {
+        events += 1;
+        match event {
+            Event::Joined { .. } => members += 1,
+            Event::MembershipOverflow { events } => members += events,
+            Event::BroadcastFinished { end: BroadcastEnd::Dropped, .. } => ends += 1,
+            Event::BroadcastsFinished { dropped, sent: 0, replaced: 0, streamed: 0 } => {
+                ends += dropped;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(events <= 3 * COUNT + 4, "{events} events waited");
+    // One is still in the queue; the node itself is a member, too.
+    assert_eq!((members, ends), (NAMES as u64 + 1, BROADCASTS - 1));
+    assert_eq!(one.num_members(), NAMES + 1);
+}
+
 /// Without a reader nothing is kept, and the node goes on.
 pub async fn a_node_without_a_reader_goes_on<A: Adapter>() {
-    let [(one, told), (two, _heard)] = A::pair().await;
-    drop(told);
+    let [(one, reports), (two, _heard)] = A::pair().await;
+    drop(reports);
     for number in 1..=20 {
         A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
-    A::in_time(one.leave(PATIENCE)).await.expect("two is told");
+    A::in_time(one.leave(PATIENCE)).await.expect("it reaches two");
     A::eventually(|| two.num_members() == 1).await;
     A::in_time(one.shutdown()).await;
 }

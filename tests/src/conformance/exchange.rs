@@ -1,4 +1,4 @@
-//! What nodes tell each other, and their users.
+//! What nodes exchange, and report to their users.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use memberlist_driver::bind::Options;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, JoinError, JoinPolicy, Key, KeyringError, Node,
-    Peer, Priority, Retry, State, StreamFailure, Timing,
+    BroadcastKind, Config, Event, ExchangeError, ForgetError, JoinError, JoinPolicy, Key,
+    KeyringError, Node, Peer, Priority, Retry, State, StreamFailure, Timing,
 };
 
 use super::{Adapter, Kit as _, PATIENCE, loopback, member, payload, quick};
 
 /// Packets, streams, gossip, pings, metadata, leaving.
 pub async fn two_nodes_exchange_everything<A: Adapter>() {
-    let [(one, mut told), (two, mut heard)] = A::pair().await;
+    let [(one, mut reports), (two, mut heard)] = A::pair().await;
     assert_eq!((one.num_members(), two.num_members()), (2, 2));
 
     two.send(member(&one), b"by packet").expect("a member");
-    assert_eq!(A::until(&mut told, payload).await, "by packet");
+    assert_eq!(A::until(&mut reports, payload).await, "by packet");
     let large = vec![7; 1 << 20];
     two.send_reliable(member(&one), &large).await.expect("a member");
-    assert_eq!(A::until(&mut told, payload).await, large);
+    assert_eq!(A::until(&mut reports, payload).await, large);
     one.broadcast(b"to all", BroadcastKind::Unique, Priority::Normal).expect("short enough");
     assert_eq!(A::until(&mut heard, payload).await, "to all");
 
@@ -45,7 +45,7 @@ pub async fn two_nodes_exchange_everything<A: Adapter>() {
     one.shutdown().await;
 }
 
-/// A join tells of each peer why it could not be joined.
+/// A join reports of each peer why it could not be joined.
 pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
     let (node, _events) = A::node("n").await;
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -61,10 +61,10 @@ pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
     assert_eq!(error(&peers[1]), Some(JoinError::Myself));
 }
 
-/// A join that is to last until it succeeds finds a peer that starts after it; who was joined
+/// A join that is to last until it succeeds finds a peer that starts after it; a peer that was joined
 /// settles, and is remembered.
-pub async fn a_patient_join_finds_who_starts_later<A: Adapter>() {
-    let (one, _told) = A::node("one").await;
+pub async fn a_patient_join_finds_a_peer_that_starts_later<A: Adapter>() {
+    let (one, _reports) = A::node("one").await;
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = free.local_addr().expect("bound");
     let retry = Some(Retry { first: Duration::from_millis(20), ..Retry::default() });
@@ -85,9 +85,22 @@ pub async fn a_patient_join_finds_who_starts_later<A: Adapter>() {
     A::eventually(|| two.num_members() == 3).await;
 }
 
+/// A member that died is searched for until it is forgotten.
+pub async fn a_member_that_died_is_forgotten_by_order<A: Adapter>() {
+    let [(one, _reports), (two, _heard)] = A::pair().await;
+    let name = "two".into();
+    assert_eq!(one.forget(&name), Err(Error::Forget(ForgetError::Member)));
+    A::in_time(two.shutdown()).await;
+    A::eventually(|| one.status().is_ok_and(|status| !status.lost.is_empty())).await;
+    one.forget(&name).expect("it is dead");
+    assert_eq!(one.member(&name), None);
+    assert!(one.status().expect("it runs").lost.is_empty());
+    assert_eq!(one.forget(&name), Err(Error::Forget(ForgetError::Unknown)));
+}
+
 /// What a node says of itself and the others.
-pub async fn a_node_tells_how_it_stands<A: Adapter>() {
-    let [(one, _told), (two, _heard)] = A::pair().await;
+pub async fn a_node_reports_its_status<A: Adapter>() {
+    let [(one, _reports), (two, _heard)] = A::pair().await;
     let names = |nodes: Vec<Node>| {
         nodes.iter().map(|node| node.name().to_string()).collect::<BTreeSet<_>>()
     };
@@ -108,17 +121,17 @@ pub async fn a_node_tells_how_it_stands<A: Adapter>() {
     let wrong = Timing { probe_timeout: PATIENCE, ..config.timing() };
     assert!(matches!(one.reconfigure(wrong), Err(Error::Config(_))));
 
-    two.leave(PATIENCE).await.expect("one is told");
+    two.leave(PATIENCE).await.expect("it reaches one");
     assert!(two.has_left());
     A::eventually(|| one.num_members() == 1).await;
     assert_eq!((names(one.nodes()), one.members().len()), (both, 1));
 }
 
-/// A key is brought into use, and the one before it out of use, while everybody hears everybody.
+/// A key is brought into use, and the one before it out of use, while all nodes hear each other.
 pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     let [old, new] = [[1; 16], [2; 16]].map(|bytes| Key::new(&bytes).expect("16 bytes"));
     let secret = |name| Config { secret_keys: vec![old.clone()], ..quick(name) };
-    let (one, mut told) = A::start(secret("one"), loopback()).await.expect("a free port");
+    let (one, mut reports) = A::start(secret("one"), loopback()).await.expect("a free port");
     let (two, _heard) = A::start(secret("two"), loopback()).await.expect("a free port");
     A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
     let nodes = [&one, &two];
@@ -130,14 +143,14 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
         for node in nodes {
             change(node).expect("it runs");
             A::in_time(two.send_reliable(member(&one), b"secret")).await.expect("it is heard");
-            assert_eq!(A::until(&mut told, payload).await, "secret");
+            assert_eq!(A::until(&mut reports, payload).await, "secret");
         }
     }
     assert_eq!(one.keys(), std::slice::from_ref(&new));
     assert_eq!(one.use_key(&old), Err(Error::Keyring(KeyringError::NotFound)));
     assert_eq!(one.remove_key(&new), Err(Error::Keyring(KeyringError::IsPrimary)));
 
-    // Who has no key is heard only by who does not insist on one.
+    // A node without a key is heard only by one that does not insist on a key.
     let (plain, _) = A::node("plain").await;
     let refused = A::in_time(plain.join(&[one.bound_address().into()])).await.expect("it runs");
     assert!(refused.joined.is_empty(), "{refused:?}");
@@ -146,18 +159,19 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     assert_eq!(admitted.joined, [one.bound_address()]);
 }
 
-/// A long message reaches everybody, a short one who is gossiped to; its origin learns of the end.
+/// A long message reaches every member, a short one those that are gossiped to; the sender learns of
+/// its end.
 pub async fn a_message_of_any_size_is_spread<A: Adapter>() {
-    let [(one, mut told), (two, mut heard)] = A::pair().await;
+    let [(one, mut reports), (two, mut heard)] = A::pair().await;
     let ended = |id| {
         move |event: &Event| {
             matches!(event, Event::BroadcastFinished { id: it, .. } if *it == id).then_some(())
         }
     };
-    // There is nobody else to be gossiped to.
+    // There is no other member to gossip to.
     let id = one.disseminate(b"short").expect("not too long");
     assert_eq!(A::until(&mut heard, payload).await, "short");
-    A::until(&mut told, ended(id)).await;
+    A::until(&mut reports, ended(id)).await;
 
     let (three, mut third) = A::node("three").await;
     A::in_time(three.join(&[one.bound_address().into()])).await.expect("both run");
@@ -169,5 +183,5 @@ pub async fn a_message_of_any_size_is_spread<A: Adapter>() {
     for events in [&mut heard, &mut third] {
         assert!(A::until(events, is_long).await == long);
     }
-    A::until(&mut told, ended(id)).await;
+    A::until(&mut reports, ended(id)).await;
 }

@@ -19,8 +19,8 @@ const LARGE: usize = 16 << 20;
 const MANY: usize = 500;
 
 /// What cannot become a message ends its stream and nothing else.
-pub async fn a_peer_that_speaks_nonsense_harms_nobody<A: Adapter>() {
-    let [(one, _told), (two, _heard)] = A::pair().await;
+pub async fn a_peer_that_sends_nonsense_does_no_harm<A: Adapter>() {
+    let [(one, _reports), (two, _heard)] = A::pair().await;
     let mut silent = Vec::new();
     for bytes in [&b""[..], b"GET / HTTP/1.1\r\n\r\n", &[6, 0x83], &[0xf4], &[255; 5000]] {
         let mut stream = TcpStream::connect(one.bound_address()).expect("it listens");
@@ -64,7 +64,7 @@ pub async fn a_request_is_answered_however_it_arrives<A: Adapter>() {
 
 /// A peer that says nothing, or half a message, or always a little more, is given up when its time
 /// is over; one that ends in the middle of a message, at once.
-pub async fn who_never_ends_a_message_is_given_up<A: Adapter>() {
+pub async fn a_peer_that_never_ends_a_message_is_dropped<A: Adapter>() {
     let hasty = Config { tcp_timeout: Duration::from_secs(1), ..quick("n") };
     let (node, mut events) = A::start(hasty, loopback()).await.expect("a free port");
     let mut silent = TcpStream::connect(node.bound_address()).expect("it listens");
@@ -83,7 +83,7 @@ pub async fn who_never_ends_a_message_is_given_up<A: Adapter>() {
     let mut halves = half_sent(&node);
     halves.shutdown(Shutdown::Write).expect("connected");
     assert_eq!(A::end_of(&mut halves).await.len(), 0);
-    // Who ends is counted; who lets time pass is told as well.
+    // A peer that ends is counted; one that lets time pass is reported as well.
     assert_eq!(node.stats().counters.exchanges_failed, 4);
     A::in_time(node.shutdown()).await;
     let mut failures = Vec::new();
@@ -97,7 +97,7 @@ pub async fn who_never_ends_a_message_is_given_up<A: Adapter>() {
 }
 
 /// Who asks for more than sockets hold, and never reads it, is given up.
-pub async fn who_never_reads_its_answer_is_given_up<A: Adapter>() {
+pub async fn a_peer_that_never_reads_its_answer_is_dropped<A: Adapter>() {
     let (node, _events) = large::<A>("n", Duration::from_secs(1)).await;
     let mut stream = TcpStream::connect(node.bound_address()).expect("it listens");
     stream.write_all(&request()).expect("it reads");
@@ -125,9 +125,9 @@ pub async fn a_reset_ends_its_stream_and_nothing_else<A: Adapter>() {
 
 /// Hundreds of all of these at once, from several addresses: the cluster does not notice, and all
 /// are given up in the end.
-pub async fn hundreds_of_bad_peers_at_once_harm_nobody<A: Adapter>() {
+pub async fn hundreds_of_bad_peers_at_once_do_no_harm<A: Adapter>() {
     more_descriptors();
-    let (one, mut told) = patient::<A>("one").await;
+    let (one, mut reports) = patient::<A>("one").await;
     let (two, mut heard) = patient::<A>("two").await;
     let (three, _) = patient::<A>("three").await;
     let seed = [one.bound_address().into()];
@@ -157,13 +157,13 @@ pub async fn hundreds_of_bad_peers_at_once_harm_nobody<A: Adapter>() {
     // One may come too late where all of them share a thread.
     A::in_time(async { while two.ping(member(&one)).await.is_err() {} }).await;
     A::in_time(two.send_reliable(member(&one), b"amid the crowd")).await.expect("it listens");
-    assert_eq!(A::until(&mut told, payload).await, "amid the crowd");
+    assert_eq!(A::until(&mut reports, payload).await, "amid the crowd");
     A::eventually(|| {
         trickle();
         one.stats().gauges.streams == 0
     })
     .await;
-    for (node, events) in [(&one, &mut told), (&two, &mut heard)] {
+    for (node, events) in [(&one, &mut reports), (&two, &mut heard)] {
         assert_eq!((node.num_members(), node.health_score()), (3, 0));
         A::in_time(node.shutdown()).await;
         while let Some(event) = events.next().await {

@@ -11,7 +11,7 @@ use memberlist_proto::{Candidate, Event, Target};
 use super::{Adapter, Kit as _, loopback, payload, quick};
 
 /// A delegate asked inside the node gets `Error::Reentrant`; one asked outside may call.
-pub async fn a_delegate_that_calls_its_node_is_told_instead_of_hanging<A: Adapter>() {
+pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
     #[derive(Default)]
     struct Caller(OnceLock<Handle>, Mutex<Vec<Error>>);
     impl Delegate for Caller {
@@ -23,14 +23,14 @@ pub async fn a_delegate_that_calls_its_node_is_told_instead_of_hanging<A: Adapte
             Ok(())
         }
 
-        // This one may call: nobody waits for it but its own exchange.
+        // This one may call: nothing waits for it but its own exchange.
         fn local_state(&self, _: bool) -> Bytes {
             self.0.get().map(|node| node.num_members().to_string().into()).unwrap_or_default()
         }
     }
     let delegate = Arc::new(Caller::default());
     let options = Options { delegate: Some(delegate.clone()), ..loopback() };
-    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     assert!(delegate.0.set(one.clone()).is_ok());
     let (two, mut heard) = A::node("two").await;
     two.join(&[one.bound_address().into()]).await.expect("both run");
@@ -43,7 +43,7 @@ pub async fn a_delegate_that_calls_its_node_is_told_instead_of_hanging<A: Adapte
         Event::Joined { node } if node.name() == "two" => Some(()),
         _ => None,
     };
-    A::until(&mut told, joined).await;
+    A::until(&mut reports, joined).await;
     let errors = delegate.1.lock().expect("unpoisoned").clone();
     assert!(!errors.is_empty() && errors.iter().all(|error| *error == Error::Reentrant));
 }
@@ -61,14 +61,14 @@ pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
     }
     let slow = Arc::new(Slow(Barrier::new(2)));
     let options = Options { delegate: Some(slow.clone()), ..loopback() };
-    let (one, mut told) = A::start(quick("one"), options).await.expect("a free port");
+    let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, mut heard) = A::node("two").await;
     let join = two.join(&[one.bound_address().into()]);
     // While the answer is awaited, the node goes on as ever.
     let target = Target::Addr { addr: one.bound_address(), node: None };
     two.ping(target.clone()).await.expect("an answer");
     two.send(target, b"meanwhile").expect("sent");
-    assert_eq!(A::until(&mut told, payload).await, "meanwhile");
+    assert_eq!(A::until(&mut reports, payload).await, "meanwhile");
     // The delegate, which waits on its own thread, goes on when this one is there.
     let waker = thread::spawn(move || slow.0.wait());
     A::eventually(|| waker.is_finished()).await;

@@ -17,7 +17,7 @@ const GROWTH: usize = 1000;
 /// that `tasks` counts, are what they were. Linux only.
 pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() -> usize) {
     let config = |name: &str| Config { gossip_interval: Duration::from_millis(1), ..quick(name) };
-    let (seed, mut told) = A::start(config("seed"), loopback()).await.expect("a free port");
+    let (seed, mut reports) = A::start(config("seed"), loopback()).await.expect("a free port");
     A::in_time(seed.ping(at(&seed))).await.expect("it runs");
     let settled = || (descriptors(), tasks(), seed.stats().gauges.streams);
     let (mut before, mut memory) = (settled(), 0);
@@ -32,13 +32,13 @@ pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() 
         let join = node.join(&[seed.bound_address().into()]);
         assert_eq!(A::in_time(join).await.expect("both run").joined.len(), 1);
         // Who is only dropped would hold its name until it is found dead.
-        A::in_time(node.leave(PATIENCE)).await.expect("the seed is told");
+        A::in_time(node.leave(PATIENCE)).await.expect("it reaches the seed");
         if number % 2 == 0 {
             A::in_time(node.shutdown()).await;
         }
         drop(node);
         A::eventually(|| seed.num_members() == 1).await;
-        while A::within(Duration::ZERO, told.next()).await.is_some() {}
+        while A::within(Duration::ZERO, reports.next()).await.is_some() {}
     }
     A::eventually(|| settled() == before).await;
     let grown = resident().saturating_sub(memory);

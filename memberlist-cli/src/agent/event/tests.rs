@@ -77,6 +77,11 @@ fn coalesced_events_report_where_the_node_stands() {
     assert_eq!(report["reason"], json!({ "kind": "left" }));
     let report = value(&Event::Overflow { dropped: 7 });
     assert_eq!((&report["event"], &report["dropped"]), (&json!("overflow"), &json!(7)));
+    let report = value(&Event::MembershipOverflow { events: 8 });
+    assert_eq!((&report["event"], &report["events"]), (&json!("membership_overflow"), &json!(8)));
+    let ended = Event::BroadcastsFinished { sent: 1, replaced: 2, dropped: 3, streamed: 4 };
+    let report = value(&ended);
+    assert_eq!((&report["event"], &report["dropped"]), (&json!("broadcasts_finished"), &json!(3)));
 }
 
 #[test]

@@ -108,14 +108,14 @@ fn without_a_default_route_the_order_is_that_of_go() {
 fn a_machine_with_ipv6_only_gets_its_own_errors() {
     let local = ["fd00:7::7/64 e0", "2001:db8::7/64 e0"];
     assert_eq!(chosen(V6, &local).ip.to_string(), "fd00:7::7");
-    let told = |bound, addresses| machine(addresses).choose(bound).unwrap_err().to_string();
+    let error = |bound, addresses| machine(addresses).choose(bound).unwrap_err().to_string();
     assert_eq!(
-        told(V4, &local),
+        error(V4, &local),
         "bound to 0.0.0.0, and this machine has IPv6 addresses only: it has fd00:7::7 of e0, \
          2001:db8::7 of e0; bind to [::], or set an address to advertise"
     );
     assert_eq!(
-        told(V4, &["fd00:7::7/64 e0", "203.0.113.5/24 e1"]),
+        error(V4, &["fd00:7::7/64 e0", "203.0.113.5/24 e1"]),
         "bound to 0.0.0.0, and this machine has no private IPv4 address: it has fd00:7::7 of e0, \
          203.0.113.5 of e1; bind to [::], or set an address to advertise"
     );
@@ -123,19 +123,19 @@ fn a_machine_with_ipv6_only_gets_its_own_errors() {
     let none = "this machine has IPv6 addresses only, none of them unique local (fc00::/7): it has \
                 2001:db8::7 of e0";
     assert_eq!(
-        told(V4, &global),
+        error(V4, &global),
         std::format!("bound to 0.0.0.0, and {none}; bind to [::] and set an address to advertise")
     );
     assert_eq!(
-        told(V6, &global),
+        error(V6, &global),
         std::format!("bound to ::, and {none}; set an address to advertise")
     );
 }
 
 #[test]
 fn public_addresses_are_listed_but_not_chosen() {
-    let told = |bound, addresses| machine(addresses).choose(bound).unwrap_err();
-    let error = told(V4, &["203.0.113.5/24 e1"]);
+    let refused = |bound, addresses| machine(addresses).choose(bound).unwrap_err();
+    let error = refused(V4, &["203.0.113.5/24 e1"]);
     assert_eq!(error.found, [("203.0.113.5".parse().unwrap(), "e1".into())]);
     assert_eq!(
         error.to_string(),
@@ -145,7 +145,7 @@ fn public_addresses_are_listed_but_not_chosen() {
     // Link-local addresses are useless to peers.
     for bound in [V4, V6] {
         assert_eq!(
-            told(bound, &["169.254.1.1/16 e1", ">fe80::2/64 e1"]).to_string(),
+            refused(bound, &["169.254.1.1/16 e1", ">fe80::2/64 e1"]).to_string(),
             std::format!(
                 "bound to {bound}, and no interface of this machine that is up has an address that \
                  others can reach; set an address to advertise"
@@ -154,7 +154,7 @@ fn public_addresses_are_listed_but_not_chosen() {
     }
     let many: Vec<_> = (1..9).map(|host| std::format!("203.0.113.{host}/24 e1")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
-    let error = told(V4, &many).to_string();
+    let error = refused(V4, &many).to_string();
     assert!(error.contains("203.0.113.5 of e1, …; "), "{error}");
 }
 

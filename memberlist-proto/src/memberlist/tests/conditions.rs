@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use super::*;
-use crate::delegate::Delegate;
+use crate::hooks::Hooks;
 use crate::node::Name;
 use crate::transmit::StreamOp;
 use crate::wire::message::{Nack, Ping};
@@ -59,7 +59,7 @@ fn nacks_are_asked_only_of_who_knows_them_and_only_if_wanted() {
 
 struct NoStreams;
 
-impl Delegate for NoStreams {
+impl Hooks for NoStreams {
     fn stream_ping(&self, _: Name<'_>) -> bool {
         false
     }

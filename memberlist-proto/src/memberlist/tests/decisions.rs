@@ -7,13 +7,13 @@ use core::time::Duration;
 
 use super::{Rig, VSN, address, config};
 use crate::config::Config;
-use crate::delegate::{Candidate, Delegate};
+use crate::hooks::{Candidate, Hooks};
 use crate::stats::Decisions;
 use crate::wire::message::{Alive, Message};
 
 struct NotEve;
 
-impl Delegate for NotEve {
+impl Hooks for NotEve {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         if candidate.name.as_bytes() == b"eve" { Err("not her".into()) } else { Ok(()) }
     }

@@ -119,7 +119,7 @@ fn user_broadcasts_end_exactly_once() {
 #[test]
 fn what_a_delegate_returns_beyond_its_limit_waits() {
     struct Greedy;
-    impl crate::Delegate for Greedy {
+    impl crate::Hooks for Greedy {
         fn broadcasts(&self, _: &crate::View<'_>, _: usize, limit: usize) -> Vec<bytes::Bytes> {
             alloc::vec![
                 alloc::vec![b'x'; limit * 2 / 3].into(),

@@ -102,7 +102,7 @@ fn how_often_news_is_told_can_change() {
 fn a_delegates_messages_wait_in_order_up_to_a_number() {
     /// Returns 2,000 messages of half a packet at once, and then no more.
     struct Flood(core::sync::atomic::AtomicBool);
-    impl crate::Delegate for Flood {
+    impl crate::Hooks for Flood {
         fn broadcasts(&self, _: &crate::View<'_>, _: usize, _: usize) -> Vec<bytes::Bytes> {
             if self.0.swap(true, core::sync::atomic::Ordering::Relaxed) {
                 return Vec::new();

@@ -1,4 +1,4 @@
-//! What the core asks the application at once, while it holds everything still.
+//! The questions that the core asks in the middle of a call, and that must be answered at once.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,16 +9,19 @@ use bytes::Bytes;
 use crate::members::Members;
 use crate::node::{Name, Node, NodeName, Versions};
 
-/// The questions that cannot wait: each is asked inside the core, must answer quickly and must not
-/// call the node's handle. Every method has a default, which is what happens without a delegate.
+/// Decisions that cannot wait for an answer by [`Memberlist::answer`](crate::Memberlist::answer).
+///
+/// Each method is called inside a call into the core, so it must return quickly and must not call
+/// into the same node. Every method has a default, which is also what happens without hooks. A user
+/// of an adapter implements that adapter's `Delegate` instead, which has these methods and more.
 ///
 /// ```
-/// use memberlist_proto::{Candidate, Delegate};
+/// use memberlist_proto::{Candidate, Hooks};
 ///
 /// /// Admits only nodes whose name begins with a prefix.
 /// struct Prefix(&'static [u8]);
 ///
-/// impl Delegate for Prefix {
+/// impl Hooks for Prefix {
 ///     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
 ///         if candidate.name.as_bytes().starts_with(self.0) {
 ///             Ok(())
@@ -28,7 +31,7 @@ use crate::node::{Name, Node, NodeName, Versions};
 ///     }
 /// }
 /// ```
-pub trait Delegate: Send + Sync {
+pub trait Hooks: Send + Sync {
     /// Whether to believe that a node is alive (Go: `NotifyAlive`). Asked for every alive message
     /// from anywhere: duplicates, old news and this node's own announcement included.
     ///

@@ -1,49 +1,44 @@
-//! Reading packets, as every adapter does it.
+//! Reading packets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
-use std::time::Instant as StdInstant;
-use std::vec;
-use std::vec::Vec;
+use std::time::Instant;
 
-use super::{Driver, Turns};
+use super::turns::Turns;
+use crate::driver::Driver;
+use crate::log::Target;
 
-/// The longest datagram.
+/// The longest datagram, in bytes.
 const PACKET_MAX: usize = 65_536;
 
-/// Reads packets and lets the timeouts have their turn.
+/// Reads packets, and says when the timeouts have their turn.
 #[derive(Debug)]
-pub struct Intake {
+pub(super) struct Intake {
     buffer: Vec<u8>,
     turns: Turns,
 }
 
 /// How a batch of packets was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub(super) struct Batch {
     packets: usize,
     /// There may be more: let other tasks run, then go on.
-    pub more: bool,
-    /// The socket failed: leave it alone for [`Intake::RESPITE`].
-    pub failed: bool,
+    pub(super) more: bool,
+    /// The socket failed: leave it alone for a while.
+    pub(super) failed: bool,
+    /// The timeouts are to be handled now.
+    pub(super) timeouts: bool,
 }
 
 impl Intake {
-    /// How long a packet socket that fails is left alone.
-    pub const RESPITE: Duration = Duration::from_millis(10);
-
-    /// Reads one batch by `receive`, which must not wait, and hands it in; then does what is due.
-    /// Packets come before time: what looks late may be waiting in the socket.
-    pub fn read(
+    /// Reads one batch by `receive`, which must not wait, and hands it in.
+    pub(super) fn read(
         &mut self,
         driver: &Driver,
         receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
     ) -> Batch {
-        let batch = self.read_batch(driver, receive);
-        if self.turns.timeouts(batch.packets, batch.more) {
-            driver.handle_timeout();
-        }
+        let mut batch = self.read_batch(driver, receive);
+        batch.timeouts = self.turns.timeouts(batch.packets, batch.more);
         batch
     }
 
@@ -57,13 +52,18 @@ impl Intake {
             match receive(&mut self.buffer) {
                 Ok((len, from)) => {
                     let packet = self.buffer.get(..len).unwrap_or_default();
-                    driver.handle_packet(StdInstant::now(), canonical(from), packet);
+                    driver.handle_packet(Instant::now(), canonical(from), packet);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return batch,
-                // An earlier send was refused by its receiver; that says nothing about reading.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                // An earlier send was refused by its receiver, or a signal came: neither says
+                // anything about reading.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
+                    ) => {}
                 Err(error) => {
-                    driver.failed("reading packets", &error);
+                    driver.failed(Target::Packet, "reading packets", &error);
                     batch.failed = true;
                     return batch;
                 }
@@ -83,14 +83,14 @@ impl Default for Intake {
 
 /// An address as a socket that is bound to `own` wants it: one for both families takes IPv4
 /// addresses as IPv6.
-pub fn reachable(to: SocketAddr, own: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(to: SocketAddr, own: SocketAddr) -> SocketAddr {
     match (to.ip(), own.ip()) {
         (IpAddr::V4(ip), IpAddr::V6(_)) => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
         _ => to,
     }
 }
 
-/// A socket for both families writes IPv4 addresses as IPv6. Those that are IPv6 keep their scope.
+/// A socket for both families reports IPv4 addresses as IPv6. Those that are IPv6 keep their scope.
 fn canonical(from: SocketAddr) -> SocketAddr {
     match from.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, from.port()),

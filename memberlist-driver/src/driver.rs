@@ -1,0 +1,328 @@
+//! The node as its tasks see it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant as StdInstant;
+
+use memberlist_proto::{
+    Answer, Instant, Lookup, LookupFailure, Request, RequestKind, StreamFailure, StreamId,
+    StreamOp, Transmit,
+};
+
+use crate::delegate::caught;
+use crate::log::{self, Line, Source};
+use crate::shared::{Shared, keep};
+use crate::state::{Command, Stage, State, StreamQueue};
+
+/// A node's door for its tasks. Cheap to clone; it does not keep the node running.
+#[derive(Clone)]
+pub(crate) struct Driver(Arc<Shared>);
+
+/// What there is to do now. Used again and again, so that its room is taken once.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// Datagrams to send, oldest first.
+    pub(crate) transmits: std::collections::VecDeque<Transmit>,
+    /// Connections to open, each a stream: its id and where to.
+    pub(crate) connects: Vec<(StreamId, SocketAddr)>,
+    /// Names to resolve.
+    pub(crate) lookups: Vec<Lookup>,
+    /// Questions to the application.
+    pub(crate) requests: Vec<Request>,
+    /// When the core wants its timeouts to be handled.
+    pub(crate) timeout: Option<StdInstant>,
+    /// The node has left, or is stopped: what it still has to say may be waited for.
+    pub(crate) patient: bool,
+    /// Send what there is, let go of everything, and end.
+    pub(crate) stopped: bool,
+}
+
+impl Work {
+    fn fetch(&mut self, state: &mut State, moment: impl Fn(Instant) -> StdInstant) {
+        self.stopped = state.stopped();
+        self.patient = self.stopped || state.core.has_left();
+        // The room of what was fetched before goes back.
+        self.transmits.clear();
+        std::mem::swap(&mut self.transmits, &mut state.transmits);
+        while let Some(lookup) = state.core.poll_lookup() {
+            self.lookups.push(lookup);
+        }
+        while let Some(request) = state.core.poll_request() {
+            self.requests.push(request);
+        }
+        while let Some(op) = state.connects.pop_front() {
+            if let StreamOp::Connect { id, to, .. } = op {
+                self.connects.push((id, to));
+            }
+        }
+        self.timeout = state.core.poll_timeout().map(moment);
+    }
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// A datagram that was read at `at`.
+    pub(crate) fn handle_packet(&self, at: StdInstant, from: SocketAddr, packet: &[u8]) {
+        let handle = |state: &mut State, now| state.core.handle_packet(now, from, packet);
+        if let Ok(Err(error)) = self.0.with_at(at, handle, |_, result| result) {
+            self.log(Source::Packets, || log::refused_packet(from, &error));
+        }
+    }
+
+    /// Handles the timeouts that are due, if `timeouts`, and fetches what there is to do. What the
+    /// call before had fetched counts as carried out.
+    pub(crate) fn turn(&self, timeouts: bool, work: &mut Work) {
+        let handle = |state: &mut State, now| {
+            state.all_handed();
+            if timeouts {
+                state.core.handle_timeout(now);
+            }
+        };
+        let clock = self.0.clock;
+        let fetch = |state: &mut State, ()| work.fetch(state, |due| clock.moment(due));
+        let _ = self.0.with_at(StdInstant::now(), handle, fetch);
+    }
+
+    /// Ready when [`turn`](Self::turn) may fetch something new. What was fetched before counts as
+    /// carried out.
+    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut replaced = None;
+        let mut state = self.0.lock();
+        // Operations whose end waited for the socket are released by the next turn.
+        let ready = state.all_handed() | std::mem::take(&mut state.dirty);
+        if !ready {
+            replaced = keep(&mut state.packet_task, cx);
+        }
+        drop(state);
+        drop(replaced);
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready when the node stops.
+    pub(crate) fn poll_stopped(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut replaced = None;
+        let mut state = self.0.lock();
+        let stopped = state.stopped();
+        if !stopped {
+            replaced = keep(&mut state.accept_task, cx);
+        }
+        drop(state);
+        drop(replaced);
+        if stopped { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready when no stream is left; for the packet task of a node that was stopped.
+    pub(crate) fn poll_streams_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut replaced = None;
+        let mut state = self.0.lock();
+        let ended = state.streams.is_empty();
+        if !ended {
+            replaced = keep(&mut state.packet_task, cx);
+        }
+        drop(state);
+        drop(replaced);
+        if ended { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// A datagram could not be sent.
+    pub(crate) fn unsent(&self, transmit: &Transmit, error: &io::Error) {
+        // What follows from it is fetched by the packet task's next turn.
+        let _ = self.0.operate(|state, now| state.core.handle_transmit_failed(now, transmit));
+        self.log(Source::Adapter, || log::unsent(transmit.to, root(error)));
+    }
+
+    /// Logs what the operating system has refused, and why.
+    pub(crate) fn failed(&self, target: log::Target, doing: &str, error: &io::Error) {
+        self.log(Source::Adapter, || log::failed(target, doing, root(error)));
+    }
+
+    /// A connection came in; without an id it is refused, and to be dropped.
+    pub(crate) fn accept(&self, from: SocketAddr) -> Option<StreamId> {
+        let accepted = self.0.operate(|state, now| {
+            let id = state.core.accept_stream(now, from)?;
+            state.streams.insert(id, StreamQueue::default());
+            Some(id)
+        });
+        accepted.ok().flatten()
+    }
+
+    /// A connection that was asked for stands.
+    pub(crate) fn connected(&self, id: StreamId) {
+        let _ = self.0.operate(|state, now| state.core.handle_stream_connected(now, id));
+    }
+
+    /// A stream has brought data.
+    pub(crate) fn data(&self, id: StreamId, data: &[u8]) {
+        // What is wrong with it is reported by an event, or to the operation that it belongs to.
+        let _ = self.0.operate(|state, now| state.core.handle_stream_data(now, id, data));
+    }
+
+    /// So many bytes have been written.
+    pub(crate) fn written(&self, id: StreamId, bytes: usize) {
+        let _ = self.0.operate(|state, now| state.core.handle_stream_written(now, id, bytes));
+    }
+
+    /// The peer has ended its side.
+    pub(crate) fn eof(&self, id: StreamId) {
+        let _ = self.0.operate(|state, now| state.core.handle_stream_eof(now, id));
+    }
+
+    /// A stream has ended; to be called once for each.
+    pub(crate) fn closed(&self, id: StreamId, cause: Option<StreamFailure>) {
+        let _ = self.0.with(|state, now| {
+            state.streams.remove(&id);
+            state.core.handle_stream_closed(now, id, cause);
+            // Whatever the end of the stream led to is fetched by the packet task.
+            state.dirty = true;
+        });
+    }
+
+    /// The next thing to do with a stream.
+    pub(crate) fn poll_command(&self, cx: &Context<'_>, id: StreamId) -> Poll<Command> {
+        self.poll_queue(cx, id, Command::Abort, |queue| queue.commands.pop_front())
+    }
+
+    /// Ready when a stream is to be dropped at once, whatever else waits.
+    pub(crate) fn poll_abort(&self, cx: &Context<'_>, id: StreamId) -> Poll<()> {
+        let aborted = |command: &Command| matches!(command, Command::Abort);
+        self.poll_queue(cx, id, (), |queue| queue.commands.iter().any(aborted).then_some(()))
+    }
+
+    /// A name has been resolved, or could not be.
+    pub(crate) fn resolved(&self, lookup: &Lookup, found: io::Result<Vec<IpAddr>>) {
+        let found = found.map_err(|error| {
+            self.log(Source::Adapter, || log::unresolved(&lookup.host, &error));
+            match error.kind() {
+                io::ErrorKind::TimedOut => LookupFailure::TimedOut,
+                _ => LookupFailure::NotFound,
+            }
+        });
+        let found = found.as_deref().map_err(|failure| *failure);
+        let _ = self.0.operate(|state, now| state.core.handle_lookup(now, lookup.id, found));
+    }
+
+    /// Asks the application a question: may block, and belongs on a thread that may.
+    pub(crate) fn ask(&self, request: &Request) {
+        let Some(delegate) = &self.0.delegate else { return };
+        // A panic is answered like the default, except that it admits nothing.
+        let (answer, panicked) = match &request.kind {
+            RequestKind::LocalState { join } => {
+                let answer = caught("local_state", || delegate.local_state(*join));
+                split(answer.map(Answer::LocalState), Answer::LocalState(bytes::Bytes::new()))
+            }
+            RequestKind::AdmitMerge { peers } => {
+                let answer = caught("admit_merge", || delegate.admit_merge(peers));
+                let refusal = Answer::AdmitMerge(Err("the delegate panicked".into()));
+                split(answer.map(Answer::AdmitMerge), refusal)
+            }
+        };
+        if let Some(panicked) = panicked {
+            self.log(Source::Delegate, || log::panicked(&panicked));
+        }
+        let _ = self.0.operate(|state, now| state.core.answer(now, request.id, answer));
+    }
+
+    /// Begins the end of the node, if it has not begun.
+    pub(crate) fn stop(&self) {
+        let _ = self.0.with(State::stop);
+    }
+
+    /// The time for streams to write what was queued is over.
+    pub(crate) fn cut(&self) {
+        let _ = self.0.with(|state, now| state.end(now, Stage::Cut));
+    }
+
+    /// The tasks have let go of the sockets. The figures are published once more, so that what was
+    /// counted last is not lost.
+    pub(crate) fn ended(&self) {
+        let _ = self.0.with(|state, now| state.end(now, Stage::Ended));
+        #[cfg(feature = "metrics")]
+        self.publish(StdInstant::now());
+    }
+
+    /// Publishes the node's figures.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn publish(&self, now: StdInstant) {
+        self.0.publish(now);
+    }
+
+    /// Writes a line to the log, unless there have been many from this source within a second: what
+    /// fails once may fail at every packet.
+    pub(crate) fn log(&self, source: Source, line: impl FnOnce() -> Line) {
+        self.0.log.write(self.0.clock.at(StdInstant::now()), source, line);
+    }
+
+    /// What `look` finds in the queue of a stream; `gone`, if the stream is to end.
+    fn poll_queue<T>(
+        &self,
+        cx: &Context<'_>,
+        id: StreamId,
+        gone: T,
+        look: impl FnOnce(&mut StreamQueue) -> Option<T>,
+    ) -> Poll<T> {
+        let mut replaced = None;
+        let mut state = self.0.lock();
+        let over = state.is_over(id);
+        let polled = match state.streams.get_mut(&id) {
+            Some(queue) if !over => {
+                let found = look(queue);
+                if found.is_none() {
+                    replaced = keep(&mut queue.waker, cx);
+                }
+                found.map_or(Poll::Pending, Poll::Ready)
+            }
+            _ => Poll::Ready(gone),
+        };
+        drop(state);
+        drop(replaced);
+        polled
+    }
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("node", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+/// An answer, or `otherwise` with the panic that took its place.
+fn split<T, E>(answer: Result<T, E>, otherwise: T) -> (T, Option<E>) {
+    match answer {
+        Ok(answer) => (answer, None),
+        Err(panicked) => (otherwise, Some(panicked)),
+    }
+}
+
+/// The core's word for an error of the operating system.
+pub(crate) fn stream_failure(error: &io::Error) -> StreamFailure {
+    let error = root(error);
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => StreamFailure::Refused,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => StreamFailure::Reset,
+        io::ErrorKind::TimedOut => StreamFailure::TimedOut,
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => StreamFailure::Unreachable,
+        // On Linux: ENOMEM, ENFILE, EMFILE and ENOBUFS; EAFNOSUPPORT.
+        _ if matches!(error.raw_os_error(), Some(12 | 23 | 24 | 105)) => StreamFailure::Exhausted,
+        _ if error.raw_os_error() == Some(97) => StreamFailure::Unreachable,
+        _ => StreamFailure::Other,
+    }
+}
+
+/// What the operating system said: some runtimes wrap it into words of their own, without its
+/// number.
+fn root(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
+        error = inner;
+    }
+    error
+}

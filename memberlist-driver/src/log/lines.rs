@@ -1,0 +1,120 @@
+//! The lines themselves: which events deserve one, how much it matters, and what it is about.
+
+use std::io;
+use std::net::SocketAddr;
+
+use memberlist_proto::{Departure, Event, ExchangeKind, PacketError};
+
+use super::{Line, Severity, Source, Target};
+use crate::delegate::Panicked;
+
+/// Whether an event deserves a line: known without making it.
+pub(crate) fn is_logged(event: &Event) -> bool {
+    cfg!(feature = "tracing") && about(event).is_some()
+}
+
+/// Where the line for an event comes from, how much it matters and what it is about; nothing, if the
+/// event deserves no line.
+fn about(event: &Event) -> Option<(Source, Severity, Target)> {
+    use Severity::{Debug, Error, Info, Warning};
+    Some(match event {
+        // What this node finds out about itself is known to its application.
+        Event::Departed { reason: Departure::Left, from: None, .. }
+        | Event::Refuted { by: None, .. } => return None,
+        Event::Departed { reason: Departure::Left, .. } => {
+            (Source::Members, Debug, Target::Membership)
+        }
+        Event::Suspected { .. } | Event::Departed { .. } | Event::HadLeft { .. } => {
+            (Source::Members, Info, Target::Membership)
+        }
+        Event::Refuted { .. } => (Source::Members, Warning, Target::Membership),
+        Event::Refused { .. } => (Source::Refusals, Warning, Target::Membership),
+        Event::NamePoisoned { .. } | Event::Conflict { .. } => {
+            (Source::Refusals, Error, Target::Membership)
+        }
+        Event::OnlyByStream { .. } => (Source::Members, Warning, Target::Probe),
+        Event::Rejoined { .. } => (Source::Members, Info, Target::Rejoin),
+        // A member that died stays away more often than not.
+        Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => {
+            (Source::Streams, Debug, Target::Rejoin)
+        }
+        Event::ExchangeFailed { .. } => (Source::Streams, Error, Target::Stream),
+        _ => return None,
+    })
+}
+
+/// The line for an event with where it comes from, if it deserves one. Its text is the event's own.
+pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
+    let (source, severity, target) = about(event)?;
+    let line = Line::of_event(severity, target, event);
+    let line = match event {
+        Event::Suspected { node, by } | Event::Refuted { node, by: Some(by) } => {
+            line.member(node.name()).reason(by)
+        }
+        Event::Departed { node, reason, from } => {
+            with_peer(line.member(node.name()).reason(why(reason)), *from)
+        }
+        Event::NamePoisoned { by: Some(by) } => line.reason(by),
+        Event::HadLeft { node, from } => with_peer(line.member(node.name()), *from),
+        Event::Conflict { existing, claimant } => {
+            with_peer(line.member(existing.name()), claimant.address())
+        }
+        Event::Refused { node, reason, from } => {
+            with_peer(line.member(node.as_name()).reason(reason), *from)
+        }
+        Event::OnlyByStream { node } => with_peer(line.member(node.name()), node.address()),
+        Event::Rejoined { peer } => line.peer(peer),
+        Event::ExchangeFailed { peer, error, .. } => line.peer(peer).reason(error),
+        _ => line,
+    };
+    Some((source, line))
+}
+
+/// A departure's reason in a word.
+fn why(reason: &Departure) -> &'static str {
+    match reason {
+        Departure::Left => "left",
+        Departure::Failed { .. } => "failed",
+        Departure::Declared { .. } => "declared dead",
+        _ => "other",
+    }
+}
+
+fn with_peer(line: Line, peer: Option<SocketAddr>) -> Line {
+    match peer {
+        Some(peer) => line.peer(peer),
+        None => line,
+    }
+}
+
+pub(crate) fn refused_packet(from: SocketAddr, error: &PacketError) -> Line {
+    let line = Line::error(Target::Packet, format!("packet from {from}: {error}"));
+    line.peer(from).reason(error)
+}
+
+pub(crate) fn unsent(to: SocketAddr, error: &io::Error) -> Line {
+    Line::error(Target::Packet, format!("sending to {to}: {error}")).peer(to).reason(error)
+}
+
+pub(crate) fn failed(target: Target, doing: &str, error: &io::Error) -> Line {
+    Line::error(target, format!("{doing}: {error}")).reason(error)
+}
+
+pub(crate) fn unresolved(host: &str, error: &io::Error) -> Line {
+    let text = format!("resolving {host}: {error}");
+    Line::new(Severity::Debug, Target::Stream, text).reason(error)
+}
+
+pub(crate) fn panicked(Panicked { method, message }: &Panicked) -> Line {
+    let text = format!("the delegate panicked in `{method}`: {message}");
+    Line::error(Target::Delegate, text).reason(message)
+}
+
+pub(crate) fn announcing(severity: Severity, advertised: SocketAddr, text: String) -> Line {
+    Line::new(severity, Target::Membership, text).peer(advertised)
+}
+
+pub(crate) fn in_clear(advertised: SocketAddr) -> Line {
+    let text = format!("announcing the public address {advertised} without encryption");
+    Line::new(Severity::Warning, Target::Membership, text).peer(advertised)
+}

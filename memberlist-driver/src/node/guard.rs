@@ -1,0 +1,66 @@
+//! Ends that are reported whatever happens: also when a task panics, or is dropped with its runtime.
+
+use std::sync::Arc;
+
+use memberlist_proto::{StreamFailure, StreamId};
+
+use crate::driver::Driver;
+
+/// Held by each of the two tasks that own a socket, which must drop it after the socket. The first
+/// that is dropped stops the node, which could not go on with one task. The last reports the end.
+#[derive(Debug)]
+pub(super) struct TaskGuard {
+    driver: Driver,
+    /// Dropped after the node was stopped.
+    _last: Arc<Last>,
+}
+
+#[derive(Debug)]
+struct Last(Driver);
+
+impl TaskGuard {
+    /// For the tasks of a node that are about to begin.
+    pub(super) fn pair(driver: &Driver) -> [Self; 2] {
+        let last = Arc::new(Last(driver.clone()));
+        [Arc::clone(&last), last].map(|last| Self { driver: driver.clone(), _last: last })
+    }
+
+    pub(super) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+}
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        self.driver.stop();
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+/// One stream for its task. Reports its end, once: when it is dropped, which must be after the
+/// connection.
+#[derive(Debug)]
+pub(super) struct StreamGuard {
+    pub(super) driver: Driver,
+    pub(super) id: StreamId,
+    /// Why it ends; to be set when it does.
+    pub(super) cause: Option<StreamFailure>,
+}
+
+impl StreamGuard {
+    pub(super) fn new(driver: Driver, id: StreamId) -> Self {
+        // A task that does not come to its own end is dropped by its runtime.
+        Self { driver, id, cause: Some(StreamFailure::Shutdown) }
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.driver.closed(self.id, self.cause);
+    }
+}

@@ -1,0 +1,233 @@
+//! The task for packets and time.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use memberlist_proto::Transmit;
+
+use super::guard::{StreamGuard, TaskGuard};
+use super::intake::{Batch, Intake, reachable};
+use super::stream;
+use crate::driver::{Driver, Work};
+use crate::runtime::{PacketSocket as _, Runtime, Timer as _};
+
+/// When nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
+/// A task that notices a deadline this late was asleep, with the whole process or machine.
+const ASLEEP: Duration = Duration::from_millis(100);
+/// How long a packet socket that fails is left alone.
+const RESPITE: Duration = Duration::from_millis(10);
+/// How long a node that has left or is stopped takes for what was queued before: for its packets while
+/// the send buffer is full, and for the last writes of its streams. What it still has to say is worth
+/// more than its answers.
+const FLUSH: Duration = Duration::from_secs(1);
+
+pub(super) struct PacketTask<R: Runtime> {
+    runtime: R,
+    driver: Driver,
+    packets: R::Packets,
+    /// What the socket is bound to.
+    address: SocketAddr,
+    intake: Intake,
+    work: Work,
+    alarm: Alarm<R>,
+    /// Behind the socket, so that it is dropped after it.
+    guard: TaskGuard,
+}
+
+impl<R: Runtime> PacketTask<R> {
+    pub(super) fn new(
+        runtime: R,
+        driver: Driver,
+        packets: R::Packets,
+        address: SocketAddr,
+        guard: TaskGuard,
+    ) -> Self {
+        let alarm = Alarm::new(&runtime);
+        let (intake, work) = (Intake::default(), Work::default());
+        Self { runtime, driver, packets, address, intake, work, alarm, guard }
+    }
+
+    /// Reads, keeps time and sends until the node stops, then sends what is left.
+    pub(super) async fn run(mut self) {
+        // Until a reactor has looked at a new socket once, it may take its send buffer for full.
+        let _ = poll_fn(|cx| self.packets.poll_writable(cx)).await;
+        let mut publishing = Publishing::default();
+        loop {
+            if self.work.timeout.is_some_and(|due| due.elapsed() > ASLEEP) {
+                // The runtime has first to find out what arrived meanwhile.
+                self.runtime.yield_now().await;
+            }
+            // Packets come before time: what looks late may be waiting in the socket.
+            let batch = self.intake.read(&self.driver, |buffer| self.packets.try_receive(buffer));
+            self.driver.turn(batch.timeouts, &mut self.work);
+            self.carry_out().await;
+            if self.work.stopped {
+                break;
+            }
+            let due = publishing.publish_if_due(&self.driver, self.work.timeout);
+            self.wait(batch, due).await;
+        }
+        let Self { runtime, driver, packets, guard, .. } = self;
+        drop(packets);
+        flush(&runtime, &driver).await;
+        drop(guard);
+    }
+
+    async fn carry_out(&mut self) {
+        self.send().await;
+        for lookup in self.work.lookups.drain(..) {
+            let (driver, runtime) = (self.driver.clone(), self.runtime.clone());
+            self.runtime.spawn(async move {
+                let found = runtime.resolve(&lookup.host).await;
+                driver.resolved(&lookup, found);
+            });
+        }
+        for (id, to) in self.work.connects.drain(..) {
+            let guard = StreamGuard::new(self.driver.clone(), id);
+            self.runtime.spawn(stream::connect(self.runtime.clone(), guard, to));
+        }
+        for request in self.work.requests.drain(..) {
+            let driver = self.driver.clone();
+            self.runtime.spawn_blocking(move || driver.ask(&request));
+        }
+    }
+
+    /// Gives the socket every packet that was fetched.
+    async fn send(&mut self) {
+        // Otherwise, waiting for room would keep the node from what arrives and from its timers.
+        let mut patience = self.work.patient.then(|| Instant::now() + FLUSH);
+        while let Some(transmit) = self.work.transmits.pop_front() {
+            let mut sent = self.try_send(&transmit);
+            while let (Err(error), Some(until)) = (&sent, patience)
+                && error.kind() == io::ErrorKind::WouldBlock
+            {
+                if Instant::now() < until && self.room(until).await {
+                    sent = self.try_send(&transmit);
+                } else {
+                    patience = None;
+                }
+            }
+            if let Err(error) = sent {
+                self.driver.unsent(&transmit, &error);
+            }
+        }
+    }
+
+    fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
+        self.packets.try_send(&transmit.payload, reachable(transmit.to, self.address))
+    }
+
+    /// Waits for room in the send buffer; whether there may be some in time.
+    async fn room(&mut self, until: Instant) -> bool {
+        let (packets, alarm) = (&self.packets, &mut self.alarm);
+        poll_fn(|cx| match packets.poll_writable(cx) {
+            Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+            Poll::Pending => alarm.poll(cx, until).map(|()| false),
+        })
+        .await
+    }
+
+    /// Waits until there is something to do.
+    async fn wait(&mut self, batch: Batch, due: Option<Instant>) {
+        let (packets, driver, alarm) = (&self.packets, &self.driver, &mut self.alarm);
+        if batch.failed {
+            let until = Instant::now() + RESPITE;
+            poll_fn(|cx| alarm.poll(cx, until)).await;
+            return;
+        }
+        if batch.more {
+            self.runtime.yield_now().await;
+            return;
+        }
+        let due = due.unwrap_or_else(|| Instant::now() + IDLE);
+        poll_fn(|cx| {
+            // Errors that reading meets are met again, and logged, when it is tried.
+            let ready = packets.poll_readable(cx).is_ready()
+                || driver.poll_work(cx).is_ready()
+                || alarm.poll(cx, due).is_ready();
+            if ready { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// Waits until the streams of a stopped node have written what was queued, but no longer than
+/// [`FLUSH`]: a peer may read as slowly as it likes.
+async fn flush<R: Runtime>(runtime: &R, driver: &Driver) {
+    let mut timer = runtime.timer(Instant::now() + FLUSH);
+    poll_fn(|cx| {
+        let over = driver.poll_streams_ended(cx).is_ready() || timer.poll(cx).is_ready();
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    driver.cut();
+}
+
+/// The one timer of a node. Moving a timer may cost a call of the operating system, and deadlines
+/// mostly move away: it is only moved to fire sooner, and set again when it has fired too soon.
+struct Alarm<R: Runtime> {
+    timer: R::Timer,
+    /// When it fires; it has fired, if this is nothing.
+    at: Option<Instant>,
+}
+
+impl<R: Runtime> Alarm<R> {
+    fn new(runtime: &R) -> Self {
+        let at = Instant::now() + IDLE;
+        Self { timer: runtime.timer(at), at: Some(at) }
+    }
+
+    /// Ready at `at`.
+    fn poll(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+        loop {
+            if self.at.is_none_or(|set| at < set) {
+                self.timer.reset(at);
+                self.at = Some(at);
+            }
+            if self.timer.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.at = None;
+            // It may have been set for something that was due sooner.
+            if Instant::now() >= at {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// When the figures are published next.
+#[derive(Default)]
+struct Publishing {
+    #[cfg(feature = "metrics")]
+    due: Option<Instant>,
+}
+
+impl Publishing {
+    /// Publishes the figures if it is time; when the task is to wake up, if the core wants it to
+    /// at `timeout`.
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::unnecessary_wraps)] // Without the feature there may be nothing to wake up for.
+    fn publish_if_due(&mut self, driver: &Driver, timeout: Option<Instant>) -> Option<Instant> {
+        let now = Instant::now();
+        let due = match self.due {
+            Some(due) if now < due => due,
+            _ => {
+                driver.publish(now);
+                now + crate::metrics::INTERVAL
+            }
+        };
+        self.due = Some(due);
+        Some(timeout.map_or(due, |timeout| timeout.min(due)))
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    #[allow(clippy::unused_self)] // It has nothing to keep without the feature.
+    fn publish_if_due(&mut self, _: &Driver, timeout: Option<Instant>) -> Option<Instant> {
+        timeout
+    }
+}

@@ -80,6 +80,21 @@ fn a_message_of_any_size_is_disseminated() {
 }
 
 #[test]
+fn a_killed_member_is_searched_for_until_it_is_forgotten() {
+    let (one, two) = pair();
+    assert_eq!(one.ask("forget two")["event"], "error", "it is a member");
+    assert_eq!(one.ask("forget no-one")["event"], "error");
+    two.kill();
+    one.expect_node("departed", "two");
+    assert_eq!(one.tell("status")["lost"][0]["name"], "two");
+    let reply = one.tell("forget two");
+    assert_eq!((&reply["event"], &reply["name"]), (&json!("forgotten"), &json!("two")));
+    assert_eq!(one.tell("status")["lost"], json!([]));
+    let nodes = one.tell("nodes");
+    assert!(nodes["nodes"].as_array().is_some_and(|nodes| nodes.len() == 1), "{nodes}");
+}
+
+#[test]
 fn payloads_may_be_empty() {
     let (one, two) = pair();
     for (n, command) in ["send two ", "send-hex two ", "broadcast "].iter().enumerate() {

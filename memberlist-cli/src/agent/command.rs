@@ -36,6 +36,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "leave [SECONDS]",
         "leave the cluster; wait at most this long (default 5) for it to be announced",
     ),
+    (
+        "forget NAME",
+        "end the search for a node that is dead or has left, and remove its record everywhere",
+    ),
     ("quit", "stop without leaving"),
     ("help", "show this list; each command with TEXT also exists with the suffix `-hex`"),
 ];
@@ -75,6 +79,7 @@ pub(super) enum Command {
     Set { field: String, text: String },
     Join(Vec<Peer>),
     Leave(Duration),
+    Forget(NodeName),
     Quit,
     Help,
 }
@@ -153,6 +158,8 @@ impl Command {
             }
             "ping" if rest.is_empty() => Err(CommandError::Usage("ping NAME")),
             "ping" => Ok(Self::Ping(NodeName::from(rest))),
+            "forget" if rest.is_empty() => Err(CommandError::Usage("forget NAME")),
+            "forget" => Ok(Self::Forget(NodeName::from(rest))),
             "keys" => keys(text(rest)?).map(Self::Keys),
             "set" => set(text(rest)?),
             "join" => join(text(rest)?),

@@ -82,6 +82,10 @@ impl Execution {
                 Ok(event::join(report.joined.len(), &report.failed))
             }
             Command::Leave(timeout) => self.leave(timeout).await,
+            Command::Forget(name) => {
+                node.forget(&name).map_err(text)?;
+                Ok(Report::new("forgotten").with("name", name.to_string()))
+            }
             Command::Quit => Ok(Report::new("quit")),
             Command::Help => Ok(help()),
         }

@@ -48,7 +48,7 @@ struct World {
     rig: Rig,
     known: Known,
     streams: Streams,
-    /// Operations under way, and whether they may wait for ever.
+    /// Operations under way, and whether they may wait forever.
     operations: BTreeMap<OpId, bool>,
     lookups: Vec<LookupId>,
     requests: Vec<RequestId>,

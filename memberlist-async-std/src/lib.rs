@@ -32,7 +32,6 @@
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
 //! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
 //!   [`Status`] and [`Stats`].
-#![deny(unreachable_pub)]
 
 mod memberlist;
 mod runtime;

@@ -18,7 +18,6 @@
 //! * `async-io`: sockets and timers for runtimes that stand on the reactor of that name.
 // This is where the machine's clock is read for the core.
 #![allow(clippy::disallowed_methods)]
-#![deny(unreachable_pub)]
 
 #[cfg(feature = "async-io")]
 mod async_io;

@@ -77,7 +77,7 @@ pub struct Candidate<'a> {
     pub port: u16,
     /// Its metadata.
     pub meta: &'a [u8],
-    /// Its protocol versions, if it told them.
+    /// Its protocol versions, if it announced them.
     pub versions: Option<Versions>,
     /// The incarnation of the claim.
     pub incarnation: u32,

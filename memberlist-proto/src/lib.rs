@@ -45,7 +45,6 @@
 //! The modules under [`wire`] and [`security`] are public for tools and tests; their API may
 //! change in any release before 1.0.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![deny(unreachable_pub)]
 
 extern crate alloc;
 

@@ -97,7 +97,7 @@ impl<K: Copy> Timers<K> {
     }
 
     /// When the earliest timer is due. Timers set to [`Instant::FAR_FUTURE`] are never due: a
-    /// periodic timer would saturate there, and fire at the same instant for ever.
+    /// periodic timer would saturate there, and fire at the same instant forever.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.first().map(|entry| entry.at).filter(|at| *at < Instant::FAR_FUTURE)
     }

@@ -263,21 +263,21 @@ proptest! {
     fn inputs_written_down_replay_byte_for_byte(life in life()) {
         let mut live = node();
         let mut now = start();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (wait, input) in &life {
             now += *wait;
             let _ = live.handle(now, input.clone());
-            told.push(outputs(&mut live));
+            reported.push(outputs(&mut live));
         }
         let text = serde_json::to_string(&life).expect("inputs without keys can be written");
         let read: Vec<(Duration, Input<'static>)> = serde_json::from_str(&text).expect("the same");
         prop_assert_eq!(&life, &read);
         let mut replay = node();
         let mut now = start();
-        for ((wait, input), told) in read.into_iter().zip(told) {
+        for ((wait, input), reported) in read.into_iter().zip(reported) {
             now += wait;
             let _ = replay.handle(now, input);
-            prop_assert_eq!(outputs(&mut replay), told);
+            prop_assert_eq!(outputs(&mut replay), reported);
         }
     }
 }
@@ -320,24 +320,24 @@ fn decisions_of_a_delegate_replay_without_it() {
         Memberlist::new(start, config(), Some(std::sync::Arc::new(Picky)), [3; 32]).expect("valid");
     live.note_decisions();
     let mut recorded = Vec::new();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for packet in &packets {
         let input = || Input::Packet { from: address_of(1), packet: Cow::Borrowed(packet) };
         let _ = live.handle(start, input());
         let decided = std::iter::from_fn(|| live.poll_decision()).map(Input::Decided);
         recorded.push(decided.chain([input().into_owned()]).collect::<Vec<_>>());
-        told.push(outputs(&mut live));
+        reported.push(outputs(&mut live));
     }
     assert!(recorded.iter().map(Vec::len).sum::<usize>() > packets.len() + 5);
 
     let absent = First(std::sync::atomic::AtomicBool::new(false));
     let mut replay = Memberlist::new(start, config(), Some(std::sync::Arc::new(absent)), [3; 32])
         .expect("valid");
-    for (inputs, told) in recorded.into_iter().zip(told) {
+    for (inputs, reported) in recorded.into_iter().zip(reported) {
         for input in inputs {
             let _ = replay.handle(start, input);
         }
-        assert_eq!(outputs(&mut replay), told);
+        assert_eq!(outputs(&mut replay), reported);
     }
 }
 

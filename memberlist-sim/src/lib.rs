@@ -29,7 +29,6 @@
 //! questions and calls its operations.
 //!
 //! [`script`] runs scenarios written as text. [`rig`] is for tests of a single node.
-#![deny(unreachable_pub)]
 
 /// The tutorial, run as a test.
 #[cfg(doctest)]

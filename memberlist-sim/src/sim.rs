@@ -114,7 +114,7 @@ impl Sim {
         id
     }
 
-    /// Stops a node without a word, as a power failure does.
+    /// Stops a node without an announcement, as a power failure does.
     pub fn crash(&mut self, id: NodeId) {
         self.seats.vacate(id);
         if let Some(stats) = self.seats[id].crash() {

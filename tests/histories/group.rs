@@ -13,7 +13,7 @@ const IN_FLIGHT: usize = 48;
 
 /// What can happen next. Nodes and packets are taken modulo their number.
 #[derive(Clone, Copy, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// The next timer of all nodes fires.
     Tick,
     /// Time passes at one node alone; the others run late.
@@ -41,7 +41,7 @@ pub enum Action {
 }
 
 /// Nodes that know each other, and the network between them.
-pub struct Group {
+pub(crate) struct Group {
     rigs: Vec<Rig>,
     now: Instant,
     packets: Vec<(usize, Transmit)>,
@@ -53,7 +53,7 @@ pub struct Group {
 
 impl Group {
     /// `size` nodes that know each other.
-    pub fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         let mut group = Self {
             rigs: Vec::new(),
             now: Instant::from_nanos(1_000_000_000),
@@ -76,7 +76,7 @@ impl Group {
     }
 
     /// Does one thing; every node is held to the laws.
-    pub fn act(&mut self, action: Action) {
+    pub(crate) fn act(&mut self, action: Action) {
         let (size, now) = (self.rigs.len(), self.now);
         match action {
             Action::Tick => self.tick(),
@@ -126,12 +126,12 @@ impl Group {
     }
 
     /// How many packets are under way.
-    pub fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.packets.len()
     }
 
     /// A digest that differs for two states, as far as the nodes and the packets under way are concerned.
-    pub fn hash(&self) -> Vec<u8> {
+    pub(crate) fn hash(&self) -> Vec<u8> {
         let nodes = self.nodes().flat_map(|node| node.state_hash().to_le_bytes());
         let now = self.now.as_nanos().to_le_bytes();
         let packets = self.packets.iter().flat_map(|(_, packet)| packet.payload.to_vec());
@@ -139,12 +139,12 @@ impl Group {
     }
 
     /// How often each kind of event was emitted by any node.
-    pub fn events(&self) -> &BTreeMap<&'static str, usize> {
+    pub(crate) fn events(&self) -> &BTreeMap<&'static str, usize> {
         &self.events
     }
 
     /// A perfect network from now on, and every node joins every other: after a while all agree.
-    pub fn converge(&mut self) {
+    pub(crate) fn converge(&mut self) {
         self.cuts.clear();
         for rig in &mut self.rigs {
             rig.fire(self.now);

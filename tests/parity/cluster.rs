@@ -6,7 +6,7 @@ use memberlist_proto::{Config, State};
 use memberlist_sim::{NodeId, Sim};
 
 /// Nodes on a perfect network that have joined each other.
-pub fn cluster(size: usize, change: impl Fn(&mut Config)) -> (Sim, Vec<NodeId>) {
+pub(crate) fn cluster(size: usize, change: impl Fn(&mut Config)) -> (Sim, Vec<NodeId>) {
     let mut sim = Sim::new(77);
     let nodes: Vec<NodeId> = (0..size)
         .map(|index| {
@@ -22,6 +22,6 @@ pub fn cluster(size: usize, change: impl Fn(&mut Config)) -> (Sim, Vec<NodeId>) 
     (sim, nodes)
 }
 
-pub fn sees(sim: &Sim, who: NodeId, whom: NodeId) -> Option<State> {
+pub(crate) fn sees(sim: &Sim, who: NodeId, whom: NodeId) -> Option<State> {
     sim.node(who).member(sim.name(whom)).map(|node| node.state())
 }

@@ -7,7 +7,7 @@ use memberlist_proto::{Config, Differences, Event, Hooks};
 use memberlist_sim::rig::{Rig, Watch, address};
 
 /// A node named `me` that does nothing by itself.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::lan("me");
     config.advertise_addr = [10, 0, 0, 1].into();
     config.probe_interval = Duration::ZERO;
@@ -19,16 +19,16 @@ pub fn config() -> Config {
 }
 
 /// The same, probing one member a second.
-pub fn probing() -> Config {
+pub(crate) fn probing() -> Config {
     Config { probe_interval: Duration::from_secs(1), ..config() }
 }
 
 /// The node, whose peers answer its pings unless they are silent.
-pub fn start(config: Config) -> Rig {
+pub(crate) fn start(config: Config) -> Rig {
     start_with(config, None)
 }
 
-pub fn start_with(config: Config, delegate: Option<Arc<dyn Hooks>>) -> Rig {
+pub(crate) fn start_with(config: Config, delegate: Option<Arc<dyn Hooks>>) -> Rig {
     let mut rig = Rig::with(config, delegate, Watch::Laws);
     rig.set_source(address("peer"));
     rig.answer_from_now_on();
@@ -36,6 +36,6 @@ pub fn start_with(config: Config, delegate: Option<Arc<dyn Hooks>>) -> Rig {
 }
 
 /// How many members have joined since its events were last taken.
-pub fn joined(rig: &mut Rig) -> usize {
+pub(crate) fn joined(rig: &mut Rig) -> usize {
     rig.events().iter().filter(|event| matches!(event, Event::Joined { .. })).count()
 }

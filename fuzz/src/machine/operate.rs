@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// Begins an operation, which may wait for ever or not.
+    /// Begins an operation, which may wait forever or not.
     pub(super) fn begin(
         &mut self,
         may_wait: bool,

@@ -20,7 +20,7 @@ impl World {
             }
             3 | 4 => {
                 let (quiet, limit) = (timeout(input), timeout(input));
-                // Joins that retry for ever never let it rest.
+                // Joins that retry forever never let it rest.
                 self.begin(limit.is_zero(), |node, now| node.settle(now, quiet, limit));
             }
             5 => {

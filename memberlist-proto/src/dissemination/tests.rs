@@ -21,7 +21,7 @@ fn a_message_is_done_once_nobody_waits_for_it() {
     let mut queue = queue();
     let (first, second) = (BroadcastId(1), BroadcastId(2));
     for stream in [7, 8] {
-        queue.next().expect("somebody");
+        queue.next().expect("a member");
         queue.begun(first, StreamId(stream));
     }
     assert_eq!((queue.running(), queue.take_done()), (2, None));

@@ -51,7 +51,7 @@ pub enum ExchangeError {
     #[error(transparent)]
     Stream(#[from] StreamFailure),
     /// The peer closed the connection before its message was complete. A peer with another label
-    /// does so without a word.
+    /// does so silently.
     #[error("closed by the peer without an answer (a different label closes silently)")]
     Closed,
     /// What the peer sent could not be understood.

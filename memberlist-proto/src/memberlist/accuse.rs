@@ -165,7 +165,7 @@ impl Memberlist {
     /// A member considered dead has left: another observer was wrong about it, or this node missed
     /// its leave.
     ///
-    /// Differs from Go: there it stays dead until it is reaped, and its name refuses every other
+    /// Differs from Go: in Go it stays dead until it is reaped, and its name refuses every other
     /// address for that long.
     fn learn_leave(&mut self, id: MemberId, accusation: Accusation<'_>) {
         self.decisions.dead_has_left += 1;
@@ -179,7 +179,7 @@ impl Memberlist {
 
     /// Whether an accusation proves that a suspect has refuted the suspicion that runs here.
     ///
-    /// Differs from Go: there the accuser counts as a confirmation of the old suspicion, at the
+    /// Differs from Go: in Go the accuser counts as a confirmation of the old suspicion, at the
     /// incarnation that was refuted. Together with `keep_higher_incarnation` that would kill a
     /// member at an incarnation at which it was accused only now.
     fn has_refuted(&self, id: MemberId, incarnation: u32) -> bool {
@@ -223,7 +223,7 @@ impl Memberlist {
         self.broadcast_suspect(accusation);
     }
 
-    /// Differs from Go: there evidence that changes nothing else does not raise the stored
+    /// Differs from Go: in Go evidence that changes nothing else does not raise the stored
     /// incarnation, so that a stale alive message can revive the node.
     fn keep_higher(&mut self, id: MemberId, incarnation: u32) {
         if self.config.differences.keep_higher_incarnation

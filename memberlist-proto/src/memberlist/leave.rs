@@ -47,7 +47,7 @@ impl Memberlist {
 
     /// Sends the leave to every other member of a small cluster.
     ///
-    /// Differs from Go: there it is gossiped to random members only. Of eight members, one or two
+    /// Differs from Go: in Go it is gossiped to random members only. Of eight members, one or two
     /// in a hundred miss it without any loss, and more where some that were just killed are
     /// gossiped to as well.
     fn leave_directly(&mut self, accusation: Accusation<'_>) -> LeaveReport {

@@ -84,7 +84,7 @@ impl Memberlist {
     /// Under whose name to pass on what a peer's state accuses members of: the peer's, which is
     /// the only node in it at the address it speaks from. Nothing if there are several, or none.
     ///
-    /// Differs from Go: there it is the node that merges. A node that was cut off and comes back
+    /// Differs from Go: in Go it is the node that merges. A node that was cut off and comes back
     /// then has its own verdicts confirmed by every node that it exchanges its state with, and
     /// innocents die before they can refute.
     fn accuser_of(&self, from: SocketAddr, body: &PushPull<'_>) -> Option<NodeName> {
@@ -134,7 +134,7 @@ impl Memberlist {
 
     /// Whether every node could understand every other (Go: `verifyProtocol`).
     ///
-    /// Differs from Go: there nodes whose versions are unknown, which travel as zeros, and those
+    /// Differs from Go: in Go nodes whose versions are unknown, which travel as zeros, and those
     /// that are not alive take part, and one of them can block every exchange.
     pub(super) fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
         let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };

@@ -16,7 +16,7 @@ impl Memberlist {
         let by = by.map(NodeName::from);
         self.add_health(1);
         if accused == u32::MAX {
-            // Differs from Go: there the incarnation wraps to zero, which no member believes.
+            // Differs from Go: in Go the incarnation wraps to zero, which no member believes.
             self.out.event(Event::NamePoisoned { by: by.clone() });
         }
         let incarnation = self.me.incarnation.saturating_add(1).max(accused.saturating_add(1));

@@ -16,7 +16,7 @@ impl Memberlist {
     /// Lets a member that announces itself, and that this node considers dead, know that it must
     /// refute.
     ///
-    /// Differs from Go: there a node that restarts and meets only members that forgot it stays
+    /// Differs from Go: in Go a node that restarts and meets only members that forgot it stays
     /// dead for the others (hashicorp/memberlist#311).
     pub(super) fn notify_dead(&mut self, id: MemberId) {
         if !self.config.differences.tell_the_dead {
@@ -35,7 +35,7 @@ impl Memberlist {
     /// A peer accuses a member at an incarnation that the member has refuted: the peer missed that.
     /// This node answers for itself, and for others where the accuser speaks for itself.
     ///
-    /// Differs from Go: there a suspicion whose refutation was missed stands until gossip or a full
+    /// Differs from Go: in Go a suspicion whose refutation was missed stands until gossip or a full
     /// state happens to bring it, or until it kills.
     pub(super) fn answer_old(&mut self, id: MemberId, accusation: Accusation<'_>) {
         if !self.config.differences.answer_old_accusations {
@@ -102,7 +102,7 @@ impl Memberlist {
 
     /// Repeats the leave of a member to a peer that takes it for a member still.
     ///
-    /// Differs from Go: there a leave that a node missed stays missed. It suspects the member, and
+    /// Differs from Go: in Go a leave that a node missed stays missed. It suspects the member, and
     /// refuses its name at another address until the dead record is reaped.
     pub(super) fn notify_of_leave(&mut self, id: MemberId, to: SocketAddr) {
         if !self.config.differences.repeat_leaves {

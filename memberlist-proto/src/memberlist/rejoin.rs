@@ -1,7 +1,7 @@
 //! The search for seeds and for members that died, so that what a fault has separated comes
 //! together again by itself.
 //!
-//! Differs from Go: there a cluster that was split for longer than `gossip_to_the_dead_time` stays
+//! Differs from Go: in Go a cluster that was split for longer than `gossip_to_the_dead_time` stays
 //! split until an operator joins the halves by hand (hashicorp/memberlist#222).
 
 use alloc::collections::BTreeSet;

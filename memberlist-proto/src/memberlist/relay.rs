@@ -14,7 +14,7 @@ impl Memberlist {
     pub(super) fn relay_ping(&mut self, from: SocketAddr, asked: &IndirectPing<'_>) {
         let port = self.substitute_port(asked.port);
         let target = asked.target.and_then(ip_of).map(|ip| SocketAddr::new(ip, port));
-        // Differs from Go: there any peer can have a ping sent to any address.
+        // Differs from Go: in Go any peer can have a ping sent to any address.
         let known = !self.config.differences.relay_to_members_only
             || self.members.get(asked.node).is_some_and(|id| {
                 self.members.record(id).identity().socket_addr() == target && target.is_some()
@@ -96,7 +96,7 @@ fn name_of(requester: &Requester) -> &[u8] {
     requester.node.as_ref().map_or(&b""[..], NodeName::as_bytes)
 }
 
-/// Differs from Go: there a helper waits its whole probe timeout, so that with the default
+/// Differs from Go: in Go a helper waits its whole probe timeout, so that with the default
 /// intervals the nack comes after the requester has given up.
 fn nack_delay(probe_timeout: Duration, percent: u32) -> Duration {
     probe_timeout / 100 * percent

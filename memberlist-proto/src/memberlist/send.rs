@@ -184,7 +184,7 @@ impl Memberlist {
 
     /// Answers a peer. Gossip goes along only to a member at its own address.
     ///
-    /// Differs from Go: there any peer can have a full packet sent to any address.
+    /// Differs from Go: in Go any peer can have a full packet sent to any address.
     pub(super) fn reply(&mut self, to: SocketAddr, name: &[u8], message: &Message<'_>) {
         self.send_named(to, name, message, self.may_piggyback(to, name));
     }

@@ -41,7 +41,7 @@ pub(super) const VSN: [u8; 6] = [1, 5, 2, 0, 0, 0];
 pub(super) struct Rig {
     pub(super) node: Memberlist,
     pub(super) now: Instant,
-    /// Whether everybody answers pings while the test waits.
+    /// Whether every member answers pings while the test waits.
     pub(super) answering: bool,
 }
 
@@ -169,11 +169,11 @@ impl Rig {
 
     /// The events since the last call, each in a few words.
     pub(super) fn events(&mut self) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Some(event) = self.node.poll_event() {
-            told.push(describe(&event));
+            reported.push(describe(&event));
         }
-        told
+        reported
     }
 
     pub(super) fn transmits(&mut self) -> Vec<Transmit> {
@@ -191,7 +191,7 @@ impl Rig {
     }
 
     pub(super) fn departures(&mut self) -> Vec<String> {
-        self.events().into_iter().filter(|told| told.starts_with("departed")).collect()
+        self.events().into_iter().filter(|reported| reported.starts_with("departed")).collect()
     }
 
     /// The messages sent since the last call, each in a few words.

@@ -9,7 +9,7 @@ impl Memberlist {
     /// How long until a periodic activity happens first: somewhere within its first interval, so
     /// that nodes started together do not act together.
     ///
-    /// Differs from Go: there the random phase has no effect, and all nodes start in step.
+    /// Differs from Go: in Go the random phase has no effect, and all nodes start in step.
     pub(super) fn first_phase(&mut self, interval: Duration) -> Duration {
         if self.config.differences.random_phase {
             self.rng.jitter.duration(Duration::ZERO..interval)

@@ -66,7 +66,7 @@ fn records_are_found_by_name_and_counted_by_state() {
         let id = members.get(&number.to_be_bytes()).expect("known");
         assert_eq!(port(&members, id), number);
     }
-    assert_eq!(members.get(b"nobody"), None);
+    assert_eq!(members.get(b"unknown"), None);
 
     let id = members.get(&[0, 0]).expect("known");
     members.set_state(id, State::Left, 9, Instant::from_nanos(7));

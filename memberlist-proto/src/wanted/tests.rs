@@ -35,7 +35,7 @@ fn whoever_is_found_or_gone_too_long_is_wanted_no_more() {
         wanted.lose(lost(name, 1 + index as u16, 10 * index as u64), 3);
     }
     wanted.found(b"b");
-    wanted.found(b"nobody");
+    wanted.found(b"unknown");
     assert_eq!(ports(&wanted), [1, 3]);
     wanted.give_up(Instant::from_nanos(29), Duration::from_nanos(10));
     assert_eq!(ports(&wanted), [3]);
@@ -53,6 +53,6 @@ fn every_address_is_wanted_once() {
     assert_eq!(wanted.all()[1].name, Some("n2".into()));
     let now = Instant::from_nanos(5);
     wanted.tried(now, at(1), &Err(JoinError::TimedOut));
-    let told: Vec<_> = wanted.seeds.iter().map(|it| it.last.is_some()).collect();
-    assert_eq!(told, [true, false, true]);
+    let reported: Vec<_> = wanted.seeds.iter().map(|it| it.last.is_some()).collect();
+    assert_eq!(reported, [true, false, true]);
 }

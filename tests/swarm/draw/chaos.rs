@@ -24,7 +24,7 @@ impl Plot {
             4 => self.line("heal"),
             5 | 6 if health != Health::Down => {
                 self.line(&format!("crash n{node}"));
-                // Sometimes it is back before anybody noticed.
+                // Sometimes it is back before any member noticed.
                 if self.draw.chance(if health == Health::Left { 70 } else { 30 }) {
                     self.come_back(node, other);
                 } else {

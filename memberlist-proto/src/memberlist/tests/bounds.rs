@@ -198,7 +198,7 @@ fn the_first_version_of_the_protocol_knows_no_ports() {
     config.protocol_version = 1;
     let mut rig = Rig::with(config);
     rig.alive("a", 2, 1);
-    assert_eq!(rig.member("a").port(), 7946, "everybody's port is the own");
+    assert_eq!(rig.member("a").port(), 7946, "every port is this node's own");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn probing() -> Config {
     Config { probe_interval: Duration::from_secs(1), differences, ..config() }
 }
 
-/// A node that knows `a`, which it has just pinged, and one helper; everybody understands up to
+/// A node that knows `a`, which it has just pinged, and one helper; every node understands up to
 /// protocol version `pmax`.
 fn unanswered(config: Config, pmax: u8) -> Rig {
     unanswered_by(Rig::with(config), pmax)
@@ -87,19 +87,19 @@ fn who_is_not_suspected_or_not_to_be_told_is_only_pinged() {
     {
         let mut rig = Rig::with(Config { buddy_ping: buddy, ..probing() });
         rig.alive("a", 2, 1);
-        // The news of it is told to others, not in this test's packet.
+        // The news of it is reported to others, not in this test's packet.
         if suspected {
             rig.suspect("a", 1, "b");
         }
         rig.wait(Duration::from_secs(1));
         let sent: Vec<String> = rig.sent().into_iter().map(|it| it.text).collect();
         assert!(sent[0].starts_with("ping a"), "{sent:?}");
-        let told = sent.iter().filter(|text| *text == "suspect a 1 by me").count();
-        assert_eq!(told, usize::from(pair), "{sent:?}");
+        let reported = sent.iter().filter(|text| *text == "suspect a 1 by me").count();
+        assert_eq!(reported, usize::from(pair), "{sent:?}");
     }
 }
 
-/// A member at an address that nobody can send to, as Go accepts it.
+/// A member at an address that no node can send to, as Go accepts it.
 fn unreachable(require_usable_address: bool) -> Rig {
     let mut config = probing();
     config.differences.require_usable_address = false;

@@ -65,7 +65,7 @@ fn a_long_message_goes_to_every_member_some_at_a_time() {
         rig.node.handle_stream_closed(rig.now, stream, None);
     }
     heard.sort_unstable();
-    assert_eq!(heard, [2, 3, 4, 5], "everybody who is alive but itself, once");
+    assert_eq!(heard, [2, 3, 4, 5], "every live member but itself, once");
     assert_eq!(ends(&mut rig), [(id, BroadcastEnd::Streamed { sent: 4, failed: 0 })]);
     assert_eq!(rig.node.stats().counters.disseminated_sent, 4);
     assert_eq!(rig.node.stats().gauges.dissemination_bytes, 0);

@@ -44,8 +44,8 @@ fn reports_are_told_up_to_their_rate_and_counted_all() {
         rig.alive("a", 10 + port, 5);
         rig.alive_with("b", 3, 1, b"", Some(&[1, 2]));
     }
-    let told = rig.events();
-    assert_eq!(told.len(), 5, "{told:?}");
+    let reported = rig.events();
+    assert_eq!(reported.len(), 5, "{reported:?}");
     let counters = rig.node.stats().counters;
     assert_eq!((counters.conflicts, counters.alive_refused, counters.reports_dropped), (3, 3, 1));
     rig.wait(Duration::from_secs(1));
@@ -141,13 +141,16 @@ fn who_cannot_be_probed_is_refused() {
         };
         rig.receive(&alive(1));
         assert!(!rig.knows("x"), "{addr:?}");
-        let told = core::iter::from_fn(|| rig.node.poll_event()).last();
+        let reported = core::iter::from_fn(|| rig.node.poll_event()).last();
         let refused = Event::Refused {
             node: NodeName::from("x"),
             from: Some(address(9)),
             reason: Refusal::Address,
         };
-        assert_eq!(alloc::format!("{:?}", told.expect("told")), alloc::format!("{refused:?}"));
+        assert_eq!(
+            alloc::format!("{:?}", reported.expect("reported")),
+            alloc::format!("{refused:?}")
+        );
     }
 }
 

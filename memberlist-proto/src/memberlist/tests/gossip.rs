@@ -19,8 +19,8 @@ fn news_goes_to_a_few_members_as_often_as_the_cluster_is_large() {
     rig.wait(Duration::from_millis(200));
     let transmits = rig.transmits();
     assert_eq!(transmits.len(), 3);
-    let told: Vec<Sent> = transmits.iter().flat_map(|it| opened(it.to, &it.payload)).collect();
-    assert_eq!(told.len(), 30, "all ten pieces of news fit in each packet");
+    let reported: Vec<Sent> = transmits.iter().flat_map(|it| opened(it.to, &it.payload)).collect();
+    assert_eq!(reported.len(), 30, "all ten pieces of news fit in each packet");
     rig.wait(Duration::from_secs(10));
     // Ten nodes: two digits, so eight times each.
     assert_eq!(texts(&mut rig).len() + 30, 80);
@@ -88,7 +88,7 @@ fn gossip_reaches_the_dead_for_a_while_and_never_who_left() {
     rig.transmits();
     rig.suspect("me", rig.node.local().incarnation(), "x");
     rig.wait(Duration::from_secs(5));
-    assert_eq!(rig.transmits().len(), 0, "nobody is left to tell");
+    assert_eq!(rig.transmits().len(), 0, "no member is left");
 }
 
 #[test]
@@ -168,9 +168,9 @@ fn first_packet_amid_churn(percent: u32, len: usize) -> (usize, usize) {
     rig.wait(Duration::from_millis(200));
     let first = rig.transmits().remove(0);
     assert!(first.payload.len() <= 1400);
-    let told = opened(first.to, &first.payload);
-    let user = told.iter().filter(|it| it.text.starts_with("user")).count();
-    (user, told.len() - user)
+    let reported = opened(first.to, &first.payload);
+    let user = reported.iter().filter(|it| it.text.starts_with("user")).count();
+    (user, reported.len() - user)
 }
 
 #[test]
@@ -180,6 +180,6 @@ fn churn_leaves_user_broadcasts_their_share_and_no_more() {
     let (user, news) = first_packet_amid_churn(25, 300);
     assert_eq!(user, 1);
     assert!(news >= full / 2, "{news} of {full}");
-    assert_eq!(first_packet_amid_churn(25, 0), (0, full), "what nobody needs is not kept free");
+    assert_eq!(first_packet_amid_churn(25, 0), (0, full), "what is not needed is not kept free");
     assert_eq!(first_packet_amid_churn(25, 600), (0, full), "too long for the share");
 }

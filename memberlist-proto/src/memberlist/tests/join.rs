@@ -26,8 +26,8 @@ fn refuse(rig: &mut Rig) -> usize {
     ids.len()
 }
 
-/// Retries told, and the end, if any.
-fn told(rig: &mut Rig, op: OpId) -> (Vec<(usize, Duration)>, Option<JoinReport>) {
+/// Retries reported, and the end, if any.
+fn reported(rig: &mut Rig, op: OpId) -> (Vec<(usize, Duration)>, Option<JoinReport>) {
     let (mut retries, mut end) = (Vec::new(), None);
     while let Some(event) = rig.node.poll_event() {
         match event {
@@ -56,7 +56,7 @@ fn attempts_go_on_with_growing_waits_until_one_is_given_up() {
     let report = loop {
         assert!(waits.len() < 100, "it never ends");
         refuse(&mut rig);
-        let (retries, end) = told(&mut rig, op);
+        let (retries, end) = reported(&mut rig, op);
         for (failed, wait) in retries {
             assert_eq!(failed, 2);
             waits.push(wait.as_millis());
@@ -68,7 +68,7 @@ fn attempts_go_on_with_growing_waits_until_one_is_given_up() {
         rig.wait(due.saturating_duration_since(rig.now));
     };
     assert_eq!(rig.now.saturating_duration_since(begin), Duration::from_secs(60));
-    assert_eq!(report.failed.len(), 2, "what failed last is told at the end");
+    assert_eq!(report.failed.len(), 2, "what failed last is reported at the end");
     assert!((1000..2000).contains(&waits[0]) && (2000..4000).contains(&waits[1]), "{waits:?}");
     assert!(waits[2..].iter().all(|wait| (4000..8000).contains(wait)), "{waits:?}");
     assert_eq!(rig.node.stats().gauges.operations, 0);
@@ -81,15 +81,15 @@ fn an_attempt_that_hangs_is_followed_by_another() {
     let op = rig.node.join_with(rig.now, &peers(2..3), JoinPolicy::until_joined());
     let first = rig.connects();
     rig.wait(Duration::from_secs(5));
-    assert_eq!(told(&mut rig, op).0.len(), 1, "join_timeout has passed");
+    assert_eq!(reported(&mut rig, op).0.len(), 1, "join_timeout has passed");
     rig.wait(Duration::from_secs(1));
     let second = rig.connects();
     assert_eq!((first.len(), second.len()), (1, 1));
-    // What comes of the first one is nobody's concern any more.
+    // What comes of the first one does not matter any more.
     rig.node.handle_stream_closed(rig.now, first[0].0, Some(StreamFailure::Refused));
-    assert_eq!(told(&mut rig, op).0, []);
+    assert_eq!(reported(&mut rig, op).0, []);
     rig.node.cancel(rig.now, op);
-    let report = told(&mut rig, op).1.expect("cancelled");
+    let report = reported(&mut rig, op).1.expect("cancelled");
     assert_eq!(report.failed[0].error, JoinError::Cancelled);
     assert_eq!(rig.node.poll_timeout(), None);
 }
@@ -100,14 +100,14 @@ fn cancelled_or_left_between_attempts_it_ends() {
         let mut rig = rig();
         let op = rig.node.join_with(rig.now, &peers(2..3), JoinPolicy::until_joined());
         refuse(&mut rig);
-        assert_eq!(told(&mut rig, op).0.len(), 1);
+        assert_eq!(reported(&mut rig, op).0.len(), 1);
         if leave {
             rig.node.leave(rig.now, Duration::ZERO);
             rig.wait(Duration::from_secs(1));
         } else {
             rig.node.cancel(rig.now, op);
         }
-        let report = told(&mut rig, op).1.expect("it has ended");
+        let report = reported(&mut rig, op).1.expect("it has ended");
         assert!(report.joined.is_empty() && report.failed.len() == 1);
         assert_eq!(rig.node.poll_timeout(), None);
     }

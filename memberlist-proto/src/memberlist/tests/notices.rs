@@ -178,8 +178,8 @@ fn one_considered_dead_has_left_once_its_leave_arrives() {
     rig.events();
     rig.dead("x", 12, "x");
     assert_eq!(rig.state("x"), (State::Left, 12));
-    let told = rig.events();
-    assert!(told.len() == 1 && told[0].starts_with("HadLeft"), "{told:?}");
+    let reported = rig.events();
+    assert!(reported.len() == 1 && reported[0].starts_with("HadLeft"), "{reported:?}");
     // Its name is free at once.
     rig.alive("x", 60, 1);
     assert_eq!(rig.member("x").port(), 60);
@@ -221,6 +221,6 @@ fn a_leave_reports_how_far_it_went_and_ends_joins() {
     assert_eq!(report.failed[0].error, JoinError::Left);
     let mut alone = Rig::new();
     alone.node.leave(alone.now, Duration::ZERO);
-    let told = alone.events();
-    assert!(told.iter().any(|it| it.contains("LeaveReport { members: 0")), "{told:?}");
+    let reported = alone.events();
+    assert!(reported.iter().any(|it| it.contains("LeaveReport { members: 0")), "{reported:?}");
 }

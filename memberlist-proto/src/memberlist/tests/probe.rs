@@ -53,9 +53,9 @@ fn without_an_ack_others_and_a_stream_are_tried() {
     assert_eq!(asked.count(), 2, "both others: {sent:?}");
     assert!(matches!(rig.node.poll_stream(), Some(StreamOp::Connect { .. })));
     ack(&mut rig, number);
-    assert_eq!(rig.events(), [""; 0], "an indirect ack is not told as a round trip");
+    assert_eq!(rig.events(), [""; 0], "an indirect ack is not reported as a round trip");
     rig.wait(Duration::from_millis(500));
-    assert!(rig.events().iter().all(|told| !told.starts_with("suspected")));
+    assert!(rig.events().iter().all(|reported| !reported.starts_with("suspected")));
 }
 
 #[test]
@@ -204,13 +204,13 @@ fn every_member_is_probed_once_in_a_round() {
         rig.alive(&alloc::format!("n{index}"), 2 + index, 1);
     }
     rig.wait(Duration::from_secs(21));
-    let mut told: Vec<String> =
-        rig.events().into_iter().filter(|told| told.starts_with("pinged")).collect();
-    assert!(told.len() >= 20, "{}", told.len());
-    told.truncate(20);
-    told.sort();
-    told.dedup();
-    assert_eq!(told.len(), 20);
+    let mut reported: Vec<String> =
+        rig.events().into_iter().filter(|reported| reported.starts_with("pinged")).collect();
+    assert!(reported.len() >= 20, "{}", reported.len());
+    reported.truncate(20);
+    reported.sort();
+    reported.dedup();
+    assert_eq!(reported.len(), 20);
 }
 
 #[test]

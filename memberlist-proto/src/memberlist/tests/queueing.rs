@@ -42,10 +42,10 @@ fn news_of_a_member_replaces_older_news_of_it_alone() {
     rig.alive("b", 3, 2);
     assert_eq!(rig.queued(), 2);
     rig.wait(Duration::from_millis(200));
-    let mut told: Vec<String> = rig.sent().into_iter().map(|it| it.text).collect();
-    told.sort();
-    told.dedup();
-    assert_eq!(told, ["alive b 2", "suspect a 2 by b"]);
+    let mut reported: Vec<String> = rig.sent().into_iter().map(|it| it.text).collect();
+    reported.sort();
+    reported.dedup();
+    assert_eq!(reported, ["alive b 2", "suspect a 2 by b"]);
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn the_more_urgent_goes_first_and_all_share_one_packet() {
     let transmits = rig.transmits();
     let first = transmits.first().expect("a packet");
     assert!(first.payload.len() <= 1400);
-    let told = opened(first.to, &first.payload);
-    let letters: Vec<&str> = told.iter().map(|it| &it.text[5..6]).collect();
+    let reported = opened(first.to, &first.payload);
+    let letters: Vec<&str> = reported.iter().map(|it| &it.text[5..6]).collect();
     assert_eq!(letters, ["h", "n"], "the third does not fit");
 }
 
@@ -121,9 +121,11 @@ fn a_delegates_messages_wait_in_order_up_to_a_number() {
     assert!((1..2000).contains(&held), "{held}");
     assert!(dropped > 0);
     rig.wait(Duration::from_secs(600));
-    let told = rig.sent();
-    let numbers: Vec<u32> =
-        told.iter().filter_map(|it| it.text.strip_prefix("user ")?.trim().parse().ok()).collect();
+    let reported = rig.sent();
+    let numbers: Vec<u32> = reported
+        .iter()
+        .filter_map(|it| it.text.strip_prefix("user ")?.trim().parse().ok())
+        .collect();
     assert_eq!(numbers.len() as u64, 2000 - dropped);
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
     assert_eq!(rig.node.stats().gauges.held_broadcasts, 0);

@@ -68,13 +68,13 @@ fn a_seed_that_is_a_member_or_oneself_is_left_alone() {
 #[test]
 fn the_dead_are_looked_for_until_they_are_back_gone_for_good_or_given_up() {
     let mut rig = seeking(&[]);
-    assert_eq!(rig.node.poll_timeout(), None, "there is nobody to look for");
+    assert_eq!(rig.node.poll_timeout(), None, "there is no one to search for");
     bury(&mut rig, "a", 2);
     let tried = attempts(&mut rig, 2 * HOUR);
     assert!(!tried.is_empty() && tried.iter().all(|(_, to)| *to == address(2)));
     let last = tried[tried.len() - 1].0;
     assert!(last <= Instant::from_nanos(1_000_000_000) + HOUR);
-    assert_eq!(rig.node.poll_timeout(), None, "and nobody is any more");
+    assert_eq!(rig.node.poll_timeout(), None, "and no one is any more");
 
     bury(&mut rig, "b", 3);
     assert_eq!(rig.node.stats().gauges.lost_members, 1);

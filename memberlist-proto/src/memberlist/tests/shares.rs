@@ -99,7 +99,7 @@ fn a_flood_of_refusals_leaves_the_others_room_to_be_told() {
     assert_eq!(rig.events().len(), 3);
 }
 
-/// Whoever floods in a member's name takes nothing from the member until everybody's part is used
+/// A flood in a member's name takes nothing from the member until the common part is used
 /// up, and nothing from the others then.
 #[test]
 fn a_flood_in_the_name_of_a_member_is_not_its_own() {

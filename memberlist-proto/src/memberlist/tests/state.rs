@@ -143,8 +143,8 @@ fn a_suspicion_runs_out() {
     rig.wait(Duration::from_millis(23_999));
     assert_eq!(rig.state("a"), (State::Suspect, 3));
     rig.wait(Duration::from_millis(1));
-    let told = rig.departures();
-    assert_eq!(told, ["departed a Failed { by: [\"b\"], confirmations: 0 }"]);
+    let reported = rig.departures();
+    assert_eq!(reported, ["departed a Failed { by: [\"b\"], confirmations: 0 }"]);
     assert_eq!(rig.state("a"), (State::Dead, 3));
     assert_eq!(rig.node.stats().counters.suspicions_degraded, 1);
 }
@@ -165,8 +165,8 @@ fn confirmations_by_others_shorten_a_suspicion() {
     rig.suspect("a", 1, "d");
     rig.wait(Duration::ZERO);
     assert_eq!(rig.state("a").0, State::Dead, "4 s with both confirmations are over");
-    let told = rig.departures();
-    assert!(told[0].contains("confirmations: 2"), "{told:?}");
+    let reported = rig.departures();
+    assert!(reported[0].contains("confirmations: 2"), "{reported:?}");
     assert_eq!(rig.node.stats().counters.suspicions_degraded, 0);
 }
 
@@ -249,7 +249,7 @@ fn every_accusation_of_oneself_is_refuted() {
     rig.alive("me", 1, 8);
     assert_eq!(own(&rig), 8, "its own echo");
     rig.alive_with("me", 1, 8, b"other", Some(&VSN));
-    assert_eq!(own(&rig), 9, "somebody lies about its metadata");
+    assert_eq!(own(&rig), 9, "a peer lies about its metadata");
     rig.alive("me", 1, 20);
     assert_eq!(own(&rig), 21);
     rig.events();
@@ -288,9 +288,9 @@ fn a_dead_node_that_announces_itself_too_low_is_told() {
     rig.alive("a", 2, 5);
     rig.dead("a", 5, "b");
     rig.alive("a", 2, 1);
-    let told = rig.sent();
+    let reported = rig.sent();
     let expected = Sent { to: address(2), text: "suspect a 5 by me".into() };
-    assert_eq!(told, [expected]);
+    assert_eq!(reported, [expected]);
     rig.alive("a", 2, 1);
     assert_eq!(rig.sent(), [], "once in a probe interval");
     assert_eq!(rig.node.stats().counters.told_dead, 1);

@@ -21,7 +21,7 @@ fn it_says_who_is_what_since_when_and_why() {
     rig.dead("d", 1, "d");
     rig.wait(Duration::from_millis(1500));
     let status = rig.node.status(rig.now);
-    let told: Vec<_> =
+    let reported: Vec<_> =
         status.nodes.iter().map(|it| (it.name.to_string(), it.state, it.age_ms)).collect();
     let expected = [
         ("a", State::Alive),
@@ -30,7 +30,7 @@ fn it_says_who_is_what_since_when_and_why() {
         ("d", State::Left),
         ("me", State::Alive),
     ];
-    assert_eq!(told, expected.map(|(name, state)| (name.to_string(), state, 1500)));
+    assert_eq!(reported, expected.map(|(name, state)| (name.to_string(), state, 1500)));
     assert_eq!(status.nodes[0].why, None);
     // Five nodes: 24 intervals without a confirmation.
     let by = alloc::vec!["a".into()];
@@ -40,7 +40,7 @@ fn it_says_who_is_what_since_when_and_why() {
     assert_eq!(status.nodes[3].why, Some(Trouble::Departed(Departure::Left)));
     assert_eq!(status.stats, rig.node.stats());
     assert_eq!((status.addr, status.left, status.keys), (address(1), false, 0));
-    assert_eq!(status.lost.len(), 0, "nobody is looked for");
+    assert_eq!(status.lost.len(), 0, "no one is searched for");
 
     rig.alive("c", 4, 2);
     let status = rig.node.status(rig.now);

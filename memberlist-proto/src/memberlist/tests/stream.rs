@@ -17,7 +17,7 @@ struct Pair {
     states: [&'static str; 2],
     veto: Option<&'static str>,
     outcomes: Vec<Outcome>,
-    told: [Vec<String>; 2],
+    reported: [Vec<String>; 2],
 }
 
 impl Pair {
@@ -37,7 +37,7 @@ impl Pair {
             states: ["", ""],
             veto: None,
             outcomes: Vec::new(),
-            told: [Vec::new(), Vec::new()],
+            reported: [Vec::new(), Vec::new()],
         }
     }
 
@@ -85,7 +85,7 @@ impl Pair {
                 while let Some(event) = self.rigs[index].node.poll_event() {
                     match event {
                         Event::Finished { outcome, .. } => self.outcomes.push(outcome),
-                        other => self.told[index].push(describe(&other)),
+                        other => self.reported[index].push(describe(&other)),
                     }
                 }
                 self.rigs[index].node.check_invariants().expect("invariants");
@@ -114,7 +114,7 @@ impl Pair {
                 self.rigs[index].node.handle_stream_written(now, id, data.len());
                 let Some((to, peer)) = self.ends.get(&(index, id)).copied() else { return };
                 for chunk in data.chunks(self.chunk.min(data.len())) {
-                    // What goes wrong is told by events.
+                    // What goes wrong is reported by events.
                     let _ = self.rigs[to].node.handle_stream_data(now, peer, chunk);
                 }
             }
@@ -150,10 +150,10 @@ fn a_join_tells_each_of_the_other_however_it_is_cut() {
         pair.chunk = chunk;
         pair.states = ["state of one", "state of two"];
         let report = pair.join();
-        assert_eq!(report.joined, [address(2)], "{report:?} {:?}", pair.told);
+        assert_eq!(report.joined, [address(2)], "{report:?} {:?}", pair.reported);
         assert_eq!(pair.rigs[0].member("two").meta(), b"second");
         assert_eq!(pair.rigs[1].member("one").meta(), b"first");
-        let all = [pair.told[0].join("; "), pair.told[1].join("; ")];
+        let all = [pair.reported[0].join("; "), pair.reported[1].join("; ")];
         assert!(all[0].contains("joined two") && all[0].contains("RemoteState"), "{}", all[0]);
         assert!(all[1].contains("joined one") && all[1].contains("join: true"), "{}", all[1]);
         for rig in &pair.rigs {
@@ -179,7 +179,7 @@ fn what_a_peer_holds_for_dead_is_only_suspected() {
     assert_eq!(pair.rigs[0].state("a"), (State::Suspect, 1));
     assert_eq!(pair.rigs[0].state("b"), (State::Left, 1));
     assert!(!pair.rigs[0].knows("c"), "the dead are not learnt");
-    assert!(pair.told[0].contains(&"suspected a by two".to_string()), "{:?}", pair.told[0]);
+    assert!(pair.reported[0].contains(&"suspected a by two".to_string()), "{:?}", pair.reported[0]);
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn a_member_reached_by_stream_alone_stays_alive() {
     pair.run();
     pair.rigs[0].wait(Duration::from_millis(500));
     pair.run();
-    assert!(pair.told[0].contains(&"only by stream two".to_string()), "{:?}", pair.told[0]);
+    assert!(pair.reported[0].contains(&"only by stream two".to_string()), "{:?}", pair.reported[0]);
     assert_eq!(pair.rigs[0].node.stats().counters.probes_by_stream, 1);
     assert_eq!(pair.rigs[0].state("two").0, State::Alive);
     assert_eq!(pair.rigs[0].node.health_score(), 0);

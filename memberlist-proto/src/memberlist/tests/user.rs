@@ -32,7 +32,7 @@ fn a_ping_of_the_application_is_answered_or_not() {
     rig.node.ping(rig.now, member("a"));
     rig.wait(Duration::from_millis(500));
     assert!(matches!(outcome(&mut rig), Some(Outcome::Ping(Err(PingError::NoResponse)))));
-    rig.node.ping(rig.now, member("nobody"));
+    rig.node.ping(rig.now, member("unknown"));
     let unknown = PingError::Send(SendError::UnknownMember);
     assert!(matches!(outcome(&mut rig), Some(Outcome::Ping(Err(error))) if error == unknown));
     assert_eq!(rig.state("a").0, State::Alive, "no effect on membership");
@@ -72,7 +72,7 @@ fn a_message_goes_by_packet_with_a_checksum_where_it_is_understood() {
 fn metadata_is_announced_and_waited_for() {
     let mut rig = Rig::new();
     rig.node.set_meta(rig.now, "alone".into(), Duration::ZERO).expect("short enough");
-    assert!(matches!(outcome(&mut rig), Some(Outcome::SetMeta(Ok(())))), "nobody to tell");
+    assert!(matches!(outcome(&mut rig), Some(Outcome::SetMeta(Ok(())))), "no member to inform");
     assert_eq!(rig.node.local().meta(), b"alone");
     assert_eq!(rig.node.local().incarnation(), 2);
     rig.alive("a", 2, 1);
@@ -114,8 +114,8 @@ fn leaving_waits_until_everybody_was_told_and_is_final() {
     rig.wait(Duration::from_secs(5));
     assert!(matches!(outcome(&mut rig), Some(Outcome::Leave(Ok(_)))));
     assert_eq!(rig.node.stats().gauges.timers, 1, "gossip alone goes on");
-    let told: Vec<String> = rig.sent().into_iter().map(|it| it.text).collect();
-    assert!(told.iter().any(|text| text == "dead me 1 by me"), "{told:?}");
+    let reported: Vec<String> = rig.sent().into_iter().map(|it| it.text).collect();
+    assert!(reported.iter().any(|text| text == "dead me 1 by me"), "{reported:?}");
     rig.node.leave(rig.now, Duration::ZERO);
     assert!(matches!(outcome(&mut rig), Some(Outcome::Leave(Ok(_)))));
     rig.node.join(rig.now, &["10.0.0.1:2".parse().expect("a peer")]);

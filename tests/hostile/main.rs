@@ -2,6 +2,7 @@
 //! `docs/limits.md` states. An allocator in this process counts the memory.
 
 mod configurations;
+mod connections;
 mod floods;
 mod identity;
 mod life;

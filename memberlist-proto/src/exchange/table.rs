@@ -7,9 +7,10 @@ use core::net::{IpAddr, SocketAddr};
 use siphasher::sip::SipHasher13;
 
 use super::{Exchange, Question};
+use crate::shares::source_of;
 use crate::transmit::{RequestId, StreamId};
 
-/// The accepted streams from one address.
+/// The accepted streams from one source.
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {
     streams: usize,
@@ -24,6 +25,7 @@ pub(crate) struct Exchanges {
     last_request: u64,
     requests: BTreeMap<RequestId, StreamId>,
     sources: BTreeMap<IpAddr, Source>,
+    accepted: usize,
     held: usize,
     serving: usize,
     local_state_bytes: u64,
@@ -33,6 +35,16 @@ pub(crate) struct Exchanges {
 impl Exchanges {
     pub(crate) fn len(&self) -> usize {
         self.map.len()
+    }
+
+    /// How many of them peers have opened.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted
+    }
+
+    /// How many of them this node has opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.map.len() - self.accepted
     }
 
     /// Bytes of memory held for what accepted streams have sent.
@@ -77,16 +89,17 @@ impl Exchanges {
         self.remote_state_bytes = bytes as u64;
     }
 
-    /// Streams accepted from one address.
+    /// Streams accepted from the source that an address belongs to.
     pub(crate) fn accepted_from(&self, ip: IpAddr) -> usize {
-        self.sources.get(&ip).map_or(0, |source| source.streams)
+        self.sources.get(&source_of(ip)).map_or(0, |source| source.streams)
     }
 
     pub(crate) fn insert(&mut self, exchange: Exchange) -> StreamId {
         self.last += 1;
         let id = StreamId(self.last);
         if exchange.is_accepted() {
-            self.sources.entry(exchange.peer().ip()).or_default().streams += 1;
+            self.accepted += 1;
+            self.sources.entry(source_of(exchange.peer().ip())).or_default().streams += 1;
         }
         self.map.insert(id, exchange);
         id
@@ -110,7 +123,7 @@ impl Exchanges {
         let holds = exchange.holds();
         let held = core::mem::replace(&mut exchange.held, holds);
         self.held = self.held - held + holds;
-        let source = self.sources.entry(exchange.peer.ip()).or_default();
+        let source = self.sources.entry(source_of(exchange.peer.ip())).or_default();
         source.held = source.held - held + holds;
         (source.held, self.held)
     }
@@ -143,8 +156,9 @@ impl Exchanges {
             self.requests.remove(&request);
         }
         if exchange.is_accepted() {
+            self.accepted -= 1;
             self.held -= exchange.held;
-            let ip = exchange.peer.ip();
+            let ip = source_of(exchange.peer.ip());
             if let Some(source) = self.sources.get_mut(&ip) {
                 source.streams -= 1;
                 source.held -= exchange.held;

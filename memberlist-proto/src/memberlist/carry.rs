@@ -23,7 +23,7 @@ impl Memberlist {
         stage: Stage,
         deadline: Instant,
     ) -> Result<StreamId, ExchangeError> {
-        if self.exchanges.len() >= self.config.limits.streams {
+        if self.exchanges.opened() >= self.config.limits.streams_opened {
             self.counters.streams_refused += 1;
             return Err(ExchangeError::TooMany);
         }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::Memberlist;
 use crate::event::{Channel, Event, ExchangeError};
 use crate::exchange::{Exchange, MessageStep, Opening, PushPullStep, Stage};
+use crate::shares::may_take_place;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
 use crate::wire::frame::{Frame, FrameLimits, FrameRules, StreamMessage};
 use crate::wire::message::{Ack, ErrorReply, Message};
@@ -17,8 +18,9 @@ impl Memberlist {
     pub(super) fn stream_accepted(&mut self, from: SocketAddr) -> Option<StreamId> {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let limits = &self.config.limits;
-        if self.exchanges.len() >= limits.streams
-            || self.exchanges.accepted_from(from.ip()) >= limits.streams_per_source
+        let (own, all) = (self.exchanges.accepted_from(from.ip()), self.exchanges.accepted());
+        if own >= limits.streams_per_source
+            || !may_take_place(own, all, limits.streams, limits.share_per_source)
         {
             self.counters.streams_refused += 1;
             return None;

@@ -6,6 +6,7 @@ mod connections;
 mod floods;
 mod identity;
 mod life;
+mod merges;
 mod packets;
 mod rig;
 mod streams;

@@ -45,11 +45,12 @@ table! {
             /// IPv6 address.
             streams_per_source: usize = (256), within (1 to 1_048_576);
 
-            /// Bytes of memory for what accepted streams have sent so far. A stream that goes
+            /// Bytes of memory for what accepted streams have sent so far, and for the nodes that
+            /// the application is shown before a merge (`ask_admit_merge`). A stream that goes
             /// beyond it is closed.
             stream_memory: usize = (512 MiB), within (4 KiB to 4 GiB);
 
-            /// Bytes of memory for accepted streams from one source.
+            /// Bytes of the same for one source.
             stream_memory_per_source: usize = (128 MiB), within (4 KiB to 4 GiB);
 
             /// Full state exchanges (push/pull) served at the same time. The one that reaches the

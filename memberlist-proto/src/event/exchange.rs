@@ -86,7 +86,7 @@ pub enum ExchangeError {
     /// Too many streams are open.
     #[error("too many streams are open")]
     TooMany,
-    /// Too many bytes of accepted streams are held already.
+    /// Too many bytes are held for streams already (`limits.stream_memory`).
     #[error("too many bytes of streams are held")]
     TooManyBytes,
     /// The exchange was cancelled.

@@ -10,7 +10,7 @@ use super::{Exchange, Question};
 use crate::shares::source_of;
 use crate::transmit::{RequestId, StreamId};
 
-/// The accepted streams from one source.
+/// The streams accepted from one source, and the memory that streams to and from it take.
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {
     streams: usize,
@@ -47,7 +47,7 @@ impl Exchanges {
         self.map.len() - self.accepted
     }
 
-    /// Bytes of memory held for what accepted streams have sent.
+    /// Bytes of memory held for what peers have sent.
     pub(crate) fn held(&self) -> usize {
         self.held
     }
@@ -113,19 +113,21 @@ impl Exchanges {
         self.map.get_mut(&id)
     }
 
-    /// Recounts what is held for an accepted stream; then the bytes held for its source, and
-    /// for all of them. What this node asked for itself is not counted.
+    /// Recounts what is held for a stream; then the bytes held for its source, and for all.
     pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
         let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };
-        if !exchange.is_accepted() {
-            return (0, 0);
-        }
         let holds = exchange.holds();
         let held = core::mem::replace(&mut exchange.held, holds);
+        if held == 0 && holds == 0 {
+            return (0, self.held);
+        }
         self.held = self.held - held + holds;
-        let source = self.sources.entry(source_of(exchange.peer.ip())).or_default();
+        let ip = source_of(exchange.peer.ip());
+        let source = self.sources.entry(ip).or_default();
         source.held = source.held - held + holds;
-        (source.held, self.held)
+        let held = source.held;
+        self.drop_unused(ip);
+        (held, self.held)
     }
 
     /// Counts one more push/pull being served, for as long as the stream is open.
@@ -155,19 +157,22 @@ impl Exchanges {
         if let Some(request) = exchange.stage.request() {
             self.requests.remove(&request);
         }
-        if exchange.is_accepted() {
-            self.accepted -= 1;
-            self.held -= exchange.held;
-            let ip = source_of(exchange.peer.ip());
-            if let Some(source) = self.sources.get_mut(&ip) {
-                source.streams -= 1;
-                source.held -= exchange.held;
-                if source.streams == 0 {
-                    self.sources.remove(&ip);
-                }
-            }
+        let accepted = usize::from(exchange.is_accepted());
+        self.accepted -= accepted;
+        self.held -= exchange.held;
+        let ip = source_of(exchange.peer.ip());
+        if let Some(source) = self.sources.get_mut(&ip) {
+            source.streams -= accepted;
+            source.held -= exchange.held;
         }
+        self.drop_unused(ip);
         Some(exchange)
+    }
+
+    fn drop_unused(&mut self, ip: IpAddr) {
+        if self.sources.get(&ip).is_some_and(|source| source.streams == 0 && source.held == 0) {
+            self.sources.remove(&ip);
+        }
     }
 
     pub(crate) fn next_request(&mut self, stream: StreamId) -> RequestId {

@@ -107,6 +107,17 @@ impl Memberlist {
         }
     }
 
+    /// Counts what is held for a stream now: an error if that is too much.
+    pub(super) fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
+        let (source, all) = self.exchanges.hold(id);
+        let limits = &self.config.limits;
+        if source <= limits.stream_memory_per_source && all <= limits.stream_memory {
+            return Ok(());
+        }
+        self.counters.streams_over_memory += 1;
+        Err(ExchangeError::TooManyBytes)
+    }
+
     pub(super) fn set_stream_timer(&mut self, id: StreamId, at: Instant) {
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         let timer = exchange.timer();

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::merge::reported_size;
 use super::{Memberlist, Timer};
 use crate::event::ExchangeError;
 use crate::exchange::{PushPullStep, Question, Stage, Why};
@@ -128,7 +129,8 @@ impl Memberlist {
         if !self.config.ask_local_state {
             return self.state_known(id, received, &Bytes::new());
         }
-        let request = self.question(id, RequestKind::LocalState { join });
+        let request = self.exchanges.next_request(id);
+        self.put(id, request, RequestKind::LocalState { join });
         if let Some(exchange) = self.exchanges.get_mut(id) {
             exchange.ask_state(request, received);
         }
@@ -166,20 +168,24 @@ impl Memberlist {
             self.merge(id, &frame);
             return Ok(());
         }
-        let request = self.question(id, RequestKind::AdmitMerge { peers: self.reported(&frame) });
+        let request = self.exchanges.next_request(id);
+        // A few bytes that decompress well can be made into many nodes: they are counted before
+        // they are made.
+        let (nodes, bytes) = reported_size(&frame);
         if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.ask_merge(request, frame);
+            exchange.ask_merge(request, frame.clone(), bytes);
         }
+        self.hold(id)?;
+        let peers = self.reported(&frame, nodes);
+        self.put(id, request, RequestKind::AdmitMerge { peers });
         Ok(())
     }
 
     /// Puts a question to the application, which has `tcp_timeout` to answer it.
-    fn question(&mut self, id: StreamId, kind: RequestKind) -> RequestId {
-        let request = self.exchanges.next_request(id);
+    fn put(&mut self, id: StreamId, request: RequestId, kind: RequestKind) {
         let deadline = self.now + self.config.tcp_timeout;
         self.set_stream_timer(id, deadline);
         self.out.request(Request { id: request, deadline, kind });
-        request
     }
 
     /// Everything this node knows, as a message.

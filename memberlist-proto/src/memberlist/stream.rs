@@ -148,17 +148,6 @@ impl Memberlist {
         self.abort_stream(id);
     }
 
-    /// Counts what is held for a stream now: an error if that is too much.
-    fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
-        let (source, all) = self.exchanges.hold(id);
-        let limits = &self.config.limits;
-        if source <= limits.stream_memory_per_source && all <= limits.stream_memory {
-            return Ok(());
-        }
-        self.counters.streams_over_memory += 1;
-        Err(ExchangeError::TooManyBytes)
-    }
-
     /// The peer's message is complete.
     fn received(&mut self, id: StreamId, frame: Frame) -> Result<(), ExchangeError> {
         let Some(exchange) = self.exchanges.get(id) else {

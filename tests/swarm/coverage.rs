@@ -63,7 +63,7 @@ const EVENTS: [&str; 14] = [
     "Suspected",
 ];
 
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 46] = [
     "bandwidth",
     "broadcast",
     "corruption",

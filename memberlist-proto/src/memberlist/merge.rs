@@ -157,7 +157,7 @@ impl Memberlist {
         }
         let blame = |(name, alive, vsn): (&[u8], bool, Vsn)| {
             all.check(alive, vsn).map_err(|Incompatible { kind, current, min, max }| {
-                VersionMismatch { kind, node: NodeName::from(name), current, min, max }
+                VersionMismatch { kind, node: self.reported_name(name), current, min, max }
             })
         };
         remote().try_for_each(blame)?;

@@ -1,6 +1,5 @@
 //! Full state exchanges (Go: `pushPullNode`): begun, asked for and answered.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -88,9 +87,7 @@ impl Memberlist {
         match frame.message() {
             // A peer that answers before it has our state does not know us: that is no exchange.
             StreamMessage::PushPull(_) if has_ours => self.ask_merge(id, frame),
-            StreamMessage::Error(text) => {
-                Err(ExchangeError::Remote(String::from_utf8_lossy(text.error).into_owned()))
-            }
+            StreamMessage::Error(text) => Err(ExchangeError::remote(text.error)),
             other => Err(ExchangeError::Unexpected(other.code())),
         }
     }

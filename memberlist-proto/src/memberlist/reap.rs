@@ -36,7 +36,7 @@ impl Memberlist {
             .reap(|record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit);
         for (id, node) in &reaped {
             self.departures.remove(id);
-            // Without company, news about the name would wait for ever.
+            // Without company, news about the name would wait forever.
             self.queues.forget(node.name().as_bytes());
         }
         self.counters.reaped += reaped.len() as u64;

@@ -1,6 +1,6 @@
 //! What arrives by stream: connections, bytes, progress and ends.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -166,9 +166,7 @@ impl Memberlist {
             },
             // The peer cannot read what is still being written.
             Stage::Message(..) => match frame.message() {
-                StreamMessage::Error(reply) => {
-                    Err(ExchangeError::Remote(String::from_utf8_lossy(reply.error).into_owned()))
-                }
+                StreamMessage::Error(reply) => Err(ExchangeError::remote(reply.error)),
                 _ => Ok(()),
             },
             Stage::Closing => Ok(()),

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use memberlist_proto::{StreamId, StreamOp, Target as To};
+use memberlist_proto::{StreamId, StreamOp, Target};
+use memberlist_sim::rig::{Rig, stranger};
 
-use super::rig::{Target, stranger};
+use super::rig::{counters, target, target_with};
 
 /// A node that probes and exchanges its state with one member, which does not answer.
-fn active() -> Target {
-    let mut target = Target::with(|config| {
+fn active() -> Rig {
+    let mut target = target_with(|config| {
         config.probe_interval = Duration::from_secs(1);
         config.push_pull_interval = Duration::from_millis(200);
         config.rejoin.interval = Duration::ZERO;
@@ -19,16 +20,15 @@ fn active() -> Target {
 }
 
 /// As many as the node takes of 2,000 connections spread over `sources`.
-fn occupy(target: &mut Target, sources: &[IpAddr]) -> usize {
-    let (node, now) = (&mut target.node, target.now);
+fn occupy(target: &mut Rig, sources: &[IpAddr]) -> usize {
     let connections = sources.iter().cycle().zip(1..=2000);
-    let accepted = connections
-        .filter(|(ip, port)| node.accept_stream(now, SocketAddr::new(**ip, *port)).is_some());
+    let accepted =
+        connections.filter(|(ip, port)| target.accept(SocketAddr::new(**ip, *port)).is_some());
     accepted.count()
 }
 
 /// The streams that the node opens now.
-fn connects(target: &mut Target) -> Vec<StreamId> {
+fn connects(target: &mut Rig) -> Vec<StreamId> {
     let opened = target.stream_ops().into_iter().filter_map(|op| match op {
         StreamOp::Connect { id, .. } => Some(id),
         _ => None,
@@ -37,17 +37,18 @@ fn connects(target: &mut Target) -> Vec<StreamId> {
 }
 
 /// Everything for which a node opens a stream is begun.
-fn check_that_all_is_begun(target: &mut Target) {
-    target.node.join(target.now, &[SocketAddr::from(([10, 9, 9, 9], 7946)).into()]);
+fn check_that_all_is_begun(target: &mut Rig) {
+    let to = SocketAddr::from(([10, 9, 9, 9], 7946));
+    target.begin(|node, now| node.join(now, &[to.into()]));
     assert_eq!(connects(target).len(), 1, "a join");
-    let to = To::Member("n1".into());
-    target.node.send_reliable(target.now, to, b"hello").expect("a member");
+    let to = Target::Member("n1".into());
+    target.try_begin(|node, now| node.send_reliable(now, to, b"hello")).expect("a member");
     let [stream] = connects(target)[..] else { panic!("a reliable message") };
-    target.node.handle_stream_connected(target.now, stream);
+    target.connected(stream);
     assert!(matches!(target.stream_ops()[..], [StreamOp::Write { .. }, StreamOp::Close { .. }]));
-    let before = target.counters();
+    let before = counters(target);
     target.wait(Duration::from_secs(3));
-    let after = target.counters();
+    let after = counters(target);
     let exchanges = usize::try_from(after.push_pulls - before.push_pulls).expect("a few");
     assert!(exchanges > 0, "no exchange of the state");
     assert!(connects(target).len() > exchanges, "no ping by stream");
@@ -71,13 +72,13 @@ fn silent_connections_do_not_keep_a_node_from_connecting() {
 
 #[test]
 fn a_few_sources_leave_room_for_others() {
-    let mut target = Target::new();
+    let mut target = target();
     let flooding: Vec<IpAddr> = (1..=8).map(|number| stranger(number).ip()).collect();
     occupy(&mut target, &flooding);
     for number in 9..=30 {
         for port in 1..=8 {
             let from = SocketAddr::new(stranger(number).ip(), port);
-            assert!(target.node.accept_stream(target.now, from).is_some(), "{from}");
+            assert!(target.accept(from).is_some(), "{from}");
         }
     }
 }

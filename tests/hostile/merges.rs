@@ -9,8 +9,9 @@ use memberlist_proto::wire::push_pull::encode_header;
 use memberlist_proto::{
     Answer, Event, ExchangeError, JoinError, Outcome, RequestKind, StreamId, StreamOp,
 };
+use memberlist_sim::rig::{Rig, stranger};
 
-use super::rig::{Target, cost, stranger};
+use super::rig::{cost, target_with};
 
 const MIB: usize = 1 << 20;
 const NODES: usize = 1 << 20;
@@ -30,18 +31,18 @@ fn many_nodes() -> Bytes {
     seal_frame(&message, &sealing, &mut Scratch::new()).expect("not encrypted")
 }
 
-fn asking() -> Target {
-    Target::with(|config| config.ask_admit_merge = true)
+fn asking() -> Rig {
+    target_with(|config| config.ask_admit_merge = true)
 }
 
-fn held(target: &Target) -> usize {
-    usize::try_from(target.node.stats().gauges.stream_memory).expect("bytes")
+fn held(target: &Rig) -> usize {
+    usize::try_from(target.node().stats().gauges.stream_memory).expect("bytes")
 }
 
 /// Sends the state from a stranger, as a peer that joins.
-fn join_by(target: &mut Target, number: u8, data: &[u8]) -> (StreamId, Result<(), ExchangeError>) {
-    let id = target.node.accept_stream(target.now, stranger(number)).expect("room");
-    (id, target.node.handle_stream_data(target.now, id, data))
+fn join_by(target: &mut Rig, number: u8, data: &[u8]) -> (StreamId, Result<(), ExchangeError>) {
+    let id = target.accept(stranger(number)).expect("room");
+    (id, target.data(id, data))
 }
 
 #[test]
@@ -71,33 +72,34 @@ fn nodes_shown_to_the_application_count_as_memory_of_streams() {
     assert!(held(&target) <= 512 * MIB);
     // Once the question is answered, the memory is free.
     let before = held(&target);
-    let request = target.node.poll_request().expect("the first question");
+    let request = target.requests().swap_remove(0);
     let RequestKind::AdmitMerge { peers } = &request.kind else { panic!("{request:?}") };
     assert_eq!(peers.len(), NODES);
-    target.node.answer(target.now, request.id, Answer::AdmitMerge(Err("no".into())));
+    target.answer(request.id, Answer::AdmitMerge(Err("no".into())));
     assert_eq!(held(&target), before - one);
-    target.node.handle_stream_closed(target.now, first, None);
-    target.node.check_invariants().expect("invariants");
+    target.closed(first, None);
+    target.node().check_invariants().expect("invariants");
 }
 
 /// The peer that a node joins is a source like any other.
 #[test]
 fn nodes_in_the_answer_to_a_join_count_too() {
-    let mut target = Target::with(|config| {
+    let mut target = target_with(|config| {
         config.ask_admit_merge = true;
         config.limits.stream_memory_per_source = 16 * MIB;
     });
-    target.node.join(target.now, &[SocketAddr::from(([10, 9, 9, 9], 7946)).into()]);
-    let Some(StreamOp::Connect { id, .. }) = target.node.poll_stream() else { panic!("no stream") };
-    target.node.handle_stream_connected(target.now, id);
+    let to = SocketAddr::from(([10, 9, 9, 9], 7946));
+    target.begin(|node, now| node.join(now, &[to.into()]));
+    let [StreamOp::Connect { id, .. }] = target.stream_ops()[..] else { panic!("no stream") };
+    target.connected(id);
     let mut result = Ok(());
     let data = many_nodes();
     let spent = cost("an answer of a million nodes", data.len(), || {
-        result = target.node.handle_stream_data(target.now, id, &data);
+        result = target.data(id, &data);
     });
     assert_eq!(result, Err(ExchangeError::TooManyBytes));
     assert!(spent.peak <= 8 * MIB, "{spent:?}");
-    assert!(target.node.poll_request().is_none());
+    assert!(target.requests().is_empty());
     let report = target.events().into_iter().find_map(|event| match event {
         Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => Some(report),
         _ => None,
@@ -105,5 +107,5 @@ fn nodes_in_the_answer_to_a_join_count_too() {
     let failed = report.expect("the join has ended").failed;
     assert_eq!(failed[0].error, JoinError::Exchange(ExchangeError::TooManyBytes));
     assert_eq!(held(&target), 0);
-    target.node.check_invariants().expect("invariants");
+    target.node().check_invariants().expect("invariants");
 }

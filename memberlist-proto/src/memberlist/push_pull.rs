@@ -80,7 +80,7 @@ impl Memberlist {
     pub(super) fn push_pull_answered(
         &mut self,
         id: StreamId,
-        frame: Frame,
+        frame: &Frame,
     ) -> Result<(), ExchangeError> {
         let stage = self.exchanges.get(id).map(crate::exchange::Exchange::stage);
         let has_ours = matches!(stage, Some(Stage::PushPull(_, PushPullStep::Reading)));
@@ -155,25 +155,25 @@ impl Memberlist {
         let frame = self.seal_stream(&body)?;
         self.write(id, frame);
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);
-        received.map_or(Ok(()), |received| self.ask_merge(id, received))
+        received.map_or(Ok(()), |received| self.ask_merge(id, &received))
     }
 
     /// Asks the application whether to merge a join, or goes on without.
-    fn ask_merge(&mut self, id: StreamId, frame: Frame) -> Result<(), ExchangeError> {
-        self.verify_versions(&frame)?;
-        if !self.config.ask_admit_merge || !self.is_join(id, &frame) {
-            self.merge(id, &frame);
+    fn ask_merge(&mut self, id: StreamId, frame: &Frame) -> Result<(), ExchangeError> {
+        self.verify_versions(frame)?;
+        if !self.config.ask_admit_merge || !self.is_join(id, frame) {
+            self.merge(id, frame);
             return Ok(());
         }
         let request = self.exchanges.next_request(id);
         // A few bytes that decompress well can be made into many nodes: they are counted before
         // they are made.
-        let (nodes, bytes) = reported_size(&frame);
+        let (nodes, bytes) = reported_size(frame);
         if let Some(exchange) = self.exchanges.get_mut(id) {
             exchange.ask_merge(request, frame.clone(), bytes);
         }
         self.hold(id)?;
-        let peers = self.reported(&frame, nodes);
+        let peers = self.reported(frame, nodes);
         self.put(id, request, RequestKind::AdmitMerge { peers });
         Ok(())
     }

@@ -155,7 +155,7 @@ impl Memberlist {
         };
         match *exchange.stage() {
             Stage::Accepted(_) => self.accepted(id, exchange.peer(), frame),
-            Stage::PushPull(..) => self.push_pull_answered(id, frame),
+            Stage::PushPull(..) => self.push_pull_answered(id, &frame),
             Stage::Ping(ping, _) => match frame.message() {
                 StreamMessage::Ack(ack) if ack.seq_no == ping.sequence() => {
                     self.succeed(id);

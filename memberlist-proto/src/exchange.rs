@@ -34,7 +34,9 @@ pub(crate) struct Exchange {
     sent_state: Option<u64>,
     /// Serves a push/pull, of which only `limits.push_pulls` may run.
     serves_push_pull: bool,
-    /// Bytes of memory counted for what the peer has sent.
+    /// Bytes of memory for the nodes that the application is shown before a merge.
+    reported: usize,
+    /// Bytes of memory counted for what the peer has sent, and what was made of it.
     held: usize,
 }
 
@@ -73,6 +75,7 @@ impl Exchange {
             written: 0,
             sent_state: None,
             serves_push_pull: false,
+            reported: 0,
             held: 0,
         }
     }
@@ -161,8 +164,10 @@ impl Exchange {
         };
     }
 
-    /// Waits for the application's decision on a merge.
-    pub(crate) fn ask_merge(&mut self, request: RequestId, received: Frame) {
+    /// Waits for the application's decision on a merge, for which it is shown nodes that take this
+    /// many bytes of memory.
+    pub(crate) fn ask_merge(&mut self, request: RequestId, received: Frame, reported: usize) {
+        self.reported = reported;
         self.stage = match self.stage {
             Stage::PushPull(why, _) => {
                 Stage::PushPull(why, PushPullStep::AskingMerge(request, received))
@@ -174,6 +179,7 @@ impl Exchange {
 
     /// The application has answered: what it was asked.
     fn take_question(&mut self) -> Option<Question> {
+        self.reported = 0;
         self.stage.take_question()
     }
 
@@ -187,6 +193,7 @@ impl Exchange {
             _ => true,
         };
         self.stage = Stage::Closing;
+        self.reported = 0;
         self.reader = FrameReader::new(Role::Initiator);
         Some(closes)
     }
@@ -199,9 +206,13 @@ impl Exchange {
         Some(if writes { ExchangeStep::Writing } else { step })
     }
 
-    /// Bytes of memory that what the peer has sent takes now.
+    /// Bytes of memory that what the peer has sent takes now, and what was made of it. Of what this
+    /// node asked for itself, only the latter counts: a short answer can be made into much.
     fn holds(&self) -> usize {
+        if !self.accepted {
+            return self.reported;
+        }
         let frame = self.stage.received().map_or(0, |frame| frame.as_bytes().len());
-        self.reader.capacity().saturating_add(frame)
+        self.reader.capacity().saturating_add(frame).saturating_add(self.reported)
     }
 }

@@ -119,6 +119,12 @@ impl Queues {
         self.collect();
     }
 
+    /// The name is no longer known: what was to be gossiped about it is dropped.
+    pub(crate) fn forget(&mut self, name: &[u8]) {
+        self.membership.remove(name);
+        self.collect();
+    }
+
     /// A number for one more broadcast.
     pub(crate) fn next_id(&mut self) -> BroadcastId {
         self.last += 1;

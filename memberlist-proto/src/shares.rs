@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 use core::hash::Hasher as _;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use siphasher::sip::SipHasher13;
 
@@ -62,14 +62,32 @@ impl Shares {
 
     fn place(&self, source: IpAddr) -> usize {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        // One host is one source, whichever way its address arrives: a socket that listens on both
-        // families reports IPv4 senders in the mapped form.
-        match source.to_canonical() {
+        match source_of(source) {
             IpAddr::V4(ip) => hasher.write(&ip.octets()),
             IpAddr::V6(ip) => hasher.write(&ip.octets()),
         }
         (hasher.finish() % PLACES as u64) as usize
     }
+}
+
+/// What an address is counted as: an IPv4 address by itself, an IPv6 address by its first 64 bits. A
+/// single host commonly has a /64 to itself, and could otherwise be any number of sources.
+///
+/// One host is one source, whichever way its address arrives: a socket that listens on both families
+/// reports IPv4 senders in the mapped form.
+pub(crate) fn source_of(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// Whether a source that has `own` of the `taken` places may take one more of `most`. As long as more
+/// than a quarter of them is free, it may; the last quarter is for sources that keep to `share`, so
+/// that a few of them cannot take every place.
+pub(crate) fn may_take_place(own: usize, taken: usize, most: usize, share: usize) -> bool {
+    let free = most.saturating_sub(taken);
+    free > most / 4 || (free > 0 && own < share)
 }
 
 /// The rates of everything that unauthenticated senders can make this node do or report.

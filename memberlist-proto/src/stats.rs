@@ -338,7 +338,8 @@ counted! {
         acks_awaited,
         /// Streams open.
         streams,
-        /// Bytes of memory held for what accepted streams have sent.
+        /// Bytes of memory held for what accepted streams have sent, and for the nodes that the
+        /// application is shown before a merge.
         stream_memory,
         /// Push/pulls being served.
         push_pulls,

@@ -20,7 +20,7 @@ fn a_low_limit_of_open_files_is_warned_of() {
     one.process().wait_text(WORDS);
     let stderr = one.process().stderr();
     let line = stderr.lines().find(|line| line.contains(WORDS)).expect("waited for");
-    for word in ["WARN", "may have 512 ", "needs 1152 ", "1024 streams", "`limits.streams`"] {
+    for word in ["WARN", "may have 512 ", "needs 2176 ", "2048 streams", "`limits.streams`"] {
         assert!(line.contains(word), "{word}: {line}");
     }
     assert_eq!(allowed(&one), ("512".to_owned(), "512".to_owned()));
@@ -29,11 +29,15 @@ fn a_low_limit_of_open_files_is_warned_of() {
 /// A hard limit that suffices is used, and fewer streams need fewer files.
 #[test]
 fn the_limit_of_open_files_is_raised_silently() {
-    let enough = Launch::agent("enough").open_files(256, 1152).start();
-    assert_eq!(allowed(&enough).0, "1152");
-    let few = Launch::agent("few").open_files(256, 256).flag("--set", "limits.streams=128").start();
-    let one_more =
-        Launch::agent("more").open_files(256, 256).flag("--set", "limits.streams=129").start();
+    let enough = Launch::agent("enough").open_files(256, 2176).start();
+    assert_eq!(allowed(&enough).0, "2176");
+    let launch = |name: &str, accepted: u32| {
+        let accepted = format!("limits.streams={accepted}");
+        let launch = Launch::agent(name).open_files(256, 256).flag("--set", &accepted);
+        launch.flag("--set", "limits.streams_opened=28").start()
+    };
+    let few = launch("few", 100);
+    let one_more = launch("more", 101);
     one_more.process().wait_text(WORDS);
     for node in [enough, few] {
         assert!(node.quit().success());

@@ -208,7 +208,7 @@ fn streams_are_limited_per_source_and_in_total() {
         (0..2000).filter(|number| target.accept(from(source, *number)).is_some()).count()
     };
     assert_eq!(accepted(&mut target, 1), 256);
-    let others: usize = (2..20).map(|source| accepted(&mut target, source)).sum();
+    let others: usize = (2..200).map(|source| accepted(&mut target, source)).sum();
     assert_eq!(256 + others, 1024);
     target.wait(Duration::from_secs(10));
     assert_eq!(target.node().stats().gauges.streams, 0);

@@ -60,6 +60,7 @@ scripts! {
     name_conflict
     narrow_links
     news_of_the_forgotten
+    news_without_company
     partition_and_heal
     refute
     restart_elsewhere

@@ -63,7 +63,7 @@ const EVENTS: [&str; 14] = [
     "Suspected",
 ];
 
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 46] = [
     "bandwidth",
     "broadcast",
     "corruption",
@@ -90,6 +90,7 @@ const COMMANDS: [&str; 45] = [
     "limits.reports_per_second",
     "limits.share_per_source",
     "limits.streams",
+    "limits.streams_opened",
     "limits.streams_per_source",
     "limits.told_dead",
     "limits.user_broadcasts",

@@ -1,5 +1,6 @@
 //! The limit of open files: every stream needs a file descriptor.
 
+use memberlist_proto::Limits;
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -9,23 +10,24 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OTHERS: u64 = 128;
 
 /// Raises the soft limit to the hard limit, as Go's runtime does, and warns if that is too low for
-/// this many streams. Without a descriptor a node can neither accept nor open a stream.
+/// the streams that may be open in both directions. Without a descriptor a node can neither accept nor open a stream.
 #[cfg(unix)]
-pub(super) fn prepare(streams: usize) {
-    let wanted = OTHERS.saturating_add(streams as u64);
+pub(super) fn prepare(limits: &Limits) {
+    let streams = limits.streams.saturating_add(limits.streams_opened) as u64;
+    let wanted = OTHERS.saturating_add(streams);
     let limit = raise(getrlimit(Resource::Nofile));
     if let Some(limit) = limit.filter(|limit| *limit < wanted) {
         tracing::warn!(
             "the process may have {limit} files open, and needs {wanted} for the {streams} streams \
-             of `limits.streams` and {OTHERS} others: raise its limit (`ulimit -n`, `LimitNOFILE=`) \
-             or lower `limits.streams`"
+             of `limits.streams` and `limits.streams_opened` and {OTHERS} others: raise its limit \
+             (`ulimit -n`, `LimitNOFILE=`) or lower those two"
         );
     }
 }
 
 /// There is no such limit on other systems.
 #[cfg(not(unix))]
-pub(super) fn prepare(_streams: usize) {}
+pub(super) fn prepare(_limits: &Limits) {}
 
 /// The soft limit after trying to raise it; `None` if there is none.
 #[cfg(unix)]

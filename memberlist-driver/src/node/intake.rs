@@ -37,8 +37,9 @@ impl Intake {
         driver: &Driver,
         receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
     ) -> Batch {
-        let mut batch = self.read_batch(driver, receive);
-        batch.timeouts = self.turns.timeouts(batch.packets, batch.more);
+        let begun = Instant::now();
+        let mut batch = self.read_batch(driver, receive, begun);
+        batch.timeouts = self.turns.timeouts(batch.packets, begun.elapsed(), batch.more);
         batch
     }
 
@@ -46,9 +47,10 @@ impl Intake {
         &mut self,
         driver: &Driver,
         mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+        begun: Instant,
     ) -> Batch {
         let mut batch = Batch::default();
-        while batch.packets < Turns::BATCH {
+        while Turns::reads_on(batch.packets, begun.elapsed()) {
             match receive(&mut self.buffer) {
                 Ok((len, from)) => {
                     let packet = self.buffer.get(..len).unwrap_or_default();

@@ -8,6 +8,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     read: usize,
+    /// The time that took.
+    spent: Duration,
 }
 
 impl Turns {
@@ -18,12 +20,31 @@ impl Turns {
     /// than a socket buffer of 2 MiB holds.
     const PATIENCE: usize = 8192;
 
-    /// After a batch of `packets` from a socket that may hold more: whether to handle the timeouts.
-    pub(super) fn timeouts(&mut self, packets: usize, more: bool) -> bool {
+    /// A batch that takes this long ends early. One packet of 1.9 kB can cost a thousand times what
+    /// another does, if it decompresses well.
+    const BATCH_TIME: Duration = Duration::from_millis(10);
+
+    /// Time spent on packets before the timeouts have their turn although more are waiting: less than
+    /// any interval between two probes.
+    const PATIENCE_TIME: Duration = Duration::from_millis(100);
+
+    /// The most time that a batch counts for. One that takes longer was interrupted, with the whole
+    /// process, and then what waits in the socket must still be read before the timeouts.
+    const LONGEST: Duration = Duration::from_millis(50);
+
+    /// Whether a batch goes on that has had this many packets and taken this long.
+    pub(super) fn reads_on(packets: usize, spent: Duration) -> bool {
+        packets < Self::BATCH && spent < Self::BATCH_TIME
+    }
+
+    /// After a batch of `packets`, which took `spent`, from a socket that may hold more: whether to
+    /// handle the timeouts.
+    pub(super) fn timeouts(&mut self, packets: usize, spent: Duration, more: bool) -> bool {
         self.read += packets;
-        let turn = !more || self.read >= Self::PATIENCE;
+        self.spent += spent.min(Self::LONGEST);
+        let turn = !more || self.read >= Self::PATIENCE || self.spent >= Self::PATIENCE_TIME;
         if turn {
-            self.read = 0;
+            *self = Self::default();
         }
         turn
     }

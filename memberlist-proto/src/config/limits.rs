@@ -34,18 +34,23 @@ table! {
         }
 
         "Limits: streams" {
-            /// Streams open at the same time, in both directions. Accepted ones beyond it are
-            /// closed.
+            /// Streams accepted at the same time; more are closed. The last quarter is for sources
+            /// with fewer than `share_per_source`.
             streams: usize = (1024), within (1 to 1_048_576);
 
-            /// Accepted streams from one IP address at the same time.
+            /// Streams that this node has opened, at the same time. Whatever needs one more fails.
+            streams_opened: usize = (1024), within (1 to 1_048_576);
+
+            /// Accepted streams from one source at the same time: an IPv4 address, or the /64 of an
+            /// IPv6 address.
             streams_per_source: usize = (256), within (1 to 1_048_576);
 
-            /// Bytes of memory for what accepted streams have sent so far. A stream that goes
+            /// Bytes of memory for what accepted streams have sent so far, and for the nodes that
+            /// the application is shown before a merge (`ask_admit_merge`). A stream that goes
             /// beyond it is closed.
             stream_memory: usize = (512 MiB), within (4 KiB to 4 GiB);
 
-            /// Bytes of memory for accepted streams from one IP address.
+            /// Bytes of the same for one source.
             stream_memory_per_source: usize = (128 MiB), within (4 KiB to 4 GiB);
 
             /// Full state exchanges (push/pull) served at the same time. The one that reaches the
@@ -96,7 +101,9 @@ table! {
             reports_per_second: usize = (1000), within (1 to 1_000_000);
 
             /// New names, relayed pings and reports, of each this many within one second and at
-            /// once, that an IP address still has when the common rate is used up.
+            /// once, that a source (an IPv4 address, or the /64 of an IPv6 address) still has when
+            /// the common rate is used up; and accepted streams that it still has when only a
+            /// quarter of them is free.
             share_per_source: usize = (8), within (1 to 1_000_000);
         }
     }

@@ -57,7 +57,7 @@ pub enum ExchangeError {
     /// What the peer sent could not be understood.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The peer answered with an error message.
+    /// The peer answered with an error message: its first 1,024 bytes.
     #[error("the peer refused: {0}")]
     Remote(String),
     /// The peer answered with a message of another type; the type's code.
@@ -86,12 +86,23 @@ pub enum ExchangeError {
     /// Too many streams are open.
     #[error("too many streams are open")]
     TooMany,
-    /// Too many bytes of accepted streams are held already.
+    /// Too many bytes are held for streams already (`limits.stream_memory`).
     #[error("too many bytes of streams are held")]
     TooManyBytes,
     /// The exchange was cancelled.
     #[error("cancelled")]
     Cancelled,
+}
+
+/// How many bytes of a peer's error text are kept.
+const REMOTE_MAX: usize = 1024;
+
+impl ExchangeError {
+    /// What a peer answered with, of which only so much is kept.
+    pub(crate) fn remote(text: &[u8]) -> Self {
+        let text = text.get(..REMOTE_MAX).unwrap_or(text);
+        Self::Remote(String::from_utf8_lossy(text).into_owned())
+    }
 }
 
 /// A version that does not fit those of the others (Go: `verifyProtocol`).

@@ -7,9 +7,10 @@ use core::net::{IpAddr, SocketAddr};
 use siphasher::sip::SipHasher13;
 
 use super::{Exchange, Question};
+use crate::shares::source_of;
 use crate::transmit::{RequestId, StreamId};
 
-/// The accepted streams from one address.
+/// The streams accepted from one source, and the memory that streams to and from it take.
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {
     streams: usize,
@@ -24,6 +25,7 @@ pub(crate) struct Exchanges {
     last_request: u64,
     requests: BTreeMap<RequestId, StreamId>,
     sources: BTreeMap<IpAddr, Source>,
+    accepted: usize,
     held: usize,
     serving: usize,
     local_state_bytes: u64,
@@ -35,7 +37,17 @@ impl Exchanges {
         self.map.len()
     }
 
-    /// Bytes of memory held for what accepted streams have sent.
+    /// How many of them peers have opened.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted
+    }
+
+    /// How many of them this node has opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.map.len() - self.accepted
+    }
+
+    /// Bytes of memory held for what peers have sent.
     pub(crate) fn held(&self) -> usize {
         self.held
     }
@@ -77,16 +89,17 @@ impl Exchanges {
         self.remote_state_bytes = bytes as u64;
     }
 
-    /// Streams accepted from one address.
+    /// Streams accepted from the source that an address belongs to.
     pub(crate) fn accepted_from(&self, ip: IpAddr) -> usize {
-        self.sources.get(&ip).map_or(0, |source| source.streams)
+        self.sources.get(&source_of(ip)).map_or(0, |source| source.streams)
     }
 
     pub(crate) fn insert(&mut self, exchange: Exchange) -> StreamId {
         self.last += 1;
         let id = StreamId(self.last);
         if exchange.is_accepted() {
-            self.sources.entry(exchange.peer().ip()).or_default().streams += 1;
+            self.accepted += 1;
+            self.sources.entry(source_of(exchange.peer().ip())).or_default().streams += 1;
         }
         self.map.insert(id, exchange);
         id
@@ -100,19 +113,21 @@ impl Exchanges {
         self.map.get_mut(&id)
     }
 
-    /// Recounts what is held for an accepted stream; then the bytes held for its source, and
-    /// for all of them. What this node asked for itself is not counted.
+    /// Recounts what is held for a stream; then the bytes held for its source, and for all.
     pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
         let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };
-        if !exchange.is_accepted() {
-            return (0, 0);
-        }
         let holds = exchange.holds();
         let held = core::mem::replace(&mut exchange.held, holds);
+        if held == 0 && holds == 0 {
+            return (0, self.held);
+        }
         self.held = self.held - held + holds;
-        let source = self.sources.entry(exchange.peer.ip()).or_default();
+        let ip = source_of(exchange.peer.ip());
+        let source = self.sources.entry(ip).or_default();
         source.held = source.held - held + holds;
-        (source.held, self.held)
+        let held = source.held;
+        self.drop_unused(ip);
+        (held, self.held)
     }
 
     /// Counts one more push/pull being served, for as long as the stream is open.
@@ -142,18 +157,22 @@ impl Exchanges {
         if let Some(request) = exchange.stage.request() {
             self.requests.remove(&request);
         }
-        if exchange.is_accepted() {
-            self.held -= exchange.held;
-            let ip = exchange.peer.ip();
-            if let Some(source) = self.sources.get_mut(&ip) {
-                source.streams -= 1;
-                source.held -= exchange.held;
-                if source.streams == 0 {
-                    self.sources.remove(&ip);
-                }
-            }
+        let accepted = usize::from(exchange.is_accepted());
+        self.accepted -= accepted;
+        self.held -= exchange.held;
+        let ip = source_of(exchange.peer.ip());
+        if let Some(source) = self.sources.get_mut(&ip) {
+            source.streams -= accepted;
+            source.held -= exchange.held;
         }
+        self.drop_unused(ip);
         Some(exchange)
+    }
+
+    fn drop_unused(&mut self, ip: IpAddr) {
+        if self.sources.get(&ip).is_some_and(|source| source.streams == 0 && source.held == 0) {
+            self.sources.remove(&ip);
+        }
     }
 
     pub(crate) fn next_request(&mut self, stream: StreamId) -> RequestId {

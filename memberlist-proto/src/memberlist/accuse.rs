@@ -202,10 +202,6 @@ impl Memberlist {
         self.out.event(Event::Suspected { node: self.members.node(id), by });
     }
 
-    fn is_name_too_long(&self, name: &[u8]) -> bool {
-        name.len() > self.config.differences.received_name_max
-    }
-
     fn confirm(&mut self, id: MemberId, accusation: Accusation<'_>) {
         self.keep_higher(id, accusation.incarnation);
         let Some(slot) = self.members.record(id).suspicion() else {

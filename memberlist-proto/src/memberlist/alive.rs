@@ -166,8 +166,10 @@ impl Memberlist {
     }
 
     fn broadcast_alive(&mut self, alive: &Alive<'_>) {
-        // A vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as unknown.
+        // A vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as unknown. Of a
+        // longer one no node reads more than six, and passed on as it is it can fit into no packet.
         let vsn = alive.vsn.filter(|vsn| vsn.is_empty() || vsn.len() >= 6);
+        let vsn = vsn.map(|vsn| vsn.get(..6).unwrap_or(vsn));
         let message = Message::Alive(Alive { vsn, ..*alive });
         self.queues.push_membership(NodeName::from(alive.node), &message, None);
     }

@@ -23,7 +23,7 @@ impl Memberlist {
         stage: Stage,
         deadline: Instant,
     ) -> Result<StreamId, ExchangeError> {
-        if self.exchanges.len() >= self.config.limits.streams {
+        if self.exchanges.opened() >= self.config.limits.streams_opened {
             self.counters.streams_refused += 1;
             return Err(ExchangeError::TooMany);
         }
@@ -105,6 +105,17 @@ impl Memberlist {
             let error = error.clone();
             self.out.event(Event::ExchangeFailed { peer, exchange: kind, error });
         }
+    }
+
+    /// Counts what is held for a stream now: an error if that is too much.
+    pub(super) fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
+        let (source, all) = self.exchanges.hold(id);
+        let limits = &self.config.limits;
+        if source <= limits.stream_memory_per_source && all <= limits.stream_memory {
+            return Ok(());
+        }
+        self.counters.streams_over_memory += 1;
+        Err(ExchangeError::TooManyBytes)
     }
 
     pub(super) fn set_stream_timer(&mut self, id: StreamId, at: Instant) {

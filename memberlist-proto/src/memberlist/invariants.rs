@@ -73,7 +73,8 @@ impl Memberlist {
         let limits = &self.config.limits;
         for (what, len, limit) in [
             ("members", self.members.len(), limits.members + 1),
-            ("streams", self.exchanges.len(), limits.streams),
+            ("accepted streams", self.exchanges.accepted(), limits.streams),
+            ("opened streams", self.exchanges.opened(), limits.streams_opened),
             ("served push/pulls", self.exchanges.push_pulls_served(), limits.push_pulls),
             ("relays", self.probes.relays(), limits.relays),
             ("bytes of streams", self.exchanges.held(), limits.stream_memory),

@@ -106,8 +106,8 @@ impl Memberlist {
         named.filter(|name| !name.as_bytes().is_empty())
     }
 
-    /// Every node that the peer reports, as the application is shown it.
-    pub(super) fn reported(&self, frame: &Frame) -> Vec<Node> {
+    /// Every node that the peer reports, as the application is shown it: at most `number`.
+    pub(super) fn reported(&self, frame: &Frame, number: usize) -> Vec<Node> {
         let StreamMessage::PushPull(body) = frame.message() else {
             return Vec::new();
         };
@@ -121,7 +121,9 @@ impl Memberlist {
             });
             Some(Node::new(identity.ok()?, remote.incarnation, remote.known_state()?, self.now))
         };
-        body.states().filter_map(node).collect()
+        let mut nodes = Vec::with_capacity(number);
+        nodes.extend(body.states().filter_map(node).take(number));
+        nodes
     }
 
     /// Whether an exchange is part of a join: what this side began it for, or what the peer said.
@@ -155,10 +157,26 @@ impl Memberlist {
         }
         let blame = |(name, alive, vsn): (&[u8], bool, Vsn)| {
             all.check(alive, vsn).map_err(|Incompatible { kind, current, min, max }| {
-                VersionMismatch { kind, node: NodeName::from(name), current, min, max }
+                VersionMismatch { kind, node: self.reported_name(name), current, min, max }
             })
         };
         remote().try_for_each(blame)?;
         local().try_for_each(blame)
     }
+}
+
+/// How many nodes a peer reports, and how many bytes of memory [`Memberlist::reported`] takes for
+/// them.
+pub(super) fn reported_size(frame: &Frame) -> (usize, usize) {
+    /// What an identity takes beside its parts: its header, two counts, and what the allocator adds.
+    const OVERHEAD: usize = 48;
+    let StreamMessage::PushPull(body) = frame.message() else {
+        return (0, 0);
+    };
+    let size = |node: NodeState<'_>| {
+        let parts = [Some(node.name), node.addr, node.meta];
+        let parts: usize = parts.iter().flatten().map(|part| part.len()).sum();
+        size_of::<Node>() + OVERHEAD + parts
+    };
+    body.states().fold((0, 0), |(nodes, bytes), node| (nodes + 1, bytes + size(node)))
 }

@@ -1,11 +1,11 @@
 //! Full state exchanges (Go: `pushPullNode`): begun, asked for and answered.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::merge::reported_size;
 use super::{Memberlist, Timer};
 use crate::event::ExchangeError;
 use crate::exchange::{PushPullStep, Question, Stage, Why};
@@ -80,16 +80,14 @@ impl Memberlist {
     pub(super) fn push_pull_answered(
         &mut self,
         id: StreamId,
-        frame: Frame,
+        frame: &Frame,
     ) -> Result<(), ExchangeError> {
         let stage = self.exchanges.get(id).map(crate::exchange::Exchange::stage);
         let has_ours = matches!(stage, Some(Stage::PushPull(_, PushPullStep::Reading)));
         match frame.message() {
             // A peer that answers before it has our state does not know us: that is no exchange.
             StreamMessage::PushPull(_) if has_ours => self.ask_merge(id, frame),
-            StreamMessage::Error(text) => {
-                Err(ExchangeError::Remote(String::from_utf8_lossy(text.error).into_owned()))
-            }
+            StreamMessage::Error(text) => Err(ExchangeError::remote(text.error)),
             other => Err(ExchangeError::Unexpected(other.code())),
         }
     }
@@ -128,7 +126,8 @@ impl Memberlist {
         if !self.config.ask_local_state {
             return self.state_known(id, received, &Bytes::new());
         }
-        let request = self.question(id, RequestKind::LocalState { join });
+        let request = self.exchanges.next_request(id);
+        self.put(id, request, RequestKind::LocalState { join });
         if let Some(exchange) = self.exchanges.get_mut(id) {
             exchange.ask_state(request, received);
         }
@@ -156,30 +155,34 @@ impl Memberlist {
         let frame = self.seal_stream(&body)?;
         self.write(id, frame);
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);
-        received.map_or(Ok(()), |received| self.ask_merge(id, received))
+        received.map_or(Ok(()), |received| self.ask_merge(id, &received))
     }
 
     /// Asks the application whether to merge a join, or goes on without.
-    fn ask_merge(&mut self, id: StreamId, frame: Frame) -> Result<(), ExchangeError> {
-        self.verify_versions(&frame)?;
-        if !self.config.ask_admit_merge || !self.is_join(id, &frame) {
-            self.merge(id, &frame);
+    fn ask_merge(&mut self, id: StreamId, frame: &Frame) -> Result<(), ExchangeError> {
+        self.verify_versions(frame)?;
+        if !self.config.ask_admit_merge || !self.is_join(id, frame) {
+            self.merge(id, frame);
             return Ok(());
         }
-        let request = self.question(id, RequestKind::AdmitMerge { peers: self.reported(&frame) });
+        let request = self.exchanges.next_request(id);
+        // A few bytes that decompress well can be made into many nodes: they are counted before
+        // they are made.
+        let (nodes, bytes) = reported_size(frame);
         if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.ask_merge(request, frame);
+            exchange.ask_merge(request, frame.clone(), bytes);
         }
+        self.hold(id)?;
+        let peers = self.reported(frame, nodes);
+        self.put(id, request, RequestKind::AdmitMerge { peers });
         Ok(())
     }
 
     /// Puts a question to the application, which has `tcp_timeout` to answer it.
-    fn question(&mut self, id: StreamId, kind: RequestKind) -> RequestId {
-        let request = self.exchanges.next_request(id);
+    fn put(&mut self, id: StreamId, request: RequestId, kind: RequestKind) {
         let deadline = self.now + self.config.tcp_timeout;
         self.set_stream_timer(id, deadline);
         self.out.request(Request { id: request, deadline, kind });
-        request
     }
 
     /// Everything this node knows, as a message.

@@ -86,6 +86,17 @@ impl Memberlist {
         name == self.me.name.as_bytes()
     }
 
+    /// Whether no member can have this name. What others send may name such a node all the same.
+    pub(super) fn is_name_too_long(&self, name: &[u8]) -> bool {
+        name.len() > self.config.differences.received_name_max
+    }
+
+    /// A received name as it is reported and kept: one that no member can have is cut.
+    pub(super) fn reported_name(&self, name: &[u8]) -> NodeName {
+        let most = self.config.differences.received_name_max;
+        NodeName::from(name.get(..most).unwrap_or(name))
+    }
+
     pub(super) fn own_address(&self) -> SocketAddr {
         SocketAddr::new(self.config.advertise_addr, self.config.advertise_port)
     }

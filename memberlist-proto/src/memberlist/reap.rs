@@ -34,8 +34,10 @@ impl Memberlist {
         let reaped = self
             .members
             .reap(|record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit);
-        for (id, _) in &reaped {
+        for (id, node) in &reaped {
             self.departures.remove(id);
+            // Without company, news about the name would wait forever.
+            self.queues.forget(node.name().as_bytes());
         }
         self.counters.reaped += reaped.len() as u64;
     }

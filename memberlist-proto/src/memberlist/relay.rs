@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::admission::ip_of;
 use super::{Memberlist, Timer, send};
-use crate::node::{NodeName, State};
+use crate::node::{Name, NodeName, State};
 use crate::probes::{Awaiting, Requester};
 use crate::wire::message::{Ack, IndirectPing, Message, Nack, Ping};
 
@@ -34,7 +34,7 @@ impl Memberlist {
             .filter(|id| self.members.record(*id).state() == State::Left);
         let requester = Requester {
             address: send::reply_address(from, asked.source_addr, asked.source_port),
-            node: (!asked.source_node.is_empty()).then(|| NodeName::from(asked.source_node)),
+            node: self.destination_name(Name::new(asked.source_node)),
             sequence: asked.seq_no,
         };
         if let Some(id) = left {

@@ -34,7 +34,7 @@ impl Memberlist {
             Refusal::TooFast => &mut self.decisions.alive_too_fast,
         } += 1;
         if self.may_report(from) {
-            let node = NodeName::from(alive.node);
+            let node = self.reported_name(alive.node);
             if self.refusals.len() >= REFUSALS {
                 self.refusals.pop_front();
             }

@@ -305,9 +305,9 @@ impl Memberlist {
         self.out.transmit(Transmit { to, node: node.clone(), payload, probe });
     }
 
-    /// The name to give to the transport, if it is known.
-    fn destination_name(&self, name: Name<'_>) -> Option<NodeName> {
-        if name.as_bytes().is_empty() {
+    /// The name to give to the transport, if it is known and one that a member can have.
+    pub(super) fn destination_name(&self, name: Name<'_>) -> Option<NodeName> {
+        if name.as_bytes().is_empty() || self.is_name_too_long(name.as_bytes()) {
             return None;
         }
         Some(match self.members.get(name.as_bytes()) {

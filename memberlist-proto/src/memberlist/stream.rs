@@ -1,6 +1,6 @@
 //! What arrives by stream: connections, bytes, progress and ends.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::Memberlist;
 use crate::event::{Channel, Event, ExchangeError};
 use crate::exchange::{Exchange, MessageStep, Opening, PushPullStep, Stage};
+use crate::shares::may_take_place;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
 use crate::wire::frame::{Frame, FrameLimits, FrameRules, StreamMessage};
 use crate::wire::message::{Ack, ErrorReply, Message};
@@ -17,8 +18,9 @@ impl Memberlist {
     pub(super) fn stream_accepted(&mut self, from: SocketAddr) -> Option<StreamId> {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let limits = &self.config.limits;
-        if self.exchanges.len() >= limits.streams
-            || self.exchanges.accepted_from(from.ip()) >= limits.streams_per_source
+        let (own, all) = (self.exchanges.accepted_from(from.ip()), self.exchanges.accepted());
+        if own >= limits.streams_per_source
+            || !may_take_place(own, all, limits.streams, limits.share_per_source)
         {
             self.counters.streams_refused += 1;
             return None;
@@ -146,17 +148,6 @@ impl Memberlist {
         self.abort_stream(id);
     }
 
-    /// Counts what is held for a stream now: an error if that is too much.
-    fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
-        let (source, all) = self.exchanges.hold(id);
-        let limits = &self.config.limits;
-        if source <= limits.stream_memory_per_source && all <= limits.stream_memory {
-            return Ok(());
-        }
-        self.counters.streams_over_memory += 1;
-        Err(ExchangeError::TooManyBytes)
-    }
-
     /// The peer's message is complete.
     fn received(&mut self, id: StreamId, frame: Frame) -> Result<(), ExchangeError> {
         let Some(exchange) = self.exchanges.get(id) else {
@@ -164,7 +155,7 @@ impl Memberlist {
         };
         match *exchange.stage() {
             Stage::Accepted(_) => self.accepted(id, exchange.peer(), frame),
-            Stage::PushPull(..) => self.push_pull_answered(id, frame),
+            Stage::PushPull(..) => self.push_pull_answered(id, &frame),
             Stage::Ping(ping, _) => match frame.message() {
                 StreamMessage::Ack(ack) if ack.seq_no == ping.sequence() => {
                     self.succeed(id);
@@ -175,9 +166,7 @@ impl Memberlist {
             },
             // The peer cannot read what is still being written.
             Stage::Message(..) => match frame.message() {
-                StreamMessage::Error(reply) => {
-                    Err(ExchangeError::Remote(String::from_utf8_lossy(reply.error).into_owned()))
-                }
+                StreamMessage::Error(reply) => Err(ExchangeError::remote(reply.error)),
                 _ => Ok(()),
             },
             Stage::Closing => Ok(()),

@@ -7,6 +7,7 @@ mod disseminate;
 mod floods;
 mod gossip;
 mod join;
+mod kept;
 mod keys;
 mod notices;
 mod probe;

@@ -1,4 +1,4 @@
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
 
@@ -96,4 +96,29 @@ fn names_relays_and_reports_have_rates_of_their_own() {
     assert_eq!(got(&mut || rates.take_name(at(0), from, &limits)), 3 + 1);
     assert_eq!(got(&mut || rates.take_report(at(0), from, &limits)), 2 + 1);
     assert_eq!(got(&mut || rates.take_relay(at(0), from, &limits, 0)), 1 + 1);
+}
+
+#[test]
+fn one_ipv6_network_is_one_source() {
+    let shares = Shares::new([7; 16]);
+    let host = |network: u16, host: u128| -> IpAddr {
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, network, 0, 0, 0, 0).to_bits();
+        Ipv6Addr::from_bits(prefix | host).into()
+    };
+    let place = shares.place(host(1, 1));
+    let all = (0..10_000).map(|number| shares.place(host(1, number << 40)));
+    assert!(all.collect::<Vec<_>>().iter().all(|it| *it == place));
+    let networks = (0..100).map(|network| shares.place(host(network, 1)));
+    assert!(networks.collect::<alloc::collections::BTreeSet<_>>().len() > 50);
+    assert_eq!(source_of(host(1, 9)), host(1, 0));
+    assert_eq!(source_of(source(9)), source(9));
+}
+
+#[test]
+fn the_last_quarter_of_the_places_is_for_sources_within_their_share() {
+    for (own, taken, may) in
+        [(5, 5, true), (6, 6, false), (3, 6, false), (2, 6, true), (2, 7, true), (0, 8, false)]
+    {
+        assert_eq!(may_take_place(own, taken, 8, 3), may, "{own} of {taken}");
+    }
 }

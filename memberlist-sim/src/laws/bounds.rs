@@ -29,12 +29,10 @@ impl Law for Bounds {
         if gauges.timers > timers {
             return Err(format!("{} timers, but only {timers} have a reason", gauges.timers));
         }
-        // One entry a name, also of those that were forgotten before there was a peer to send
-        // to, and a refutation under the own address beside the announcement.
+        // One entry a name, and a refutation under the own address beside the announcement.
         let records = gauges.alive + gauges.suspect + gauges.dead + gauges.left;
-        let names = records + stats.counters.reaped;
         for (what, len, limit) in [
-            ("membership messages", gauges.membership_queue, names + 1),
+            ("membership messages", gauges.membership_queue, records + 1),
             ("disseminations", gauges.disseminations, limits.disseminations as u64),
             (
                 "bytes of disseminations",

@@ -46,10 +46,11 @@ impl Kind {
 }
 
 /// Small limits, each with its least and most; the number of nodes is added to the last ones.
-const LIMITS: [(&str, usize, usize, bool); 13] = [
+const LIMITS: [(&str, usize, usize, bool); 14] = [
     ("new_members_burst", 1, 3, false),
     ("new_members_per_second", 1, 3, false),
     ("streams", 3, 6, false),
+    ("streams_opened", 3, 6, false),
     ("streams_per_source", 2, 4, false),
     ("push_pulls", 3, 5, false),
     ("relays", 1, 3, false),

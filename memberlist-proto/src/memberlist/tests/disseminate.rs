@@ -133,13 +133,14 @@ fn disseminations_are_bounded() {
 #[test]
 fn without_room_for_a_stream_it_waits_for_one() {
     let mut config = config();
-    config.limits.streams = 1;
+    config.limits.streams_opened = 1;
     let mut rig = Rig::with(config);
     rig.alive("2", 2, 1);
-    let other = rig.node.accept_stream(rig.now, super::address(9)).expect("room");
+    rig.node.join(rig.now, &[super::address(9).into()]);
+    let [(other, 9)] = opened(&mut rig)[..] else { panic!("a join opens one") };
     let id = rig.node.disseminate(rig.now, &[7; 2000]).expect("taken");
     assert_eq!((opened(&mut rig), ends(&mut rig)), (vec![], vec![]));
-    rig.node.handle_stream_closed(rig.now, other, None);
+    rig.node.handle_stream_closed(rig.now, other, Some(StreamFailure::Refused));
     let open = opened(&mut rig);
     assert_eq!(open.len(), 1);
     deliver(&mut rig, open[0].0);

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod table;
+mod announcement;
 mod differences;
 pub mod fields;
 mod limits;
@@ -16,6 +17,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use ipnet::IpNet;
 
+pub use self::announcement::Oversized;
 pub use self::differences::{AdvertiseForm, Differences};
 use self::fields::{Bounds, Field, FieldType};
 pub use self::limits::Limits;

@@ -13,6 +13,7 @@ mod join;
 
 pub use self::exchange::{ExchangeError, ExchangeKind, ExchangeStep, VersionMismatch};
 pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};
+use crate::config::Oversized;
 use crate::node::{Node, NodeName};
 
 /// One operation begun by the application; ends as [`Event::Finished`], exactly once.
@@ -339,6 +340,9 @@ pub enum WaitError {
     /// Too many operations are under way.
     #[error("too many operations are under way")]
     TooMany,
+    /// The announcement no longer fits into a packet.
+    #[error("the announcement fits into no packet")]
+    TooLong,
     /// The node's own delegate refuses the announcement.
     #[error("this node's own announcement is refused")]
     Refused,
@@ -415,6 +419,8 @@ pub enum BroadcastEnd {
     Replaced,
     /// The queue was full.
     Dropped,
+    /// It fitted into a packet when it was queued and no longer does: encryption has begun since.
+    TooLong,
     /// It was sent by stream to every member.
     Streamed {
         /// To how many.
@@ -426,10 +432,20 @@ pub enum BroadcastEnd {
 
 /// Why metadata cannot be announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metadata is {len} bytes long, and at most {limit} are allowed")]
-pub struct TooLong {
-    /// Its length in bytes.
-    pub len: usize,
-    /// The most allowed (`meta_max_size`).
-    pub limit: usize,
+#[non_exhaustive]
+pub enum MetaError {
+    /// It is longer than the configuration allows.
+    #[error("the metadata is {len} bytes long, and at most {limit} are allowed (`{field}`)")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The most allowed.
+        limit: usize,
+        /// The field of [`Config`](crate::Config) that says so: `meta_max_size`, or
+        /// `differences.received_meta_max`, beyond which peers configured alike refuse it.
+        field: &'static str,
+    },
+    /// With it, the announcement fits into no packet.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
 }

@@ -1,5 +1,6 @@
 //! Whole clusters in virtual time, each scenario under the simulator's laws.
 
+mod announcements;
 mod churn;
 mod dissemination;
 mod failure;

@@ -103,6 +103,7 @@ fn about_bytes(event: &Event) -> Option<Report> {
                 BroadcastEnd::Sent => finished.with("end", "sent"),
                 BroadcastEnd::Replaced => finished.with("end", "replaced"),
                 BroadcastEnd::Dropped => finished.with("end", "dropped"),
+                BroadcastEnd::TooLong => finished.with("end", "too_long"),
                 BroadcastEnd::Streamed { sent, failed } => {
                     finished.with("end", "streamed").with("sent", *sent).with("failed", *failed)
                 }

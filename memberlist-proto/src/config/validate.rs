@@ -6,8 +6,8 @@ use alloc::string::{String, ToString};
 
 use thiserror::Error;
 
-use super::Config;
 use super::fields::{Field, Value};
+use super::{Config, Oversized};
 use crate::event::display::escape::Line;
 use crate::node::names_one_host;
 
@@ -24,6 +24,9 @@ pub enum ConfigError {
         /// What it must keep to.
         rule: Cow<'static, str>,
     },
+    /// The node's own announcement fits into no packet.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
     /// The node's own announcement is refused by its own delegate or `cidrs_allowed`.
     #[error("this node's own announcement is refused: {}", Line(reason))]
     SelfRefused {
@@ -37,12 +40,15 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] with the field, its value and the rule, for the first broken rule.
+    /// [`ConfigError::Invalid`] with the field, its value and the rule, for the first broken rule;
+    /// [`ConfigError::Oversized`] if fields that are valid one by one make an announcement that
+    /// fits into no packet.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_bounds(|_| true)?;
         self.check_identity()?;
         self.check_packets()?;
-        self.check_timing()
+        self.check_timing()?;
+        Ok(self.check_announcement(&self.meta, !self.secret_keys.is_empty())?)
     }
 
     /// Checks what can change while the node runs.

@@ -224,6 +224,8 @@ impl Memberlist {
             sealing: send::Workspace::default(),
             config,
         };
+        let limit = node.gossip_limit();
+        node.queues.set_longest(limit);
         node.announce_first()?;
         node.start_timers();
         Ok(node)
@@ -303,7 +305,7 @@ impl Memberlist {
     /// A broadcast is no longer queued.
     fn left_queue(&mut self, finished: Finished) {
         match finished {
-            Finished::Wait(op) => self.end_wait(op, Ok(())),
+            Finished::Wait(op, result) => self.end_wait(op, result),
             Finished::User(id, end) => {
                 self.counters.broadcasts_dropped += u64::from(end == BroadcastEnd::Dropped);
                 self.out.event(Event::BroadcastFinished { id, end });

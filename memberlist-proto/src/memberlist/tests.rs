@@ -1,5 +1,6 @@
 //! Each verb by its decision table: packets in, packets and events out.
 
+mod announcement;
 mod bounds;
 mod conditions;
 mod decisions;

@@ -5,6 +5,7 @@ mod churn;
 mod dissemination;
 mod failure;
 mod healing;
+mod labels;
 mod membership;
 mod mistakes;
 

@@ -10,6 +10,7 @@ use super::fields::{Field, Value};
 use super::{Config, Oversized};
 use crate::event::display::escape::Line;
 use crate::node::names_one_host;
+use crate::wire::label::MAX_LABEL;
 
 /// Why a node cannot run with a configuration. `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -77,6 +78,19 @@ impl Config {
                 "it must lie between `delegate_protocol_min`, which is {min}, and \
                  `delegate_protocol_max`, which is {max}"
             ),
+        )?;
+        let longest = self.accept_labels.iter().map(|label| label.len()).max().unwrap_or_default();
+        rule(
+            longest <= MAX_LABEL,
+            "accept_labels",
+            &format_args!("a list with one of {longest} bytes"),
+            format!("each must have at most {MAX_LABEL} bytes"),
+        )?;
+        rule(
+            self.accept_labels.is_empty() || !self.skip_inbound_label_check,
+            "accept_labels",
+            &Value::Labels(self.accept_labels.clone()),
+            "it must be empty with `skip_inbound_label_check`, which leaves no label to compare",
         )?;
         // What this node would refuse from a peer, peers with the same configuration refuse.
         let (name, meta) = (self.name.as_bytes().len(), self.meta.len());

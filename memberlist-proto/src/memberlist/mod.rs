@@ -88,6 +88,8 @@ use crate::wire::Scratch;
 /// The same configuration, seed and inputs give the same outputs on every machine.
 pub struct Memberlist {
     config: Config,
+    /// `config.accept_labels`, shared with what reads a packet.
+    accept_labels: Arc<[bytes::Bytes]>,
     decider: Decider,
     now: Instant,
     me: Me,
@@ -194,6 +196,7 @@ impl Memberlist {
             sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
         };
         let mut node = Self {
+            accept_labels: config.accept_labels.as_slice().into(),
             decider: Decider::new(delegate),
             now,
             me,

@@ -217,6 +217,7 @@ pub(super) fn opened(to: SocketAddr, payload: &[u8]) -> Vec<Sent> {
     let rules = Rules {
         label: b"",
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: None,
         verify_incoming: true,
         limits: PacketLimits::default(),

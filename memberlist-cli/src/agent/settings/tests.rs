@@ -291,3 +291,22 @@ fn file(name: &str, text: &str) -> std::path::PathBuf {
     std::fs::write(&path, text).unwrap();
     path
 }
+
+/// The empty label is one of the labels that can be accepted, in a file as on the command line.
+#[test]
+fn accepted_labels_can_be_empty() {
+    let mut settings = Settings::new(Config::lan("n"));
+    settings.read("accept_labels = [\"\", \"blue\"]").unwrap();
+    let labels: Vec<bytes::Bytes> = vec!["".into(), "blue".into()];
+    assert_eq!(settings.config.accept_labels, labels);
+    settings.assign("accept_labels=").unwrap();
+    assert!(settings.config.accept_labels.is_empty());
+    settings.assign("accept_labels=\"\",blue").unwrap();
+    assert_eq!(settings.config.accept_labels, labels);
+    settings.config.skip_inbound_label_check = true;
+    let error = settings.config.validate().unwrap_err().to_string();
+    assert!(
+        error.starts_with("`accept_labels` is a list of 2 entries, but it must be empty"),
+        "{error}"
+    );
+}

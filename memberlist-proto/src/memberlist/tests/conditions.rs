@@ -215,6 +215,7 @@ fn a_version_vector_cut_short_is_not_passed_on() {
         let rules = Rules {
             label: b"",
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: None,
             verify_incoming: true,
             limits: PacketLimits::default(),

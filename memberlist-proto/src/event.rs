@@ -166,7 +166,23 @@ pub enum Event {
         /// The accuser, if known.
         by: Option<NodeName>,
     },
-    /// A member was reached over a stream but not by packet: something blocks UDP.
+    /// No packet has come for a while, although this node probes members: something blocks UDP, or
+    /// the address that this node announces is not its own. Reported again after a minute, as long
+    /// as it lasts.
+    NothingReceived {
+        /// How long ago the last packet came; if none ever did, for how long probes have gone
+        /// unanswered.
+        silent: Duration,
+        /// The address that this node announces, to which peers send.
+        announced: SocketAddr,
+    },
+    /// The states of several peers in a row do not have this node as a member: they refuse its
+    /// announcement, or it does not reach them. Reported once until a peer lists it.
+    NotListed {
+        /// The last of those peers.
+        peer: SocketAddr,
+    },
+    /// A member was reached over a stream but not by packet.
     OnlyByStream {
         /// The member.
         node: Node,
@@ -195,7 +211,7 @@ pub enum Event {
         sent: u64,
         /// How many were replaced by a newer one of the same name.
         replaced: u64,
-        /// How many were dropped because the queue was full.
+        /// How many were dropped because the queue was full, or no longer fitted into a packet.
         dropped: u64,
         /// How many went by stream to every member.
         streamed: u64,

@@ -59,6 +59,7 @@ mod event;
 mod exchange;
 mod farewells;
 mod follow;
+mod hearing;
 mod hooks;
 mod input;
 mod memberlist;

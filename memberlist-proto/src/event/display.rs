@@ -70,6 +70,19 @@ impl Display for Event {
             Self::OnlyByStream { node } => {
                 write!(f, "{} answers by stream but not by packet", named(node))
             }
+            Self::NothingReceived { silent, announced } => {
+                let seconds = silent.as_secs();
+                write!(
+                    f,
+                    "no packet has arrived for {seconds} s: is UDP blocked, or {announced}, which \
+                     this node announces, not its address?"
+                )
+            }
+            Self::NotListed { peer } => write!(
+                f,
+                "the state of {peer} and of other peers does not list this node: they refuse its \
+                 announcement, or it does not reach them"
+            ),
             Self::Coalesced { node, events, departure } => {
                 write!(f, "{} is {} after {events} events", named(node), node.state())?;
                 departure.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))

@@ -58,6 +58,7 @@ use crate::event::{BroadcastEnd, Departure, Event, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
 use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
+use crate::hearing::Hearing;
 use crate::hooks::Hooks;
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
@@ -103,6 +104,7 @@ pub struct Memberlist {
     probes: Probes,
     notices: Notices,
     farewells: Farewells,
+    hearing: Hearing,
     exchanges: Exchanges,
     operations: Operations,
     disseminations: Disseminations,
@@ -210,6 +212,7 @@ impl Memberlist {
             probes: Probes::default(),
             notices: Notices::default(),
             farewells: Farewells::default(),
+            hearing: Hearing::default(),
             exchanges: Exchanges::default(),
             operations: Operations::default(),
             disseminations: Disseminations::default(),

@@ -43,6 +43,7 @@ impl Memberlist {
     }
 
     fn dispatch(&mut self, from: SocketAddr, message: Message<'_>) {
+        self.hearing.packet(self.now);
         match message {
             Message::Ping(ping) => self.answer_ping(from, &ping),
             Message::IndirectPing(ping) => self.relay_ping(from, &ping),

@@ -7,6 +7,7 @@ mod decisions;
 mod disseminate;
 mod floods;
 mod gossip;
+mod hearing;
 mod join;
 mod keys;
 mod notices;

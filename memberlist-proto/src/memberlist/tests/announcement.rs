@@ -117,7 +117,7 @@ fn a_node_with_an_announcement_that_fits_nowhere_does_not_start() {
 fn a_broadcast_that_no_longer_fits_ends_as_that() {
     let mut rig = rig();
     let limit = rig.node.broadcast_limit();
-    let mut push = |rig: &mut Rig, len: usize| {
+    let push = |rig: &mut Rig, len: usize| {
         let message = alloc::vec![len as u8; len];
         let kind = BroadcastKind::Plain;
         rig.node.broadcast(rig.now, &message, kind, Priority::Normal).expect("it fits")

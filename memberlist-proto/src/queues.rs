@@ -139,9 +139,9 @@ impl Queues {
         let mut encoded = Vec::with_capacity(128);
         message.encode(&mut encoded);
         let message = Bytes::copy_from_slice(&encoded);
-        let too_long = message.len() > self.longest;
-        self.membership.queue(News { key: key.clone(), message, waiter });
-        if too_long {
+        let too_long = (message.len() > self.longest).then(|| key.clone());
+        self.membership.queue(News { key, message, waiter });
+        if let Some(key) = too_long {
             self.membership.remove(key.as_bytes());
         }
         self.collect();

@@ -79,7 +79,7 @@ impl Config {
                  `delegate_protocol_max`, which is {max}"
             ),
         )?;
-        let longest = self.accept_labels.iter().map(|label| label.len()).max().unwrap_or_default();
+        let longest = self.accept_labels.iter().map(bytes::Bytes::len).max().unwrap_or_default();
         rule(
             longest <= MAX_LABEL,
             "accept_labels",

@@ -267,6 +267,7 @@ fn every_documented_field_sets_what_it_says() {
             ("secret_keys", _) => "AAAAAAAAAAAAAAAAAAAAAA==".into(),
             ("cidrs_allowed", _) => "10.0.0.0/8".into(),
             ("seeds", _) => "db.example:7".into(),
+            ("accept_labels", _) => "blue".into(),
             ("bind_addr", _) => "127.0.0.1".into(),
             ("differences.advertise_form", _) => "mapped".into(),
             (_, toml::Value::Boolean(it)) => (!it).to_string(),

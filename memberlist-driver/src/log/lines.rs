@@ -27,7 +27,9 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
         Event::Suspected { .. } | Event::Departed { .. } | Event::HadLeft { .. } => {
             (Source::Members, Info, Target::Membership)
         }
-        Event::Refuted { .. } => (Source::Members, Warning, Target::Membership),
+        Event::Refuted { .. } | Event::NotListed { .. } => {
+            (Source::Members, Warning, Target::Membership)
+        }
         Event::Refused { .. } => (Source::Refusals, Warning, Target::Membership),
         Event::NamePoisoned { .. } | Event::Conflict { .. } => {
             (Source::Refusals, Error, Target::Membership)
@@ -35,7 +37,6 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
         Event::OnlyByStream { .. } | Event::NothingReceived { .. } => {
             (Source::Members, Warning, Target::Probe)
         }
-        Event::NotListed { .. } => (Source::Members, Warning, Target::Membership),
         Event::Rejoined { .. } => (Source::Members, Info, Target::Rejoin),
         // A member that died stays away more often than not.
         Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => {

@@ -282,7 +282,7 @@ fn every_documented_field_sets_what_it_says() {
         settings.set_toml(&path, &other.as_str().into()).unwrap();
         assert_ne!(settings, Settings::new(Config::lan("n")), "`{path} = {other}` does nothing");
         let wrong = toml::Value::String("%:x".into());
-        let text = matches!(&path[..], "name" | "label" | "meta");
+        let text = matches!(&path[..], "name" | "label" | "accept_labels" | "meta");
         assert_eq!(settings.set_toml(&path, &wrong).is_ok(), text, "`{path} = %:x`");
     }
 }

@@ -62,6 +62,7 @@ pub fn packet(data: &[u8]) {
         let rules = Rules {
             label,
             skip_inbound_label_check: choice & 1 != 0,
+            accept_labels: &[],
             keyring: (choice & 2 != 0).then_some(&ring),
             verify_incoming: choice & 4 != 0,
             limits,
@@ -95,6 +96,7 @@ pub fn stream(data: &[u8]) {
     let rules = FrameRules {
         label: if choice & 1 == 0 { b"" } else { b"blue" },
         skip_inbound_label_check: choice & 2 != 0,
+        accept_labels: &[],
         keyring: (choice & 4 != 0).then_some(&ring),
         verify_incoming: choice & 8 != 0,
         limits: FrameLimits {
@@ -175,6 +177,7 @@ pub fn roundtrip(data: &[u8]) {
     let rules = Rules {
         label: name,
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: Some(&ring),
         verify_incoming: true,
         limits: PacketLimits::default(),
@@ -194,6 +197,7 @@ pub fn roundtrip(data: &[u8]) {
     let rules = FrameRules {
         label: name,
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: Some(&ring),
         verify_incoming: true,
         limits: FrameLimits::default(),

@@ -167,6 +167,7 @@ fn decode_packet(packet: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
     let rules = Rules {
         label: own_label(packet, label),
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: Some(keyring),
         verify_incoming: true,
         limits: LIMITS,
@@ -189,6 +190,7 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
     let rules = FrameRules {
         label: own_label(stream, label),
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: Some(keyring),
         verify_incoming: true,
         limits,

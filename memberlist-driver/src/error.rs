@@ -1,8 +1,8 @@
 //! Why a call on a running node failed.
 
 use memberlist_proto::{
-    ConfigError, ExchangeError, ForgetError, JoinRefused, KeyringError, PingError, SendError,
-    TooLong, WaitError,
+    ConfigError, ExchangeError, ForgetError, JoinRefused, KeyringError, MetaError, Oversized,
+    PingError, SendError, WaitError,
 };
 
 /// Every way in which a call on a [`Handle`](crate::Handle) can fail.
@@ -21,7 +21,10 @@ pub enum Error {
     Send(#[from] SendError),
     /// The metadata is too long.
     #[error(transparent)]
-    TooLong(#[from] TooLong),
+    TooLong(#[from] MetaError),
+    /// With encryption, the node's own announcement would fit into no packet.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
     /// The join could not start.
     #[error(transparent)]
     Join(#[from] JoinRefused),

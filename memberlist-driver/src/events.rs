@@ -260,7 +260,7 @@ impl EventBuffer {
             *match end {
                 BroadcastEnd::Sent => sent,
                 BroadcastEnd::Replaced => replaced,
-                BroadcastEnd::Dropped => dropped,
+                BroadcastEnd::Dropped | BroadcastEnd::TooLong => dropped,
                 BroadcastEnd::Streamed { .. } => streamed,
             } += 1;
         }

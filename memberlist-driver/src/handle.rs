@@ -268,7 +268,7 @@ impl Handle {
     ///
     /// None of its own.
     pub fn add_key(&self, key: Key) -> Result<(), Error> {
-        self.shared().operate(|state, now| state.core.add_key(now, key))
+        self.shared().operate(|state, now| state.core.add_key(now, key))?.map_err(Error::from)
     }
 
     /// Makes a key of the ring the primary, which encrypts.

@@ -138,6 +138,8 @@ pub enum FinishCause {
     Pruned,
     /// The queue was reset, or the broadcast was removed by name.
     Removed,
+    /// It was longer than the limit of [`TransmitLimitedQueue::drop_longer`].
+    TooLong,
 }
 
 /// The most entries of a queue, unless [`TransmitLimitedQueue::set_limit`] changes it.
@@ -323,6 +325,15 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
                 break;
             };
             self.finish(oldest.slot, FinishCause::Pruned);
+        }
+    }
+
+    /// Drops the broadcasts whose messages are longer than `len` bytes. Takes O(n).
+    pub fn drop_longer(&mut self, len: usize) {
+        let longer = self.order.iter().filter(|key| key.len.0 > len);
+        let slots: Vec<u32> = longer.map(|key| key.slot).collect();
+        for slot in slots {
+            self.finish(slot, FinishCause::TooLong);
         }
     }
 

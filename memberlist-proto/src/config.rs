@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod table;
+mod announcement;
 mod differences;
 pub mod fields;
 mod limits;
@@ -16,6 +17,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use ipnet::IpNet;
 
+pub use self::announcement::Oversized;
 pub use self::differences::{AdvertiseForm, Differences};
 use self::fields::{Bounds, Field, FieldType};
 pub use self::limits::Limits;
@@ -99,6 +101,12 @@ table! {
             /// Accept packets and streams without a label although `label` is set, for a network
             /// layer that has already checked and removed it. Those with a label are then refused.
             skip_inbound_label_check: bool = (false), go "SkipInboundLabelCheck";
+
+            /// Labels that are accepted beside `label`, the empty one standing for none, so that the
+            /// label of a running cluster can change step by step (docs/labels.md). Not together
+            /// with `skip_inbound_label_check`.
+            #[cfg_attr(feature = "serde", serde(with = "crate::config::texts"))]
+            accept_labels: Vec<Bytes> = (empty), within (0 to 16 entries);
 
             /// The metadata that this node announces from the start, at most `meta_max_size` bytes.
             #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
@@ -301,7 +309,7 @@ mod text {
 
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Form {
+    pub(super) enum Form {
         Text(String),
         Bytes(Vec<u8>),
     }
@@ -314,10 +322,37 @@ mod text {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        Ok(match Form::deserialize(from)? {
-            Form::Text(text) => Bytes::from(text.into_bytes()),
-            Form::Bytes(bytes) => Bytes::from(bytes),
-        })
+        Form::deserialize(from).map(Bytes::from)
+    }
+
+    impl From<Form> for Bytes {
+        fn from(form: Form) -> Self {
+            match form {
+                Form::Text(text) => Self::from(text.into_bytes()),
+                Form::Bytes(bytes) => Self::from(bytes),
+            }
+        }
+    }
+}
+
+/// A list of such.
+#[cfg(feature = "serde")]
+mod texts {
+    use alloc::vec::Vec;
+
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize)]
+    struct Item<'a>(#[serde(with = "super::text")] &'a Bytes);
+
+    pub(super) fn serialize<S: Serializer>(items: &[Bytes], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(items.iter().map(Item))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Bytes>, D::Error> {
+        let items = Vec::<super::text::Form>::deserialize(from)?;
+        Ok(items.into_iter().map(Bytes::from).collect())
     }
 }
 

@@ -13,6 +13,7 @@ mod join;
 
 pub use self::exchange::{ExchangeError, ExchangeKind, ExchangeStep, VersionMismatch};
 pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};
+use crate::config::Oversized;
 use crate::node::{Node, NodeName};
 
 /// One operation begun by the application; ends as [`Event::Finished`], exactly once.
@@ -165,7 +166,23 @@ pub enum Event {
         /// The accuser, if known.
         by: Option<NodeName>,
     },
-    /// A member was reached over a stream but not by packet: something blocks UDP.
+    /// No packet has come for a while, although this node probes members: something blocks UDP, or
+    /// the address that this node announces is not its own. Reported again after a minute, as long
+    /// as it lasts.
+    NothingReceived {
+        /// How long ago the last packet came; if none ever did, for how long probes have gone
+        /// unanswered.
+        silent: Duration,
+        /// The address that this node announces, to which peers send.
+        announced: SocketAddr,
+    },
+    /// The states of several peers in a row do not have this node as a member: they refuse its
+    /// announcement, or it does not reach them. Reported once until a peer lists it.
+    NotListed {
+        /// The last of those peers.
+        peer: SocketAddr,
+    },
+    /// A member was reached over a stream but not by packet.
     OnlyByStream {
         /// The member.
         node: Node,
@@ -194,7 +211,7 @@ pub enum Event {
         sent: u64,
         /// How many were replaced by a newer one of the same name.
         replaced: u64,
-        /// How many were dropped because the queue was full.
+        /// How many were dropped because the queue was full, or no longer fitted into a packet.
         dropped: u64,
         /// How many went by stream to every member.
         streamed: u64,
@@ -339,6 +356,9 @@ pub enum WaitError {
     /// Too many operations are under way.
     #[error("too many operations are under way")]
     TooMany,
+    /// The announcement no longer fits into a packet.
+    #[error("the announcement fits into no packet")]
+    TooLong,
     /// The node's own delegate refuses the announcement.
     #[error("this node's own announcement is refused")]
     Refused,
@@ -415,6 +435,8 @@ pub enum BroadcastEnd {
     Replaced,
     /// The queue was full.
     Dropped,
+    /// It fitted into a packet when it was queued and no longer does: encryption has begun since.
+    TooLong,
     /// It was sent by stream to every member.
     Streamed {
         /// To how many.
@@ -426,10 +448,20 @@ pub enum BroadcastEnd {
 
 /// Why metadata cannot be announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metadata is {len} bytes long, and at most {limit} are allowed")]
-pub struct TooLong {
-    /// Its length in bytes.
-    pub len: usize,
-    /// The most allowed (`meta_max_size`).
-    pub limit: usize,
+#[non_exhaustive]
+pub enum MetaError {
+    /// It is longer than the configuration allows.
+    #[error("the metadata is {len} bytes long, and at most {limit} are allowed (`{field}`)")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The most allowed.
+        limit: usize,
+        /// The field of [`Config`](crate::Config) that says so: `meta_max_size`, or
+        /// `differences.received_meta_max`, beyond which peers configured alike refuse it.
+        field: &'static str,
+    },
+    /// With it, the announcement fits into no packet.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
 }

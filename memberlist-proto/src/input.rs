@@ -7,9 +7,9 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{ConfigError, Timing};
+use crate::config::{ConfigError, Oversized, Timing};
 use crate::decider::Decision;
-use crate::event::{BroadcastId, ExchangeError, ForgetError, OpId, SendError, TooLong};
+use crate::event::{BroadcastId, ExchangeError, ForgetError, MetaError, OpId, SendError};
 use crate::node::{Node, NodeName};
 use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
@@ -225,7 +225,10 @@ pub enum InputError {
     Exchange(#[from] ExchangeError),
     /// Metadata is too long.
     #[error(transparent)]
-    Meta(#[from] TooLong),
+    Meta(#[from] MetaError),
+    /// With encryption, the node's own announcement would fit into no packet.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
     /// A message cannot be sent.
     #[error(transparent)]
     Send(#[from] SendError),

@@ -58,6 +58,7 @@ mod event;
 mod exchange;
 mod farewells;
 mod follow;
+mod hearing;
 mod hooks;
 mod input;
 mod memberlist;
@@ -84,13 +85,14 @@ pub mod wire;
 
 pub use crate::broadcast::{Broadcast, TransmitLimitedQueue};
 pub use crate::config::{
-    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing, fields,
+    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Oversized, Rejoin,
+    Timing, fields,
 };
 pub use crate::decider::Decision;
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
-    ExchangeStep, ForgetError, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport, OpId,
-    Outcome, PingError, Pong, Refusal, SendError, TooLong, VersionMismatch, WaitError,
+    ExchangeStep, ForgetError, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport,
+    MetaError, OpId, Outcome, PingError, Pong, Refusal, SendError, VersionMismatch, WaitError,
 };
 pub use crate::hooks::{Candidate, Hooks, View};
 pub use crate::input::{Command, Input, InputError, Reply};

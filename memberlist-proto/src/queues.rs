@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::broadcast::{Broadcast, FinishCause, TransmitLimitedQueue};
 use crate::config::Config;
-use crate::event::{BroadcastEnd, BroadcastId, OpId};
+use crate::event::{BroadcastEnd, BroadcastId, OpId, WaitError};
 use crate::node::NodeName;
 use crate::wire::compound::PER_PART as PART_OVERHEAD;
 use crate::wire::message::{Message, MessageType};
@@ -48,6 +48,10 @@ pub(crate) struct Queues {
     user: [TransmitLimitedQueue<UserMessage>; 3],
     /// Entries in each of those.
     user_limit: usize,
+    /// The longest message that gossip can carry, in bytes with its type byte.
+    longest: usize,
+    /// Membership news beyond that so far.
+    too_long: u64,
     held: VecDeque<Bytes>,
     last: u64,
     finished: VecDeque<Finished>,
@@ -56,7 +60,7 @@ pub(crate) struct Queues {
 /// Something awaited that has left a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finished {
-    Wait(OpId),
+    Wait(OpId, Result<(), WaitError>),
     User(BroadcastId, BroadcastEnd),
 }
 
@@ -93,6 +97,8 @@ impl Queues {
             membership,
             user,
             user_limit: config.limits.user_broadcasts,
+            longest: usize::MAX,
+            too_long: 0,
             held: VecDeque::new(),
             last: 0,
             finished: VecDeque::new(),
@@ -106,6 +112,24 @@ impl Queues {
         }
     }
 
+    /// From now on gossip can carry messages of at most so many bytes. What is queued and longer
+    /// ends; returns how many messages of a delegate were dropped.
+    pub(crate) fn set_longest(&mut self, longest: usize) -> u64 {
+        self.longest = longest;
+        self.membership.drop_longer(longest);
+        for queue in &mut self.user {
+            queue.drop_longer(longest);
+        }
+        let held = self.held.len();
+        // The type byte is not part of those.
+        self.held.retain(|message| message.len() < longest);
+        self.collect();
+        (held - self.held.len()) as u64
+    }
+
+    /// Queues membership news. News that no packet can carry only ends what it replaces.
+    ///
+    /// Differs from Go: there such news stays queued forever.
     pub(crate) fn push_membership(
         &mut self,
         key: NodeName,
@@ -115,7 +139,11 @@ impl Queues {
         let mut encoded = Vec::with_capacity(128);
         message.encode(&mut encoded);
         let message = Bytes::copy_from_slice(&encoded);
+        let too_long = (message.len() > self.longest).then(|| key.clone());
         self.membership.queue(News { key, message, waiter });
+        if let Some(key) = too_long {
+            self.membership.remove(key.as_bytes());
+        }
         self.collect();
     }
 
@@ -223,6 +251,11 @@ impl Queues {
         self.membership.len()
     }
 
+    /// Membership news that no packet could carry so far.
+    pub(crate) fn too_long(&self) -> u64 {
+        self.too_long
+    }
+
     pub(crate) fn user_len(&self) -> usize {
         self.user.iter().map(TransmitLimitedQueue::len).sum()
     }
@@ -232,14 +265,21 @@ impl Queues {
     }
 
     fn collect(&mut self) {
-        let waiters = self.membership.drain_finished().filter_map(|it| it.broadcast.waiter);
-        self.finished.extend(waiters.map(Finished::Wait));
+        for it in self.membership.drain_finished() {
+            let end = match it.cause {
+                FinishCause::Transmitted | FinishCause::Replaced | FinishCause::Pruned => Ok(()),
+                FinishCause::Removed | FinishCause::TooLong => Err(WaitError::TooLong),
+            };
+            self.too_long += u64::from(end.is_err());
+            self.finished.extend(it.broadcast.waiter.map(|op| Finished::Wait(op, end)));
+        }
         for queue in &mut self.user {
             for it in queue.drain_finished() {
                 let end = match it.cause {
                     FinishCause::Transmitted => BroadcastEnd::Sent,
                     FinishCause::Replaced => BroadcastEnd::Replaced,
                     FinishCause::Pruned | FinishCause::Removed => BroadcastEnd::Dropped,
+                    FinishCause::TooLong => BroadcastEnd::TooLong,
                 };
                 self.finished.push_back(Finished::User(it.broadcast.id, end));
             }

@@ -177,6 +177,8 @@ counted! {
         messages_received,
         /// Gossip messages put into packets.
         broadcasts_sent,
+        /// Membership news dropped because no packet can carry it.
+        news_too_long,
         /// User broadcasts dropped because the queue was full.
         broadcasts_dropped,
         /// Members that a disseminated message was sent to by stream.

@@ -24,6 +24,11 @@ pub struct Status {
     pub health_score: u32,
     /// How many keys it has; without one nothing is encrypted.
     pub keys: usize,
+    /// How long ago the last packet came that could be understood, if any did.
+    pub last_packet_ms: Option<u64>,
+    /// How long ago the last ping for this node came by packet, if any did: peers that consider it
+    /// a member send them to the address it announces.
+    pub last_ping_ms: Option<u64>,
     /// Every node it knows, itself too, by name.
     pub nodes: Vec<NodeStatus>,
     /// Its seeds, in the order of the configuration.

@@ -88,6 +88,7 @@ fn frame_rules<'a>(label: &'a [u8], keyring: Option<&'a Keyring>) -> FrameRules<
     FrameRules {
         label,
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring,
         verify_incoming: true,
         limits: FrameLimits::default(),
@@ -139,6 +140,7 @@ proptest! {
         let rules = Rules {
             label: &label,
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: Some(&keyring),
             verify_incoming: strict,
             limits: PacketLimits::default(),
@@ -161,6 +163,7 @@ proptest! {
         let rules = Rules {
             label: b"",
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: Some(&keyring),
             verify_incoming: strict,
             limits: PacketLimits::default(),

@@ -48,8 +48,8 @@ pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, T
 // Joining, and what else an application begins.
 pub use memberlist_proto::{
     BroadcastId, BroadcastKind, ExchangeError, ForgetError, JoinError, JoinFailure, JoinPolicy,
-    JoinRefused, JoinReport, LeaveReport, LookupFailure, PingError, Pong, Priority, Retry,
-    SendError, StreamFailure, TooLong, VersionMismatch, WaitError,
+    JoinRefused, JoinReport, LeaveReport, LookupFailure, MetaError, Oversized, PingError, Pong,
+    Priority, Retry, SendError, StreamFailure, VersionMismatch, WaitError,
 };
 // What is reported.
 pub use memberlist_proto::{

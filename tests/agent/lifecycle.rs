@@ -137,6 +137,22 @@ fn a_public_address_in_clear_is_warned_of() {
     assert!(!secret.process().stderr().contains("public"), "{}", secret.transcript());
 }
 
+/// A node that announces an address where nothing listens hears nothing, and says so. An address
+/// that is not one host's is refused.
+#[test]
+fn a_wrong_advertised_address_is_reported() {
+    let one = Launch::agent("one").start();
+    let wrong = Loopback::reserve().port(7946);
+    let two = Launch::agent("two").flag("--advertise", wrong).start();
+    two.join(one.addr());
+    let report = two.expect("nothing_received", |_| true);
+    assert_eq!(report["announced"], wrong.to_string());
+    two.process().wait_text(&format!("is UDP blocked, or {wrong}, which this node announces"));
+    let many = Launch::agent("many").flag("--advertise", "255.255.255.255:7946").spawn();
+    assert!(!many.process().wait_exit().success());
+    assert!(many.process().stderr().contains("255.255.255.255"), "{}", many.transcript());
+}
+
 /// The port is free for UDP and TCP, and `started` reports it.
 #[test]
 fn port_zero_picks_a_free_port() {

@@ -433,7 +433,10 @@ fn encrypted_gossip_transition() {
     // After each step on each node, all nodes still agree.
     let steps: [Step; 4] = [
         |node, now| node.set_verify(now, false, false),
-        |node, now| node.add_key(now, Key::new(&[0x48; 16]).expect("a key")),
+        |node, now| {
+            let key = Key::new(&[0x48; 16]).expect("a key");
+            node.add_key(now, key).expect("room for encryption");
+        },
         |node, now| node.set_verify(now, false, true),
         |node, now| node.set_verify(now, true, true),
     ];

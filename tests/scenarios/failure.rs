@@ -55,6 +55,25 @@ fn a_cluster_without_udp_stays_up_by_streams_and_says_so() {
     sim.run_for(secs(120));
     assert_eq!(sim.agreement(), Ok(()));
     assert!(count(&sim, nodes[0], |event| matches!(event, Event::OnlyByStream { .. })) > 10);
+    let nothing = |event: &Event| matches!(event, Event::NothingReceived { .. });
+    // Once a minute.
+    assert!(nodes.iter().all(|node| count(&sim, *node, nothing) == 2));
+}
+
+/// What a node that can send and cannot hear says of itself; the others hear each other.
+#[test]
+fn a_deaf_node_says_so_and_no_other_does() {
+    let (mut sim, nodes) = cluster(26, 6, plain);
+    sim.set_fault(nodes[3], Some(Fault::Deaf));
+    sim.run_for(secs(60));
+    let nothing = |event: &Event| matches!(event, Event::NothingReceived { .. });
+    for node in &nodes {
+        assert_eq!(count(&sim, *node, nothing), usize::from(*node == nodes[3]));
+    }
+    let status = sim.node(nodes[3]).status(sim.now());
+    assert!(status.last_packet_ms.is_some_and(|it| it >= 59_000), "{:?}", status.last_packet_ms);
+    let status = sim.node(nodes[0]).status(sim.now());
+    assert!(status.last_ping_ms.is_some_and(|it| it <= 10_000), "{:?}", status.last_ping_ms);
 }
 
 #[test]

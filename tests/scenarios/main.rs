@@ -1,9 +1,11 @@
 //! Whole clusters in virtual time, each scenario under the simulator's laws.
 
+mod announcements;
 mod churn;
 mod dissemination;
 mod failure;
 mod healing;
+mod labels;
 mod membership;
 mod mistakes;
 

@@ -61,11 +61,11 @@ fn keys_rotate_and_encryption_begins_while_traffic_flows() {
             }
         };
     each(&mut sim, &|node, now| node.set_verify(now, false, false));
-    each(&mut sim, &|node, now| node.add_key(now, key(1)));
+    each(&mut sim, &|node, now| node.add_key(now, key(1)).expect("room for encryption"));
     each(&mut sim, &|node, now| node.set_verify(now, false, true));
     each(&mut sim, &|node, now| node.set_verify(now, true, true));
     sim.run_for(secs(40));
-    each(&mut sim, &|node, now| node.add_key(now, key(2)));
+    each(&mut sim, &|node, now| node.add_key(now, key(2)).expect("room for encryption"));
     each(&mut sim, &|node, now| node.use_key(now, &key(2)).unwrap());
     each(&mut sim, &|node, now| node.remove_key(now, &key(1)).unwrap());
     sim.run_for(secs(60));

@@ -11,7 +11,7 @@ use crate::source::{files, read, root};
 /// Where the code differs from the Go library, and the words in `docs/differences.md` about it: one
 /// entry for each marker in the file that does not name them itself, as
 /// ``Differs from Go (`free_wrap`): …`` does.
-const DIFFERENCES: [(&str, &[&str]); 18] = [
+const DIFFERENCES: [(&str, &[&str]); 19] = [
     ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
     ("memberlist-proto/src/memberlist/ticks.rs", &["`random_phase`"]),
     ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
@@ -37,6 +37,7 @@ const DIFFERENCES: [(&str, &[&str]); 18] = [
         "memberlist-proto/src/memberlist/notify.rs",
         &["`tell_the_dead`", "`answer_old_accusations`", "`repeat_leaves`"],
     ),
+    ("memberlist-proto/src/queues.rs", &["membership news that fits into no packet"]),
     ("memberlist-proto/src/members/probe.rs", &["`free_wrap`"]),
     ("memberlist-proto/src/security/aead.rs", &["invalid padding"]),
     ("memberlist-proto/src/security/keyring.rs", &["removing a key where there is none"]),

@@ -109,6 +109,7 @@ fn check_packet(case: &Case) {
     let rules = Rules {
         label,
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: keyring.as_ref(),
         verify_incoming: true,
         limits: PacketLimits::default(),

@@ -160,6 +160,7 @@ impl Setup {
         let rules = FrameRules {
             label: &self.label,
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: Some(&self.keyring),
             verify_incoming: true,
             limits: FrameLimits::default(),

@@ -121,7 +121,9 @@ impl World {
     fn keys(&mut self, input: &mut Input<'_>) {
         let key = key(input.choose(&[16, 24, 32]));
         match input.below(4) {
-            0 => self.rig.call(|node, now| node.add_key(now, key)),
+            0 => {
+                let _ = self.rig.call(|node, now| node.add_key(now, key));
+            }
             1 => {
                 let _ = self.rig.call(|node, now| node.use_key(now, &key));
             }

@@ -103,6 +103,7 @@ fn about_bytes(event: &Event) -> Option<Report> {
                 BroadcastEnd::Sent => finished.with("end", "sent"),
                 BroadcastEnd::Replaced => finished.with("end", "replaced"),
                 BroadcastEnd::Dropped => finished.with("end", "dropped"),
+                BroadcastEnd::TooLong => finished.with("end", "too_long"),
                 BroadcastEnd::Streamed { sent, failed } => {
                     finished.with("end", "streamed").with("sent", *sent).with("failed", *failed)
                 }
@@ -136,6 +137,10 @@ fn trouble(event: &Event) -> Option<Report> {
             Report::new("name_poisoned").with("by", by.as_ref().map(NodeName::to_string))
         }
         Event::OnlyByStream { node: who } => Report::new("only_by_stream").with("node", node(who)),
+        Event::NothingReceived { silent, announced } => Report::new("nothing_received")
+            .with("silent_ms", u64::try_from(silent.as_millis()).unwrap_or(u64::MAX))
+            .with("announced", announced.to_string()),
+        Event::NotListed { peer } => Report::new("not_listed").with("peer", peer.to_string()),
         Event::Rejoined { peer } => Report::new("rejoined").with("peer", peer.to_string()),
         Event::ExchangeFailed { peer, exchange, error } => Report::new("exchange_failed")
             .with("peer", peer.to_string())

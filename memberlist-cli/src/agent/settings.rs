@@ -115,7 +115,7 @@ impl Settings {
                 .iter()
                 .try_for_each(|(inner, value)| self.set_toml(&format!("{field}.{inner}"), value)),
             toml::Value::Array(items) => {
-                let items: Vec<_> = items.iter().map(scalar).collect();
+                let items: Vec<_> = items.iter().map(item).collect();
                 self.set(field, &items.join(","))
             }
             value => self.set(field, &scalar(value)),
@@ -153,6 +153,12 @@ fn scalar(value: &toml::Value) -> String {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// An item of a list as `--set` would be given it, where an empty one is written `""`.
+fn item(value: &toml::Value) -> String {
+    let text = scalar(value);
+    if text.is_empty() { "\"\"".to_owned() } else { text }
 }
 
 /// Sets one field of a configuration, by its path.

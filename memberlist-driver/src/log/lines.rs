@@ -27,12 +27,16 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
         Event::Suspected { .. } | Event::Departed { .. } | Event::HadLeft { .. } => {
             (Source::Members, Info, Target::Membership)
         }
-        Event::Refuted { .. } => (Source::Members, Warning, Target::Membership),
+        Event::Refuted { .. } | Event::NotListed { .. } => {
+            (Source::Members, Warning, Target::Membership)
+        }
         Event::Refused { .. } => (Source::Refusals, Warning, Target::Membership),
         Event::NamePoisoned { .. } | Event::Conflict { .. } => {
             (Source::Refusals, Error, Target::Membership)
         }
-        Event::OnlyByStream { .. } => (Source::Members, Warning, Target::Probe),
+        Event::OnlyByStream { .. } | Event::NothingReceived { .. } => {
+            (Source::Members, Warning, Target::Probe)
+        }
         Event::Rejoined { .. } => (Source::Members, Info, Target::Rejoin),
         // A member that died stays away more often than not.
         Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => {
@@ -63,7 +67,7 @@ pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
             with_peer(line.member(node.as_name()).reason(reason), *from)
         }
         Event::OnlyByStream { node } => with_peer(line.member(node.name()), node.address()),
-        Event::Rejoined { peer } => line.peer(peer),
+        Event::Rejoined { peer } | Event::NotListed { peer } => line.peer(peer),
         Event::ExchangeFailed { peer, error, .. } => line.peer(peer).reason(error),
         _ => line,
     };

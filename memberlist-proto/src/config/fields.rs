@@ -158,6 +158,8 @@ pub enum Kind {
     Networks,
     /// Encryption keys.
     Keys,
+    /// Labels of clusters.
+    Labels,
     /// Peers by address or host name.
     Peers,
     /// How a node writes its own IPv4 address.
@@ -166,7 +168,7 @@ pub enum Kind {
 
 impl Kind {
     const fn is_list(self) -> bool {
-        matches!(self, Self::Networks | Self::Keys | Self::Peers)
+        matches!(self, Self::Networks | Self::Keys | Self::Labels | Self::Peers)
     }
 }
 
@@ -180,6 +182,7 @@ impl fmt::Display for Kind {
             Self::Address => "an IP address",
             Self::Networks => "a list of networks",
             Self::Keys => "a list of keys",
+            Self::Labels => "a list of labels",
             Self::Peers => "a list of peers",
             Self::AdvertiseForm => "`compact` or `mapped`",
         })
@@ -203,6 +206,8 @@ pub enum Value {
     Networks(Option<Vec<IpNet>>),
     /// Encryption keys, the primary first.
     Keys(Vec<Key>),
+    /// Labels of clusters; an empty one stands for none.
+    Labels(Vec<Bytes>),
     /// Peers by address or host name.
     Peers(Vec<Peer>),
     /// How a node writes its own IPv4 address.
@@ -220,6 +225,7 @@ impl Value {
             Self::Address(_) => Kind::Address,
             Self::Networks(_) => Kind::Networks,
             Self::Keys(_) => Kind::Keys,
+            Self::Labels(_) => Kind::Labels,
             Self::Peers(_) => Kind::Peers,
             Self::AdvertiseForm(_) => Kind::AdvertiseForm,
         }
@@ -234,6 +240,7 @@ impl Value {
             Self::Text(text) => text.len() as u64,
             Self::Networks(networks) => networks.as_ref()?.len() as u64,
             Self::Keys(keys) => keys.len() as u64,
+            Self::Labels(labels) => labels.len() as u64,
             Self::Peers(peers) => peers.len() as u64,
             Self::Switch(_) | Self::Address(_) | Self::AdvertiseForm(_) => return None,
         };
@@ -255,7 +262,7 @@ impl fmt::Display for Value {
             Self::Text(text) => write!(f, "{} bytes long", text.len()),
             Self::Address(address) => write!(f, "{address}"),
             Self::Networks(None) => f.write_str("any network"),
-            Self::Networks(Some(_)) | Self::Keys(_) | Self::Peers(_) => {
+            Self::Networks(Some(_)) | Self::Keys(_) | Self::Labels(_) | Self::Peers(_) => {
                 write!(f, "a list of {} entries", self.measure().unwrap_or_default())
             }
             Self::AdvertiseForm(form) => write!(f, "{form}"),
@@ -363,6 +370,7 @@ field_type! {
     IpAddr: Address, |own| *own, |value| Some(value);
     Option<Vec<IpNet>>: Networks, |own| own.clone(), |value| Some(value);
     Vec<Key>: Keys, |own| own.clone(), |value| Some(value);
+    Vec<Bytes>: Labels, |own| own.clone(), |value| Some(value);
     Vec<Peer>: Peers, |own| own.clone(), |value| Some(value);
     AdvertiseForm: AdvertiseForm, |own| *own, |value| Some(value);
 }

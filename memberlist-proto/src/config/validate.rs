@@ -6,10 +6,11 @@ use alloc::string::{String, ToString};
 
 use thiserror::Error;
 
-use super::Config;
 use super::fields::{Field, Value};
+use super::{Config, Oversized};
 use crate::event::display::escape::Line;
 use crate::node::names_one_host;
+use crate::wire::label::MAX_LABEL;
 
 /// Why a node cannot run with a configuration. `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -24,6 +25,9 @@ pub enum ConfigError {
         /// What it must keep to.
         rule: Cow<'static, str>,
     },
+    /// The node's own announcement fits into no packet.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
     /// The node's own announcement is refused by its own delegate or `cidrs_allowed`.
     #[error("this node's own announcement is refused: {}", Line(reason))]
     SelfRefused {
@@ -37,12 +41,15 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] with the field, its value and the rule, for the first broken rule.
+    /// [`ConfigError::Invalid`] with the field, its value and the rule, for the first broken rule;
+    /// [`ConfigError::Oversized`] if fields that are valid one by one make an announcement that
+    /// fits into no packet.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_bounds(|_| true)?;
         self.check_identity()?;
         self.check_packets()?;
-        self.check_timing()
+        self.check_timing()?;
+        Ok(self.check_announcement(&self.meta, !self.secret_keys.is_empty())?)
     }
 
     /// Checks what can change while the node runs.
@@ -71,6 +78,19 @@ impl Config {
                 "it must lie between `delegate_protocol_min`, which is {min}, and \
                  `delegate_protocol_max`, which is {max}"
             ),
+        )?;
+        let longest = self.accept_labels.iter().map(bytes::Bytes::len).max().unwrap_or_default();
+        rule(
+            longest <= MAX_LABEL,
+            "accept_labels",
+            &format_args!("a list with one of {longest} bytes"),
+            format!("each must have at most {MAX_LABEL} bytes"),
+        )?;
+        rule(
+            self.accept_labels.is_empty() || !self.skip_inbound_label_check,
+            "accept_labels",
+            &Value::Labels(self.accept_labels.clone()),
+            "it must be empty with `skip_inbound_label_check`, which leaves no label to compare",
         )?;
         // What this node would refuse from a peer, peers with the same configuration refuse.
         let (name, meta) = (self.name.as_bytes().len(), self.meta.len());

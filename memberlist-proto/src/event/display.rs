@@ -62,29 +62,60 @@ impl Display for Event {
                 failed.iter().try_for_each(|failure| write!(f, "; {failure}"))
             }
             Self::BroadcastFinished { id, end } => write!(f, "broadcast {id}: {end}"),
-            Self::Health { score } => write!(f, "health score {score}"),
-            Self::NamePoisoned { by } => {
-                let by = Accuser(by.as_ref());
-                write!(f, "this node's name is unusable: accused at the highest incarnation{by}")
-            }
-            Self::OnlyByStream { node } => {
-                write!(f, "{} answers by stream but not by packet", named(node))
-            }
-            Self::Coalesced { node, events, departure } => {
-                write!(f, "{} is {} after {events} events", named(node), node.state())?;
-                departure.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
-            }
-            Self::MembershipOverflow { events } => write!(f, "{events} changes: slow reader"),
-            Self::BroadcastsFinished { sent, replaced, dropped, streamed } => {
-                write!(f, "broadcasts finished: {sent} sent, {replaced} replaced, ")?;
-                write!(f, "{dropped} dropped, {streamed} streamed: slow reader")
-            }
-            Self::Overflow { dropped } => write!(f, "{dropped} events dropped: slow reader"),
-            Self::Rejoined { peer } => write!(f, "rejoined through {peer}"),
-            Self::ExchangeFailed { peer, exchange, error } => {
-                write!(f, "{exchange} with {peer} failed: {}", Line(error))
-            }
+            Self::Health { .. }
+            | Self::NamePoisoned { .. }
+            | Self::OnlyByStream { .. }
+            | Self::NothingReceived { .. }
+            | Self::NotListed { .. }
+            | Self::Coalesced { .. }
+            | Self::MembershipOverflow { .. }
+            | Self::BroadcastsFinished { .. }
+            | Self::Overflow { .. }
+            | Self::Rejoined { .. }
+            | Self::ExchangeFailed { .. } => about_itself(self, f),
         }
+    }
+}
+
+/// The events about this node itself, its exchanges and its reader.
+fn about_itself(event: &Event, f: &mut Formatter<'_>) -> fmt::Result {
+    match event {
+        Event::Health { score } => write!(f, "health score {score}"),
+        Event::NamePoisoned { by } => {
+            let by = Accuser(by.as_ref());
+            write!(f, "this node's name is unusable: accused at the highest incarnation{by}")
+        }
+        Event::OnlyByStream { node } => {
+            write!(f, "{} answers by stream but not by packet", named(node))
+        }
+        Event::NothingReceived { silent, announced } => {
+            let seconds = silent.as_secs();
+            write!(
+                f,
+                "no packet has arrived for {seconds} s: is UDP blocked, or {announced}, which \
+                 this node announces, not its address?"
+            )
+        }
+        Event::NotListed { peer } => write!(
+            f,
+            "the state of {peer} and of other peers does not list this node: they refuse its \
+             announcement, or it does not reach them"
+        ),
+        Event::Coalesced { node, events, departure } => {
+            write!(f, "{} is {} after {events} events", named(node), node.state())?;
+            departure.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
+        }
+        Event::MembershipOverflow { events } => write!(f, "{events} changes: slow reader"),
+        Event::BroadcastsFinished { sent, replaced, dropped, streamed } => {
+            write!(f, "broadcasts finished: {sent} sent, {replaced} replaced, ")?;
+            write!(f, "{dropped} dropped, {streamed} streamed: slow reader")
+        }
+        Event::Overflow { dropped } => write!(f, "{dropped} events dropped: slow reader"),
+        Event::Rejoined { peer } => write!(f, "rejoined through {peer}"),
+        Event::ExchangeFailed { peer, exchange, error } => {
+            write!(f, "{exchange} with {peer} failed: {}", Line(error))
+        }
+        other => write!(f, "{other:?}"),
     }
 }
 
@@ -216,6 +247,7 @@ impl Display for BroadcastEnd {
             Self::Sent => f.write_str("sent"),
             Self::Replaced => f.write_str("replaced by a newer one"),
             Self::Dropped => f.write_str("dropped from a full queue"),
+            Self::TooLong => f.write_str("dropped: it no longer fits into a packet"),
             Self::Streamed { sent, failed: 0 } => write!(f, "sent by stream to {sent} members"),
             Self::Streamed { sent, failed } => {
                 write!(f, "sent by stream to {sent} members, and {failed} were not reached")

@@ -8,7 +8,7 @@ use crate::wire::{checksum, compound, label};
 impl Memberlist {
     /// The longest message that [`broadcast`](Self::broadcast) takes now, in bytes.
     pub fn broadcast_limit(&self) -> usize {
-        self.gossip_budget().saturating_sub(PART_OVERHEAD + 1)
+        self.gossip_limit().saturating_sub(1)
     }
 
     /// The longest message that [`send`](Self::send) takes now, in bytes.
@@ -17,17 +17,14 @@ impl Memberlist {
         self.config.udp_buffer_size.saturating_sub(taken)
     }
 
+    /// The longest message that gossip can carry now, with its type byte.
+    pub(super) fn gossip_limit(&self) -> usize {
+        self.gossip_budget().saturating_sub(PART_OVERHEAD)
+    }
+
     /// How many bytes of gossip fit into a packet of nothing else.
     pub(super) fn gossip_budget(&self) -> usize {
-        let mut taken = compound::HEADER + self.label_overhead();
-        // As in Go, which reserves the room also where outgoing packets are not encrypted yet.
-        if self.has_key() {
-            taken += self.encryption_version().overhead();
-        }
-        if self.config.differences.exact_packet_budget {
-            taken += checksum::OVERHEAD;
-        }
-        self.config.udp_buffer_size.saturating_sub(taken)
+        self.config.udp_buffer_size.saturating_sub(self.config.gossip_overhead(self.has_key()))
     }
 
     /// How many bytes of gossip fit beside a message of this length.

@@ -129,11 +129,30 @@ impl Memberlist {
 
     /// A message of one stream, compressed and encrypted as configured.
     pub(super) fn seal_stream(&mut self, message: &[u8]) -> Result<Bytes, FrameTooLong> {
+        let label = self.config.label.clone();
+        self.seal_under(&label, message)
+    }
+
+    /// A message of this stream: on one that a peer opened under another label that is accepted, it
+    /// is encrypted under that one, which is the only one the peer need know.
+    pub(super) fn seal_answer(
+        &mut self,
+        id: StreamId,
+        message: &[u8],
+    ) -> Result<Bytes, FrameTooLong> {
+        let label = self.exchanges.get_mut(id).and_then(|it| it.reader().accepted_label().cloned());
+        match label {
+            Some(label) => self.seal_under(label.as_bytes(), message),
+            None => self.seal_stream(message),
+        }
+    }
+
+    fn seal_under(&mut self, label: &[u8], message: &[u8]) -> Result<Bytes, FrameTooLong> {
         let encrypts = self.encrypts();
         let key = if encrypts { self.keyring.primary() } else { None };
         let version = self.encryption_version();
         let sealing = FrameSealing {
-            label: &self.config.label,
+            label,
             key: key.map(|key| (key, version)),
             nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
             compress: self.config.enable_compression,

@@ -5,8 +5,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Memberlist;
-use crate::config::{ConfigError, Timing};
-use crate::event::{BroadcastId, Event, ForgetError, OpId, SendError, TooLong};
+use crate::config::{ConfigError, Oversized, Timing};
+use crate::event::{BroadcastId, Event, ForgetError, MetaError, OpId, SendError};
 use crate::node::{Node, NodeName};
 use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
@@ -41,13 +41,14 @@ impl Memberlist {
     ///
     /// # Errors
     ///
-    /// Metadata longer than `meta_max_size`; nothing has changed then.
+    /// Metadata longer than `meta_max_size` or `differences.received_meta_max`, or so long that no
+    /// packet can carry the announcement; nothing has changed then.
     pub fn set_meta(
         &mut self,
         now: Instant,
         meta: Bytes,
         timeout: Duration,
-    ) -> Result<OpId, TooLong> {
+    ) -> Result<OpId, MetaError> {
         self.step(now, |node| node.begin_set_meta(meta, timeout))
     }
 
@@ -136,8 +137,16 @@ impl Memberlist {
     /// To encrypt a running cluster that was plain: switch both verify flags off everywhere
     /// ([`set_verify`](Self::set_verify)), add the key everywhere, switch `outgoing` on
     /// everywhere, then `incoming`.
-    pub fn add_key(&mut self, now: Instant, key: Key) {
-        self.step(now, |node| node.key_added(key));
+    ///
+    /// Encryption takes room: queued broadcasts that fit into no packet any more end as
+    /// [`BroadcastEnd::TooLong`](crate::BroadcastEnd::TooLong).
+    ///
+    /// # Errors
+    ///
+    /// With encryption this node's own announcement would fit into no packet; nothing has changed
+    /// then.
+    pub fn add_key(&mut self, now: Instant, key: Key) -> Result<(), Oversized> {
+        self.step(now, |node| node.key_added(key))
     }
 
     /// Makes a key of the ring the primary, which encrypts.

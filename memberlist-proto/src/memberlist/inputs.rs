@@ -190,7 +190,7 @@ impl Memberlist {
             }
             Command::Send { to, message } => self.send(now, to, &message)?,
             Command::Cancel { op } => self.cancel(now, op),
-            Command::AddKey(key) => self.add_key(now, key),
+            Command::AddKey(key) => self.add_key(now, key)?,
             Command::UseKey(key) => self.use_key(now, &key)?,
             Command::RemoveKey(key) => self.remove_key(now, &key)?,
             Command::SetVerify { incoming, outgoing } => self.set_verify(now, incoming, outgoing),

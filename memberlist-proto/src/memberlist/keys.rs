@@ -4,12 +4,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Memberlist;
-use crate::config::Config;
+use crate::config::{Config, Oversized};
 use crate::security::{Key, Keyring, KeyringError};
 
 impl Memberlist {
-    pub(super) fn key_added(&mut self, key: Key) {
+    pub(super) fn key_added(&mut self, key: Key) -> Result<(), Oversized> {
+        self.config.check_announcement(&self.config.meta, true)?;
         Arc::make_mut(&mut self.keyring).add(key);
+        // The first key takes room in every packet.
+        let limit = self.gossip_limit();
+        self.counters.broadcasts_dropped += self.queues.set_longest(limit);
+        Ok(())
     }
 
     pub(super) fn key_used(&mut self, key: &Key) -> Result<(), KeyringError> {

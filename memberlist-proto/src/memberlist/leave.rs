@@ -9,7 +9,7 @@ use super::accuse::Accusation;
 use super::myself::own_identity;
 use super::{Memberlist, Timer};
 use crate::event::{
-    Change, Departure, Event, JoinError, LeaveReport, OpId, Outcome, TooLong, WaitError,
+    Change, Departure, Event, JoinError, LeaveReport, MetaError, OpId, Outcome, WaitError,
 };
 use crate::node::Identity;
 use crate::operations::Operation;
@@ -69,11 +69,8 @@ impl Memberlist {
         &mut self,
         meta: Bytes,
         timeout: Duration,
-    ) -> Result<OpId, TooLong> {
-        let (len, limit) = (meta.len(), self.config.meta_max_size);
-        if len > limit {
-            return Err(TooLong { len, limit });
-        }
+    ) -> Result<OpId, MetaError> {
+        self.check_meta(&meta)?;
         let op = self.operations.next_id();
         let identity = own_identity(&self.config, &meta);
         let refused = if self.me.left {
@@ -107,6 +104,21 @@ impl Memberlist {
             self.out.finished(op, Outcome::SetMeta(Ok(())));
         }
         Ok(op)
+    }
+
+    /// Whether this node may announce such metadata at all.
+    fn check_meta(&self, meta: &[u8]) -> Result<(), MetaError> {
+        let len = meta.len();
+        // Peers with the same configuration refuse what this node would refuse from them.
+        for (limit, field) in [
+            (self.config.meta_max_size, "meta_max_size"),
+            (self.config.differences.received_meta_max, "differences.received_meta_max"),
+        ] {
+            if len > limit {
+                return Err(MetaError::TooLong { len, limit, field });
+            }
+        }
+        Ok(self.config.check_announcement(meta, self.has_key())?)
     }
 
     /// The announcement that an operation waited for has left the queue, or the wait is over.

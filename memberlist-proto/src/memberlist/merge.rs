@@ -35,6 +35,11 @@ impl Memberlist {
         }
         self.exchanges.note_remote_state(frame.as_bytes().len());
         let accuser = self.accuser_of(from, &body).unwrap_or_else(|| self.me.name.clone());
+        let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
+        let lists_me = body.states().any(|it| self.is_me(it.name) && live(&it));
+        if !self.me.left && self.hearing.state(self.now, lists_me) {
+            self.out.event(Event::NotListed { peer: from });
+        }
         for state in body.states() {
             self.merge_state(from, &accuser, &state);
         }

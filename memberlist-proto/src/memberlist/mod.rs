@@ -58,6 +58,7 @@ use crate::event::{BroadcastEnd, Departure, Event, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
 use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
+use crate::hearing::Hearing;
 use crate::hooks::Hooks;
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
@@ -88,6 +89,8 @@ use crate::wire::Scratch;
 /// The same configuration, seed and inputs give the same outputs on every machine.
 pub struct Memberlist {
     config: Config,
+    /// `config.accept_labels`, shared with what reads a packet.
+    accept_labels: Arc<[bytes::Bytes]>,
     decider: Decider,
     now: Instant,
     me: Me,
@@ -101,6 +104,7 @@ pub struct Memberlist {
     probes: Probes,
     notices: Notices,
     farewells: Farewells,
+    hearing: Hearing,
     exchanges: Exchanges,
     operations: Operations,
     disseminations: Disseminations,
@@ -194,6 +198,7 @@ impl Memberlist {
             sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
         };
         let mut node = Self {
+            accept_labels: config.accept_labels.as_slice().into(),
             decider: Decider::new(delegate),
             now,
             me,
@@ -207,6 +212,7 @@ impl Memberlist {
             probes: Probes::default(),
             notices: Notices::default(),
             farewells: Farewells::default(),
+            hearing: Hearing::default(),
             exchanges: Exchanges::default(),
             operations: Operations::default(),
             disseminations: Disseminations::default(),
@@ -224,6 +230,8 @@ impl Memberlist {
             sealing: send::Workspace::default(),
             config,
         };
+        let limit = node.gossip_limit();
+        node.queues.set_longest(limit);
         node.announce_first()?;
         node.start_timers();
         Ok(node)
@@ -303,7 +311,7 @@ impl Memberlist {
     /// A broadcast is no longer queued.
     fn left_queue(&mut self, finished: Finished) {
         match finished {
-            Finished::Wait(op) => self.end_wait(op, Ok(())),
+            Finished::Wait(op, result) => self.end_wait(op, result),
             Finished::User(id, end) => {
                 self.counters.broadcasts_dropped += u64::from(end == BroadcastEnd::Dropped);
                 self.out.event(Event::BroadcastFinished { id, end });

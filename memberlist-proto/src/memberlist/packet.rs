@@ -19,9 +19,11 @@ impl Memberlist {
         self.counters.packet_bytes_received += packet.len() as u64;
         let keyring = Arc::clone(&self.keyring);
         let label = self.config.label.clone();
+        let accept_labels = Arc::clone(&self.accept_labels);
         let rules = Rules {
             label: &label,
             skip_inbound_label_check: self.config.skip_inbound_label_check,
+            accept_labels: &accept_labels,
             keyring: Some(&keyring),
             verify_incoming: self.config.gossip_verify_incoming,
             limits: PacketLimits {
@@ -41,6 +43,7 @@ impl Memberlist {
     }
 
     fn dispatch(&mut self, from: SocketAddr, message: Message<'_>) {
+        self.hearing.packet(self.now);
         match message {
             Message::Ping(ping) => self.answer_ping(from, &ping),
             Message::IndirectPing(ping) => self.relay_ping(from, &ping),

@@ -83,6 +83,7 @@ impl Memberlist {
             let node = probe.target().clone();
             self.counters.probes_by_stream += 1;
             self.out.event(Event::OnlyByStream { node });
+            self.note_silence();
             return self.probe_succeeded();
         }
         self.probe_failed();
@@ -103,6 +104,7 @@ impl Memberlist {
             self.counters.pings_misdirected += 1;
             return;
         }
+        self.hearing.ping(self.now);
         let to = super::send::reply_address(from, ping.source_addr, ping.source_port);
         let payload = self.decider.ack_payload();
         let ack = Message::Ack(Ack { seq_no: ping.seq_no, payload: payload.as_deref() });
@@ -120,6 +122,14 @@ impl Memberlist {
             self.add_health(-1);
         }
         self.probe_again();
+    }
+
+    /// No packet has answered a probe: a sign that this node hears none at all, if it goes on.
+    fn note_silence(&mut self) {
+        if let Some(silent) = self.hearing.unanswered(self.now) {
+            let announced = self.own_address();
+            self.out.event(Event::NothingReceived { silent, announced });
+        }
     }
 
     fn probe_next(&mut self) {
@@ -269,6 +279,7 @@ impl Memberlist {
             return;
         };
         self.counters.probes_failed += 1;
+        self.note_silence();
         // Lifeguard: a missing nack says that the fault may be this node's own.
         self.add_health(probe.missing_nacks().map_or(1, u32::cast_signed));
         let me = self.me.name.clone();

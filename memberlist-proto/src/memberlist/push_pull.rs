@@ -152,7 +152,7 @@ impl Memberlist {
         }
         let body = self.local_state(join, user);
         self.exchanges.note_local_state(id, &body);
-        let frame = self.seal_stream(&body)?;
+        let frame = self.seal_answer(id, &body)?;
         self.write(id, frame);
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);
         received.map_or(Ok(()), |received| self.ask_merge(id, &received))

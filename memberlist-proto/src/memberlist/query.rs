@@ -79,7 +79,9 @@ impl Memberlist {
             local_state_bytes,
             remote_state_bytes,
         };
-        Stats::new(&self.counters, gauges, &self.decisions)
+        let mut stats = Stats::new(&self.counters, gauges, &self.decisions);
+        stats.counters.news_too_long = self.queues.too_long();
+        stats
     }
 
     pub(super) fn is_me(&self, name: &[u8]) -> bool {

@@ -27,6 +27,8 @@ impl Memberlist {
             left: self.me.left,
             health_score: self.awareness.score(),
             keys: self.keyring.keys().len(),
+            last_packet_ms: self.hearing.last_packet().map(|at| ms(now, at)),
+            last_ping_ms: self.hearing.last_ping().map(|at| ms(now, at)),
             nodes,
             seeds: seeds.iter().map(|it| seed_status(now, it, &present)).collect(),
             lost: self

@@ -59,6 +59,7 @@ impl Memberlist {
         let rules = FrameRules {
             label: &self.config.label,
             skip_inbound_label_check: self.config.skip_inbound_label_check,
+            accept_labels: &self.accept_labels,
             keyring: Some(&self.keyring),
             verify_incoming: self.config.gossip_verify_incoming,
             limits: frame_limits(&self.config.limits),
@@ -193,7 +194,7 @@ impl Memberlist {
             StreamMessage::Ping(ping) if ping.node.is_empty() || self.is_me(ping.node) => {
                 let mut ack = Vec::with_capacity(32);
                 Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut ack);
-                let reply = self.seal_stream(&ack)?;
+                let reply = self.seal_answer(id, &ack)?;
                 self.write(id, reply);
             }
             StreamMessage::Ping(_) => self.counters.pings_misdirected += 1,
@@ -206,7 +207,7 @@ impl Memberlist {
     fn reply_error(&mut self, id: StreamId, text: &str) {
         let mut message = Vec::with_capacity(text.len() + 16);
         ErrorReply { error: text.as_bytes() }.encode(&mut message);
-        if let Ok(reply) = self.seal_stream(&message) {
+        if let Ok(reply) = self.seal_answer(id, &message) {
             self.write(id, reply);
         }
     }

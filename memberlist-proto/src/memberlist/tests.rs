@@ -1,11 +1,13 @@
 //! Each verb by its decision table: packets in, packets and events out.
 
+mod announcement;
 mod bounds;
 mod conditions;
 mod decisions;
 mod disseminate;
 mod floods;
 mod gossip;
+mod hearing;
 mod join;
 mod kept;
 mod keys;
@@ -217,6 +219,7 @@ pub(super) fn opened(to: SocketAddr, payload: &[u8]) -> Vec<Sent> {
     let rules = Rules {
         label: b"",
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: None,
         verify_incoming: true,
         limits: PacketLimits::default(),

@@ -9,6 +9,7 @@
 //! Neither side closes its half of the connection to mark the end of its message, so that a reader
 //! must act as soon as the message is complete.
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use super::compress::CompressError;
@@ -35,6 +36,8 @@ pub struct FrameRules<'a> {
     pub label: &'a [u8],
     /// Whether an outer layer has removed the label (Go: `SkipInboundLabelCheck`).
     pub skip_inbound_label_check: bool,
+    /// Labels that are accepted beside our own; an empty one stands for none.
+    pub accept_labels: &'a [Bytes],
     /// The keys. None or an empty ring means that encryption is off.
     pub keyring: Option<&'a Keyring>,
     /// Whether plaintext is refused while encryption is on (Go: `GossipVerifyIncoming`).

@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use super::message::MessageType;
@@ -132,18 +133,25 @@ pub fn strip(packet: &[u8]) -> Result<(Option<&[u8]>, &[u8]), LabelError> {
     }
 }
 
-/// Decides whether a packet or connection with this label is accepted. Without `skip`, only our
-/// own label is, and no label only if we have none. With `skip` (Go: `SkipInboundLabelCheck`) an
-/// outer layer has already checked and removed the label, so that only a missing header is
-/// accepted. In either case encryption authenticates our own label afterwards.
+/// Decides whether a packet or connection with this label is accepted, and returns the label that
+/// encryption authenticates. Without `skip`, our own label and those in `others` are accepted, and
+/// no label only if the empty one is among these. With `skip` (Go: `SkipInboundLabelCheck`) an outer
+/// layer has already checked and removed our own label, so that only a missing header is accepted.
 ///
 /// # Errors
 /// It is refused.
-pub fn admit(own: &[u8], skip: bool, received: Option<&[u8]>) -> Result<(), LabelError> {
+pub fn admit<'a>(
+    own: &'a [u8],
+    others: &[Bytes],
+    skip: bool,
+    received: Option<&'a [u8]>,
+) -> Result<&'a [u8], LabelError> {
+    let label = received.unwrap_or_default();
     match received {
         Some(_) if skip => Err(LabelError::Double),
-        None if skip => Ok(()),
-        received if received.unwrap_or_default() == own => Ok(()),
+        None if skip => Ok(own),
+        // The sender has encrypted under the label that it sent.
+        _ if label == own || others.iter().any(|other| other == label) => Ok(label),
         _ => Err(LabelError::Mismatch),
     }
 }

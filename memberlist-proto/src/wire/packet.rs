@@ -33,6 +33,8 @@ pub struct Rules<'a> {
     pub label: &'a [u8],
     /// Whether an outer layer has removed the label (Go: `SkipInboundLabelCheck`).
     pub skip_inbound_label_check: bool,
+    /// Labels that are accepted beside our own; an empty one stands for none.
+    pub accept_labels: &'a [Bytes],
     /// The keys. None or an empty ring means that encryption is off.
     pub keyring: Option<&'a Keyring>,
     /// Whether a packet that cannot be decrypted is dropped (Go: `GossipVerifyIncoming`).
@@ -276,12 +278,13 @@ impl<V: Visit> Opening<'_, V> {
         if let Some(received) = received {
             self.visit.layer(Layer::Label(received));
         }
-        label::admit(rules.label, rules.skip_inbound_label_check, received).map_err(at_label)?;
+        let (own, skip) = (rules.label, rules.skip_inbound_label_check);
+        let label = label::admit(own, rules.accept_labels, skip, received).map_err(at_label)?;
         // Whether a packet is encrypted cannot be seen: it begins with a version byte, 0 or 1, which
         // are also the types of pings and indirect pings. Only our configuration decides, and with
         // `verify_incoming` off, whether decryption succeeds.
         if let Some(keyring) = rules.keyring.filter(|keyring| !keyring.is_empty()) {
-            match aead::decrypt(decrypted, keyring.keys(), packet, rules.label) {
+            match aead::decrypt(decrypted, keyring.keys(), packet, label) {
                 Ok(aead::Decrypted { version, key_index }) => {
                     packet = decrypted;
                     let len = packet.len();

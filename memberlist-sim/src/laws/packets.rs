@@ -62,6 +62,7 @@ impl Law for Packets {
         let rules = Rules {
             label: &config.label,
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: Some(&ring),
             verify_incoming: config.gossip_verify_outgoing,
             limits: PacketLimits::default(),

@@ -264,6 +264,7 @@ fn opened(node: &Memberlist, packet: &Transmit) -> Vec<Vec<u8>> {
     let rules = Rules {
         label: &config.label,
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: Some(&ring),
         verify_incoming: config.gossip_verify_outgoing,
         limits: PacketLimits::default(),

@@ -145,6 +145,7 @@ impl Peer {
         let rules = Rules {
             label: b"",
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: None,
             verify_incoming: true,
             limits: PacketLimits::default(),

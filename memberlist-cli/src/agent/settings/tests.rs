@@ -267,6 +267,7 @@ fn every_documented_field_sets_what_it_says() {
             ("secret_keys", _) => "AAAAAAAAAAAAAAAAAAAAAA==".into(),
             ("cidrs_allowed", _) => "10.0.0.0/8".into(),
             ("seeds", _) => "db.example:7".into(),
+            ("accept_labels", _) => "blue".into(),
             ("bind_addr", _) => "127.0.0.1".into(),
             ("differences.advertise_form", _) => "mapped".into(),
             (_, toml::Value::Boolean(it)) => (!it).to_string(),
@@ -281,7 +282,7 @@ fn every_documented_field_sets_what_it_says() {
         settings.set_toml(&path, &other.as_str().into()).unwrap();
         assert_ne!(settings, Settings::new(Config::lan("n")), "`{path} = {other}` does nothing");
         let wrong = toml::Value::String("%:x".into());
-        let text = matches!(&path[..], "name" | "label" | "meta");
+        let text = matches!(&path[..], "name" | "label" | "accept_labels" | "meta");
         assert_eq!(settings.set_toml(&path, &wrong).is_ok(), text, "`{path} = %:x`");
     }
 }
@@ -290,4 +291,23 @@ fn file(name: &str, text: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("memberlist-{}-{name}.toml", std::process::id()));
     std::fs::write(&path, text).unwrap();
     path
+}
+
+/// The empty label is one of the labels that can be accepted, in a file as on the command line.
+#[test]
+fn accepted_labels_can_be_empty() {
+    let mut settings = Settings::new(Config::lan("n"));
+    settings.read("accept_labels = [\"\", \"blue\"]").unwrap();
+    let labels: Vec<bytes::Bytes> = vec!["".into(), "blue".into()];
+    assert_eq!(settings.config.accept_labels, labels);
+    settings.assign("accept_labels=").unwrap();
+    assert!(settings.config.accept_labels.is_empty());
+    settings.assign("accept_labels=\"\",blue").unwrap();
+    assert_eq!(settings.config.accept_labels, labels);
+    settings.config.skip_inbound_label_check = true;
+    let error = settings.config.validate().unwrap_err().to_string();
+    assert!(
+        error.starts_with("`accept_labels` is a list of 2 entries, but it must be empty"),
+        "{error}"
+    );
 }

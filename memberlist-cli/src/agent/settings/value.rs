@@ -31,6 +31,11 @@ pub(super) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         // `any` allows every address; the empty list allows none.
         Kind::Networks if text == "any" => Some(Value::Networks(None)),
         Kind::Networks => list(text).map(Some).map(Value::Networks),
+        // The empty label is a label too, unlike the empty item of any other list.
+        Kind::Labels => {
+            let label = |item: &str| if item == "\"\"" { "" } else { item }.to_owned().into();
+            Some(Value::Labels(items(text).map(label).collect()))
+        }
         Kind::Peers => {
             let wrong = |item, error| Wrong::Item(format!("`{}`: {error}", shown(item)));
             let peers =
@@ -58,6 +63,7 @@ pub(super) fn wanted(kind: Kind) -> String {
             "`any` or a list of networks such as `10.0.0.0/8,192.168.1.0/24`".to_owned()
         }
         Kind::Keys => "a list of keys in base64".to_owned(),
+        Kind::Labels => "a list of labels such as `blue,\"\"`".to_owned(),
         Kind::Peers => "a list of peers such as `10.0.0.1:7946,db.example`".to_owned(),
         kind => kind.to_string(),
     }

@@ -21,6 +21,7 @@ fn value(field: &Field, measure: u64) -> Value {
             Value::Networks(Some(vec!["10.0.0.0/8".parse().unwrap(); measure as usize]))
         }
         Kind::Keys => Value::Keys(vec![Key::new(&[7; 16]).unwrap(); measure as usize]),
+        Kind::Labels => Value::Labels(vec![Bytes::from_static(b"blue"); measure as usize]),
         Kind::Peers => Value::Peers(vec!["db.example".parse().unwrap(); measure as usize]),
         kind => panic!("{kind:?} has no measure"),
     }
@@ -121,7 +122,9 @@ fn other() -> Config {
             Value::Address(_) => Value::Address([10, 0, 0, 1].into()),
             Value::AdvertiseForm(_) => Value::AdvertiseForm(AdvertiseForm::Mapped),
             Value::Text(_) => Value::Text(Bytes::from_static(b"other")),
-            Value::Networks(_) | Value::Keys(_) | Value::Peers(_) => value(field, 2),
+            Value::Networks(_) | Value::Keys(_) | Value::Labels(_) | Value::Peers(_) => {
+                value(field, 2)
+            }
             old if old.measure() == Some(field.bounds().min()) => {
                 value(field, field.bounds().max())
             }

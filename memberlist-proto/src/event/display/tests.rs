@@ -47,6 +47,16 @@ fn what_becomes_of_members() {
             Event::Updated { node: b(), change },
             "b (10.0.0.2:7946) changed its metadata, address, versions",
         ),
+        (
+            Event::NothingReceived { silent: Duration::from_millis(12_900), announced: peer() },
+            "no packet has arrived for 12 s: is UDP blocked, or 10.0.0.9:7946, which this node \
+             announces, not its address?",
+        ),
+        (
+            Event::NotListed { peer: peer() },
+            "the state of 10.0.0.9:7946 and of other peers does not list this node: they refuse \
+             its announcement, or it does not reach them",
+        ),
         (departed(Departure::Left, Some(peer())), "b left (reported by 10.0.0.9:7946)"),
         (departed(failed(), None), "b failed, accused by c, d"),
         (departed(Departure::Declared { by: by() }, None), "b was declared dead by c"),

@@ -215,6 +215,7 @@ fn only_six_bytes_of_a_version_vector_are_passed_on() {
         let rules = Rules {
             label: b"",
             skip_inbound_label_check: false,
+            accept_labels: &[],
             keyring: None,
             verify_incoming: true,
             limits: PacketLimits::default(),

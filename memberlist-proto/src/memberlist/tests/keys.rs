@@ -11,7 +11,7 @@ fn encryption_begins_rotates_and_is_required() {
     rig.alive("a", 2, 1);
     let target = || crate::Target::Addr { addr: address(2), node: None };
     rig.node.send(rig.now, target(), b"plain").expect("sent");
-    rig.node.add_key(rig.now, key(1));
+    rig.node.add_key(rig.now, key(1)).expect("room for encryption");
     rig.node.send(rig.now, target(), b"sealed").expect("sent");
     let transmits = rig.transmits();
     assert_eq!(transmits[0].payload[0], 8);
@@ -20,7 +20,7 @@ fn encryption_begins_rotates_and_is_required() {
     assert!(rig.node.handle_packet(rig.now, address(2), &plain).is_err());
     rig.node.set_verify(rig.now, false, true);
     assert!(rig.node.handle_packet(rig.now, address(2), &plain).is_ok());
-    rig.node.add_key(rig.now, key(2));
+    rig.node.add_key(rig.now, key(2)).expect("room for encryption");
     assert_eq!(rig.node.keys(), [key(1), key(2)]);
     rig.node.use_key(rig.now, &key(2)).expect("it is in the ring");
     assert!(rig.node.remove_key(rig.now, &key(2)).is_err(), "the primary stays");

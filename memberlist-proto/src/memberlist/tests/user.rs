@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Outcome, PingError, SendError, WaitError};
+use crate::event::{MetaError, Outcome, PingError, SendError, WaitError};
 use crate::peer::Target;
 use crate::wire::message::Ack;
 
@@ -82,10 +82,8 @@ fn metadata_is_announced_and_waited_for() {
     assert_eq!(alloc::format!("{:?}", outcome(&mut rig)), alloc::format!("{timed_out:?}"));
     assert_eq!(rig.node.local().meta(), b"late", "the announcement itself goes on");
     let long = alloc::vec![0; 513];
-    assert_eq!(
-        rig.node.set_meta(rig.now, long.into(), Duration::ZERO).map_err(|it| it.limit),
-        Err(512)
-    );
+    let error = rig.node.set_meta(rig.now, long.into(), Duration::ZERO).expect_err("too long");
+    assert_eq!(error, MetaError::TooLong { len: 513, limit: 512, field: "meta_max_size" });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::parsed::Frame;
 use super::{FrameError, FrameRules};
 use crate::security::{Keyring, Version, aead};
 use crate::wire::compress::Lzw;
-use crate::wire::label::{self, Label, Peek};
+use crate::wire::label::{self, Label, LabelError, Peek};
 use crate::wire::message::MessageType;
 
 /// Which side of the connection we are.
@@ -28,6 +28,8 @@ pub enum Role {
 #[derive(Clone, Debug)]
 pub struct FrameReader {
     state: State,
+    /// The label that encryption authenticates on this connection, if it is not ours.
+    label: Option<Label>,
     layers: Layers,
 }
 
@@ -76,7 +78,7 @@ impl FrameReader {
             Role::Acceptor => State::Label(SmallVec::new()),
             Role::Initiator => State::Type,
         };
-        Self { state, layers: Layers::default() }
+        Self { state, label: None, layers: Layers::default() }
     }
 
     /// Takes bytes that have arrived. Returns the message once, as soon as it is complete. Bytes
@@ -111,6 +113,12 @@ impl FrameReader {
         &self.layers
     }
 
+    /// The label that the peer sent, if it is accepted and not ours; an empty one for none. The
+    /// answer has to be encrypted under it.
+    pub fn accepted_label(&self) -> Option<&Label> {
+        self.label.as_ref()
+    }
+
     /// Bytes of memory that the message takes so far.
     pub fn capacity(&self) -> usize {
         match &self.state {
@@ -135,17 +143,16 @@ impl FrameReader {
                     // A missing header is judged as well: where a label is required, a stream
                     // without one is refused by its first byte.
                     if header.is_empty() && byte != MessageType::Label.code() {
-                        label::admit(rules.label, rules.skip_inbound_label_check, None)?;
+                        self.label = admit(rules, None)?;
                         self.state = State::Type;
                         continue;
                     }
                     header.push(byte);
                     data = rest;
                     if let Peek::Present(received) = label::peek(header)? {
-                        let skip = rules.skip_inbound_label_check;
-                        let admitted = label::admit(rules.label, skip, Some(received));
+                        let admitted = admit(rules, Some(received));
                         self.layers.label = Label::new(received).ok();
-                        admitted?;
+                        self.label = admitted?;
                         self.state = State::Type;
                     }
                 }
@@ -190,7 +197,8 @@ impl FrameReader {
         let keyring = keys(rules).ok_or(FrameError::NotConfigured)?;
         let (length, payload) =
             buffer.split_first_chunk::<LENGTH>().ok_or(FrameError::Truncated)?;
-        let aad = authenticated(*length, rules.label);
+        let label = self.label.as_ref().map_or(rules.label, Label::as_bytes);
+        let aad = authenticated(*length, label);
         let mut plaintext = Vec::with_capacity(payload.len());
         let aead::Decrypted { version, key_index } =
             aead::decrypt(&mut plaintext, keyring.keys(), payload, &aad)?;
@@ -231,6 +239,13 @@ impl FrameReader {
             Err(FrameError::Truncated)
         }
     }
+}
+
+/// Decides whether a connection with this label is accepted; the label, if it is not our own.
+fn admit(rules: &FrameRules<'_>, received: Option<&[u8]>) -> Result<Option<Label>, LabelError> {
+    let skip = rules.skip_inbound_label_check;
+    let label = label::admit(rules.label, rules.accept_labels, skip, received)?;
+    Ok(if label == rules.label { None } else { Label::new(label).ok() })
 }
 
 /// The data that encryption on streams authenticates besides the message: type, length and label

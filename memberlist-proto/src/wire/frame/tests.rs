@@ -12,6 +12,7 @@ fn rules() -> FrameRules<'static> {
     FrameRules {
         label: b"",
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: None,
         verify_incoming: true,
         limits: FrameLimits::default(),

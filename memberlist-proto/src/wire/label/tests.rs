@@ -29,13 +29,29 @@ fn a_header_arrives_byte_by_byte() {
 
 #[test]
 fn the_rule_for_what_comes_in() {
-    assert_eq!(admit(b"", false, None), Ok(()));
-    assert_eq!(admit(b"us", false, None), Err(LabelError::Mismatch));
-    assert_eq!(admit(b"us", false, Some(b"us")), Ok(()));
-    assert_eq!(admit(b"us", false, Some(b"them")), Err(LabelError::Mismatch));
-    assert_eq!(admit(b"", false, Some(b"them")), Err(LabelError::Mismatch));
-    assert_eq!(admit(b"us", true, None), Ok(()));
-    assert_eq!(admit(b"us", true, Some(b"us")), Err(LabelError::Double));
+    let none: &[u8] = b"";
+    let (us, them): (&[u8], &[u8]) = (b"us", b"them");
+    assert_eq!(admit(none, &[], false, None), Ok(none));
+    assert_eq!(admit(us, &[], false, None), Err(LabelError::Mismatch));
+    assert_eq!(admit(us, &[], false, Some(us)), Ok(us));
+    assert_eq!(admit(us, &[], false, Some(them)), Err(LabelError::Mismatch));
+    assert_eq!(admit(none, &[], false, Some(them)), Err(LabelError::Mismatch));
+    assert_eq!(admit(us, &[], true, None), Ok(us));
+    assert_eq!(admit(us, &[], true, Some(us)), Err(LabelError::Double));
+}
+
+/// What encryption authenticates is the label that came, not our own.
+#[test]
+fn other_labels_can_be_accepted() {
+    let none: &[u8] = b"";
+    let (us, them, third): (&[u8], &[u8], &[u8]) = (b"us", b"them", b"third");
+    let others = [Bytes::new(), Bytes::from_static(b"them")];
+    assert_eq!(admit(us, &others, false, Some(us)), Ok(us));
+    assert_eq!(admit(us, &others, false, Some(them)), Ok(them));
+    assert_eq!(admit(us, &others, false, None), Ok(none));
+    assert_eq!(admit(us, &others, false, Some(third)), Err(LabelError::Mismatch));
+    assert_eq!(admit(us, &others[1..], false, None), Err(LabelError::Mismatch));
+    assert_eq!(admit(none, &others[1..], false, Some(them)), Ok(them));
 }
 
 #[test]

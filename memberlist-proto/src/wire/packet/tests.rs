@@ -26,6 +26,7 @@ fn rules() -> Rules<'static> {
     Rules {
         label: b"",
         skip_inbound_label_check: false,
+        accept_labels: &[],
         keyring: None,
         verify_incoming: true,
         limits: PacketLimits::default(),

@@ -96,6 +96,7 @@ fn toml(value: &Value) -> String {
         Value::Address(_) | Value::AdvertiseForm(_) => format!("\"{value}\""),
         Value::Networks(None) => "\"any\"".to_owned(),
         Value::Keys(list) if list.is_empty() => "[]".to_owned(),
+        Value::Labels(list) if list.is_empty() => "[]".to_owned(),
         Value::Peers(list) if list.is_empty() => "[]".to_owned(),
         Value::Switch(_) | Value::Number(_) | Value::Duration(_) => value.to_string(),
         value => panic!("a default of {value}"),

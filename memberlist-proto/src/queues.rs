@@ -129,7 +129,7 @@ impl Queues {
 
     /// Queues membership news. News that no packet can carry only ends what it replaces.
     ///
-    /// Differs from Go: there such news stays queued forever.
+    /// Differs from Go: in Go such news stays queued forever.
     pub(crate) fn push_membership(
         &mut self,
         key: NodeName,

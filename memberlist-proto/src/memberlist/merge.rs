@@ -37,7 +37,9 @@ impl Memberlist {
         let accuser = self.accuser_of(from, &body).unwrap_or_else(|| self.me.name.clone());
         let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
         let lists_me = body.states().any(|it| self.is_me(it.name) && live(&it));
-        if !self.me.left && self.hearing.state(self.now, lists_me) {
+        // A peer that joins need not know this node yet.
+        let joins = self.is_join(id, frame);
+        if !self.me.left && !joins && self.hearing.state(self.now, lists_me) {
             self.out.event(Event::NotListed { peer: from });
         }
         for state in body.states() {
@@ -45,7 +47,7 @@ impl Memberlist {
         }
         let state = body.user_state();
         if !state.is_empty() {
-            let (join, state) = (self.is_join(id, frame), Bytes::copy_from_slice(state));
+            let (join, state) = (joins, Bytes::copy_from_slice(state));
             self.out.event(Event::RemoteState { from, join, state });
         }
         self.succeed(id);

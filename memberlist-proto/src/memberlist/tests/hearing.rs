@@ -63,8 +63,17 @@ fn any_packet_ends_the_silence() {
 
 /// A peer opens a stream and sends a state that lists these names as alive.
 fn state(rig: &mut Rig, names: &[&str]) {
+    send_state(rig, names, false);
+}
+
+/// As [`state`], from a peer that joins.
+fn joining(rig: &mut Rig, names: &[&str]) {
+    send_state(rig, names, true);
+}
+
+fn send_state(rig: &mut Rig, names: &[&str], join: bool) {
     let mut body = Vec::new();
-    push_pull::encode_header(&mut body, false, names.len(), 0);
+    push_pull::encode_header(&mut body, join, names.len(), 0);
     for (port, name) in (1..).zip(names) {
         push_pull::encode_state(
             &mut body,
@@ -101,6 +110,12 @@ fn a_node_that_peers_do_not_list_says_so_once() {
     state(&mut rig, &["other"]);
     assert_eq!(said(&mut rig), 0, "once");
     state(&mut rig, &["me", "other"]);
+    // A peer that joins need not know this node yet.
+    (0..5).for_each(|_| {
+        rig.wait(Duration::from_secs(30));
+        joining(&mut rig, &["other"]);
+    });
+    assert_eq!(said(&mut rig), 0, "peers that join");
     state(&mut rig, &["other"]);
     rig.wait(Duration::from_secs(30));
     state(&mut rig, &["other"]);

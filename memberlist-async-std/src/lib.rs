@@ -28,7 +28,7 @@
 //! * `tracing`, on by default: log lines, at the severity that the Go library gives them, with the
 //!   fields `node`, `peer`, `member` and `reason` where they apply, under the targets
 //!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
-//!   `memberlist::rejoin` and `memberlist::delegate`.
+//!   `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
 //! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
 //!   [`Status`] and [`Stats`].

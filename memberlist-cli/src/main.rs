@@ -85,7 +85,7 @@ fn one_line(text: &str) -> String {
 fn log_to_stderr(level: LevelFilter) {
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(wanted) => EnvFilter::builder().with_default_directive(level.into()).parse_lossy(wanted),
-        Err(_) => EnvFilter::new(format!("{level},memberlist_driver::bind=info")),
+        Err(_) => EnvFilter::new(format!("{level},memberlist::address=info")),
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -145,7 +145,7 @@ impl Handle {
     /// Ends the node without an announcement; [`leave`](Self::leave) before it for a graceful end.
     ///
     /// The end begins at once. Nothing that was queued before is dropped: packets are handed to the
-    /// socket, and streams that have only to write what was queued do so, all within one second.
+    /// socket, and streams that have only to write what was queued do so, for at most a second each.
     /// Every other operation ends with [`Error::Shutdown`]. The future is ready when all sockets are
     /// closed; dropping it changes nothing. On a runtime that has ended it is ready, too.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {

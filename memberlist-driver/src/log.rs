@@ -44,6 +44,8 @@ pub(crate) enum Target {
     Rejoin,
     /// `memberlist::delegate`
     Delegate,
+    /// `memberlist::address`
+    Address,
 }
 
 /// Where lines come from: each can be caused any number of times, by strangers or by a failing

@@ -115,10 +115,10 @@ pub(crate) fn panicked(Panicked { method, message }: &Panicked) -> Line {
 }
 
 pub(crate) fn announcing(severity: Severity, advertised: SocketAddr, text: String) -> Line {
-    Line::new(severity, Target::Membership, text).peer(advertised)
+    Line::new(severity, Target::Address, text).peer(advertised)
 }
 
 pub(crate) fn in_clear(advertised: SocketAddr) -> Line {
     let text = format!("announcing the public address {advertised} without encryption");
-    Line::new(Severity::Warning, Target::Membership, text).peer(advertised)
+    Line::new(Severity::Warning, Target::Address, text).peer(advertised)
 }

@@ -26,6 +26,7 @@ macro_rules! at_level {
             Target::Stream => event!($level, "memberlist::stream", $node, $line),
             Target::Packet => event!($level, "memberlist::packet", $node, $line),
             Target::Rejoin => event!($level, "memberlist::rejoin", $node, $line),
+            Target::Address => event!($level, "memberlist::address", $node, $line),
             Target::Delegate => event!($level, "memberlist::delegate", $node, $line),
         }
     };

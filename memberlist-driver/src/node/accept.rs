@@ -8,6 +8,9 @@ use super::{stream, unless};
 use crate::log::Target;
 use crate::runtime::{Listener as _, Runtime, Timer as _};
 
+/// Connections in a row before other tasks have their turn: a flood of them must not keep a thread.
+const ROUND: u64 = 16;
+
 pub(super) struct AcceptTask<R: Runtime> {
     pub(super) runtime: R,
     pub(super) listener: R::Listener,
@@ -20,7 +23,10 @@ impl<R: Runtime> AcceptTask<R> {
     pub(super) async fn run(self) {
         let driver = self.guard.driver();
         let mut backoff = Backoff::default();
-        loop {
+        for number in 1_u64.. {
+            if number.is_multiple_of(ROUND) {
+                self.runtime.yield_now().await;
+            }
             let accepted = unless(|cx| driver.poll_stopped(cx), self.listener.accept()).await;
             match accepted {
                 None => return,

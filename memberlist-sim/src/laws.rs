@@ -5,7 +5,7 @@
 //! | law | what must hold |
 //! |---|---|
 //! | alternation | a node joins and departs in turn; the members are those that have joined and not departed |
-//! | states | each event leads from a state that it may lead from; the table's states are those that were reported, except that a dead node may have left |
+//! | states | each event leads from a state that it may lead from; the table's states are those that were reported |
 //! | incarnations | they never go back; a departed node returns with a higher one; no name is forgotten early |
 //! | myself | a node never considers itself suspect or dead; leaving is final; its own incarnation never goes back |
 //! | completion | what was begun ends, once |

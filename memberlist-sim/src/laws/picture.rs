@@ -141,8 +141,7 @@ impl Picture {
         }
     }
 
-    /// Takes over what may change without an event: incarnations, which of the departed have left,
-    /// and placeholders.
+    /// Takes over what may change without an event: incarnations, and placeholders.
     pub(super) fn refresh(&mut self, node: &Memberlist) {
         for record in node.nodes() {
             match self.known.get_mut(record.name().as_bytes()) {
@@ -150,9 +149,7 @@ impl Picture {
                 Some(known) if is_placeholder(&record) => {
                     *known = Known::new(&record, known.departed);
                 }
-                Some(known) => {
-                    (known.state, known.incarnation) = (record.state(), record.incarnation());
-                }
+                Some(known) => known.incarnation = record.incarnation(),
                 None => self.put(&record, Some(self.now)),
             }
         }

@@ -27,6 +27,7 @@ fn peers_that_answer_stay_members() {
     assert!(!rig.heard_of("ping mute"), "it was taken");
 }
 
+/// It departs only once.
 #[test]
 fn a_leave_may_be_learnt_after_a_death() {
     let mut rig = Rig::new(config("me"));

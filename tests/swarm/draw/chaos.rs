@@ -103,7 +103,7 @@ impl Plot {
     /// A message from outside.
     fn strange(&mut self, node: usize, other: usize) {
         let number = self.draw.below(4);
-        let line = match self.draw.below(13) {
+        let line = match self.draw.below(12) {
             0 => format!("alive eve address=10.99.0.9:{}", 1 + number),
             1 => format!("alive z{number} incarnation={}", number % 2),
             2 => format!("alive s{number} address=10.99.0.{number}:7946 meta=600"),
@@ -119,12 +119,7 @@ impl Plot {
             10 if number == 3 => format!("dead n{other} incarnation=3 by={}", "x".repeat(256)),
             9 => format!("suspect n{other} incarnation={number} by=n{node}"),
             10 => format!("dead n{other} incarnation={number} by=eve"),
-            11 => format!("dead n{other} incarnation={number} by=n{other}"),
-            // A name that no member can have.
-            _ => {
-                let kind = ["suspect", "dead"][number % 2];
-                format!("{kind} n{other} incarnation={number} by={}", "e".repeat(300))
-            }
+            _ => format!("dead n{other} incarnation={number} by=n{other}"),
         };
         let from = if self.draw.chance(20) { " source=192.0.2.7:1" } else { "" };
         let from = if line.starts_with("alive") { from } else { "" };

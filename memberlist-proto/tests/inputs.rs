@@ -260,6 +260,26 @@ proptest! {
     }
 
     #[test]
+    fn a_time_that_never_comes_is_the_present(life in life(), never in u64::MAX / 2 + 1..) {
+        let (mut one, mut other) = (node(), node());
+        let never = Instant::from_nanos(never);
+        let mut now = start();
+        for (index, (wait, input)) in life.into_iter().enumerate() {
+            now += wait;
+            let _ = one.handle(now, input.clone());
+            if index % 2 == 0 {
+                one.handle_timeout(never);
+                other.handle(now, input).ok();
+                other.handle_timeout(now);
+            } else {
+                other.handle(now, input).ok();
+            }
+            prop_assert_eq!(outputs(&mut one), outputs(&mut other));
+            one.check_invariants().map_err(TestCaseError::fail)?;
+        }
+    }
+
+    #[test]
     fn inputs_written_down_replay_byte_for_byte(life in life()) {
         let mut live = node();
         let mut now = start();

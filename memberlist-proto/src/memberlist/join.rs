@@ -181,5 +181,6 @@ impl Memberlist {
             self.timers.cancel(timer);
         }
         self.out.finished(op, Outcome::Join(Ok(join.into_report())));
+        self.settle_after_joins();
     }
 }

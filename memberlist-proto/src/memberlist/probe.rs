@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -24,13 +25,12 @@ const NACK_VERSION: u8 = 4;
 const STREAM_PING_VERSION: u8 = 3;
 
 impl Memberlist {
-    pub(super) fn start_probing(&mut self) {
-        if let Some(timer) = self.periodic.probe.take() {
-            self.timers.cancel(timer);
-        }
+    pub(super) fn start_probing(&mut self, was: Duration) {
+        let due = self.stop_ticking(self.periodic.probe);
+        self.periodic.probe = None;
         let interval = self.config.probe_interval;
         if !interval.is_zero() {
-            let at = self.now + self.first_phase(interval);
+            let at = self.next_phase(due, was, interval);
             self.periodic.probe = Some(self.timers.insert(at, Timer::Probe));
         }
     }

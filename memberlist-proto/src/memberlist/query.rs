@@ -11,7 +11,7 @@ use crate::stats::{Gauges, Stats};
 use crate::time::Instant;
 
 impl Memberlist {
-    /// The configuration in force.
+    /// The configuration in force: with the keys, the timing and the metadata as they are now.
     pub fn config(&self) -> &Config {
         &self.config
     }

@@ -141,13 +141,24 @@ fn what_a_delegate_returns_beyond_its_limit_waits() {
 }
 
 #[test]
-fn time_may_run_to_its_end() {
+fn a_time_that_never_comes_stops_nothing() {
     let mut config = config();
     config.gossip_interval = Duration::from_millis(200);
     let mut rig = Rig::with(config);
-    rig.node.handle_timeout(Instant::FAR_FUTURE);
-    assert_eq!(rig.node.poll_timeout(), None);
-    rig.node.check_invariants().expect("invariants");
+    rig.alive("a", 2, 1);
+    for never in [Instant::FAR_FUTURE, Instant::from_nanos(u64::MAX / 2 + 1)] {
+        rig.node.handle_timeout(never);
+        rig.node.check_invariants().expect("invariants");
+        let message = b"on";
+        let (kind, priority) = (BroadcastKind::Plain, Priority::High);
+        rig.node.broadcast(never, message, kind, priority).expect("short enough");
+        rig.wait(Duration::from_millis(200));
+        assert!(texts(&mut rig).iter().any(|text| text == "user on"));
+    }
+    // The latest time that counts; what is due by then happens, and so does what is due later.
+    rig.node.handle_timeout(Instant::from_nanos(u64::MAX / 2));
+    let due = rig.node.poll_timeout().expect("gossip goes on");
+    assert!(due > Instant::from_nanos(u64::MAX / 2) && due < Instant::FAR_FUTURE);
 }
 
 /// What the first packet of a node with more news than fits carries, of `len` bytes of a user

@@ -1,3 +1,5 @@
+use alloc::vec;
+
 use super::*;
 use crate::Key;
 
@@ -29,4 +31,22 @@ fn encryption_begins_rotates_and_is_required() {
     rig.node.set_verify(rig.now, true, true);
     rig.node.remove_key(rig.now, &key(1)).expect("it is not the primary");
     assert!(rig.node.handle_packet(rig.now, address(2), &sealed).is_err());
+}
+
+#[test]
+fn the_configuration_has_the_keys_in_force_and_none_that_was_removed() {
+    let mut config = config();
+    let (first, second) = (key(1), key(2));
+    // Given twice, it is in force once.
+    config.secret_keys = vec![first.clone(), first.clone()];
+    let mut rig = Rig::with(config);
+    assert_eq!(rig.node.config().secret_keys, [key(1)]);
+    rig.node.add_key(rig.now, second.clone());
+    assert_eq!(rig.node.config().secret_keys, [key(1), key(2)]);
+    rig.node.use_key(rig.now, &second).expect("it is in the ring");
+    assert_eq!(rig.node.config().secret_keys, [key(2), key(1)]);
+    assert!(rig.node.remove_key(rig.now, &second).is_err(), "the primary stays");
+    rig.node.remove_key(rig.now, &first).expect("it is not the primary");
+    assert_eq!(rig.node.config().secret_keys, [key(2)]);
+    assert_eq!(first.clones(), 1, "only the test's own copy is left");
 }

@@ -168,6 +168,8 @@ counted! {
         acks_unknown,
         /// Pings for another name, unanswered.
         pings_misdirected,
+        /// Pings unanswered because too many came from addresses that are no members'.
+        pings_too_fast,
         /// Indirect pings relayed.
         relayed,
         /// Indirect pings refused: too many at once or in a second, or for a target that is no

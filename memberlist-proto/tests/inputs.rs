@@ -24,6 +24,7 @@ fn input() -> impl Strategy<Value = Input<'static>> {
     prop_oneof![
         6 => packet(),
         2 => Just(Input::Timeout),
+        1 => any::<[u8; 32]>().prop_map(Input::Entropy),
         3 => stream(),
         4 => command().prop_map(Input::Command),
         1 => answer(),
@@ -214,6 +215,7 @@ fn by_method(node: &mut Memberlist, now: Instant, input: Input<'_>) {
         Input::StreamClosed { id, cause } => node.handle_stream_closed(now, id, cause),
         Input::Answered { id, answer } => node.answer(now, id, answer),
         Input::Timeout => node.handle_timeout(now),
+        Input::Entropy(fresh) => node.mix_entropy(now, fresh),
         Input::Command(Command::Join { peers, policy }) => {
             node.join_with(now, &peers, policy);
         }

@@ -107,6 +107,12 @@ impl Memberlist {
         address == self.own_address()
     }
 
+    /// Whether a node of this name is known at this address.
+    pub(super) fn is_member_at(&self, address: SocketAddr, name: &[u8]) -> bool {
+        let id = self.members.get(name);
+        id.is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(address))
+    }
+
     /// Whether any other member could hear an announcement.
     pub(super) fn has_company(&self) -> bool {
         let mine = usize::from(self.members.record(self.me.id).state().is_live());

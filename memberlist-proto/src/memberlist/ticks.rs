@@ -66,7 +66,7 @@ pub(super) fn moved(now: Instant, due: Instant, was: Duration, interval: Duratio
     let last = due - was;
     let passed = (now - last).max(0) / step;
     let next = last + step.saturating_mul(passed + 1);
-    let next = if interval < was { next.min(due) } else { next };
+    let next = if step < was { next.min(due) } else { next };
     Instant::from_nanos(u64::try_from(next).unwrap_or(u64::MAX))
 }
 

@@ -194,3 +194,30 @@ fn churn_leaves_user_broadcasts_their_share_and_no_more() {
     assert_eq!(first_packet_amid_churn(25, 0), (0, full), "what is not needed is not kept free");
     assert_eq!(first_packet_amid_churn(25, 600), (0, full), "too long for the share");
 }
+
+/// Counts how often it is asked for broadcasts, of which it has none.
+struct Asked(core::sync::atomic::AtomicUsize);
+
+impl crate::Delegate for Asked {
+    fn broadcasts(&self, _: &crate::View<'_>, _: usize, _: usize) -> Vec<bytes::Bytes> {
+        self.0.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        Vec::new()
+    }
+}
+
+/// As in Go: a tick with nothing to say to its first target has nothing to say to the others.
+#[test]
+fn a_tick_without_news_asks_the_delegate_once() {
+    let asked = alloc::sync::Arc::new(Asked(0.into()));
+    let mut rig = Rig::with_delegate(gossiping(), Some(asked.clone()));
+    for port in 2..6 {
+        rig.alive(&alloc::format!("m{port}"), port, 1);
+    }
+    rig.wait(Duration::from_secs(60));
+    assert_eq!(rig.queued(), 0);
+    let before = asked.0.load(core::sync::atomic::Ordering::Relaxed);
+    rig.sent();
+    rig.wait(Duration::from_millis(200));
+    assert_eq!(asked.0.load(core::sync::atomic::Ordering::Relaxed), before + 1);
+    assert_eq!(rig.sent(), []);
+}

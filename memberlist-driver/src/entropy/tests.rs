@@ -1,6 +1,12 @@
-use std::vec::Vec;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use memberlist_proto::{Config, Key, Target};
 
 use super::*;
+use crate::Handle;
+use crate::driver::{Driver, Work};
+use crate::shared::{Setup, Shared};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -35,23 +41,24 @@ fn it_is_due_after_a_sleep() {
 /// Two nodes from one seed, as a machine and its copy are.
 #[test]
 fn a_copy_parts_from_its_twin() {
+    let address = SocketAddr::from(([127, 0, 0, 1], 7946));
     let twin = || {
-        let mut config = crate::Config::local("n");
+        let mut config = Config::local("n");
         config.gossip_interval = Duration::ZERO;
-        config.secret_keys.push(memberlist_proto::Key::new(&[1; 16]).expect("16 bytes"));
-        let bound = ([127, 0, 0, 1], 7946).into();
-        crate::start(config, bound, crate::Setup::default(), [7; 32]).expect("valid")
+        config.secret_keys.push(Key::new(&[1; 16]).expect("16 bytes"));
+        let shared = Shared::new(config, address, Setup::default(), [7; 32]);
+        let shared = Arc::new(shared.expect("a valid configuration"));
+        (Handle::new(&shared), Driver::new(shared))
     };
-    let nonce = |(handle, _, driver): &(crate::Handle, crate::Events, crate::Driver)| {
-        let to = memberlist_proto::Target::Addr { addr: ([127, 0, 0, 1], 1).into(), node: None };
-        handle.send(to, b"sealed").expect("sent");
-        let work = driver.work();
-        work.transmits.last().expect("a packet").payload[1..13].to_vec()
+    let nonce = |(handle, driver): &(Handle, Driver)| {
+        handle.send(Target::Addr { addr: address, node: None }, b"sealed").expect("sent");
+        let mut work = Work::default();
+        driver.turn(false, &mut work);
+        work.transmits.back().expect("a packet").payload[1..13].to_vec()
     };
     let (one, other) = (twin(), twin());
     assert_eq!(nonce(&one), nonce(&other));
     // Something comes in after a while, and is no packet.
-    let later = Instant::now() + Entropy::EVERY;
-    one.2.handle_packet(later, ([127, 0, 0, 1], 1).into(), b"");
+    one.1.handle_packet(Instant::now() + Entropy::EVERY, address, b"");
     assert_ne!(nonce(&one), nonce(&other));
 }

@@ -198,7 +198,7 @@ fn churn_leaves_user_broadcasts_their_share_and_no_more() {
 /// Counts how often it is asked for broadcasts, of which it has none.
 struct Asked(core::sync::atomic::AtomicUsize);
 
-impl crate::Delegate for Asked {
+impl crate::Hooks for Asked {
     fn broadcasts(&self, _: &crate::View<'_>, _: usize, _: usize) -> Vec<bytes::Bytes> {
         self.0.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         Vec::new()

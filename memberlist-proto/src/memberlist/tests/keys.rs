@@ -41,7 +41,7 @@ fn the_configuration_has_the_keys_in_force_and_none_that_was_removed() {
     config.secret_keys = vec![first.clone(), first.clone()];
     let mut rig = Rig::with(config);
     assert_eq!(rig.node.config().secret_keys, [key(1)]);
-    rig.node.add_key(rig.now, second.clone());
+    rig.node.add_key(rig.now, second.clone()).expect("room");
     assert_eq!(rig.node.config().secret_keys, [key(1), key(2)]);
     rig.node.use_key(rig.now, &second).expect("it is in the ring");
     assert_eq!(rig.node.config().secret_keys, [key(2), key(1)]);

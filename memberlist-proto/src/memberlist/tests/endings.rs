@@ -1,4 +1,4 @@
-//! How streams end that nobody began in good faith, or that are cut short.
+//! How streams end that carry no message, or that are cut short.
 
 use super::*;
 use crate::event::{ExchangeError, JoinError, Outcome};

@@ -25,6 +25,7 @@ pub mod bind;
 mod clock;
 mod delegate;
 mod driver;
+mod entropy;
 mod error;
 mod events;
 mod handle;

@@ -107,6 +107,7 @@ impl Shared {
         }
         let now = self.clock.at(at);
         let mut state = self.lock();
+        state.freshen(at, now);
         let result = f(&mut state, now);
         let aftermath = state.settle(now);
         if let Some(local) = state.changed_local() {

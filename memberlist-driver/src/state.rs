@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant as StdInstant;
 
 use bytes::Bytes;
 use memberlist_proto::{
     Event, Instant, Memberlist, Node, OpId, Outcome, StreamFailure, StreamId, StreamOp, Transmit,
 };
 
+use crate::entropy::Entropy;
 use crate::events::EventBuffer;
 use crate::log;
 use crate::shared::keep;
@@ -32,6 +34,7 @@ pub(crate) struct State {
     /// Operations whose outcome is held back until the socket was given the datagrams before it.
     held: Vec<OpId>,
     events: EventBuffer,
+    entropy: Entropy,
     reader: Option<Waker>,
     pub(crate) packet_task: Option<Waker>,
     pub(crate) accept_task: Option<Waker>,
@@ -114,6 +117,16 @@ impl Aftermath {
 }
 
 impl State {
+    /// Hands fresh randomness to the core, if that is due: before anything can be encrypted that a
+    /// copy of this machine might encrypt as well.
+    pub(crate) fn freshen(&mut self, at: StdInstant, now: Instant) {
+        let mut fresh = [0; 32];
+        // Where the system has none, the nonces stay as good as they are until it is asked again.
+        if self.entropy.due(at) && getrandom::fill(&mut fresh).is_ok() {
+            self.core.mix_entropy(now, fresh);
+        }
+    }
+
     pub(crate) fn new(core: Memberlist, events: EventBuffer) -> Self {
         Self {
             local: (core.local().incarnation(), core.local().state()),
@@ -126,6 +139,7 @@ impl State {
             waiters: BTreeMap::new(),
             held: Vec::new(),
             events,
+            entropy: Entropy::default(),
             reader: None,
             packet_task: None,
             accept_task: None,

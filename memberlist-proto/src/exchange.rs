@@ -10,11 +10,11 @@ pub(crate) use self::stage::{
     Why,
 };
 pub(crate) use self::table::Exchanges;
-use crate::event::{ExchangeKind, ExchangeStep};
+use crate::event::{ExchangeError, ExchangeKind, ExchangeStep};
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::RequestId;
-use crate::wire::frame::{Frame, FrameReader, Role};
+use crate::wire::frame::{Eof, Frame, FrameReader, Role};
 
 /// One stream and the exchange on it: at most one message in each direction.
 #[derive(Clone, Debug)]
@@ -126,6 +126,20 @@ impl Exchange {
 
     pub(crate) fn has_written_all(&self) -> bool {
         self.written >= self.queued
+    }
+
+    /// Whether a peer opened it and has not sent anything.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.accepted && self.reader.eof() == Eof::Empty && self.reader.layers().label.is_none()
+    }
+
+    /// How it fails if the peer closes it now.
+    pub(crate) fn closed(&self) -> ExchangeError {
+        if self.has_written_all() {
+            ExchangeError::Closed
+        } else {
+            ExchangeError::CutOff { written: self.written, len: self.queued }
+        }
     }
 
     /// The connection stands: what to do with it, unless it was not being opened.

@@ -95,6 +95,8 @@ pub enum Input<'a> {
     Decided(Decision),
     /// [`handle_timeout`](crate::Memberlist::handle_timeout).
     Timeout,
+    /// [`mix_entropy`](crate::Memberlist::mix_entropy).
+    Entropy([u8; 32]),
     /// What the application wants.
     Command(Command),
 }
@@ -271,6 +273,7 @@ impl Input<'_> {
             Self::Answered { id, answer } => Input::Answered { id, answer },
             Self::Decided(decision) => Input::Decided(decision),
             Self::Timeout => Input::Timeout,
+            Self::Entropy(fresh) => Input::Entropy(fresh),
             Self::Command(command) => Input::Command(command),
         }
     }

@@ -21,7 +21,17 @@ pub(crate) enum Operation {
     SetMeta { timer: Option<TimerId> },
     Ping { sequence: u32 },
     SendReliable { stream: StreamId },
-    Settle { quiet: Duration, until: Option<Instant>, timer: TimerId },
+    Settle(Settle),
+}
+
+/// A wait until the membership has come to rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settle {
+    pub(crate) quiet: Duration,
+    pub(crate) until: Option<Instant>,
+    pub(crate) timer: Option<TimerId>,
+    /// It lasted as long as it had to, and only waits for the joins under way.
+    pub(crate) for_joins: bool,
 }
 
 /// What asked for a name to be resolved.
@@ -100,6 +110,12 @@ impl Operations {
     /// Whether any join is under way.
     pub(crate) fn joins(&self) -> bool {
         self.map.values().any(|operation| matches!(operation, Operation::Join(_)))
+    }
+
+    /// The waits for rest that only wait for joins.
+    pub(crate) fn settling_after_joins(&self) -> Vec<OpId> {
+        let waits = |it: &Operation| matches!(it, Operation::Settle(settle) if settle.for_joins);
+        self.map.iter().filter(|(_, it)| waits(it)).map(|(op, _)| *op).collect()
     }
 
     pub(crate) fn remove(&mut self, id: OpId) -> Option<Operation> {

@@ -54,7 +54,6 @@ impl Randomness {
     ///
     /// Nothing else changes. The other streams decide nothing secret, and the
     /// [hash key](Self::hash_key) cannot change while tables depend on it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no input of the core carries entropy yet"))]
     pub(crate) fn mix(&mut self, fresh: [u8; 32]) {
         self.nonces.mix(fresh);
     }

@@ -95,13 +95,14 @@ pub(crate) fn may_take_place(own: usize, taken: usize, most: usize, share: usize
 pub(crate) struct Rates {
     names: Shares,
     relays: Shares,
+    replies: Shares,
     reports: Shares,
 }
 
 impl Rates {
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
         let shares = || Shares::new(hash_key);
-        Self { names: shares(), relays: shares(), reports: shares() }
+        Self { names: shares(), relays: shares(), replies: shares(), reports: shares() }
     }
 
     /// Whether `source` may add one more name to the members now. If so, that is counted.
@@ -112,6 +113,13 @@ impl Rates {
             share: limits.share_per_source,
         };
         self.names.take(now, source, rate)
+    }
+
+    /// Whether one more ping of `source`, which is no member's address, may be answered now. If so,
+    /// that is counted.
+    pub(crate) fn take_reply(&mut self, now: Instant, source: IpAddr, limits: &Limits) -> bool {
+        let (common, share) = (limits.replies_per_second, limits.share_per_source);
+        self.replies.take(now, source, Rate { common, burst: common, share })
     }
 
     /// Whether one more refusal, conflict or failed exchange that `source` caused may be reported to

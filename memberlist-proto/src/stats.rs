@@ -120,6 +120,8 @@ counted! {
         stream_bytes_received,
         /// Bytes written to streams (Go: `tcp.sent`).
         stream_bytes_sent,
+        /// Streams accepted whose peer closed them without a word, as health checks do.
+        streams_silent,
         /// Exchanges over streams that failed.
         exchanges_failed,
         /// Push/pulls refused because too many were under way.
@@ -168,6 +170,8 @@ counted! {
         acks_unknown,
         /// Pings for another name, unanswered.
         pings_misdirected,
+        /// Pings unanswered because too many came from addresses that are no members'.
+        pings_too_fast,
         /// Indirect pings relayed.
         relayed,
         /// Indirect pings refused: too many at once or in a second, or for a target that is no

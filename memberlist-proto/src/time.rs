@@ -13,8 +13,11 @@ pub struct Instant(u64);
 impl Instant {
     /// The earliest instant.
     pub const ORIGIN: Self = Self(0);
-    /// The latest instant; a timer set to it never fires.
+    /// The latest instant, which never comes: a timer set to it never fires.
     pub const FAR_FUTURE: Self = Self(u64::MAX);
+    /// The latest time that a node takes for the present: 292 years after the origin. From there on
+    /// sums of an instant and an interval might saturate.
+    pub(crate) const LATEST: Self = Self(u64::MAX / 2);
 
     /// The instant `nanos` nanoseconds after the origin.
     pub const fn from_nanos(nanos: u64) -> Self {

@@ -91,7 +91,6 @@ impl<K: Copy> Timers<K> {
     }
 
     /// When a timer is due, or `None` if it is no longer set.
-    #[cfg(test)]
     pub(crate) fn due(&self, id: TimerId) -> Option<Instant> {
         self.place(id).map(|place| self.heap[place].at)
     }

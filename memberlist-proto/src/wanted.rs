@@ -172,6 +172,10 @@ impl Wanted {
                 Ok(found) => {
                     let address = |ip: IpAddr| SocketAddr::new(ip.to_canonical(), port);
                     seed.addresses = found.into_iter().map(address).collect();
+                    // It is an error no longer, and its addresses may need no attempt.
+                    if matches!(seed.last, Some((_, Err(JoinError::Lookup(_))))) {
+                        seed.last = None;
+                    }
                 }
                 // Where it was last is a better guess than none.
                 Err((now, failure)) => seed.last = Some((now, Err(JoinError::Lookup(failure)))),

@@ -24,6 +24,7 @@ fn input() -> impl Strategy<Value = Input<'static>> {
     prop_oneof![
         6 => packet(),
         2 => Just(Input::Timeout),
+        1 => any::<[u8; 32]>().prop_map(Input::Entropy),
         3 => stream(),
         4 => command().prop_map(Input::Command),
         1 => answer(),
@@ -214,6 +215,7 @@ fn by_method(node: &mut Memberlist, now: Instant, input: Input<'_>) {
         Input::StreamClosed { id, cause } => node.handle_stream_closed(now, id, cause),
         Input::Answered { id, answer } => node.answer(now, id, answer),
         Input::Timeout => node.handle_timeout(now),
+        Input::Entropy(fresh) => node.mix_entropy(now, fresh),
         Input::Command(Command::Join { peers, policy }) => {
             node.join_with(now, &peers, policy);
         }
@@ -254,6 +256,26 @@ proptest! {
             now += wait;
             let _ = one.handle(now, input.clone());
             by_method(&mut other, now, input);
+            prop_assert_eq!(outputs(&mut one), outputs(&mut other));
+            one.check_invariants().map_err(TestCaseError::fail)?;
+        }
+    }
+
+    #[test]
+    fn a_time_that_never_comes_is_the_present(life in life(), never in u64::MAX / 2 + 1..) {
+        let (mut one, mut other) = (node(), node());
+        let never = Instant::from_nanos(never);
+        let mut now = start();
+        for (index, (wait, input)) in life.into_iter().enumerate() {
+            now += wait;
+            let _ = one.handle(now, input.clone());
+            if index % 2 == 0 {
+                one.handle_timeout(never);
+                other.handle(now, input).ok();
+                other.handle_timeout(now);
+            } else {
+                other.handle(now, input).ok();
+            }
             prop_assert_eq!(outputs(&mut one), outputs(&mut other));
             one.check_invariants().map_err(TestCaseError::fail)?;
         }

@@ -39,6 +39,7 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
         told_dead: 2,
         lost_members: 3,
         reports_per_second: 5,
+        replies_per_second: 4,
         share_per_source: 2,
         ..Limits::default()
     };

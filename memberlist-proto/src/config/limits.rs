@@ -96,12 +96,16 @@ table! {
             /// Indirect pings relayed within one second, and at once.
             relays_per_second: usize = (1000), within (1 to 1_000_000);
 
+            /// Pings answered within one second, and at once, that do not come from the address of the
+            /// member in whose name they are sent. The others are only counted.
+            replies_per_second: usize = (1000), within (1 to 1_000_000);
+
             /// Refusals, name conflicts and failures of accepted streams reported to the
             /// application within one second, and at once. The others are only counted.
             reports_per_second: usize = (1000), within (1 to 1_000_000);
 
-            /// New names, relayed pings and reports, of each this many within one second and at
-            /// once, that a source (an IPv4 address, or the /64 of an IPv6 address) still has when
+            /// New names, relayed pings, replies and reports, of each this many within one second
+            /// and at once, that a source (an IPv4 address, or the /64 of an IPv6 address) still has when
             /// the common rate is used up; and accepted streams that it still has when only a
             /// quarter of them is free.
             share_per_source: usize = (8), within (1 to 1_000_000);

@@ -51,9 +51,24 @@ pub enum ExchangeError {
     #[error(transparent)]
     Stream(#[from] StreamFailure),
     /// The peer closed the connection before its message was complete. A peer with another label
-    /// does so silently.
-    #[error("closed by the peer without an answer (a different label closes silently)")]
+    /// does so silently, and so does one whose limits were exceeded.
+    #[error(
+        "closed by the peer without an answer (a different label, or a state longer than it \
+         accepts, closes silently)"
+    )]
     Closed,
+    /// The peer closed the connection before it could have read what this node sends: `written` of
+    /// `len` bytes were handed to the operating system by then.
+    #[error(
+        "closed by the peer after {written} of {len} bytes (a state or message longer than it \
+         accepts is cut off)"
+    )]
+    CutOff {
+        /// How many bytes the operating system had taken.
+        written: u64,
+        /// How many there were to send.
+        len: u64,
+    },
     /// What the peer sent could not be understood.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -63,6 +78,12 @@ pub enum ExchangeError {
     /// The peer answered with a message of another type; the type's code.
     #[error("the peer answered with message type {0}")]
     Unexpected(u8),
+    /// The peer opened a stream for a message of a type that opens none; the type's code.
+    #[error("the peer opened a stream with message type {0}")]
+    Opening(u8),
+    /// The peer opened a stream with a request by HTTP, as a health check or a browser sends.
+    #[error("the peer opened a stream and sent what looks like HTTP")]
+    Http,
     /// Protocol versions do not fit.
     #[error(transparent)]
     Versions(#[from] VersionMismatch),

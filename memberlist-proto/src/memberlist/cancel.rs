@@ -17,10 +17,7 @@ impl Memberlist {
                 self.abort_stream(stream);
                 self.sent_reliably(op, Err(ExchangeError::Cancelled));
             }
-            Some(Operation::Settle { timer, .. }) => {
-                self.timers.cancel(*timer);
-                self.end_settle(op, Err(WaitError::Cancelled));
-            }
+            Some(Operation::Settle(_)) => self.end_settle(op, Err(WaitError::Cancelled)),
             None => {}
         }
     }
@@ -32,7 +29,7 @@ impl Memberlist {
             Some(Operation::Leave { .. } | Operation::SetMeta { .. }) => {
                 self.end_wait(op, Err(WaitError::TimedOut));
             }
-            Some(Operation::Settle { .. }) => self.settle_on(op),
+            Some(Operation::Settle(_)) => self.settle_on(op),
             // A ping has a timer of its own, and a stream its deadline.
             Some(Operation::Ping { .. } | Operation::SendReliable { .. }) | None => {}
         }

@@ -11,7 +11,7 @@ use crate::exchange::{Exchange, Stage};
 use crate::follow::Follow;
 use crate::node::NodeName;
 use crate::time::Instant;
-use crate::transmit::{StreamId, StreamOp};
+use crate::transmit::{StreamFailure, StreamId, StreamOp};
 use crate::wire::frame::{FrameSealing, FrameTooLong, seal_frame};
 
 impl Memberlist {
@@ -89,13 +89,20 @@ impl Memberlist {
         let Some(exchange) = self.exchanges.get(id) else { return };
         let (peer, kind, waiter) = (exchange.peer(), exchange.kind(), exchange.stage().waiter());
         let Some(kind) = kind else { return };
+        // A peer that connects, says nothing and closes has done no harm: health checks do.
+        let ended =
+            matches!(error, ExchangeError::Closed | ExchangeError::Stream(StreamFailure::Reset));
+        if exchange.is_silent() && ended {
+            self.counters.streams_silent += 1;
+            return;
+        }
         self.counters.exchanges_failed += 1;
         if let Some(waiter) = waiter {
             let result = Err(error.clone());
             self.follows.push(Follow::Exchanged { stream: id, waiter, result });
         }
         let reported = match kind {
-            // A peer that connects and says nothing has done no harm.
+            // One that breaks off has an error of its own.
             ExchangeKind::Accepted => *error != ExchangeError::Closed && self.may_report(peer),
             ExchangeKind::PushPull | ExchangeKind::Rejoin => true,
             // An operation or a probe waits for these.

@@ -158,7 +158,8 @@ impl Memberlist {
         self.step(now, |node| node.key_used(key))
     }
 
-    /// Removes a key that is no longer needed; one that is not in the ring needs no removal.
+    /// Removes a key that is no longer needed, and wipes it from memory unless the application holds
+    /// a clone of it; one that is not in the ring needs no removal.
     ///
     /// # Errors
     ///
@@ -172,7 +173,9 @@ impl Memberlist {
         self.step(now, |node| node.verification_set(incoming, outgoing));
     }
 
-    /// Changes the timing of a running node; what already runs ends by the old one.
+    /// Changes the timing of a running node; what already runs ends by the old one. What recurs
+    /// goes on from when it last happened: by an interval that is unchanged, as if nothing had
+    /// been called, and by another one, when that has passed since.
     ///
     /// # Errors
     ///
@@ -210,12 +213,12 @@ impl Memberlist {
         let mut changed = self.config.clone();
         changed.set_timing(timing);
         changed.validate_timing()?;
-        self.config = changed;
+        let before = core::mem::replace(&mut self.config, changed);
         if let Some(score) = self.awareness.set_multiplier(self.config.awareness_max_multiplier) {
             self.out.event(Event::Health { score });
         }
         self.queues.set_retransmit_mult(self.config.retransmit_mult);
-        self.start_timers();
+        self.start_timers(Some(&before));
         Ok(())
     }
 }

@@ -13,13 +13,12 @@ use crate::node::State;
 use crate::time::Instant;
 
 impl Memberlist {
-    pub(super) fn start_gossip(&mut self) {
-        if let Some(timer) = self.periodic.gossip.take() {
-            self.timers.cancel(timer);
-        }
+    pub(super) fn start_gossip(&mut self, was: Duration) {
+        let due = self.stop_ticking(self.periodic.gossip);
+        self.periodic.gossip = None;
         let interval = self.config.gossip_interval;
         if !interval.is_zero() && self.config.gossip_nodes > 0 {
-            let at = self.now + self.first_phase(interval);
+            let at = self.next_phase(due, was, interval);
             self.periodic.gossip = Some(self.timers.insert(at, Timer::Gossip));
         }
     }

@@ -39,6 +39,7 @@ impl Memberlist {
             Input::Answered { id, answer } => self.answer(now, id, answer),
             Input::Decided(decision) => self.step(now, |node| node.decider.give(decision)),
             Input::Timeout => self.handle_timeout(now),
+            Input::Entropy(fresh) => self.mix_entropy(now, fresh),
             Input::Command(command) => return self.command(now, command),
         }
         Ok(Reply::Done)
@@ -146,6 +147,16 @@ impl Memberlist {
                 node.follow_up();
             }
         });
+    }
+
+    /// Mixes 32 bytes of fresh randomness from the operating system into the nonces of encryption.
+    ///
+    /// To be called now and then, and after the machine may have been asleep: a virtual machine
+    /// that is copied, or resumed twice from one snapshot, otherwise goes on with the nonces of its
+    /// twin, under the same key. Nothing else depends on it, and bytes that are weak or known to
+    /// others do no harm.
+    pub fn mix_entropy(&mut self, now: Instant, fresh: [u8; 32]) {
+        self.step(now, |node| node.rng.mix(fresh));
     }
 
     /// Notes every answer of the delegate from now on, to be fetched by

@@ -71,7 +71,11 @@ impl Memberlist {
         stream: StreamId,
         result: Result<(), JoinError>,
     ) {
-        if self.operations.join(op).is_some_and(|join| join.exchanged(stream, result)) {
+        let Some(join) = self.operations.join(op) else { return };
+        let tried = result.clone();
+        if let Some(address) = join.exchanged(stream, result) {
+            // A seed that a join has tried was tried, too.
+            self.wanted.tried(self.now, address, &tried);
             self.join_on(op);
         }
     }
@@ -181,5 +185,6 @@ impl Memberlist {
             self.timers.cancel(timer);
         }
         self.out.finished(op, Outcome::Join(Ok(join.into_report())));
+        self.settle_after_joins();
     }
 }

@@ -11,6 +11,7 @@ impl Memberlist {
     pub(super) fn key_added(&mut self, key: Key) -> Result<(), Oversized> {
         self.config.check_announcement(&self.config.meta, true)?;
         Arc::make_mut(&mut self.keyring).add(key);
+        self.keys_changed();
         // The first key takes room in every packet.
         let limit = self.gossip_limit();
         self.counters.broadcasts_dropped += self.queues.set_longest(limit);
@@ -18,11 +19,20 @@ impl Memberlist {
     }
 
     pub(super) fn key_used(&mut self, key: &Key) -> Result<(), KeyringError> {
-        Arc::make_mut(&mut self.keyring).use_key(key)
+        Arc::make_mut(&mut self.keyring).use_key(key)?;
+        self.keys_changed();
+        Ok(())
     }
 
     pub(super) fn key_removed(&mut self, key: &Key) -> Result<(), KeyringError> {
-        Arc::make_mut(&mut self.keyring).remove(key).map(drop)
+        Arc::make_mut(&mut self.keyring).remove(key)?;
+        self.keys_changed();
+        Ok(())
+    }
+
+    /// The configuration has the keys in force. A key that it still held would not be wiped either.
+    fn keys_changed(&mut self) {
+        self.config.secret_keys = self.keyring.keys().to_vec();
     }
 
     pub(super) fn verification_set(&mut self, incoming: bool, outgoing: bool) {

@@ -49,6 +49,7 @@ mod ticks;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use crate::awareness::Awareness;
 use crate::config::{Config, ConfigError};
@@ -83,7 +84,8 @@ use crate::wire::Scratch;
 /// It owns no socket, clock or thread. Whatever drives it calls the `handle_*` methods and the
 /// operations, each with the current time, and after each call empties the `poll_*` queues; it
 /// calls [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is
-/// due. Late or needless calls are safe, and time that runs backwards is taken to stand still.
+/// due. Late or needless calls are safe, and time that runs backwards is taken to stand still; so
+/// is [`Instant::FAR_FUTURE`], and any time later than 292 years after the origin.
 /// The crate's front page shows the loop.
 ///
 /// The same configuration, seed and inputs give the same outputs on every machine.
@@ -177,14 +179,16 @@ impl Memberlist {
     /// announcement by its `delegate` or its `cidrs_allowed`.
     pub fn new(
         now: Instant,
-        config: Config,
+        mut config: Config,
         delegate: Option<Arc<dyn Hooks>>,
         seed: [u8; 32],
     ) -> Result<Self, ConfigError> {
         config.validate()?;
+        let keyring = keys::ring_of(&config);
+        config.secret_keys = keyring.keys().to_vec();
         let mut rng = Randomness::new(seed);
         let hash_key = Randomness::hash_key(seed);
-        let now = now.max(Instant::from_nanos(1));
+        let now = now.clamp(Instant::from_nanos(1), Instant::LATEST);
         let identity = myself::own_identity(&config, &config.meta);
         let mut members = Members::new(hash_key);
         let id = members.insert(identity, 1, State::Alive, now, &mut rng.probe_order);
@@ -205,7 +209,7 @@ impl Memberlist {
             members,
             suspects: Suspects::default(),
             awareness: Awareness::new(config.awareness_max_multiplier),
-            keyring: Arc::new(keys::ring_of(&config)),
+            keyring: Arc::new(keyring),
             timers: Timers::new(),
             queues: Queues::new(&config, hash_key),
             rng,
@@ -233,7 +237,8 @@ impl Memberlist {
         let limit = node.gossip_limit();
         node.queues.set_longest(limit);
         node.announce_first()?;
-        node.start_timers();
+        node.start_timers(None);
+        node.start_rejoining();
         Ok(node)
     }
 
@@ -270,7 +275,10 @@ impl Memberlist {
     /// Takes something in at `now`, which never runs backwards here, and then everything that
     /// follows from it.
     fn step<R>(&mut self, now: Instant, act: impl FnOnce(&mut Self) -> R) -> R {
-        self.now = self.now.max(now);
+        // Time that had come to its end could not go on: no timer would be due any more.
+        if now <= Instant::LATEST {
+            self.now = self.now.max(now);
+        }
         let result = act(self);
         self.follow_up();
         result
@@ -338,13 +346,14 @@ impl Memberlist {
         }
     }
 
-    /// Starts or restarts the periodic timers by the configuration in force.
-    fn start_timers(&mut self) {
-        self.start_probing();
-        self.start_gossip();
-        self.start_push_pull();
-        self.start_reaping();
-        self.start_rejoining();
+    /// Starts the periodic timers by the configuration in force, or adapts those that ran by the
+    /// one `before`.
+    fn start_timers(&mut self, before: Option<&Config>) {
+        let was = |interval: fn(&Config) -> Duration| before.map_or(Duration::ZERO, interval);
+        self.start_probing(was(|before| before.probe_interval));
+        self.start_gossip(was(|before| before.gossip_interval));
+        self.start_push_pull(was(|before| before.push_pull_interval));
+        self.start_reaping(was(reap::interval));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -24,13 +25,12 @@ const NACK_VERSION: u8 = 4;
 const STREAM_PING_VERSION: u8 = 3;
 
 impl Memberlist {
-    pub(super) fn start_probing(&mut self) {
-        if let Some(timer) = self.periodic.probe.take() {
-            self.timers.cancel(timer);
-        }
+    pub(super) fn start_probing(&mut self, was: Duration) {
+        let due = self.stop_ticking(self.periodic.probe);
+        self.periodic.probe = None;
         let interval = self.config.probe_interval;
         if !interval.is_zero() {
-            let at = self.now + self.first_phase(interval);
+            let at = self.next_phase(due, was, interval);
             self.periodic.probe = Some(self.timers.insert(at, Timer::Probe));
         }
     }
@@ -105,10 +105,24 @@ impl Memberlist {
             return;
         }
         self.hearing.ping(self.now);
+        if !self.may_reply(from, ping.source_node) {
+            self.counters.pings_too_fast += 1;
+            return;
+        }
         let to = super::send::reply_address(from, ping.source_addr, ping.source_port);
         let payload = self.decider.ack_payload();
         let ack = Message::Ack(Ack { seq_no: ping.seq_no, payload: payload.as_deref() });
         self.reply(to, ping.source_node, &ack);
+    }
+
+    /// Whether a ping is answered that came from `from`, sent in the name of `name`.
+    ///
+    /// A recorded ping can be sent again and again by any host, and each answer costs an encryption
+    /// and a packet to the address that the ping names. Pings of members are few, and not counted.
+    fn may_reply(&mut self, from: SocketAddr, name: &[u8]) -> bool {
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        self.is_member_at(from, name)
+            || self.rates.take_reply(self.now, from.ip(), &self.config.limits)
     }
 
     pub(super) fn probe_succeeded(&mut self) {

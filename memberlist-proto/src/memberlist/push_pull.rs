@@ -2,10 +2,12 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::merge::reported_size;
+use super::ticks::moved;
 use super::{Memberlist, Timer};
 use crate::event::ExchangeError;
 use crate::exchange::{PushPullStep, Question, Stage, Why};
@@ -16,21 +18,27 @@ use crate::wire::frame::{Frame, StreamMessage};
 use crate::wire::push_pull::{self, NodeState};
 
 impl Memberlist {
-    pub(super) fn start_push_pull(&mut self) {
-        if let Some(timer) = self.periodic.push_pull.take() {
-            self.timers.cancel(timer);
-        }
+    pub(super) fn start_push_pull(&mut self, was: Duration) {
+        let due = self.stop_ticking(self.periodic.push_pull);
+        self.periodic.push_pull = None;
         let interval = self.config.push_pull_interval;
-        if !interval.is_zero() {
+        if interval.is_zero() {
+            return;
+        }
+        if let Some(due) = due {
+            let scaled = |interval| push_pull_scale(interval, self.members.len());
+            let at = moved(self.now, due, scaled(was), scaled(interval));
+            self.periodic.push_pull = Some(self.timers.insert(at, Timer::PushPull));
+        } else {
             // Nodes started together must not exchange their states together (Go: the random
             // stagger of `pushPullTrigger`).
-            let phase = self.rng.jitter.duration(core::time::Duration::ZERO..interval);
+            let phase = self.rng.jitter.duration(Duration::ZERO..interval);
             self.arm_push_pull(phase);
         }
     }
 
     pub(super) fn push_pull_tick(&mut self) {
-        self.arm_push_pull(core::time::Duration::ZERO);
+        self.arm_push_pull(Duration::ZERO);
         let me = self.me.id;
         let mut chosen = smallvec::SmallVec::new();
         self.members.choose(1, &mut self.rng.gossip, &mut chosen, |id, record| {
@@ -207,7 +215,7 @@ impl Memberlist {
         out
     }
 
-    fn arm_push_pull(&mut self, phase: core::time::Duration) {
+    fn arm_push_pull(&mut self, phase: Duration) {
         let wait = push_pull_scale(self.config.push_pull_interval, self.members.len());
         self.periodic.push_pull =
             Some(self.timers.insert(self.now + phase + wait, Timer::PushPull));

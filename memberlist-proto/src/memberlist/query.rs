@@ -11,7 +11,7 @@ use crate::stats::{Gauges, Stats};
 use crate::time::Instant;
 
 impl Memberlist {
-    /// The configuration in force.
+    /// The configuration in force: with the keys, the timing and the metadata as they are now.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -105,6 +105,12 @@ impl Memberlist {
 
     pub(super) fn is_own_address(&self, address: SocketAddr) -> bool {
         address == self.own_address()
+    }
+
+    /// Whether a node of this name is known at this address.
+    pub(super) fn is_member_at(&self, address: SocketAddr, name: &[u8]) -> bool {
+        let id = self.members.get(name);
+        id.is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(address))
     }
 
     /// Whether any other member could hear an announcement.

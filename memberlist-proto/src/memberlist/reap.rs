@@ -3,27 +3,28 @@
 use core::time::Duration;
 
 use super::query::age;
-use super::ticks::next_tick;
+use super::ticks::{moved, next_tick};
 use super::{Memberlist, Timer};
+use crate::config::Config;
 use crate::time::Instant;
 
 impl Memberlist {
     /// Starts the timer of a node that does not probe: with probes, the dead are forgotten whenever
     /// their order wraps around.
-    pub(super) fn start_reaping(&mut self) {
-        if let Some(timer) = self.periodic.reap.take() {
-            self.timers.cancel(timer);
-        }
+    pub(super) fn start_reaping(&mut self, was: Duration) {
+        let due = self.stop_ticking(self.periodic.reap);
+        self.periodic.reap = None;
         let own_timer = self.config.differences.reap_without_probes;
         if own_timer && self.config.probe_interval.is_zero() {
-            let at = self.now + self.reap_interval();
+            let interval = interval(&self.config);
+            let at = due.map_or(self.now + interval, |due| moved(self.now, due, was, interval));
             self.periodic.reap = Some(self.timers.insert(at, Timer::Reap));
         }
     }
 
     pub(super) fn reap_tick(&mut self, due: Instant) {
         self.reap();
-        let at = next_tick(self.now, due, self.reap_interval());
+        let at = next_tick(self.now, due, interval(&self.config));
         self.periodic.reap = Some(self.timers.insert(at, Timer::Reap));
     }
 
@@ -41,8 +42,9 @@ impl Memberlist {
         }
         self.counters.reaped += reaped.len() as u64;
     }
+}
 
-    fn reap_interval(&self) -> Duration {
-        self.config.gossip_to_the_dead_time.max(Duration::from_secs(1))
-    }
+/// How often a node that does not probe looks for members to forget.
+pub(super) fn interval(config: &Config) -> Duration {
+    config.gossip_to_the_dead_time.max(Duration::from_secs(1))
 }

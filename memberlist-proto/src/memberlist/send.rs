@@ -207,11 +207,7 @@ impl Memberlist {
 
     /// Whether gossip may go along on the word of who claims to be `name` at `to`.
     pub(super) fn may_piggyback(&self, to: SocketAddr, name: &[u8]) -> bool {
-        let member = || {
-            let id = self.members.get(name);
-            id.is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(to))
-        };
-        !self.config.differences.piggyback_to_members_only || member()
+        !self.config.differences.piggyback_to_members_only || self.is_member_at(to, name)
     }
 
     /// Takes gossip for `budget` bytes of a packet: membership first, then this node's own

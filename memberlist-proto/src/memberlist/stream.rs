@@ -70,6 +70,7 @@ impl Memberlist {
         if !exchange.stage().reads() || data.is_empty() {
             return Ok(());
         }
+        let http = exchange.is_silent() && looks_like_http(data);
         let read = match exchange.reader().feed(data, &rules) {
             Ok(None) => Ok(()),
             Ok(Some(frame)) => self.received(id, frame),
@@ -80,6 +81,7 @@ impl Memberlist {
                 Err(ExchangeError::Frame(error))
             }
         };
+        let read = if http { read.map_err(|_| ExchangeError::Http) } else { read };
         let held = read.and_then(|()| self.hold(id));
         if let Err(error) = &held {
             self.fail(id, error);
@@ -114,7 +116,7 @@ impl Memberlist {
         };
         // A message needs no answer, so the peer may end its side early.
         if exchange.stage().reads() && !matches!(exchange.stage(), Stage::Message(..)) {
-            self.fail(id, &ExchangeError::Closed);
+            self.fail(id, &exchange.closed());
         }
     }
 
@@ -131,7 +133,7 @@ impl Memberlist {
         if sent {
             self.succeed(id);
         } else {
-            let error = cause.map_or(ExchangeError::Closed, ExchangeError::Stream);
+            let error = cause.map_or_else(|| exchange.closed(), ExchangeError::Stream);
             self.report_failure(id, &error);
         }
         self.forget_stream(id);
@@ -198,7 +200,7 @@ impl Memberlist {
                 self.write(id, reply);
             }
             StreamMessage::Ping(_) => self.counters.pings_misdirected += 1,
-            other => return Err(ExchangeError::Unexpected(other.code())),
+            other => return Err(ExchangeError::Opening(other.code())),
         }
         self.close(id);
         Ok(())
@@ -211,6 +213,14 @@ impl Memberlist {
             self.write(id, reply);
         }
     }
+}
+
+/// Whether the first bytes of a stream are those of a request by HTTP. No message begins like one,
+/// nor does a label.
+fn looks_like_http(data: &[u8]) -> bool {
+    const METHODS: [&[u8]; 6] =
+        [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"PRI * HTTP/2"];
+    METHODS.iter().any(|method| data.starts_with(method))
 }
 
 /// The bounds that a stream's reader keeps to.

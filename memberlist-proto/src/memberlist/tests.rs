@@ -5,6 +5,7 @@ mod bounds;
 mod conditions;
 mod decisions;
 mod disseminate;
+mod endings;
 mod floods;
 mod gossip;
 mod hearing;

@@ -127,14 +127,18 @@ impl Join {
         true
     }
 
-    /// An exchange has ended; whether this attempt waited for it.
-    pub(crate) fn exchanged(&mut self, stream: StreamId, result: Result<(), JoinError>) -> bool {
-        let Some((peer, address)) = self.trying.remove(&stream) else { return false };
+    /// An exchange has ended: with which address, if this attempt waited for it.
+    pub(crate) fn exchanged(
+        &mut self,
+        stream: StreamId,
+        result: Result<(), JoinError>,
+    ) -> Option<SocketAddr> {
+        let (peer, address) = self.trying.remove(&stream)?;
         match result {
             Ok(()) => self.report.joined.push(address),
             Err(error) => self.fail(peer, Some(address), error),
         }
-        true
+        Some(address)
     }
 
     /// Drops what is under way and what waits, all reported with `error`: the look-ups that no

@@ -124,8 +124,8 @@ impl Keyring {
     }
 
     /// Removes a key and returns whether it was in the ring. The key is wiped from memory as soon as
-    /// no clone of it is left; the one in [`Config::secret_keys`](crate::Config::secret_keys) is such
-    /// a clone.
+    /// no clone of it is left. A node keeps none of a key that it removes, but any copy of its
+    /// [`Config`](crate::Config) that the application made before does.
     ///
     /// # Errors
     /// The key is the primary, or the ring is empty.

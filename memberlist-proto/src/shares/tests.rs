@@ -81,11 +81,12 @@ fn the_last_quarter_of_the_relays_is_for_sources_within_their_share() {
 }
 
 #[test]
-fn names_relays_and_reports_have_rates_of_their_own() {
+fn each_kind_has_a_rate_of_its_own() {
     let limits = Limits {
         new_members_per_second: 1,
         new_members_burst: 3,
         reports_per_second: 2,
+        replies_per_second: 4,
         relays_per_second: 1,
         share_per_source: 1,
         ..Limits::default()
@@ -96,6 +97,7 @@ fn names_relays_and_reports_have_rates_of_their_own() {
     assert_eq!(got(&mut || rates.take_name(at(0), from, &limits)), 3 + 1);
     assert_eq!(got(&mut || rates.take_report(at(0), from, &limits)), 2 + 1);
     assert_eq!(got(&mut || rates.take_relay(at(0), from, &limits, 0)), 1 + 1);
+    assert_eq!(got(&mut || rates.take_reply(at(0), from, &limits)), 4 + 1);
 }
 
 #[test]

@@ -292,3 +292,38 @@ fn noise(len: usize) -> Bytes {
     };
     (0..len).map(|_| byte()).collect()
 }
+
+/// The same timing, given again and again, changes nothing.
+#[test]
+fn the_same_timing_again_puts_nothing_off() {
+    let counted = |each_second: fn(&mut Rig)| {
+        let mut config = Config { bind_port: 1, ..Config::lan("me") };
+        config.advertise_addr = [10, 0, 0, 1].into();
+        config.advertise_port = 1;
+        let mut rig = Rig::with(config);
+        rig.alive("a", 2, 1);
+        rig.answering = true;
+        for _ in 0..540 {
+            each_second(&mut rig);
+            rig.wait(Duration::from_secs(1));
+            connected(&mut rig);
+        }
+        let counters = rig.node.stats().counters;
+        (counters.probes, counters.push_pulls)
+    };
+    let left_alone = counted(|_| {});
+    assert!(left_alone.0 >= 539 && left_alone.1 >= 17, "{left_alone:?}");
+    let same = |rig: &mut Rig| {
+        rig.node.reconfigure(rig.now, rig.node.config().timing()).expect("a valid timing");
+    };
+    assert_eq!(counted(same), left_alone);
+    // Nor does one that changes every second, as long as its intervals are about the same.
+    let other = |rig: &mut Rig| {
+        let mut timing = rig.node.config().timing();
+        let odd = timing.probe_interval == Duration::from_secs(1);
+        timing.probe_interval = Duration::from_millis(if odd { 1_010 } else { 1_000 });
+        rig.node.reconfigure(rig.now, timing).expect("a valid timing");
+    };
+    let (probes, _) = counted(other);
+    assert!((530..=541).contains(&probes), "{probes}");
+}

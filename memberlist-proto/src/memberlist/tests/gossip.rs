@@ -141,13 +141,24 @@ fn what_a_delegate_returns_beyond_its_limit_waits() {
 }
 
 #[test]
-fn time_may_run_to_its_end() {
+fn a_time_that_never_comes_stops_nothing() {
     let mut config = config();
     config.gossip_interval = Duration::from_millis(200);
     let mut rig = Rig::with(config);
-    rig.node.handle_timeout(Instant::FAR_FUTURE);
-    assert_eq!(rig.node.poll_timeout(), None);
-    rig.node.check_invariants().expect("invariants");
+    rig.alive("a", 2, 1);
+    for never in [Instant::FAR_FUTURE, Instant::from_nanos(u64::MAX / 2 + 1)] {
+        rig.node.handle_timeout(never);
+        rig.node.check_invariants().expect("invariants");
+        let message = b"on";
+        let (kind, priority) = (BroadcastKind::Plain, Priority::High);
+        rig.node.broadcast(never, message, kind, priority).expect("short enough");
+        rig.wait(Duration::from_millis(200));
+        assert!(texts(&mut rig).iter().any(|text| text == "user on"));
+    }
+    // The latest time that counts; what is due by then happens, and so does what is due later.
+    rig.node.handle_timeout(Instant::from_nanos(u64::MAX / 2));
+    let due = rig.node.poll_timeout().expect("gossip goes on");
+    assert!(due > Instant::from_nanos(u64::MAX / 2) && due < Instant::FAR_FUTURE);
 }
 
 /// What the first packet of a node with more news than fits carries, of `len` bytes of a user
@@ -182,4 +193,31 @@ fn churn_leaves_user_broadcasts_their_share_and_no_more() {
     assert!(news >= full / 2, "{news} of {full}");
     assert_eq!(first_packet_amid_churn(25, 0), (0, full), "what is not needed is not kept free");
     assert_eq!(first_packet_amid_churn(25, 600), (0, full), "too long for the share");
+}
+
+/// Counts how often it is asked for broadcasts, of which it has none.
+struct Asked(core::sync::atomic::AtomicUsize);
+
+impl crate::Hooks for Asked {
+    fn broadcasts(&self, _: &crate::View<'_>, _: usize, _: usize) -> Vec<bytes::Bytes> {
+        self.0.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        Vec::new()
+    }
+}
+
+/// As in Go: a tick with nothing to say to its first target has nothing to say to the others.
+#[test]
+fn a_tick_without_news_asks_the_delegate_once() {
+    let asked = alloc::sync::Arc::new(Asked(0.into()));
+    let mut rig = Rig::with_delegate(gossiping(), Some(asked.clone()));
+    for port in 2..6 {
+        rig.alive(&alloc::format!("m{port}"), port, 1);
+    }
+    rig.wait(Duration::from_secs(60));
+    assert_eq!(rig.queued(), 0);
+    let before = asked.0.load(core::sync::atomic::Ordering::Relaxed);
+    rig.sent();
+    rig.wait(Duration::from_millis(200));
+    assert_eq!(asked.0.load(core::sync::atomic::Ordering::Relaxed), before + 1);
+    assert_eq!(rig.sent(), []);
 }

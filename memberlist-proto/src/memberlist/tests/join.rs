@@ -166,6 +166,24 @@ fn rest_waits_for_joins_and_gives_up_in_time() {
     assert_eq!(rig.node.poll_timeout(), None);
 }
 
+#[test]
+fn rest_without_a_quiet_time_waits_for_joins_too() {
+    let mut rig = rig();
+    let join = rig.node.join(rig.now, &peers(2..3));
+    let patient = rig.node.settle(rig.now, Duration::ZERO, Duration::ZERO);
+    let hasty = rig.node.settle(rig.now, Duration::ZERO, Duration::from_secs(4));
+    rig.wait(Duration::from_secs(3));
+    assert!(ends(&mut rig).is_empty(), "the join still connects");
+    rig.wait(Duration::from_secs(1));
+    assert_eq!(ends(&mut rig).into_iter().collect::<Vec<_>>(), [(hasty, Err(WaitError::TimedOut))]);
+    rig.node.cancel(rig.now, join);
+    assert_eq!(settled(&mut rig, patient), Some(Ok(1)), "at once");
+    let alone = rig.node.settle(rig.now, Duration::ZERO, Duration::ZERO);
+    rig.wait(Duration::ZERO);
+    assert_eq!(settled(&mut rig, alone), Some(Ok(1)));
+    assert_eq!(rig.node.poll_timeout(), None);
+}
+
 fn ends(rig: &mut Rig) -> alloc::collections::BTreeMap<OpId, Result<usize, WaitError>> {
     let events = core::iter::from_fn(|| rig.node.poll_event());
     let end = |event| match event {

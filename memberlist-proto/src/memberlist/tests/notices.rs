@@ -126,6 +126,34 @@ fn notices_are_limited_in_all() {
     assert_eq!(rig.sent().len(), 3);
 }
 
+/// Without probes there is no probe interval, and notices are limited all the same.
+#[test]
+fn notices_are_limited_without_probes_too() {
+    let mut config = config();
+    config.limits.told_dead = 2;
+    assert!(config.probe_interval.is_zero());
+    let mut rig = Rig::with(config);
+    for port in 2..6 {
+        let name = alloc::format!("m{port}");
+        rig.alive(&name, port, 1);
+        rig.dead(&name, 1, "other");
+    }
+    rig.sent();
+    // Each of the dead announces itself, as it was, several times at once.
+    let announce = |rig: &mut Rig| {
+        for port in [2, 2, 2, 3, 4, 5] {
+            rig.alive(&alloc::format!("m{port}"), port, 1);
+        }
+        rig.sent().into_iter().map(|it| it.to.port()).collect::<Vec<_>>()
+    };
+    assert_eq!(announce(&mut rig), [2, 3], "each once, and two in all");
+    rig.wait(Duration::from_millis(999));
+    assert_eq!(announce(&mut rig), [0; 0]);
+    rig.wait(Duration::from_millis(1));
+    assert_eq!(announce(&mut rig), [2, 3]);
+    assert_eq!(rig.node.stats().counters.told_dead, 4);
+}
+
 #[test]
 fn a_leave_that_a_peer_missed_is_repeated_to_it() {
     let mut rig = six();

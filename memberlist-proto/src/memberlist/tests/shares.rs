@@ -1,7 +1,7 @@
 //! What one source leaves to the others.
 
 use super::*;
-use crate::wire::message::IndirectPing;
+use crate::wire::message::{IndirectPing, Ping};
 
 const SHARE: usize = 2;
 
@@ -78,6 +78,42 @@ fn a_flood_of_relays_leaves_the_others_some() {
         }
         assert!(rig.node.stats().gauges.acks_awaited as usize <= relays);
     }
+}
+
+fn ping(rig: &mut Rig, from: SocketAddr, name: &str, times: usize) {
+    for _ in 0..times {
+        let (node, source_node) = (&b"me"[..], name.as_bytes());
+        // As Go does: the ping says where its answer goes.
+        let (source_addr, source_port) = (Some(&[10, 0, 0, 1][..]), 2);
+        let ping = Ping { seq_no: 1, node, source_addr, source_port, source_node };
+        rig.receive_from(from, &Message::Ping(ping));
+    }
+}
+
+/// One ping of a member, recorded and sent again by others.
+#[test]
+fn a_replayed_ping_is_answered_only_so_often() {
+    let mut rig = rig(|config| {
+        config.limits.replies_per_second = 10;
+        config.secret_keys.push(crate::Key::new(&[1; 16]).expect("a key"));
+        config.gossip_verify_incoming = false;
+    });
+    rig.alive("a", 2, 1);
+    let answered = |rig: &mut Rig, from, name, times| {
+        ping(rig, from, name, times);
+        rig.transmits().len()
+    };
+    assert_eq!(answered(&mut rig, source(1), "a", 100), 10 + SHARE);
+    assert_eq!(answered(&mut rig, source(1), "a", 100), 0);
+    assert_eq!(answered(&mut rig, source(2), "a", 100), SHARE, "the others have theirs");
+    assert_eq!(rig.node.stats().counters.pings_too_fast, 100 - 10 - SHARE as u64 + 100 + 98);
+    // The member itself is always answered, and one that is not known yet as others are.
+    assert_eq!(answered(&mut rig, address(2), "a", 100), 100);
+    assert_eq!(answered(&mut rig, address(2), "b", 100), SHARE);
+    let mapped = SocketAddr::new("::ffff:10.0.0.1".parse().expect("an address"), 2);
+    assert_eq!(answered(&mut rig, mapped, "a", 5), 5);
+    rig.wait(Duration::from_secs(1));
+    assert_eq!(answered(&mut rig, source(1), "a", 100), 10 + SHARE);
 }
 
 #[test]

@@ -94,3 +94,41 @@ fn it_says_how_the_search_for_seeds_goes() {
     assert_eq!(status.lost[0].name, Some("x".into()));
     assert_eq!(status.lost[0].addr, address(9));
 }
+
+#[test]
+fn a_seed_shows_its_last_attempt_whichever_that_was() {
+    let mut config = config();
+    config.rejoin.interval = Duration::from_secs(30);
+    config.seeds = ["10.0.0.1:2", "db.example:3"].map(|it| it.parse().expect("a peer")).into();
+    let mut rig = Rig::with(config);
+    let seed = |rig: &Rig, index: usize| {
+        let seed = rig.node.status(rig.now).seeds.remove(index);
+        (seed.tried_ms, seed.error)
+    };
+    assert_eq!(seed(&rig, 0), (None, None));
+    // A join tries the same address.
+    rig.node.join(rig.now, &[address(2).into()]);
+    let id = rig.connects().remove(0).0;
+    rig.node.handle_stream_closed(rig.now, id, Some(StreamFailure::Refused));
+    rig.wait(Duration::from_millis(100));
+    assert_eq!(seed(&rig, 0), (Some(100), Some("connection refused".to_string())));
+    // A name that was not found, and is found later.
+    let lookup = |rig: &mut Rig| loop {
+        if let Some(lookup) = rig.node.poll_lookup() {
+            return lookup.id;
+        }
+        for (id, _) in rig.connects() {
+            rig.node.handle_stream_closed(rig.now, id, Some(StreamFailure::TimedOut));
+        }
+        let due = rig.node.poll_timeout().expect("a search");
+        rig.wait(due.saturating_duration_since(rig.now));
+    };
+    let first = lookup(&mut rig);
+    rig.node.handle_lookup(rig.now, first, Err(crate::LookupFailure::NotFound));
+    assert_eq!(seed(&rig, 1).1.as_deref(), Some("no such host"));
+    rig.alive("db", 3, 1);
+    rig.alive("a", 2, 1);
+    let second = lookup(&mut rig);
+    rig.node.handle_lookup(rig.now, second, Ok(&[[10, 0, 0, 1].into()]));
+    assert_eq!(seed(&rig, 1), (None, None), "live, and nothing to try");
+}

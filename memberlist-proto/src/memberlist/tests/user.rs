@@ -122,3 +122,32 @@ fn leaving_waits_until_everybody_was_told_and_is_final() {
     rig.node.set_meta(rig.now, "x".into(), Duration::ZERO).expect("short enough");
     assert!(matches!(outcome(&mut rig), Some(Outcome::SetMeta(Err(WaitError::Left)))));
 }
+
+#[test]
+fn a_reliable_message_may_be_as_long_as_its_limit() {
+    let mut config = config();
+    config.limits.stream_bytes = 4096;
+    let mut rig = Rig::with(config);
+    rig.alive("a", 2, 1);
+    let limit = 4096;
+    rig.node.send_reliable(rig.now, member("a"), &alloc::vec![7; limit]).expect("as long");
+    let error = rig.node.send_reliable(rig.now, member("a"), &alloc::vec![7; limit + 1]);
+    assert_eq!(error.expect_err("longer"), SendError::TooLong { len: limit + 1, limit });
+    assert_eq!(rig.connects().len(), 1);
+}
+
+#[test]
+fn a_target_needs_an_address_and_a_port() {
+    let mut rig = Rig::new();
+    for (target, usable) in [
+        ("10.0.0.1:2", true),
+        ("10.0.0.1:0", false),
+        ("0.0.0.0:2", false),
+        ("[::]:2", false),
+        ("0.0.0.0:0", false),
+    ] {
+        let target = Target::Addr { addr: target.parse().expect("an address"), node: None };
+        let sent = rig.node.send(rig.now, target, b"x");
+        assert_eq!(sent, if usable { Ok(()) } else { Err(SendError::UnusableAddress) });
+    }
+}

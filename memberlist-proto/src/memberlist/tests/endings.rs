@@ -17,7 +17,7 @@ fn probed(config: Config, data: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn what_opens_a_stream_is_told_by_what_it_looks_like() {
+fn what_opens_a_stream_is_reported_by_what_it_looks_like() {
     let http = "accepted stream with 10.0.0.1:40 failed: the peer opened a stream and sent what looks like HTTP";
     let keyed = || {
         let mut config = config();
@@ -46,7 +46,7 @@ fn a_health_check_of_the_port_is_no_failure() {
     let counters = rig.node.stats().counters;
     assert_eq!((counters.streams_silent, counters.exchanges_failed), (2, 0));
     assert_eq!(rig.events(), [""; 0]);
-    // Whoever begins a message and breaks off has failed.
+    // A peer that begins a message and breaks off has failed.
     let id = rig.node.accept_stream(rig.now, address(40)).expect("room");
     rig.node.handle_stream_data(rig.now, id, &[6]).expect("a beginning");
     rig.node.handle_stream_closed(rig.now, id, None);
@@ -94,10 +94,10 @@ fn an_error_that_answers_a_message_is_its_end() {
     ErrorReply { error: b"no" }.encode(&mut reply);
     let error = rig.node.handle_stream_data(rig.now, id, &reply).expect_err("refused");
     assert_eq!(error, ExchangeError::Remote("no".into()));
-    let Some(Event::Finished { outcome: Outcome::SendReliable(Err(told)), .. }) =
+    let Some(Event::Finished { outcome: Outcome::SendReliable(Err(reported)), .. }) =
         rig.node.poll_event()
     else {
         panic!("the message has not ended")
     };
-    assert_eq!(told, error);
+    assert_eq!(reported, error);
 }

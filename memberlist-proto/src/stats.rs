@@ -120,7 +120,7 @@ counted! {
         stream_bytes_received,
         /// Bytes written to streams (Go: `tcp.sent`).
         stream_bytes_sent,
-        /// Streams accepted whose peer closed them without a word, as health checks do.
+        /// Streams accepted whose peer closed them without sending anything, as health checks do.
         streams_silent,
         /// Exchanges over streams that failed.
         exchanges_failed,

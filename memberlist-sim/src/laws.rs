@@ -55,6 +55,7 @@ use self::contract::Contract;
 use self::incarnations::Incarnations;
 use self::myself::Myself;
 use self::packets::Packets;
+pub(crate) use self::picture::LATEST;
 use self::picture::{Known, Picture};
 use self::states::States;
 

@@ -40,7 +40,7 @@ use memberlist_proto::{
 use self::peers::Peers;
 pub use self::peers::{Sent, VSN, addr, address, alive, encoded, stranger};
 pub use self::wires::Wires;
-use crate::laws::{Broken, Laws};
+use crate::laws::{Broken, LATEST, Laws};
 
 /// Which laws a node is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,9 +133,12 @@ impl Rig {
         self.now
     }
 
-    /// Lets time pass without handling any timer; it does not go back.
+    /// Lets time pass without handling any timer; it does not go back, and no time is later than
+    /// half of what an [`Instant`] can hold, as for the node itself.
     pub fn set_now(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        if now <= LATEST {
+            self.now = self.now.max(now);
+        }
     }
 
     /// Handles what is due at `at`, which may be late or, for the node to cope with, early.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use memberlist_proto::{Config, Event, Identity, Instant, Memberlist, Node, NodeName, State};
 
+/// What is later, no clock shows: a node ignores it, as it would otherwise never do anything again.
+pub(crate) const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
+
 /// The table of members as the events have reported it, and the time.
 #[derive(Debug)]
 pub(super) struct Picture {
@@ -101,9 +104,12 @@ impl Picture {
         since.is_some_and(|since| self.now.saturating_duration_since(since) > self.memory)
     }
 
-    /// Time never goes back for a node: what is handed to it late counts as now.
+    /// Time never goes back for a node: what is handed to it late counts as now. A time beyond
+    /// the [latest](LATEST) is ignored.
     pub(super) fn advance(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        if now <= LATEST {
+            self.now = self.now.max(now);
+        }
     }
 
     /// Time passes under the configuration that is in force now. The shortest memory that there

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use memberlist_proto::wire::message::{Message, Ping};
-use memberlist_proto::{Config, Event, Key, State, Target};
+use memberlist_proto::{Config, Event, Instant, Key, State, Target};
 
 use super::{Rig, Watch, Wires, address, stranger};
 
@@ -25,6 +25,18 @@ fn peers_that_answer_stay_members() {
     let sent = rig.sent();
     assert!(sent.iter().any(|sent| sent.to == address("well") && sent.words[0] == "ping well"));
     assert!(!rig.heard_of("ping mute"), "it was taken");
+}
+
+/// A clock that has gone wrong is ignored, by the rig as by the node.
+#[test]
+fn time_has_a_latest_moment() {
+    let mut rig = Rig::new(config("me"));
+    let before = rig.now();
+    rig.fire(Instant::FAR_FUTURE);
+    assert_eq!(rig.now(), before);
+    let due = rig.node().poll_timeout().expect("it gossips");
+    rig.fire(due);
+    assert_eq!(rig.now(), due);
 }
 
 /// It departs only once.

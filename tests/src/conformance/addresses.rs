@@ -9,11 +9,14 @@ use memberlist_driver::bind::{Options, StartError, Transport};
 use memberlist_proto::{Event, Target};
 
 use super::{Adapter, Kit as _, at, loopback, payload, quick};
+use crate::Loopback;
 
 /// The error of a port that is taken says which one, and whether for packets or for streams.
 pub async fn a_port_in_use_is_named<A: Adapter>() {
-    let streams = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let packets = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    // On an address of its own: no other test may take the port for the other protocol.
+    let host = Loopback::reserve();
+    let streams = TcpListener::bind(host.port(0)).expect("a free port");
+    let packets = UdpSocket::bind(host.port(0)).expect("a free port");
     let taken = [
         (streams.local_addr(), Transport::Tcp, "TCP"),
         (packets.local_addr(), Transport::Udp, "UDP"),

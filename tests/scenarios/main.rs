@@ -6,6 +6,7 @@ mod dissemination;
 mod failure;
 mod healing;
 mod labels;
+mod loss;
 mod membership;
 mod mistakes;
 

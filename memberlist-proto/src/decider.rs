@@ -11,8 +11,9 @@ use crate::hooks::{Candidate, Hooks, View};
 use crate::node::Name;
 
 /// One answer of the [`Hooks`], which the core asks for in the middle of a call. As an input
-/// ([`Input::Decided`](crate::Input::Decided)) it answers the next question of its kind in the
-/// delegate's place, so that a recorded run needs no delegate to be replayed.
+/// ([`Input::Decided`](crate::Input::Decided)) it answers a question of its kind within the next
+/// other input, in the delegate's place: a recorded run is replayed with hooks that are never asked
+/// again. Whether a node has hooks at all is part of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Decision {
@@ -38,6 +39,11 @@ pub(crate) struct Decider {
 impl Decider {
     pub(crate) fn new(delegate: Option<Arc<dyn Hooks>>) -> Self {
         Self { delegate, ..Self::default() }
+    }
+
+    /// An input is over: what was given for it and not asked for answers nothing later.
+    pub(crate) fn end_input(&mut self) {
+        self.given.clear();
     }
 
     /// Whether there is anything that decides: without it, every answer is the default.
@@ -105,15 +111,11 @@ impl Decider {
         answer
     }
 
-    /// The first given answer, if it is of the kind that `take` wants. Answers of another kind
-    /// stay: they were recorded in the order of the questions.
-    fn given<T>(&mut self, take: impl FnOnce(Decision) -> Option<T>) -> Option<T> {
-        let first = self.given.front()?.clone();
-        let taken = take(first);
-        if taken.is_some() {
-            self.given.pop_front();
-        }
-        taken
+    /// The first given answer of the kind that `take` wants.
+    fn given<T>(&mut self, take: impl Fn(Decision) -> Option<T>) -> Option<T> {
+        let found = |decision: &Decision| take(decision.clone());
+        let place = self.given.iter().position(|it| found(it).is_some())?;
+        self.given.remove(place).and_then(take)
     }
 
     fn record(&mut self, decision: impl FnOnce() -> Decision) {

@@ -34,4 +34,9 @@ impl Notices {
         self.0.push_back((now, subject, to));
         true
     }
+
+    /// A record is gone; its id may name another one later.
+    pub(crate) fn forget(&mut self, id: MemberId) {
+        self.0.retain(|(_, about, _)| *about != id);
+    }
 }

@@ -379,6 +379,23 @@ impl memberlist_proto::Hooks for First {
     }
 }
 
+/// What is not asked for within the next input answers nothing later, nor blocks what is.
+#[test]
+fn a_decision_that_is_not_asked_for_is_dropped() {
+    let mut one = node();
+    let alive = |name: u8| alive_and_ping(name - b'a')[0].clone();
+    let packet = |bytes: Vec<u8>| Input::Packet { from: address_of(1), packet: Cow::Owned(bytes) };
+    let decided = |decision| Input::Decided(decision);
+    let _ = one.handle(start(), decided(Decision::StreamPing(true)));
+    let _ = one.handle(start(), decided(Decision::Admit(Err("no".into()))));
+    let _ = one.handle(start(), packet(alive(b'a')));
+    assert_eq!(one.num_members(), 1, "the decision of its kind counts");
+    let _ = one.handle(start(), decided(Decision::Admit(Err("no".into()))));
+    let _ = one.handle(start(), Input::Timeout);
+    let _ = one.handle(start(), packet(alive(b'b')));
+    assert_eq!(one.num_members(), 2, "it was dropped with the input that did not ask");
+}
+
 fn alive_and_ping(node: u8) -> [Vec<u8>; 2] {
     let name = [b'a' + node];
     let (mut alive, mut ping) = (Vec::new(), Vec::new());

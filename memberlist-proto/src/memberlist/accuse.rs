@@ -47,8 +47,9 @@ impl Memberlist {
             State::Suspect => return self.confirm(id, accusation),
             state @ (State::Dead | State::Left) => {
                 self.decisions.suspect_gone += 1;
-                self.keep_higher(id, accusation.incarnation);
-                if state == State::Left {
+                if state == State::Dead {
+                    self.keep_higher(id, accusation.incarnation);
+                } else if accusation.incarnation == record.incarnation() {
                     self.answer_about_left(id, accusation);
                 }
                 return;
@@ -89,7 +90,12 @@ impl Memberlist {
                 return self.learn_leave(id, accusation);
             }
             self.decisions.dead_gone += 1;
-            return self.keep_higher(id, accusation.incarnation);
+            // A leave is only what the member itself announced: at a higher incarnation it has come
+            // back, which was missed here.
+            if left || record.state() == State::Dead {
+                self.keep_higher(id, accusation.incarnation);
+            }
+            return;
         }
         if id == self.me.id && !self.me.left {
             self.decisions.dead_mine_refuted += 1;

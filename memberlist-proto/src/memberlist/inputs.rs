@@ -37,7 +37,11 @@ impl Memberlist {
             }
             Input::TransmitFailed { probe } => self.step(now, |node| node.unsent(probe)),
             Input::Answered { id, answer } => self.answer(now, id, answer),
-            Input::Decided(decision) => self.step(now, |node| node.decider.give(decision)),
+            // It belongs to the next input, which would be the end of it if it were one itself.
+            Input::Decided(decision) => {
+                self.advance(now);
+                self.decider.give(decision);
+            }
             Input::Timeout => self.handle_timeout(now),
             Input::Entropy(fresh) => self.mix_entropy(now, fresh),
             Input::Command(command) => return self.command(now, command),

@@ -58,6 +58,9 @@ impl Memberlist {
     /// must have the chance to refute.
     fn merge_state(&mut self, from: SocketAddr, accuser: &NodeName, remote: &NodeState<'_>) {
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
+        // A node does not accuse itself: then it would be a leave.
+        let me = self.me.name.clone();
+        let accuser = if *accuser == *node { &me } else { accuser };
         let accusation = Accusation { incarnation, node, from: accuser.as_bytes(), via };
         match remote.known_state() {
             Some(State::Alive) => {
@@ -98,19 +101,25 @@ impl Memberlist {
         if !self.config.differences.name_merged_accuser {
             return None;
         }
-        let ip = from.ip();
-        let here = |it: &NodeState<'_>| it.addr.and_then(ip_of) == Some(ip);
-        let exact = |it: &NodeState<'_>| here(it) && it.port == from.port();
+        // Only a member that is known at this address: a peer can put any name into its state.
+        let speaks = |it: &NodeState<'_>| {
+            let at = it.addr.and_then(ip_of).map(|ip| SocketAddr::new(ip, it.port));
+            let known = self.members.get(it.name).map(|id| self.members.record(id));
+            it.known_state().is_some_and(State::is_live)
+                && at.is_some_and(|at| at.ip() == from.ip())
+                && known.is_some_and(|known| {
+                    known.state().is_live() && known.identity().socket_addr() == at
+                })
+        };
         // What this node opened goes to the peer's own port, what it accepted comes from any.
-        let mut found = body.states().filter(exact);
-        let mut near = body.states().filter(here);
-        let one = match (found.next(), near.next(), near.next()) {
-            (Some(exact), ..) => Some(exact),
-            (None, Some(only), None) => Some(only),
+        let mut exact = body.states().filter(|it| it.port == from.port() && speaks(it));
+        let mut near = body.states().filter(speaks);
+        let one = match (exact.next(), exact.next()) {
+            (None, _) => near.next().filter(|_| near.next().is_none()),
+            (one, None) => one,
             _ => None,
         };
-        let named = one.filter(|it| !self.is_me(it.name)).map(|it| NodeName::from(it.name));
-        named.filter(|name| !name.as_bytes().is_empty())
+        one.filter(|it| !self.is_me(it.name)).map(|it| NodeName::from(it.name))
     }
 
     /// Every node that the peer reports, as the application is shown it: at most `number`.

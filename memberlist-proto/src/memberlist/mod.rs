@@ -105,6 +105,8 @@ pub struct Memberlist {
     queues: Queues,
     probes: Probes,
     notices: Notices,
+    /// Of leaves: apart, since stale news from any address counts, though it may not be answered.
+    leave_notices: Notices,
     farewells: Farewells,
     hearing: Hearing,
     exchanges: Exchanges,
@@ -215,6 +217,7 @@ impl Memberlist {
             rng,
             probes: Probes::default(),
             notices: Notices::default(),
+            leave_notices: Notices::default(),
             farewells: Farewells::default(),
             hearing: Hearing::default(),
             exchanges: Exchanges::default(),
@@ -275,13 +278,18 @@ impl Memberlist {
     /// Takes something in at `now`, which never runs backwards here, and then everything that
     /// follows from it.
     fn step<R>(&mut self, now: Instant, act: impl FnOnce(&mut Self) -> R) -> R {
+        self.advance(now);
+        let result = act(self);
+        self.follow_up();
+        self.decider.end_input();
+        result
+    }
+
+    fn advance(&mut self, now: Instant) {
         // Time that had come to its end could not go on: no timer would be due any more.
         if now <= Instant::LATEST {
             self.now = self.now.max(now);
         }
-        let result = act(self);
-        self.follow_up();
-        result
     }
 
     /// Hands on what follows elsewhere from what was done, and from that in turn.

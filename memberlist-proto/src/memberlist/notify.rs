@@ -57,7 +57,7 @@ impl Memberlist {
         if self.config.differences.repeat_leaves
             && let Some(left) = self.farewells.of(name.as_bytes())
             && let limits = self.notice_limits()
-            && self.notices.may_send(self.now, id, to, limits)
+            && self.leave_notices.may_send(self.now, id, to, limits)
             && let Some(peer) = self.live_at(to)
         {
             self.send_news_of(id, &peer, left);
@@ -116,7 +116,7 @@ impl Memberlist {
         let limits = self.notice_limits();
         // Only a member is sent anything that it did not ask for. Looking for it takes time, and
         // so only within the limits.
-        if self.notices.may_send(self.now, id, to, limits)
+        if self.leave_notices.may_send(self.now, id, to, limits)
             && let Some(peer) = self.live_at(to)
         {
             let node = identity.name().as_bytes();
@@ -132,7 +132,8 @@ impl Memberlist {
         record.state().is_live().then(|| record.identity().clone())
     }
 
-    fn live_at(&self, address: SocketAddr) -> Option<Identity> {
+    /// The live member at an address.
+    pub(super) fn live_at(&self, address: SocketAddr) -> Option<Identity> {
         let at = |identity: &&Identity| identity.socket_addr() == Some(address);
         let live = self.members.iter().filter(|(_, record)| record.state().is_live());
         live.map(|(_, record)| record.identity()).find(at).cloned()

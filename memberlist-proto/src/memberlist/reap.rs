@@ -37,6 +37,8 @@ impl Memberlist {
             .reap(|record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit);
         for (id, node) in &reaped {
             self.departures.remove(id);
+            self.notices.forget(*id);
+            self.leave_notices.forget(*id);
             // Without company, news about the name would wait forever.
             self.queues.forget(node.name().as_bytes());
         }

@@ -252,3 +252,70 @@ fn a_leave_reports_how_far_it_went_and_ends_joins() {
     let reported = alone.events();
     assert!(reported.iter().any(|it| it.contains("LeaveReport { members: 0")), "{reported:?}");
 }
+
+/// An accusation at a higher incarnation says that the member came back, which was missed here: no
+/// leave was announced at that incarnation, and none is invented.
+#[test]
+fn no_leave_is_invented_at_an_incarnation_that_was_missed() {
+    let mut rig = six();
+    rig.dead("x", 12, "x");
+    rig.sent();
+    let (node, accuser) = (&b"x"[..], &b"m0"[..]);
+    let suspect = crate::wire::message::Suspect { incarnation: 13, node, from: accuser };
+    rig.receive_from(address(3), &Message::Suspect(suspect));
+    assert_eq!(rig.sent(), []);
+    assert_eq!(rig.state("x"), (State::Left, 12));
+    rig.dead("x", 13, "m0");
+    assert_eq!(rig.state("x"), (State::Left, 12));
+    rig.alive("x", 2, 13);
+    assert_eq!(rig.state("x"), (State::Alive, 13), "its announcement arrives late");
+}
+
+/// A state accuses under the name of a member only if that is known to be at the peer's address.
+#[test]
+fn a_peer_cannot_accuse_under_the_names_of_others() {
+    use crate::wire::push_pull::{NodeState, encode_header, encode_state};
+    let mut rig = six();
+    for number in 0..4 {
+        let name = alloc::format!("m{number}");
+        let mut body = alloc::vec::Vec::new();
+        encode_header(&mut body, false, 2, 0);
+        let host = [66, 6, 6, 6];
+        for (name, addr, port, state, incarnation) in
+            [(name.as_bytes(), &host, 3, 0, 0), (&b"x"[..], &[10, 0, 0, 1], 2, 2, 12)]
+        {
+            let (addr, vsn) = (Some(&addr[..]), Some(&super::VSN[..]));
+            let meta = None;
+            encode_state(&mut body, &NodeState { name, addr, port, meta, incarnation, state, vsn });
+        }
+        let from = core::net::SocketAddr::from((host, 50_000 + number));
+        let id = rig.node.accept_stream(rig.now, from).expect("room");
+        rig.node.handle_stream_data(rig.now, id, &body).expect("a good state");
+    }
+    assert_eq!(rig.state("x"), (State::Suspect, 12));
+    let status = rig.node.status(rig.now);
+    let x = status.nodes.iter().find(|it| it.name == *"x").expect("known");
+    let crate::status::Trouble::Suspected { by, .. } = x.why.as_ref().expect("suspected") else {
+        panic!("{x:?}")
+    };
+    assert_eq!(by.len(), 1, "{by:?}");
+    assert_eq!(by[0], *"me", "as in Go: the peer is not known");
+}
+
+/// Stale news from addresses that are no members' leaves the answers to accusers their room.
+#[test]
+fn stale_news_from_strangers_uses_up_no_answers() {
+    let mut rig = six();
+    for port in 100..140 {
+        let name = alloc::format!("gone{port}");
+        rig.alive(&name, port, 1);
+        rig.dead(&name, 1, &name);
+    }
+    rig.suspect("me", 1, "m0");
+    rig.sent();
+    for port in 100..140 {
+        rig.alive(&alloc::format!("gone{port}"), port, 1);
+    }
+    rig.suspect("me", 1, "m1");
+    assert_eq!(to(&mut rig, 4), ["alive me 2"]);
+}

@@ -179,7 +179,7 @@ fn what_a_peer_holds_for_dead_is_only_suspected() {
     assert_eq!(pair.rigs[0].state("a"), (State::Suspect, 1));
     assert_eq!(pair.rigs[0].state("b"), (State::Left, 1));
     assert!(!pair.rigs[0].knows("c"), "the dead are not learnt");
-    assert!(pair.reported[0].contains(&"suspected a by two".to_string()), "{:?}", pair.reported[0]);
+    assert!(pair.reported[0].contains(&"suspected a by one".to_string()), "{:?}", pair.reported[0]);
 }
 
 #[test]

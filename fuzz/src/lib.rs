@@ -4,12 +4,14 @@
 mod config;
 mod hostile;
 mod input;
+mod inputs;
 mod machine;
 mod pair;
 mod secrets;
 mod wire;
 
 pub use crate::config::config;
+pub use crate::inputs::inputs;
 pub use crate::machine::machine;
 pub use crate::pair::pair;
 pub use crate::secrets::{keyring, label};
@@ -22,7 +24,7 @@ pub use libfuzzer_sys;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("packet", packet),
     ("stream", stream),
     ("roundtrip", roundtrip),
@@ -30,6 +32,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("label", label),
     ("keyring", keyring),
     ("config", config),
+    ("inputs", inputs),
     ("machine", machine),
     ("pair", pair),
 ];

@@ -47,6 +47,11 @@ fn config() {
 }
 
 #[test]
+fn inputs() {
+    replay("inputs");
+}
+
+#[test]
 fn machine() {
     replay("machine");
 }
@@ -59,8 +64,18 @@ fn pair() {
 #[test]
 fn every_target_is_replayed() {
     let names = TARGETS.map(|(name, _)| name);
-    let replayed =
-        ["packet", "stream", "roundtrip", "lzw", "label", "keyring", "config", "machine", "pair"];
+    let replayed = [
+        "packet",
+        "stream",
+        "roundtrip",
+        "lzw",
+        "label",
+        "keyring",
+        "config",
+        "inputs",
+        "machine",
+        "pair",
+    ];
     assert_eq!(names, replayed);
 }
 
@@ -85,5 +100,16 @@ fn run(name: &str, target: Target, input: &[u8]) {
         std::fs::write(&path, input).expect("a temporary file");
         eprintln!("{name} fails for the {} bytes in {}", input.len(), path.display());
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// The target passes over lines that are not inputs; those of the corpus by hand are all inputs.
+#[test]
+fn recorded_inputs_can_be_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/inputs/a_life");
+    let text = std::fs::read_to_string(path).expect("the corpus");
+    for line in text.lines() {
+        let read = serde_json::from_str::<(u16, memberlist_proto::Input<'static>)>(line);
+        assert!(read.is_ok(), "{line}: {read:?}");
     }
 }

@@ -132,6 +132,10 @@ impl Memberlist {
         self.members.set_state(id, state, incarnation, self.now);
         if state == State::Dead {
             self.follows.push(Follow::Died(id));
+        } else if let Some(address) = self.members.record(id).identity().socket_addr() {
+            // While it was there, no other was searched for at its address; nor is one now.
+            let name = self.members.record(id).identity().node_name();
+            self.wanted.taken(address, name.as_bytes());
         }
         self.me.changed = self.now;
         self.departures.insert(id, reason.clone());

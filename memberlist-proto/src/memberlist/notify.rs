@@ -133,7 +133,7 @@ impl Memberlist {
     }
 
     /// The live member at an address.
-    pub(super) fn live_at(&self, address: SocketAddr) -> Option<Identity> {
+    fn live_at(&self, address: SocketAddr) -> Option<Identity> {
         let at = |identity: &&Identity| identity.socket_addr() == Some(address);
         let live = self.members.iter().filter(|(_, record)| record.state().is_live());
         live.map(|(_, record)| record.identity()).find(at).cloned()

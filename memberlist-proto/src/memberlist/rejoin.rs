@@ -75,10 +75,6 @@ impl Memberlist {
         let record = self.members.record(id);
         let identity = record.identity();
         let Some(address) = identity.socket_addr() else { return };
-        // Within the same input another member may have taken its address.
-        if self.live_at(address).is_some() {
-            return;
-        }
         let (name, answered) = (Some(identity.node_name()), record.has_answered());
         let lost = Lost { name, address, since: self.now, answered };
         self.wanted.lose(lost, self.config.limits.lost_members);

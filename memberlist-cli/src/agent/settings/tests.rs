@@ -66,35 +66,35 @@ fn no_network_and_any_network_are_different() {
 
 #[test]
 fn errors_name_the_field_the_value_and_what_it_should_be() {
-    let told = |assignment: &str| settings().assign(assignment).unwrap_err().to_string();
+    let reported = |assignment: &str| settings().assign(assignment).unwrap_err().to_string();
     assert_eq!(
-        told("probe_interval=5"),
+        reported("probe_interval=5"),
         "`probe_interval` must be a duration such as `200ms`, `5s`, `1h` or `0`, not `5`"
     );
     assert_eq!(
-        told("ProbeInterval=1s"),
+        reported("ProbeInterval=1s"),
         "there is no field `ProbeInterval`; did you mean `probe_interval`?"
     );
-    assert_eq!(told("xyzzy=1"), "there is no field `xyzzy`");
-    assert_eq!(told("probe_interval"), "`probe_interval` is not of the form `field=value`");
-    assert_eq!(told("limits.streams=-1"), "`limits.streams` must be a number, not `-1`");
+    assert_eq!(reported("xyzzy=1"), "there is no field `xyzzy`");
+    assert_eq!(reported("probe_interval"), "`probe_interval` is not of the form `field=value`");
+    assert_eq!(reported("limits.streams=-1"), "`limits.streams` must be a number, not `-1`");
     assert_eq!(
-        told("limits.packet_depth=4294967295"),
+        reported("limits.packet_depth=4294967295"),
         "`limits.packet_depth` is 4294967295, but it must be 2 to 32"
     );
     assert_eq!(
-        told("probe_interval=25h"),
+        reported("probe_interval=25h"),
         "`probe_interval` is 25h, but it must be 0 or 1 ms to 24 h"
     );
     assert_eq!(
-        told("bind_port=65536"),
+        reported("bind_port=65536"),
         "`bind_port` must be a number from 0 to 65535, not `65536`"
     );
     assert_eq!(
-        told("nacks=1\n\u{202e}2"),
+        reported("nacks=1\n\u{202e}2"),
         "`nacks` must be `true` or `false`, not `1\\n\\u{202e}2`"
     );
-    let long = told(&format!("nacks={}", "x".repeat(100_000)));
+    let long = reported(&format!("nacks={}", "x".repeat(100_000)));
     assert!(long.len() < 200 && long.ends_with("x…`"), "{} bytes", long.len());
 }
 
@@ -126,8 +126,8 @@ fn the_nearest_field_is_proposed() {
 #[test]
 fn a_bad_key_is_never_repeated() {
     for bad in ["secretsecret", "c2VjcmV0", "%%%"] {
-        let told = settings().assign(&format!("secret_keys={bad}")).unwrap_err().to_string();
-        assert!(told.starts_with("`secret_keys`") && !told.contains(bad), "{told}");
+        let reported = settings().assign(&format!("secret_keys={bad}")).unwrap_err().to_string();
+        assert!(reported.starts_with("`secret_keys`") && !reported.contains(bad), "{reported}");
     }
 }
 
@@ -186,17 +186,20 @@ fn a_toml_file_sets_nested_fields_and_lists() {
 #[test]
 fn an_unreadable_file_is_told_in_one_line_with_the_place() {
     let path = file("broken", "label = \"blue\"\nprobe_interval = = 3\n");
-    let told = settings().load(&path).unwrap_err();
-    assert!(told.contains(": line 2: ") && !told.contains('\n'), "{told}");
+    let reported = settings().load(&path).unwrap_err();
+    assert!(reported.contains(": line 2: ") && !reported.contains('\n'), "{reported}");
     std::fs::remove_file(&path).unwrap();
-    let told = settings().load(&path).unwrap_err();
-    assert!(told.starts_with(&path.display().to_string()), "{told}");
+    let reported = settings().load(&path).unwrap_err();
+    assert!(reported.starts_with(&path.display().to_string()), "{reported}");
     let path = file("unknown", "[limits]\nstream = 3\n");
-    let told = settings().load(&path).unwrap_err();
-    assert!(told.contains("no field `limits.stream`; did you mean `limits.streams`?"), "{told}");
+    let reported = settings().load(&path).unwrap_err();
+    assert!(
+        reported.contains("no field `limits.stream`; did you mean `limits.streams`?"),
+        "{reported}"
+    );
     std::fs::remove_file(path).unwrap();
-    let told = settings().load(Path::new("no\nfile")).unwrap_err();
-    assert!(told.starts_with("no\\nfile: "), "{told}");
+    let reported = settings().load(Path::new("no\nfile")).unwrap_err();
+    assert!(reported.starts_with("no\\nfile: "), "{reported}");
 }
 
 /// `docs/agent.toml`, which is the default of the profile `lan` written out.
@@ -228,12 +231,13 @@ fn the_documented_file_has_every_field_with_its_default() {
         }
         assert_eq!(settings, Settings::new(Config::lan("n")));
     }
-    let mut told: Vec<String> = paths(&documented()).into_iter().map(|(path, _)| path).collect();
+    let mut reported: Vec<String> =
+        paths(&documented()).into_iter().map(|(path, _)| path).collect();
     let mut known: Vec<String> = fields().into_iter().map(str::to_owned).collect();
     known.extend(["bind_addr", "bind_port"].map(str::to_owned));
-    told.sort();
+    reported.sort();
     known.sort();
-    assert_eq!(told, known);
+    assert_eq!(reported, known);
 }
 
 #[test]

@@ -381,3 +381,30 @@ fn a_node_that_has_left_opens_no_exchange_for_a_late_look_up() {
     rig.node.handle_lookup(rig.now, lookup.id, Ok(&[IpAddr::from([10, 0, 0, 9])]));
     assert_eq!(rig.connects(), []);
 }
+
+/// Also where its death and the other's announcement come in one packet, of which the search hears
+/// only at the end.
+#[test]
+fn an_address_taken_within_one_packet_is_not_searched_once_it_is_free() {
+    use crate::wire::compound;
+    use crate::wire::message::{Alive, Dead, Message};
+    let mut rig = seeking(&[]);
+    rig.alive("a", 2, 1);
+    let (mut dead, mut alive) = (Vec::new(), Vec::new());
+    Message::Dead(Dead { incarnation: 1, node: b"a", from: b"other" }).encode(&mut dead);
+    Message::Alive(Alive {
+        incarnation: 1,
+        node: b"b",
+        addr: Some(&[10, 0, 0, 1]),
+        port: 2,
+        meta: None,
+        vsn: Some(&super::VSN),
+    })
+    .encode(&mut alive);
+    let mut packet = Vec::new();
+    compound::encode(&mut packet, &[&dead, &alive]).expect("two short parts");
+    rig.node.handle_packet(rig.now, address(9), &packet).expect("a good packet");
+    rig.dead("b", 1, "b");
+    assert_eq!(rig.node.stats().gauges.lost_members, 0);
+    assert_eq!(attempts(&mut rig, HOUR), []);
+}

@@ -87,9 +87,9 @@ proptest! {
         text in prop_oneof!["[ -~]{0,12}", "[0-9]{1,5}(ms|s|h)?", "true|false|any|mapped|0"],
     ) {
         let mut set = settings();
-        let told = set.set(field, &text).map_err(|error| error.to_string());
+        let reported = set.set(field, &text).map_err(|error| error.to_string());
         let written = format!("{field} = {}\n", toml::Value::from(text));
-        prop_assert_eq!(read(&written), told.map(|()| set));
+        prop_assert_eq!(read(&written), reported.map(|()| set));
     }
 
     #[test]
@@ -115,7 +115,7 @@ fn depth_is_refused() {
         format!("[limits{}]\nx = 0", ".a".repeat(depth)),
         format!("[[limits{}]]\nx = 0", ".a".repeat(depth)),
     ] {
-        let told = read(&text).expect_err("no such field");
-        assert!(told.len() < 200, "{} bytes: {}…", told.len(), &told[..200]);
+        let reported = read(&text).expect_err("no such field");
+        assert!(reported.len() < 200, "{} bytes: {}…", reported.len(), &reported[..200]);
     }
 }

@@ -12,14 +12,24 @@ use crate::state::Last;
 
 /// What happens to a node, in order, for one reader. It is a `Stream`, too.
 ///
-/// It ends when the node has ended and every event was read. A slow reader never holds up the node
-/// and never makes it hold more than [`EventBounds`] allow. Dropping this value drops what waits, and
-/// nothing is kept from then on.
-pub struct Events(Arc<Shared>);
+/// It ends when the node has ended and every event was read. A slow reader never holds up the node or
+/// other readers, and never makes the node hold more than [`EventBounds`] allow. Dropping this value
+/// drops what waits, and nothing is kept for it from then on.
+///
+/// The first reader comes with the node; [`Handle::subscribe`](crate::Handle::subscribe) adds others.
+pub struct Events {
+    shared: Arc<Shared>,
+    reader: u64,
+}
 
 impl Events {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+    /// The reader that a node begins with.
+    pub(crate) fn first(shared: Arc<Shared>) -> Self {
+        Self::new(shared, 0)
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>, reader: u64) -> Self {
+        Self { shared, reader }
     }
 
     /// The next event; `None` when the node has ended and every event was read. Dropping the future
@@ -30,7 +40,7 @@ impl Events {
 
     /// As [`next`](Self::next), for callers that poll.
     pub fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
-        self.0.poll_event(cx)
+        self.shared.poll_event(cx, self.reader)
     }
 }
 
@@ -44,7 +54,7 @@ impl futures_core::Stream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.0.surely(Last::Unread);
+        self.shared.surely(Last::Unread(self.reader));
     }
 }
 
@@ -88,8 +98,6 @@ impl Default for EventBounds {
 #[derive(Debug)]
 pub(crate) struct EventBuffer {
     bounds: EventBounds,
-    /// There is no reader any more.
-    closed: bool,
     /// Entries by number; a number is never used again.
     entries: VecDeque<(u64, Event)>,
     next: u64,
@@ -112,7 +120,6 @@ impl EventBuffer {
     pub(crate) fn new(bounds: EventBounds) -> Self {
         Self {
             bounds,
-            closed: false,
             entries: VecDeque::new(),
             next: 0,
             members: 0,
@@ -129,9 +136,6 @@ impl EventBuffer {
     }
 
     pub(crate) fn push(&mut self, event: Event) {
-        if self.closed {
-            return;
-        }
         match kind(&event) {
             Kind::Membership(node, departure) => {
                 let (node, departure) = (node.clone(), departure.cloned());
@@ -189,11 +193,6 @@ impl EventBuffer {
             }
         }
         Some(event)
-    }
-
-    /// Drops everything that waits, and whatever is still to come.
-    pub(crate) fn close(&mut self) {
-        *self = Self { closed: true, ..Self::new(self.bounds) };
     }
 
     fn share(&self) -> usize {

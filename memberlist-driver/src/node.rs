@@ -53,7 +53,7 @@ pub async fn start<R: Runtime>(
     let accept_task = AcceptTask { runtime: runtime.clone(), listener, guard: other };
     runtime.spawn(packet_task.run());
     runtime.spawn(accept_task.run());
-    Ok((Handle::new(&shared), Events::new(shared)))
+    Ok((Handle::new(&shared), Events::first(shared)))
 }
 
 /// A node that listens and has no tasks yet. Neither socket blocks.

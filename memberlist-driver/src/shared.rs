@@ -10,11 +10,11 @@ use memberlist_proto::{Config, ConfigError, Event, Hooks, Instant, Memberlist, N
 use crate::clock::Clock;
 use crate::delegate::{Decisions, Delegate, is_deciding};
 use crate::error::Error;
-use crate::events::{EventBounds, EventBuffer};
+use crate::events::EventBounds;
 use crate::log::{self, Log};
 use crate::state::{Aftermath, Last, State};
 
-/// Shared by the handles, the reader of the events and the tasks.
+/// Shared by the handles, the readers of the events and the tasks.
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// A copy of this node's own record, which even a delegate may ask for.
@@ -56,9 +56,11 @@ impl Shared {
         let hooks = decisions.clone().map(|decisions| decisions as Arc<dyn Hooks>);
         let core = Memberlist::new(clock.at(StdInstant::now()), config, hooks, seed)?;
         let local = Mutex::new(core.local());
-        let events = EventBuffer::new(setup.events);
+        let mut state = State::new(core);
+        // The first reader, which `Events::first` is.
+        state.add_reader(setup.events);
         let shared = Self {
-            state: Mutex::new(State::new(core, events)),
+            state: Mutex::new(state),
             local,
             clock,
             log: Log::new(&name),
@@ -171,9 +173,9 @@ impl Shared {
         polled.unwrap_or_else(|_| later(cx))
     }
 
-    pub(crate) fn poll_event(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
+    pub(crate) fn poll_event(&self, cx: &Context<'_>, reader: u64) -> Poll<Option<Event>> {
         let mut replaced = None;
-        let polled = self.look(|state| state.poll_event(cx, &mut replaced));
+        let polled = self.look(|state| state.poll_event(cx, reader, &mut replaced));
         polled.unwrap_or_else(|_| later(cx))
     }
 

@@ -10,7 +10,7 @@ use memberlist_proto::{
 };
 
 use crate::entropy::Entropy;
-use crate::events::EventBuffer;
+use crate::events::{EventBounds, EventBuffer};
 use crate::log;
 use crate::shared::keep;
 
@@ -33,9 +33,12 @@ pub(crate) struct State {
     pub(crate) waiters: BTreeMap<OpId, Waiter>,
     /// Operations whose outcome is held back until the socket was given the datagrams before it.
     held: Vec<OpId>,
-    events: EventBuffer,
+    /// What waits for each reader of the events, by its number; a number is never used again.
+    readers: BTreeMap<u64, Reader>,
+    next_reader: u64,
+    /// Wakers of readers that are gone: they must not be dropped under the lock.
+    unneeded: Vec<Waker>,
     entropy: Entropy,
-    reader: Option<Waker>,
     pub(crate) packet_task: Option<Waker>,
     pub(crate) accept_task: Option<Waker>,
     /// Something happened that the packet task has not looked at.
@@ -86,13 +89,19 @@ pub(crate) struct Waiter {
     waker: Option<Waker>,
 }
 
+/// One reader of the events.
+struct Reader {
+    buffer: EventBuffer,
+    waker: Option<Waker>,
+}
+
 /// What follows when something is dropped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Last {
     /// Nothing waits for the operation any more.
     GiveUp(OpId),
-    /// The events have no reader any more.
-    Unread,
+    /// This reader of the events is gone.
+    Unread(u64),
     /// The last handle is gone, or the node is shut down.
     Stop,
 }
@@ -100,7 +109,6 @@ pub(crate) enum Last {
 /// What is left to do when the lock has been given back.
 #[derive(Default)]
 pub(crate) struct Aftermath {
-    reader: Option<Waker>,
     packet_task: Option<Waker>,
     others: Vec<Waker>,
     /// Events that deserve a line of log.
@@ -110,8 +118,7 @@ pub(crate) struct Aftermath {
 impl Aftermath {
     /// Wakes what waits; the events to log.
     pub(crate) fn wake(self) -> Vec<Event> {
-        let tasks = [self.reader, self.packet_task].into_iter().flatten();
-        tasks.chain(self.others).for_each(Waker::wake);
+        self.packet_task.into_iter().chain(self.others).for_each(Waker::wake);
         self.lines
     }
 }
@@ -127,7 +134,7 @@ impl State {
         }
     }
 
-    pub(crate) fn new(core: Memberlist, events: EventBuffer) -> Self {
+    pub(crate) fn new(core: Memberlist) -> Self {
         Self {
             local: (core.local().incarnation(), core.local().state()),
             core,
@@ -138,9 +145,10 @@ impl State {
             streams: BTreeMap::new(),
             waiters: BTreeMap::new(),
             held: Vec::new(),
-            events,
+            readers: BTreeMap::new(),
+            next_reader: 0,
+            unneeded: Vec::new(),
             entropy: Entropy::default(),
-            reader: None,
             packet_task: None,
             accept_task: None,
             dirty: true,
@@ -156,7 +164,10 @@ impl State {
                 self.core.cancel(now, op);
                 self.dirty = true;
             }
-            Last::Unread => self.events.close(),
+            Last::Unread(reader) => {
+                let reader = self.readers.remove(&reader);
+                self.unneeded.extend(reader.and_then(|reader| reader.waker));
+            }
             Last::Stop => self.stop(now),
         }
     }
@@ -223,13 +234,14 @@ impl State {
             self.report(event, &mut after);
         }
         self.release(&mut after);
+        after.others.append(&mut self.unneeded);
         if self.stopped() {
             after.others.extend(self.waiters.values_mut().filter_map(|it| it.waker.take()));
             after.others.extend(self.streams.values_mut().filter_map(|it| it.waker.take()));
             after.others.extend(self.accept_task.take());
         }
         if self.ended() {
-            after.reader = self.reader.take();
+            after.others.extend(self.readers.values_mut().filter_map(|it| it.waker.take()));
             if self.streams.is_empty() {
                 after.others.append(&mut self.ends);
             }
@@ -248,9 +260,9 @@ impl State {
         if log::is_logged(&event) {
             after.lines.push(event.clone());
         }
-        self.events.push(event);
-        if let Some(reader) = self.reader.take() {
-            after.reader = Some(reader);
+        for reader in self.readers.values_mut() {
+            reader.buffer.push(event.clone());
+            after.others.extend(reader.waker.take());
         }
     }
 
@@ -305,16 +317,27 @@ impl State {
         Poll::Ready(self.waiters.remove(&op).and_then(|waiter| waiter.outcome))
     }
 
+    /// One more reader, which gets what is reported from now on; its number.
+    pub(crate) fn add_reader(&mut self, bounds: EventBounds) -> u64 {
+        let number = self.next_reader;
+        self.next_reader += 1;
+        self.readers.insert(number, Reader { buffer: EventBuffer::new(bounds), waker: None });
+        number
+    }
+
     pub(crate) fn poll_event(
         &mut self,
         cx: &Context<'_>,
+        reader: u64,
         replaced: &mut Option<Waker>,
     ) -> Poll<Option<Event>> {
-        match self.events.pop() {
+        let ended = self.ended();
+        let Some(reader) = self.readers.get_mut(&reader) else { return Poll::Ready(None) };
+        match reader.buffer.pop() {
             Some(event) => Poll::Ready(Some(event)),
-            None if self.ended() => Poll::Ready(None),
+            None if ended => Poll::Ready(None),
             None => {
-                *replaced = keep(&mut self.reader, cx);
+                *replaced = keep(&mut reader.waker, cx);
                 Poll::Pending
             }
         }

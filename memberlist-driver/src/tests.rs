@@ -40,7 +40,7 @@ fn quiet(name: &str) -> Config {
 fn node_with(config: Config, setup: Setup) -> (Handle, Events, Driver) {
     let shared = Shared::new(config, address(7946), setup, [7; 32]);
     let shared = Arc::new(shared.expect("a valid configuration"));
-    (Handle::new(&shared), Events::new(Arc::clone(&shared)), Driver::new(shared))
+    (Handle::new(&shared), Events::first(Arc::clone(&shared)), Driver::new(shared))
 }
 
 fn node() -> (Handle, Events, Driver) {

@@ -95,6 +95,7 @@ macro_rules! conformance {
             }
             events {
                 a_node_without_a_reader_goes_on
+                readers_are_independent
                 a_slow_reader_holds_no_more_bytes_than_it_may
                 a_slow_reader_learns_what_it_missed
                 a_slow_reader_makes_no_node_grow

@@ -1,11 +1,13 @@
 //! What can be read of a node at any time, also after its end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use memberlist_proto::{Config, Key, Node, NodeName, Peer, Stats, Status};
 
 use super::Handle;
 use crate::error::Error;
+use crate::events::{EventBounds, Events};
 use crate::state::State;
 
 /// The node as it is now. These methods also work after the node's end.
@@ -44,6 +46,20 @@ impl Handle {
     /// `NumMembers`). 0 from within a delegate's method that the node is waiting for.
     pub fn num_members(&self) -> usize {
         self.read(|state| state.core.num_members()).unwrap_or_default()
+    }
+
+    /// One more reader of the events, which gets what is reported from now on. Each reader gets every
+    /// event, and `bounds` limit what waits for this one, however slow the others are.
+    ///
+    /// To follow the membership from any moment, subscribe first and look at
+    /// [`members`](Self::members) afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reentrant`] only.
+    pub fn subscribe(&self, bounds: EventBounds) -> Result<Events, Error> {
+        let reader = self.shared().look(|state| state.add_reader(bounds))?;
+        Ok(Events::new(Arc::clone(self.shared()), reader))
     }
 
     /// The configuration in force.

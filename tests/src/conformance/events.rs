@@ -121,6 +121,43 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
     assert_eq!(one.num_members(), NAMES + 1);
 }
 
+/// Each of several readers gets every event from when it began, bounded by itself.
+pub async fn readers_are_independent<A: Adapter>() {
+    let [(one, mut first), (two, _heard)] = A::pair().await;
+    let bounds = EventBounds { count: 2, bytes: 1000 };
+    let mut slow = one.subscribe(bounds).expect("not in a delegate");
+    let dropped = one.subscribe(bounds).expect("not in a delegate");
+    let mut second = one.subscribe(EventBounds::default()).expect("not in a delegate");
+    A::in_time(two.send_reliable(at(&one), &[1])).await.expect("one listens");
+    drop(dropped);
+    for number in 2..=10 {
+        A::in_time(two.send_reliable(at(&one), &[number])).await.expect("one listens");
+    }
+    A::eventually(|| one.stats().counters.messages_received == 10).await;
+    // A reader that is late gets only what is still to come.
+    let mut late = one.subscribe(bounds).expect("not in a delegate");
+    A::in_time(two.send_reliable(at(&one), b"last")).await.expect("one listens");
+    A::eventually(|| one.stats().counters.messages_received == 11).await;
+    one.shutdown().await;
+    let (mut heard, mut missing) = (Vec::new(), Vec::new());
+    for reader in [&mut first, &mut second, &mut slow, &mut late] {
+        let (mut messages, mut overflow) = (0, 0);
+        while let Some(event) = reader.next().await {
+            match event {
+                Event::Message { .. } => messages += 1,
+                Event::Overflow { dropped } => overflow += dropped,
+                _ => {}
+            }
+        }
+        heard.push(messages);
+        missing.push(overflow);
+    }
+    // Round trips count as well among what a slow reader keeps and misses.
+    assert_eq!((heard[0], heard[1], heard[3] <= 1), (11, 11, true), "{heard:?}");
+    assert!(heard[2] <= 2 && heard[2] + missing[2] >= 11, "{heard:?}, {missing:?}");
+    assert!(heard[3] + missing[3] >= 1, "{heard:?}, {missing:?}");
+}
+
 /// Without a reader nothing is kept, and the node goes on.
 pub async fn a_node_without_a_reader_goes_on<A: Adapter>() {
     let [(one, reports), (two, _heard)] = A::pair().await;

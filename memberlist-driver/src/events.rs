@@ -94,9 +94,10 @@ impl Default for EventBounds {
 }
 
 /// A queue of events that neither grows without bound nor lies: a slow reader's last event about
-/// every node is true.
+/// every node is true. [`Events`] reads from one; this is for programs that drive a node themselves,
+/// and for tests of slow readers.
 #[derive(Debug)]
-pub(crate) struct EventBuffer {
+pub struct EventBuffer {
     bounds: EventBounds,
     /// Entries by number; a number is never used again.
     entries: VecDeque<(u64, Event)>,
@@ -117,7 +118,8 @@ pub(crate) struct EventBuffer {
 }
 
 impl EventBuffer {
-    pub(crate) fn new(bounds: EventBounds) -> Self {
+    /// An empty queue.
+    pub fn new(bounds: EventBounds) -> Self {
         Self {
             bounds,
             entries: VecDeque::new(),
@@ -135,7 +137,8 @@ impl EventBuffer {
         }
     }
 
-    pub(crate) fn push(&mut self, event: Event) {
+    /// Takes in what the node has emitted, in that order.
+    pub fn push(&mut self, event: Event) {
         match kind(&event) {
             Kind::Membership(node, departure) => {
                 let (node, departure) = (node.clone(), departure.cloned());
@@ -168,7 +171,8 @@ impl EventBuffer {
         }
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Event> {
+    /// The oldest event that waits.
+    pub fn pop(&mut self) -> Option<Event> {
         let (number, event) = self.entries.pop_front()?;
         match kind(&event) {
             Kind::Membership(node, _) => {
@@ -193,6 +197,21 @@ impl EventBuffer {
             }
         }
         Some(event)
+    }
+
+    /// Events that wait.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes of the messages, remote states and ack payloads that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn share(&self) -> usize {

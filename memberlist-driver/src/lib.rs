@@ -40,7 +40,7 @@ mod state;
 
 pub use self::delegate::Delegate;
 pub use self::error::Error;
-pub use self::events::{EventBounds, Events};
+pub use self::events::{EventBounds, EventBuffer, Events};
 pub use self::handle::Handle;
 pub use self::node::start;
 pub use self::operation::Operation;

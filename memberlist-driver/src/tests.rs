@@ -23,6 +23,7 @@ mod delegates;
 mod fake;
 #[cfg(feature = "metrics")]
 mod figures;
+mod floods;
 mod tasks;
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.

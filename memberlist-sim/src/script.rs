@@ -25,6 +25,7 @@
 //! | `join NAMES to NAME` | joins each to one; `join NAMES via HOST` by a host name |
 //! | `host HOST NAMES` | resolves a host name to these nodes' addresses, or without any to none |
 //! | `crash NAMES`, `restart NAMES` | without a word; at the old address, with empty memory |
+//! | `restart NAMES with OPTIONS` | the same one after the other, stopping those that run; from now on with another `label` or `accept` |
 //! | `move NAMES` | restarts at a new address; `move NAME to-address-of OTHER` at that of another node that does not run |
 //! | `leave NAMES` | leaves the cluster in good order |
 //! | `freeze NAMES`, `hold NAMES`, `slow NAMES by TIME`, `unplug NAMES`, `deafen NAMES`, `mute NAMES` | one [`Fault`](crate::Fault) each: the process stands still; its messages wait; each input takes this long on average; its interface is down; nothing reaches it; nothing that it sends arrives |
@@ -61,7 +62,7 @@
 //! among the nodes that run and have not left.
 //!
 //! Options of a node: `preset=lan|wan|local`, `name=TEXT`, `at=NAME` (the address of a node that does
-//! not run any more), `label=TEXT`, `key=1` (a digit repeated), `meta=TEXT`, `compress=on|off`,
+//! not run any more), `label=TEXT`, `accept=TEXT,…` (labels accepted beside it; `-` is the empty one), `key=1` (a digit repeated), `meta=TEXT`, `compress=on|off`,
 //! `differences=all|none`, `reclaim=TIME`, `probe=TIME`, `streampings=on|off`, `indirect=N`,
 //! `protocol=N`, `application=N` (its own version), `ip=4|6`, `networks=NETWORK,…` (where members may
 //! be), `vetoes=NAME` (refuses one), `seeds=HOST,…`, `rejoin=on|off|TIME`, `suspicion=on|off`,

@@ -74,6 +74,8 @@ pub(crate) struct Seat {
     /// Streams that ended while the node's outputs were being carried out.
     ended: Vec<StreamId>,
     log: Vec<(Instant, Event)>,
+    /// How long the log was at each start.
+    starts: Vec<usize>,
     /// The next wake-up on the agenda.
     wake: Option<Instant>,
     fault: Option<Fault>,
@@ -100,6 +102,7 @@ impl Seat {
             laws: None,
             ended: Vec::new(),
             log: Vec::new(),
+            starts: Vec::new(),
             wake: None,
             fault: None,
             ahead: Duration::ZERO,
@@ -127,6 +130,7 @@ impl Seat {
         self.config.advertise_addr = ip;
         self.config.bind_port = self.config.advertise_port;
         self.life += 1;
+        self.starts.push(self.log.len());
         self.laws = (!lawless).then(|| Laws::new(&self.config));
         let now = self.clock(now);
         let node = Memberlist::new(now, self.config.clone(), self.app.delegate(), seed);
@@ -157,6 +161,12 @@ impl Seat {
         &self.config
     }
 
+    /// Replaces the configuration, from the next start on; the address stays.
+    pub(crate) fn configure(&mut self, config: Config) {
+        let (ip, port) = (self.config.advertise_addr, self.config.advertise_port);
+        self.config = Config { advertise_addr: ip, advertise_port: port, ..config };
+    }
+
     pub(crate) fn name(&self) -> &NodeName {
         &self.config.name
     }
@@ -167,6 +177,12 @@ impl Seat {
 
     pub(crate) fn log(&self) -> &[(Instant, Event)] {
         &self.log
+    }
+
+    /// The log of each life.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = &[(Instant, Event)]> {
+        let ends = self.starts.iter().skip(1).copied().chain([self.log.len()]);
+        self.starts.iter().zip(ends).map(|(start, end)| &self.log[*start..end])
     }
 
     pub(crate) fn life(&self) -> u64 {

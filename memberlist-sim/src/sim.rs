@@ -136,6 +136,17 @@ impl Sim {
         self.boot(id, ip);
     }
 
+    /// Replaces the configuration of a node that does not run, for its next start; what it says of
+    /// the address does not count.
+    ///
+    /// # Panics
+    ///
+    /// The node runs.
+    pub fn configure(&mut self, id: NodeId, config: Config) {
+        assert!(!self.runs(id), "{} runs", self.name(id));
+        self.seats[id].configure(config);
+    }
+
     /// Starts a crashed node again, with empty memory, at an address that another node had.
     ///
     /// # Panics
@@ -221,6 +232,16 @@ impl Sim {
     /// Every event of a node since its first start, with its time.
     pub fn events(&self, id: NodeId) -> &[(Instant, Event)] {
         self.seats[id].log()
+    }
+
+    /// The same, for each life of the node.
+    pub fn lives(&self, id: NodeId) -> impl Iterator<Item = &[(Instant, Event)]> {
+        self.seats[id].lives()
+    }
+
+    /// The configuration with which a node was started last.
+    pub fn config(&self, id: NodeId) -> &Config {
+        self.seats[id].config()
     }
 
     /// Every node as one of them knows it.

@@ -49,6 +49,7 @@ scripts! {
     join_by_name
     kill
     label_and_key_mistakes
+    label_roll_out
     leave
     leave_after_mass_kill
     leave_under_loss

@@ -46,8 +46,10 @@ const COUNTERS: [&str; 26] = [
 /// What neither honest nodes nor packets can say: it takes a stream of a stranger's own making.
 const ELSEWHERE: [&str; 1] = ["merged_unknown"];
 
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 18] = [
     "BroadcastFinished",
+    "BroadcastsFinished",
+    "Coalesced",
     "Conflict",
     "Declared",
     "ExchangeFailed",
@@ -56,14 +58,20 @@ const EVENTS: [&str; 14] = [
     "Health",
     "Joined",
     "Left",
+    "MembershipOverflow",
     "Message",
     "OnlyByStream",
+    "Overflow",
     "Pinged",
     "Refuted",
     "Suspected",
 ];
 
-const COMMANDS: [&str; 46] = [
+const COMMANDS: [&str; 50] = [
+    "accept=",
+    "accept=-",
+    "accept=blue",
+    "accept=swarm",
     "bandwidth",
     "broadcast",
     "corruption",
@@ -116,7 +124,8 @@ const COMMANDS: [&str; 46] = [
 const LOSSY_LEAVE: &str = "leave under loss";
 
 impl Coverage {
-    pub(crate) fn add(&mut self, script: &str, sim: &Sim) {
+    pub(crate) fn add(&mut self, script: &str, sim: &Sim, summaries: BTreeSet<&'static str>) {
+        self.events.extend(summaries.into_iter().map(str::to_owned));
         for (counter, figure) in sim.counters() {
             *self.counters.entry(counter).or_default() += figure;
         }

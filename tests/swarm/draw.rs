@@ -2,6 +2,7 @@
 
 mod chaos;
 mod cluster;
+pub(crate) mod rollout;
 
 use std::fmt::Write as _;
 
@@ -59,6 +60,8 @@ struct Plot {
     draw: Draw,
     text: String,
     nodes: Vec<Health>,
+    /// How far each node has come on the way to another label.
+    steps: Vec<usize>,
     kind: Kind,
 }
 
@@ -68,10 +71,12 @@ pub(crate) fn script(seed: u64) -> String {
     let mut draw = Draw::new(seed);
     let size = 2 + draw.below(7);
     let kind = Kind::draw(&mut draw);
-    let mut plot = Plot { draw, text: String::new(), nodes: vec![Health::Well; size], kind };
+    let (nodes, steps) = (vec![Health::Well; size], vec![0; size]);
+    let mut plot = Plot { draw, text: String::new(), nodes, steps, kind };
     plot.line(&format!("seed {seed}"));
     plot.start();
     plot.line(CHAOS);
+    plot.readers();
     for _ in 0..8 + plot.draw.below(12) {
         plot.incident();
         let pause = 100 + plot.draw.below(6000);
@@ -85,6 +90,20 @@ impl Plot {
     fn line(&mut self, line: &str) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{line}");
+    }
+
+    /// Which applications read slowly: `reader.rs` puts them before what their nodes emitted.
+    fn readers(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.draw.chance(40) {
+                let (takes, every) = (1 + self.draw.below(20), 200 + self.draw.below(40_000));
+                let (count, bytes) = (1 + self.draw.below(6), self.draw.below(1500));
+                self.line(&format!(
+                    "# n{node} reads {takes} events every {every}ms of at most {count} of a kind \
+                     and {bytes} bytes"
+                ));
+            }
+        }
     }
 
     fn calm(&mut self) {

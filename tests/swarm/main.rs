@@ -4,8 +4,10 @@
 
 mod coverage;
 mod draw;
+mod reader;
 mod shrink;
 
+use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
 use memberlist_sim::Sim;
@@ -22,13 +24,19 @@ enum Failure {
     Law,
     /// What had to hold in the end did not.
     Unmet(String),
+    /// A slow reader missed something, or too much waited for it.
+    Reader(String),
     /// The script itself is wrong.
     Script(String),
 }
 
-fn run(script: &str) -> Result<Sim, Failure> {
+/// The cluster at the end, and the summaries that slow readers have read.
+fn run(script: &str) -> Result<(Sim, BTreeSet<&'static str>), Failure> {
     match catch_unwind(|| play(script)) {
-        Ok(Ok(sim)) => Ok(sim),
+        Ok(Ok(sim)) => match reader::check(script, &sim) {
+            Ok(summaries) => Ok((sim, summaries)),
+            Err(wrong) => Err(Failure::Reader(wrong)),
+        },
         Ok(Err(error)) => Err(match error.problem {
             Problem::Unmet(what) => Failure::Unmet(what),
             _ => Failure::Script(error.to_string()),
@@ -41,7 +49,8 @@ fn run(script: &str) -> Result<Sim, Failure> {
 fn report(seed: u64, script: &str, failure: &Failure) -> String {
     let kind = std::mem::discriminant(failure);
     let short = shrink::shrink(script, |shorter| {
-        run(shorter).is_err_and(|it| std::mem::discriminant(&it) == kind)
+        let fails = || run(shorter).is_err_and(|it| std::mem::discriminant(&it) == kind);
+        draw::rollout::in_order(shorter) && fails()
     });
     let version = env!("CARGO_PKG_VERSION");
     format!(
@@ -60,7 +69,7 @@ fn seeds_survive_chaos_and_agree() {
     for seed in first..first + seeds {
         let script = draw::script(seed);
         match run(&script) {
-            Ok(sim) => coverage.add(&script, &sim),
+            Ok((sim, summaries)) => coverage.add(&script, &sim, summaries),
             Err(failure) => failed.push((seed, script, failure)),
         }
     }
@@ -74,7 +83,7 @@ fn seeds_survive_chaos_and_agree() {
 
 #[test]
 fn the_same_seed_is_the_same_script_and_run() {
-    let hash = || run(&draw::script(5)).expect("it survives").trace_hash();
+    let hash = || run(&draw::script(5)).expect("it survives").0.trace_hash();
     assert_eq!(draw::script(5), draw::script(5));
     assert_ne!(draw::script(5), draw::script(6));
     assert_eq!(hash(), hash());

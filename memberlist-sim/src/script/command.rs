@@ -99,7 +99,8 @@ impl Stage {
             "forge" => self.forge(rest),
             "start" => self.start(rest),
             "flap" => self.flap(rest),
-            "crash" | "restart" | "leave" | "resume" => {
+            "restart" => self.restart(rest),
+            "crash" | "leave" | "resume" => {
                 for id in self.ids(rest)? {
                     self.live(command, id)?;
                 }
@@ -277,9 +278,8 @@ impl Stage {
     }
 
     fn start(&mut self, rest: &[&str]) -> Result<(), Problem> {
-        let at = rest.iter().position(|word| *word == "with").unwrap_or(rest.len());
-        let options = rest.get(at + 1..).unwrap_or_default();
-        for name in values::names(&rest[..at])? {
+        let (names, options) = values::with_options(rest);
+        for name in values::names(names)? {
             if self.nodes.contains_key(&name) {
                 return Err(Problem::Twice(name));
             }

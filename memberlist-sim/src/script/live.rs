@@ -7,14 +7,25 @@ use super::{Problem, values};
 use crate::seat::{Fault, NodeId};
 
 impl Stage {
-    /// One node crashes, comes back, leaves or recovers.
-    pub(super) fn live(&mut self, command: &str, id: NodeId) -> Result<(), Problem> {
-        if command == "restart" {
+    /// Nodes that have crashed come back at their addresses. With options, those that run are
+    /// stopped first, and what they are configured with changes for good.
+    pub(super) fn restart(&mut self, rest: &[&str]) -> Result<(), Problem> {
+        let (names, options) = values::with_options(rest);
+        for id in self.ids(names)? {
+            if !options.is_empty() {
+                let config = values::changed(self.sim_ref().config(id).clone(), options)?;
+                self.sim().crash(id);
+                self.sim().configure(id, config);
+            }
             let ip = self.sim_ref().address(id).ip();
             self.may_start(id, ip)?;
             self.sim().restart(id, false);
-            return Ok(());
         }
+        Ok(())
+    }
+
+    /// One node crashes, leaves or recovers.
+    pub(super) fn live(&mut self, command: &str, id: NodeId) -> Result<(), Problem> {
         self.running(id)?;
         match command {
             "crash" => self.sim().crash(id),

@@ -12,6 +12,9 @@ fn mistakes_are_reported_with_their_line() {
     assert_eq!(problem("fly a\n"), (1, Problem::Command("fly".into())));
     assert_eq!(problem("start a\nstart a\n"), (2, Problem::Twice("a".into())));
     assert_eq!(problem("start a\nrestart a\n"), (2, Problem::Runs("a".into())));
+    let option = Problem::Value { what: "an option of a restart".into(), text: "key".into() };
+    assert_eq!(problem("start a\nrestart a with key=1\n"), (2, option));
+    run("start a\nrestart a with label=x accept=-,y\n").expect("it is stopped first");
     assert_eq!(problem("start a\ncrash a\nleave a\n"), (3, Problem::Stopped("a".into())));
     let unmet = Problem::Unmet("a counts 2".into());
     assert_eq!(problem("start a\nuntil a counts 2 within 1s\n"), (2, unmet.clone()));

@@ -18,6 +18,12 @@ pub(super) fn options<'a>(
     })
 }
 
+/// Names, and the options behind `with`.
+pub(super) fn with_options<'a>(words: &'a [&'a str]) -> (&'a [&'a str], &'a [&'a str]) {
+    let at = words.iter().position(|word| *word == "with").unwrap_or(words.len());
+    (&words[..at], words.get(at + 1..).unwrap_or_default())
+}
+
 /// `n1..n9` as nine names, anything else as itself.
 pub(super) fn names(words: &[&str]) -> Result<Vec<String>, Problem> {
     let mut names = Vec::new();
@@ -76,7 +82,7 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
         match what {
             "preset" => config = preset(name, text)?,
             "name" => config.name = text.into(),
-            "label" => config.label = text.to_owned().into(),
+            "label" | "accept" => label(&mut config, what, text),
             "key" => {
                 let key = Key::new(&[number(what, text)?; 32]).map_err(|_| value(what, text))?;
                 config.secret_keys = vec![key];
@@ -116,6 +122,31 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
     match config.validate() {
         Ok(()) => Ok(Start { config, at, spread, vetoes }),
         Err(error) => Err(Problem::Refused(error.to_string())),
+    }
+}
+
+/// The configuration of a node that starts again with other labels.
+pub(super) fn changed(mut config: Config, words: &[&str]) -> Result<Config, Problem> {
+    for option in options(words) {
+        match option? {
+            (what @ ("label" | "accept"), text) => label(&mut config, what, text),
+            (what, _) => return Err(value("an option of a restart", what)),
+        }
+    }
+    match config.validate() {
+        Ok(()) => Ok(config),
+        Err(error) => Err(Problem::Refused(error.to_string())),
+    }
+}
+
+/// What a node sends before everything, and what it accepts; `-` is the empty label.
+fn label(config: &mut Config, what: &str, text: &str) {
+    let label = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
+    if what == "label" {
+        config.label = label(text).into();
+    } else {
+        let labels = text.split(',').filter(|text| !text.is_empty());
+        config.accept_labels = labels.map(|text| label(text).into()).collect();
     }
 }
 

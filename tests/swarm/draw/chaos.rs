@@ -7,6 +7,11 @@ impl Plot {
         let node = self.draw.below(self.nodes.len());
         let other = self.draw.below(self.nodes.len());
         let health = self.nodes[node];
+        if let Some(to) = self.kind.rolls_to
+            && self.draw.chance(40)
+        {
+            return self.roll(to);
+        }
         let runs = !matches!(health, Health::Down | Health::Left);
         match self.draw.below(17) {
             0 | 1 => self.weather(),
@@ -103,7 +108,9 @@ impl Plot {
     /// A message from outside.
     fn strange(&mut self, node: usize, other: usize) {
         let number = self.draw.below(4);
-        let line = match self.draw.below(12) {
+        let left = self.nodes[node] == Health::Left && self.draw.chance(40);
+        let kind = if left { 8 } else { self.draw.below(12) };
+        let line = match kind {
             0 => format!("alive eve address=10.99.0.9:{}", 1 + number),
             1 => format!("alive z{number} incarnation={}", number % 2),
             2 => format!("alive s{number} address=10.99.0.{number}:7946 meta=600"),
@@ -111,7 +118,7 @@ impl Plot {
             4 => format!("alive s{number} versions=crossed"),
             5 => format!("alive s{number} address=192.0.2.{number}:7946"),
             6 => format!("alive s{number} address=0.0.0.0:7946"),
-            7 if number == 0 => "alive -".to_owned(),
+            7 if number < 2 => "alive -".to_owned(),
             7 => format!("alive n{other} address=n{other} incarnation={}", 10 * number),
             8 => format!("alive n{node} address=n{node} incarnation={}", 10 * number),
             // Longer than any name may be.

@@ -9,6 +9,8 @@ use super::{Draw, Plot};
 pub(super) struct Kind {
     pub(super) encrypted: bool,
     labelled: bool,
+    /// The label that the cluster is given while it runs, node by node and step by step.
+    pub(super) rolls_to: Option<&'static str>,
     /// Whether every node looks for the others by itself.
     pub(super) heals: bool,
     rejoins: bool,
@@ -25,9 +27,12 @@ pub(super) struct Kind {
 impl Kind {
     pub(super) fn draw(draw: &mut Draw) -> Self {
         let rejoins = draw.chance(50);
+        let labelled = draw.chance(30);
+        let other = if labelled { draw.one(&["blue", "-"]) } else { "blue" };
         Self {
             encrypted: draw.chance(40),
-            labelled: draw.chance(30),
+            labelled,
+            rolls_to: draw.chance(20).then_some(other),
             rejoins,
             heals: rejoins && draw.chance(60),
             by_name: draw.chance(30),
@@ -37,6 +42,11 @@ impl Kind {
             six: draw.one(&[0, 0, 50, 100]),
             narrow: draw.chance(40),
         }
+    }
+
+    /// The label at the start, as a script has it.
+    pub(super) fn label(&self) -> &'static str {
+        if self.labelled { "swarm" } else { "-" }
     }
 
     /// Whether a stranger's packets can be read: it has neither key nor label.
@@ -70,7 +80,7 @@ impl Plot {
             common.push_str(" key=9");
         }
         if self.kind.labelled {
-            common.push_str(" label=swarm");
+            let _ = write!(common, " label={}", self.kind.label());
         }
         if self.kind.guarded {
             common.push_str(" networks=10.0.0.0/8,fd00::/8");

@@ -23,6 +23,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use memberlist_driver::{Error, Events, Handle};
+use memberlist_proto::NodeName;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -32,6 +33,7 @@ use self::execute::Execution;
 use self::input::Input;
 use self::output::Output;
 use self::report::Report;
+use self::seeds::Holders;
 pub(crate) use self::settings::{Settings, value::key};
 use self::signals::Signals;
 use self::snapshot::Snapshot;
@@ -174,7 +176,12 @@ impl Agent {
 
     /// Reports every event until the node has ended.
     async fn report_rest(&self, events: &mut Events) {
+        let name = NodeName::from(self.node.local().name());
+        let mut holders = Holders::default();
         while let Some(event) = events.next().await {
+            if let Some(line) = holders.note(&name, &event) {
+                eprintln!("memberlist: {line}");
+            }
             if let Some(report) = event::report(&event) {
                 self.output.write(report).await;
             }

@@ -1,8 +1,8 @@
 //! Why a call on a running node failed.
 
 use memberlist_proto::{
-    ConfigError, ExchangeError, ForgetError, JoinRefused, KeyringError, MetaError, Oversized,
-    PingError, SendError, WaitError,
+    ConfigError, ExchangeError, ForgetError, JoinRefused, KeyringError, MetaError, NotJoined,
+    Oversized, PeerError, PingError, SendError, WaitError,
 };
 
 /// Every way in which a call on a [`Handle`](crate::Handle) can fail.
@@ -28,6 +28,17 @@ pub enum Error {
     /// The join could not start.
     #[error(transparent)]
     Join(#[from] JoinRefused),
+    /// What was given as a peer to join is none; nothing was tried.
+    #[error("peer {index} of the join: {error}")]
+    Peer {
+        /// Its place, counted from 0.
+        index: usize,
+        /// Why it is none.
+        error: PeerError,
+    },
+    /// The join has joined no peer; its report has the reason of each failure.
+    #[error(transparent)]
+    NotJoined(#[from] NotJoined),
     /// The wait for an announcement ended before it was sent.
     #[error(transparent)]
     Wait(#[from] WaitError),

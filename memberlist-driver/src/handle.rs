@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use memberlist_proto::{
     BroadcastId, BroadcastKind, Instant, JoinPolicy, JoinReport, Key, LeaveReport, NodeName, OpId,
-    Outcome, Peer, Pong, Priority, Target, Timing,
+    Outcome, Peer, PeerError, Pong, Priority, Target, Timing,
 };
 
 use crate::error::Error;
@@ -44,39 +44,48 @@ impl Drop for Stopper {
 
 /// Joining and leaving.
 impl Handle {
-    /// Exchanges the full state with each of `peers`, several at a time, and resolves host names on
+    /// Exchanges the full state with each of `peers` ([`Peer`]s, addresses, nodes, or text such as
+    /// `10.0.0.1:7946` or `db.example`, owned or borrowed), several at a time, and resolves host names on
     /// the way (Go: `Join`). Ends when each has answered or failed, at the latest after
-    /// `join_timeout`, with the result of each; that no peer answered is not an error.
+    /// `join_timeout`, with the result of each. A report of some peer joined may also list failures.
     ///
     /// # Errors
     ///
+    /// [`Error::NotJoined`]: no peer was joined, or none was given. It holds the report, and its text
+    /// names every failure; the log has it, too. Where the cluster knows another node of this node's
+    /// name, [`name_holder`](JoinReport::name_holder) of the report says at which address.
+    ///
     /// [`Error::Join`]: this node has left, or too many operations are under way
     /// (`limits.operations`).
-    pub fn join(&self, peers: &[Peer]) -> Operation<JoinReport> {
-        self.begin(
-            |state, now| Ok(state.core.join(now, peers)),
-            |outcome| match outcome {
-                Outcome::Join(result) => Ok(result?),
-                _ => Err(Error::Shutdown),
-            },
-        )
+    ///
+    /// [`Error::Peer`]: a text is not that of a peer; nothing was tried then.
+    pub fn join<P>(&self, peers: impl IntoIterator<Item = P>) -> Operation<JoinReport>
+    where
+        P: TryInto<Peer, Error: Into<PeerError>>,
+    {
+        self.join_with(peers, JoinPolicy::default())
     }
 
-    /// As [`join`](Self::join), and tries again as `policy` says, which may be without end: each attempt
-    /// after which another follows is reported as
-    /// [`Event::JoinRetries`](memberlist_proto::Event::JoinRetries).
+    /// As [`join`](Self::join), and tries again as `policy` says, which may be without end. Each
+    /// attempt that has joined no peer is logged, and reported as
+    /// [`Event::JoinRetries`](memberlist_proto::Event::JoinRetries) if another follows.
     ///
     /// # Errors
     ///
     /// As for [`join`](Self::join).
-    pub fn join_with(&self, peers: &[Peer], policy: JoinPolicy) -> Operation<JoinReport> {
-        self.begin(
-            |state, now| Ok(state.core.join_with(now, peers, policy)),
-            |outcome| match outcome {
-                Outcome::Join(result) => Ok(result?),
-                _ => Err(Error::Shutdown),
-            },
-        )
+    pub fn join_with<P>(
+        &self,
+        peers: impl IntoIterator<Item = P>,
+        policy: JoinPolicy,
+    ) -> Operation<JoinReport>
+    where
+        P: TryInto<Peer, Error: Into<PeerError>>,
+    {
+        let peer = |(index, peer): (usize, P)| {
+            peer.try_into().map_err(|error| Error::Peer { index, error: error.into() })
+        };
+        let peers: Result<Vec<_>, _> = peers.into_iter().enumerate().map(peer).collect();
+        self.join_peers(peers, policy)
     }
 
     /// Announces to the cluster that this node leaves on purpose, which is final (Go: `Leave`), and
@@ -316,6 +325,18 @@ impl Handle {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.0.0
+    }
+
+    fn join_peers(
+        &self,
+        peers: Result<Vec<Peer>, Error>,
+        policy: JoinPolicy,
+    ) -> Operation<JoinReport> {
+        let joined = |outcome| match outcome {
+            Outcome::Join(result) => Ok(result?.into_result()?),
+            _ => Err(Error::Shutdown),
+        };
+        self.begin(|state, now| Ok(state.core.join_with(now, &peers?, policy)), joined)
     }
 
     fn begin<T>(

@@ -11,7 +11,7 @@
 //! * `tracing`: what happens goes to the log through `tracing`, at the severity that the Go library
 //!   gives it, with the fields `node`, `peer`, `member` and `reason` where they apply, under the
 //!   targets `memberlist::probe`, `memberlist::membership`, `memberlist::stream`,
-//!   `memberlist::packet`, `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
+//!   `memberlist::packet`, `memberlist::join`, `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
 //! * `metrics`: every figure of [`Stats`](memberlist_proto::Stats) through the facade of the crate
 //!   `metrics`; see [`metrics`](mod@metrics).
 //! * `serde`: `Serialize` and `Deserialize` as in `memberlist-proto`.

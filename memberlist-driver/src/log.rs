@@ -40,6 +40,8 @@ pub(crate) enum Target {
     Stream,
     /// `memberlist::packet`
     Packet,
+    /// `memberlist::join`
+    Join,
     /// `memberlist::rejoin`
     Rejoin,
     /// `memberlist::delegate`
@@ -62,6 +64,8 @@ pub(crate) enum Source {
     Adapter,
     /// A delegate that panics.
     Delegate,
+    /// Joins that reach no peer.
+    Joins,
     /// What becomes of members.
     Members,
 }
@@ -72,7 +76,12 @@ impl Source {
     /// How many lines are written in a second.
     fn lines(self) -> u32 {
         match self {
-            Self::Packets | Self::Streams | Self::Refusals | Self::Adapter | Self::Delegate => 10,
+            Self::Packets
+            | Self::Streams
+            | Self::Refusals
+            | Self::Adapter
+            | Self::Delegate
+            | Self::Joins => 10,
             // When a rack fails, the log should name its members.
             Self::Members => 100,
         }
@@ -99,8 +108,8 @@ impl Line {
         Self { severity, target, text, peer: None, member: None, reason: None }
     }
 
-    /// An event's own text is on one line already.
-    fn of_event(severity: Severity, target: Target, event: &Event) -> Self {
+    /// The text of an event, or of what it holds, is on one line already.
+    fn of_event(severity: Severity, target: Target, event: impl Display) -> Self {
         let text = event.to_string();
         Self { severity, target, text, peer: None, member: None, reason: None }
     }

@@ -253,12 +253,12 @@ impl State {
     }
 
     fn report(&mut self, event: Event, after: &mut Aftermath) {
+        if log::is_logged(&event) {
+            after.lines.push(event.clone());
+        }
         if let Event::Finished { op, outcome } = event {
             self.finished(op, outcome, after);
             return;
-        }
-        if log::is_logged(&event) {
-            after.lines.push(event.clone());
         }
         for reader in self.readers.values_mut() {
             reader.buffer.push(event.clone());

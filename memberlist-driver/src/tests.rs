@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, JoinError, LookupFailure, Peer, PingError,
-    Priority, StreamFailure, StreamId, Target, WaitError,
+    BroadcastKind, Config, Event, ExchangeError, JoinError, JoinReport, LookupFailure, NotJoined,
+    Peer, PeerError, PingError, Priority, StreamFailure, StreamId, Target, WaitError,
 };
 
 use crate::driver::{Driver, Work, stream_failure};
@@ -96,18 +96,37 @@ fn a_join_reports_what_became_of_its_stream() {
     let (node, _events, driver) = node();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
-    let mut join = pin!(node.join(&[address(1).into()]));
+    let mut join = pin!(node.join([address(1)]));
     assert!(join.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     let ids = connects(&driver);
     assert_eq!(ids.len(), 1);
     assert_eq!(woken.times(), 0);
     driver.closed(ids[0], Some(StreamFailure::Refused));
     assert_eq!(woken.times(), 1);
-    let Poll::Ready(Ok(report)) = join.poll(&mut Context::from_waker(&waker)) else {
-        panic!("the join goes on")
-    };
+    let report = not_joined(join.poll(&mut Context::from_waker(&waker)));
     let refused = JoinError::Exchange(ExchangeError::Stream(StreamFailure::Refused));
     assert_eq!(report.failed[0].error, refused);
+}
+
+fn not_joined(polled: Poll<Result<JoinReport, Error>>) -> JoinReport {
+    match polled {
+        Poll::Ready(Err(Error::NotJoined(NotJoined { report }))) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_peer_fails_a_join_before_it_begins() {
+    let (node, _events, driver) = node();
+    let mut join = node.join(["10.0.0.1:1", "10.0.0.1:x"]);
+    let error = match poll(&mut join) {
+        Poll::Ready(Err(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(error, Error::Peer { index: 1, error: PeerError::Port });
+    assert_eq!(error.to_string(), "peer 1 of the join: the port is not a number from 1 to 65535");
+    assert!(connects(&driver).is_empty());
+    assert_eq!(node.stats().gauges.operations, 0);
 }
 
 #[test]
@@ -115,7 +134,7 @@ fn dropping_an_operation_gives_it_up() {
     let (node, _events, driver) = node();
     let target = || Target::Addr { addr: address(1), node: None };
     let operations =
-        (node.join(&[address(1).into()]), node.ping(target()), node.send_reliable(target(), b"x"));
+        (node.join([address(1)]), node.ping(target()), node.send_reliable(target(), b"x"));
     assert_eq!(node.stats().gauges.operations, 3);
     let streams = connects(&driver);
     drop(operations);
@@ -132,10 +151,10 @@ fn dropping_an_operation_gives_it_up() {
 #[test]
 fn stopping_ends_everything() {
     let (node, mut events, driver) = node();
-    let mut join = node.join(&[address(1).into()]);
+    let mut join = node.join([address(1)]);
     assert!(poll(&mut join).is_pending());
     let open = connects(&driver);
-    let queued = node.join(&[address(2).into()]);
+    let queued = node.join([address(2)]);
     let mut shutdown = Box::pin(node.shutdown());
     assert!(matches!(poll(&mut join), Poll::Ready(Err(Error::Shutdown))));
     drop(queued);
@@ -154,7 +173,7 @@ fn stopping_ends_everything() {
         matches!(reports[..], [Event::Joined { .. }]),
         "what was reported before is still there"
     );
-    let mut late = node.join(&[]);
+    let mut late = node.join::<Peer>([]);
     assert!(matches!(Pin::new(&mut late).poll(&mut cx), Poll::Ready(Err(Error::Shutdown))));
     let sent = node.broadcast(b"x", BroadcastKind::Unique, Priority::Normal);
     assert_eq!(sent, Err(Error::Shutdown));
@@ -203,7 +222,7 @@ fn look_ups_and_timeouts_reach_what_waits() {
     let lookups = work(&driver).lookups;
     assert_eq!(lookups[0].host, "nowhere.example");
     driver.resolved(&lookups[0], Err(io::ErrorKind::NotFound.into()));
-    let Poll::Ready(Ok(report)) = poll(&mut join) else { panic!("the join goes on") };
+    let report = not_joined(poll(&mut join));
     assert_eq!(report.failed[0].error, JoinError::Lookup(LookupFailure::NotFound));
 
     let mut ping = node.ping(Target::Addr { addr: address(1), node: None });

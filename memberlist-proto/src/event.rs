@@ -12,7 +12,7 @@ mod exchange;
 mod join;
 
 pub use self::exchange::{ExchangeError, ExchangeKind, ExchangeStep, VersionMismatch};
-pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport};
+pub use self::join::{JoinError, JoinFailure, JoinRefused, JoinReport, NotJoined};
 use crate::config::Oversized;
 use crate::node::{Node, NodeName};
 
@@ -139,7 +139,7 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
-    /// No peer has answered in one attempt of a join that tries again.
+    /// One attempt of a join that tries again has joined no peer.
     JoinRetries {
         /// The join.
         op: OpId,

@@ -92,7 +92,8 @@ pub use crate::decider::Decision;
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
     ExchangeStep, ForgetError, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport,
-    MetaError, OpId, Outcome, PingError, Pong, Refusal, SendError, VersionMismatch, WaitError,
+    MetaError, NotJoined, OpId, Outcome, PingError, Pong, Refusal, SendError, VersionMismatch,
+    WaitError,
 };
 pub use crate::hooks::{Candidate, Hooks, View};
 pub use crate::input::{Command, Input, InputError, Reply};

@@ -3,13 +3,14 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::convert::Infallible;
 use core::fmt::{self, Write as _};
 use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 use core::str::FromStr;
 use core::time::Duration;
 
-use crate::node::{Name, NodeName};
+use crate::node::{Name, Node, NodeName};
 
 /// A peer by address or host name: `[name/]host[:port]`, with IPv6 addresses in brackets where a
 /// port follows. The node's name ends at the first `/`, as in Go (`resolveAddr`).
@@ -138,8 +139,9 @@ pub enum Target {
     },
 }
 
-/// Why a text names no peer.
+/// Why a text, or a node, names no peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PeerError {
     /// Nothing before the slash.
     #[error("the node name before `/` is empty")]
@@ -161,6 +163,9 @@ pub enum PeerError {
     /// The host has a character that no host name can have.
     #[error("the host is neither an IP address nor a host name")]
     Host,
+    /// A node has announced no address that it can be reached at.
+    #[error("the node has no address")]
+    NoAddress,
     /// A `%` in the name is not the start of an escape.
     #[error("`%` in a node name must be followed by two hexadecimal digits; `%` itself is `%25`")]
     Escape,
@@ -205,6 +210,65 @@ impl Peer {
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {
         Self { name: None, host: Host::Ip(address.ip()), port: Some(address.port()) }
+    }
+}
+
+impl From<&SocketAddr> for Peer {
+    fn from(address: &SocketAddr) -> Self {
+        Self::from(*address)
+    }
+}
+
+/// Without a port: this node's own `bind_port`.
+impl From<IpAddr> for Peer {
+    fn from(ip: IpAddr) -> Self {
+        Self { name: None, host: Host::Ip(ip), port: None }
+    }
+}
+
+impl From<&Self> for Peer {
+    fn from(peer: &Self) -> Self {
+        peer.clone()
+    }
+}
+
+/// The node at its address, with its name.
+impl TryFrom<&Node> for Peer {
+    type Error = PeerError;
+
+    fn try_from(node: &Node) -> Result<Self, PeerError> {
+        let address = node.address().ok_or(PeerError::NoAddress)?;
+        Ok(Self { name: Some(node.name().into()), ..Self::from(address) })
+    }
+}
+
+impl TryFrom<Node> for Peer {
+    type Error = PeerError;
+
+    fn try_from(node: Node) -> Result<Self, PeerError> {
+        Self::try_from(&node)
+    }
+}
+
+/// Every form of text is parsed.
+macro_rules! from_text {
+    ($($text:ty)*) => { $(
+        impl TryFrom<$text> for Peer {
+            type Error = PeerError;
+
+            fn try_from(text: $text) -> Result<Self, PeerError> {
+                text.parse()
+            }
+        }
+    )* };
+}
+
+from_text!(&str &&str String &String);
+
+/// For conversions that cannot fail.
+impl From<Infallible> for PeerError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -89,7 +89,7 @@ impl Replica {
             }
         });
         if !seeds.is_empty() {
-            replica.node.join(seeds).await?;
+            let _ = replica.node.join(seeds).await?;
         }
         Ok(replica)
     }

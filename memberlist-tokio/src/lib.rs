@@ -9,7 +9,7 @@
 //! let (one, _events) = Memberlist::start(Config::local("one"), loopback()).await?;
 //! let (two, _events) = Memberlist::start(Config::local("two"), loopback()).await?;
 //!
-//! let report = two.join(&[Peer::from(one.bound_address())]).await?;
+//! let report = two.join([one.bound_address()]).await?;
 //! assert_eq!(report.joined, [one.bound_address()]);
 //! assert_eq!(two.num_members(), 2);
 //!
@@ -27,7 +27,7 @@
 //! * `tracing`, on by default: log lines, at the severity that the Go library gives them, with the
 //!   fields `node`, `peer`, `member` and `reason` where they apply, under the targets
 //!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
-//!   `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
+//!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
 //! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
 //!   [`Status`] and [`Stats`].
@@ -48,8 +48,8 @@ pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, T
 // Joining, and what else an application begins.
 pub use memberlist_proto::{
     BroadcastId, BroadcastKind, ExchangeError, ForgetError, JoinError, JoinFailure, JoinPolicy,
-    JoinRefused, JoinReport, LeaveReport, LookupFailure, MetaError, Oversized, PingError, Pong,
-    Priority, Retry, SendError, StreamFailure, VersionMismatch, WaitError,
+    JoinRefused, JoinReport, LeaveReport, LookupFailure, MetaError, NotJoined, Oversized,
+    PingError, Pong, Priority, Retry, SendError, StreamFailure, VersionMismatch, WaitError,
 };
 // What is reported.
 pub use memberlist_proto::{

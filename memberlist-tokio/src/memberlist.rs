@@ -23,7 +23,7 @@ use crate::runtime::Tokio;
 /// let loopback = || Options::bind(([127, 0, 0, 1], 0).into());
 /// let (one, mut events) = Memberlist::start(Config::local("one"), loopback()).await?;
 /// let (two, _) = Memberlist::start(Config::local("two"), loopback()).await?;
-/// two.join(&[Peer::from(one.bound_address())]).await?;
+/// two.join([one.bound_address()]).await?;
 ///
 /// let to_one = || Target::Member("one".into());
 /// two.send(to_one(), b"by datagram, if it arrives")?;

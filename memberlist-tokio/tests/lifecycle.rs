@@ -46,7 +46,7 @@ fn a_node_ends_with_its_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (node, mut events) = runtime.block_on(start("n"));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let join = node.join(&[silent.local_addr().expect("bound").into()]);
+    let join = node.join([silent.local_addr().expect("bound")]);
     runtime.block_on(eventually(|| node.stats().gauges.streams == 1));
     drop(runtime);
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -127,7 +127,7 @@ fn a_process_that_slept_suspects_no_member() {
         let (node, mut events) = Memberlist::start(config, options).await.expect("a free port");
         tell_sleeper.send(node.bound_address()).expect("it waits for that");
         let seed: Peer = seed.recv_timeout(PATIENCE).expect("it started").into();
-        in_time(node.join(&[seed])).await.expect("both run");
+        let _ = in_time(node.join(&[seed])).await.expect("both run");
         for _ in 0..5 {
             bedroom.sleep().await;
         }

@@ -105,6 +105,27 @@ fn join_once_gives_up() {
     assert!(once.process().stderr().contains(&unused.to_string()), "{}", once.transcript());
 }
 
+/// A name that the cluster knows at another address is said once, whether the agent goes on or not.
+#[test]
+fn a_name_that_is_taken_is_said() {
+    let loopback = Loopback::reserve();
+    let seed = loopback.port(7946);
+    let first = Launch::agent("taken").bind(seed).start();
+    let said = format!("memberlist: not in this cluster: taken is held by {seed}");
+    let launch = || Launch::agent("taken").bind(loopback.port(7947)).flag("--join", seed);
+    let once = launch().arg("--join-once").spawn();
+    assert_eq!(once.process().wait_exit().code(), Some(1), "{}", once.transcript());
+    let times = |text: &str| text.lines().filter(|line| *line == said).count();
+    assert_eq!(times(&once.process().stderr()), 1, "{}", once.transcript());
+
+    let patient = launch().start();
+    for _ in 0..2 {
+        patient.expect("join", |event| event["joined"] == 0);
+    }
+    assert_eq!(times(&patient.process().stderr()), 1, "{}", patient.transcript());
+    drop(first);
+}
+
 #[test]
 fn a_listening_port_in_use_is_reported() {
     let loopback = Loopback::reserve();

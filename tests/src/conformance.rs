@@ -85,6 +85,7 @@ macro_rules! conformance {
                 a_patient_join_finds_a_peer_that_starts_later
                 keys_change_while_nodes_talk
                 a_join_says_why_each_peer_failed
+                a_join_says_who_has_the_name
                 a_member_that_died_is_forgotten_by_order
                 two_nodes_exchange_everything
             }
@@ -102,6 +103,7 @@ macro_rules! conformance {
             }
             log {
                 a_panic_of_a_delegate_is_logged_as_that
+                a_failed_join_is_logged_with_its_reasons
                 what_others_choose_forges_no_line
             }
             peers {
@@ -141,7 +143,7 @@ trait Kit: Adapter {
     async fn pair() -> [(Handle, Events); 2] {
         let one = Self::node("one").await;
         let two = Self::node("two").await;
-        let report = two.0.join(&[one.0.bound_address().into()]).await.expect("both run");
+        let report = two.0.join([one.0.bound_address()]).await.expect("both run");
         assert_eq!(report.joined, [one.0.bound_address()]);
         [one, two]
     }

@@ -17,7 +17,11 @@ const DIFFERENCES: [(&str, &[&str]); 19] = [
     ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
     (
         "memberlist-proto/src/memberlist/merge.rs",
-        &["`lenient_version_check`", "`name_merged_accuser`"],
+        &[
+            "`lenient_version_check`",
+            "`name_merged_accuser`",
+            "joining a cluster in which another node has this node's name",
+        ],
     ),
     ("memberlist-proto/src/memberlist/rejoin.rs", &["`rejoin`"]),
     (

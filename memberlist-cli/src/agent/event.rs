@@ -1,6 +1,8 @@
 //! The events of the node as reports: a JSON object for programs, the event's text for people.
 
-use memberlist_proto::{BroadcastEnd, Departure, Event, ExchangeKind, JoinFailure, Node, NodeName};
+use memberlist_proto::{
+    BroadcastEnd, Departure, Event, ExchangeKind, JoinFailure, JoinReport, Node, NodeName,
+};
 use serde_json::{Value, json};
 
 use super::report::{Report, node, text};
@@ -42,7 +44,7 @@ fn fields(event: &Event) -> Option<Report> {
         Event::Coalesced { node: who, events, departure: reason } => {
             coalesced(who, *events, reason.as_ref())
         }
-        Event::JoinRetries { failed, .. } => join(0, failed),
+        Event::JoinRetries { failed, .. } => failed_join(0, failed),
         Event::Pinged { node: who, rtt, payload } => pinged(node(who), *rtt, payload),
         Event::Finished { .. } => return None,
         other => return about_bytes(other).or_else(|| trouble(other)),
@@ -69,7 +71,11 @@ pub(super) fn pinged(node: Value, rtt: std::time::Duration, payload: &[u8]) -> R
 }
 
 /// How each peer of a join answered, by itself or as the reply to `join`.
-pub(super) fn join(joined: usize, failed: &[JoinFailure]) -> Report {
+pub(super) fn join(report: &JoinReport) -> Report {
+    failed_join(report.joined.len(), &report.failed)
+}
+
+fn failed_join(joined: usize, failed: &[JoinFailure]) -> Report {
     let failed: Vec<_> = failed
         .iter()
         .map(|failure| {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::fields::Field;
-use memberlist_proto::{BroadcastKind, Config, Node, NodeName, Priority, Target};
+use memberlist_proto::{BroadcastKind, Config, Node, NodeName, NotJoined, Priority, Target};
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, HELP, KeyCommand};
@@ -77,10 +77,12 @@ impl Execution {
             Command::Status => self.status(),
             Command::Keys(command) => self.keys(command),
             Command::Set { field, text } => self.set(&field, &text),
-            Command::Join(peers) => {
-                let report = node.join(&peers).await.map_err(text)?;
-                Ok(event::join(report.joined.len(), &report.failed))
-            }
+            Command::Join(peers) => match node.join(&peers).await {
+                Ok(report) | Err(Error::NotJoined(NotJoined { report })) => {
+                    Ok(event::join(&report))
+                }
+                Err(error) => Err(text(error)),
+            },
             Command::Leave(timeout) => self.leave(timeout).await,
             Command::Forget(name) => {
                 node.forget(&name).map_err(text)?;

@@ -1,7 +1,11 @@
 //! Joining through the seeds of `--join` until one answers.
 
-use memberlist_driver::Handle;
-use memberlist_proto::{JoinFailure, JoinPolicy, Peer};
+use std::net::SocketAddr;
+
+use memberlist_driver::{Error, Handle};
+use memberlist_proto::{
+    Event, ExchangeError, JoinError, JoinPolicy, JoinReport, NodeName, NotJoined, Peer,
+};
 
 use super::event;
 use super::output::Output;
@@ -21,24 +25,56 @@ pub(super) async fn join(
 ) -> Result<(), Failure> {
     let policy = if once { JoinPolicy::default() } else { JoinPolicy::until_joined() };
     match node.join_with(&seeds, policy).await {
-        Ok(report) => {
-            let failed = once && report.joined.is_empty();
-            output.write(event::join(report.joined.len(), &report.failed)).await;
-            if failed { Err(Failure::failed(reasons(&report.failed))) } else { Ok(()) }
+        Ok(report) => output.write(event::join(&report)).await,
+        Err(Error::NotJoined(NotJoined { report })) => {
+            output.write(event::join(&report)).await;
+            if once {
+                return Err(Failure::failed(why(node.local().name().into(), &report)));
+            }
         }
-        Err(error) if once => Err(Failure::failed(error)),
+        Err(error) if once => return Err(Failure::failed(error)),
         // The node has left or ended, so it cannot join any more.
-        Err(error) => {
-            output.write(Report::error("join", error)).await;
-            Ok(())
-        }
+        Err(error) => output.write(Report::error("join", error)).await,
+    }
+    Ok(())
+}
+
+/// Says once, of each node that has this one's name in the cluster, that it has.
+#[derive(Debug, Default)]
+pub(super) struct Holders(Option<SocketAddr>);
+
+impl Holders {
+    /// What to say about an event, if it is the first about this holder.
+    pub(super) fn note(&mut self, name: &NodeName, event: &Event) -> Option<String> {
+        let holder = |error: &ExchangeError| match error {
+            ExchangeError::NameTaken { holder } => Some(*holder),
+            _ => None,
+        };
+        let holder = match event {
+            Event::JoinRetries { failed, .. } => {
+                failed.iter().find_map(|failure| match &failure.error {
+                    JoinError::Exchange(error) => holder(error),
+                    _ => None,
+                })
+            }
+            Event::ExchangeFailed { error, .. } => holder(error),
+            _ => None,
+        }?;
+        (self.0.replace(holder) != Some(holder)).then(|| held(name, holder))
     }
 }
 
+fn held(name: &NodeName, holder: SocketAddr) -> String {
+    format!("not in this cluster: {} is held by {holder}", name.to_string().escape_debug())
+}
+
 /// Why no node could be joined, in one line.
-fn reasons(failed: &[JoinFailure]) -> String {
-    let reason = |failure: &JoinFailure| format!("{}: {}", failure.peer, failure.error);
-    let reasons: Vec<_> = failed.iter().take(REASONS).map(reason).collect();
+fn why(name: NodeName, report: &JoinReport) -> String {
+    if let Some(holder) = report.name_holder() {
+        return held(&name, holder);
+    }
+    let failed = &report.failed;
+    let reasons: Vec<_> = failed.iter().take(REASONS).map(ToString::to_string).collect();
     let more = match failed.len().saturating_sub(REASONS) {
         0 => String::new(),
         more => format!("; and {more} more"),

@@ -1,12 +1,18 @@
 //! The lines themselves: which events deserve one, how much it matters, and what it is about.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use memberlist_proto::{Departure, Event, ExchangeKind, PacketError};
+use memberlist_proto::{
+    Departure, Event, ExchangeKind, JoinError, JoinFailure, JoinReport, Outcome, PacketError,
+};
 
 use super::{Line, Severity, Source, Target};
 use crate::delegate::Panicked;
+
+/// How many reasons a line about a failed join lists.
+const REASONS: usize = 5;
 
 /// Whether an event deserves a line: known without making it.
 pub(crate) fn is_logged(event: &Event) -> bool {
@@ -37,6 +43,10 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
         Event::OnlyByStream { .. } | Event::NothingReceived { .. } => {
             (Source::Members, Warning, Target::Probe)
         }
+        Event::JoinRetries { .. } => (Source::Joins, Warning, Target::Join),
+        Event::Finished { outcome: Outcome::Join(Ok(report)), .. } if has_failed(report) => {
+            (Source::Joins, Warning, Target::Join)
+        }
         Event::Rejoined { .. } => (Source::Members, Info, Target::Rejoin),
         // A member that died stays away more often than not.
         Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => {
@@ -50,6 +60,16 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
 /// The line for an event with where it comes from, if it deserves one. Its text is the event's own.
 pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
     let (source, severity, target) = about(event)?;
+    match event {
+        Event::JoinRetries { failed, wait, .. } => {
+            let line = not_joined(severity, failed, format_args!(", retrying in {wait:.1?}"));
+            return Some((source, line));
+        }
+        Event::Finished { outcome: Outcome::Join(Ok(report)), .. } => {
+            return Some((source, not_joined(severity, &report.failed, format_args!(""))));
+        }
+        _ => {}
+    }
     let line = Line::of_event(severity, target, event);
     let line = match event {
         Event::Suspected { node, by } | Event::Refuted { node, by: Some(by) } => {
@@ -72,6 +92,30 @@ pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
         _ => line,
     };
     Some((source, line))
+}
+
+/// Whether a join that has ended has joined no peer, and not because the application gave it up.
+fn has_failed(report: &JoinReport) -> bool {
+    let given_up = |it: &JoinFailure| matches!(it.error, JoinError::Cancelled | JoinError::Left);
+    report.joined.is_empty() && !report.failed.iter().any(given_up)
+}
+
+/// An attempt that has joined no peer, with the first of its reasons.
+fn not_joined(severity: Severity, failed: &[JoinFailure], next: fmt::Arguments<'_>) -> Line {
+    let mut reasons: Vec<_> = failed.iter().take(REASONS).map(ToString::to_string).collect();
+    if failed.len() > REASONS {
+        reasons.push(format!("and {} more", failed.len() - REASONS));
+    }
+    if failed.is_empty() {
+        reasons.push("no peer was given".to_owned());
+    }
+    let reasons = reasons.join("; ");
+    let text = format_args!("joined no peer{next}: {reasons}");
+    let line = Line::of_event(severity, Target::Join, text);
+    match failed {
+        [one] => with_peer(line, one.address).reason(&one.error),
+        _ => line,
+    }
 }
 
 /// A departure's reason in a word.

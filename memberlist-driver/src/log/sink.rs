@@ -25,6 +25,7 @@ macro_rules! at_level {
             Target::Membership => event!($level, "memberlist::membership", $node, $line),
             Target::Stream => event!($level, "memberlist::stream", $node, $line),
             Target::Packet => event!($level, "memberlist::packet", $node, $line),
+            Target::Join => event!($level, "memberlist::join", $node, $line),
             Target::Rejoin => event!($level, "memberlist::rejoin", $node, $line),
             Target::Address => event!($level, "memberlist::address", $node, $line),
             Target::Delegate => event!($level, "memberlist::delegate", $node, $line),

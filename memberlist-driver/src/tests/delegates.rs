@@ -51,7 +51,7 @@ impl Delegate for Caller {
 #[test]
 fn what_a_delegate_calls_fails_and_nothing_hangs() {
     let (caller, events, _driver) = Caller::node();
-    let error = caller.asked(|node| poll(&mut node.join(&[])).map(Result::err));
+    let error = caller.asked(|node| poll(&mut node.join::<Peer>([])).map(Result::err));
     assert_eq!(error, Poll::Ready(Some(Error::Reentrant)));
     let error = caller.asked(|node| node.broadcast(b"x", BroadcastKind::Unique, Priority::Low));
     assert_eq!(error.err(), Some(Error::Reentrant));
@@ -76,7 +76,7 @@ fn what_a_delegate_calls_fails_and_nothing_hangs() {
 fn what_a_delegate_drops_ends_without_it() {
     let (caller, _events, _driver) = Caller::node();
     let node = caller.node.get().unwrap();
-    let join = node.join(&[address(1).into()]);
+    let join = node.join([address(1)]);
     assert_eq!(node.stats().gauges.operations, 1);
     caller.asked(move |_| drop(join));
     eventually(|| node.stats().gauges.operations == 0);

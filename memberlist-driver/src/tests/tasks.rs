@@ -214,7 +214,7 @@ fn a_listener_that_fails_is_left_alone_for_longer_and_longer() {
 #[test]
 fn a_task_that_panics_ends_the_node() {
     let (fake, node, mut events) = started(quiet("n"));
-    let mut join = node.join(&[address(1).into()]);
+    let mut join = node.join([address(1)]);
     fake.world(|world| world.panics = true);
     let mut shutdown = None;
     fake.until(|| {

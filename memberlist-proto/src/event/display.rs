@@ -9,7 +9,7 @@ use core::time::Duration;
 use self::escape::{Excerpt, Line, Text};
 use super::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeKind, JoinFailure,
-    JoinReport, OpId, Outcome, Pong,
+    JoinReport, NotJoined, OpId, Outcome, Pong,
 };
 use crate::node::{Node, NodeName};
 
@@ -58,7 +58,7 @@ impl Display for Event {
             }
             Self::Finished { op, outcome } => write!(f, "operation {op}: {outcome}"),
             Self::JoinRetries { op, failed, wait } => {
-                write!(f, "operation {op}: no peer answered, retrying in {}", Rounded(*wait))?;
+                write!(f, "operation {op}: joined no peer, retrying in {}", Rounded(*wait))?;
                 failed.iter().try_for_each(|failure| write!(f, "; {failure}"))
             }
             Self::BroadcastFinished { id, end } => write!(f, "broadcast {id}: {end}"),
@@ -203,6 +203,15 @@ impl Display for JoinReport {
             list(f, self.joined.iter())?;
         }
         self.failed.iter().try_for_each(|failure| write!(f, "; {failure}"))
+    }
+}
+
+/// `no peer was joined`, then every failure after a semicolon.
+impl Display for NotJoined {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let none = self.report.failed.is_empty();
+        f.write_str(if none { "no peer was given to join" } else { "no peer was joined" })?;
+        self.report.failed.iter().try_for_each(|failure| write!(f, "; {failure}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! How an exchange over a stream fails.
 
 use alloc::string::String;
+use core::net::SocketAddr;
 
 use crate::node::{NodeName, VersionKind};
 use crate::transmit::StreamFailure;
@@ -110,6 +111,14 @@ pub enum ExchangeError {
     /// Too many bytes are held for streams already (`limits.stream_memory`).
     #[error("too many bytes of streams are held")]
     TooManyBytes,
+    /// The peer's cluster knows another node of this node's name, alive or suspect, and therefore
+    /// refuses this one: of a join, and of the search for seeds and lost members. It may let go of
+    /// the name when that node leaves or dies.
+    #[error("the cluster knows another node of this node's name, at {holder}")]
+    NameTaken {
+        /// The address of the node that has the name.
+        holder: SocketAddr,
+    },
     /// The exchange was cancelled.
     #[error("cancelled")]
     Cancelled,

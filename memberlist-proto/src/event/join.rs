@@ -7,8 +7,9 @@ use super::ExchangeError;
 use crate::peer::Peer;
 use crate::transmit::LookupFailure;
 
-/// How each peer of a join answered.
-#[derive(Clone, Debug, Default)]
+/// How each peer of a join answered. `Display` is one line with every failure and its reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "some of the peers may have failed"]
 pub struct JoinReport {
     /// The addresses that exchanged their state with this node.
     pub joined: Vec<SocketAddr>,
@@ -16,8 +17,38 @@ pub struct JoinReport {
     pub failed: Vec<JoinFailure>,
 }
 
+impl JoinReport {
+    /// The report of a join that has joined some peer.
+    ///
+    /// # Errors
+    ///
+    /// [`NotJoined`] with this report, if no peer was joined or none was given.
+    pub fn into_result(self) -> Result<Self, NotJoined> {
+        if self.joined.is_empty() { Err(NotJoined { report: self }) } else { Ok(self) }
+    }
+
+    /// The address of the node that has this node's name in a cluster that was to be joined, and
+    /// for which that cluster refuses this node.
+    pub fn name_holder(&self) -> Option<SocketAddr> {
+        self.failed.iter().find_map(|failure| match failure.error {
+            JoinError::Exchange(ExchangeError::NameTaken { holder }) => Some(holder),
+            _ => None,
+        })
+    }
+}
+
+/// A join that has joined no peer, or was given none. `Display` is one line with the reason of each
+/// failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotJoined {
+    /// How each peer answered. Its `joined` is empty.
+    pub report: JoinReport,
+}
+
+impl core::error::Error for NotJoined {}
+
 /// One peer, or one address of it, that could not be joined.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinFailure {
     /// The peer as given.
     pub peer: Peer,
@@ -25,6 +56,12 @@ pub struct JoinFailure {
     pub address: Option<SocketAddr>,
     /// Why.
     pub error: JoinError,
+}
+
+impl core::error::Error for JoinFailure {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
 }
 
 /// Why a peer could not be joined.

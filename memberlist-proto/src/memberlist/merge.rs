@@ -9,7 +9,7 @@ use super::Memberlist;
 use super::accuse::Accusation;
 use super::admission::{ip_of, versions_of};
 use super::push_pull::says_join;
-use crate::event::{Event, VersionMismatch};
+use crate::event::{Event, ExchangeError, VersionMismatch};
 use crate::exchange::Stage;
 use crate::node::compatibility::{Incompatible, VersionCheck, Vsn};
 use crate::node::{Identity, IdentityParts, Node, NodeName, State};
@@ -50,8 +50,34 @@ impl Memberlist {
             let (join, state) = (joins, Bytes::copy_from_slice(state));
             self.out.event(Event::RemoteState { from, join, state });
         }
-        self.succeed(id);
-        self.close(id);
+        match self.name_holder(id, &body) {
+            Some(holder) => self.fail(id, &ExchangeError::NameTaken { holder }),
+            None => {
+                self.succeed(id);
+                self.close(id);
+            }
+        }
+    }
+
+    /// The node that has this node's name in the cluster that is being joined: its members refuse
+    /// this one for as long as they know that one alive (Go: the conflict of `aliveNode`).
+    ///
+    /// Differs from Go: in Go such a join succeeds, and the node sees a cluster that does not see it.
+    fn name_holder(&self, id: StreamId, body: &PushPull<'_>) -> Option<SocketAddr> {
+        let joins = match self.exchanges.get(id)?.stage() {
+            Stage::PushPull(why, _) => why.is_join(),
+            _ => false,
+        };
+        if !joins || self.me.left {
+            return None;
+        }
+        let me = self.members.record(self.me.id).identity();
+        let other = |it: &NodeState<'_>| {
+            it.known_state().is_some_and(State::is_live)
+                && (it.addr != me.addr_bytes() || self.substitute_port(it.port) != me.port())
+        };
+        let holder = body.states().find(|it| self.is_me(it.name) && other(it))?;
+        Some(SocketAddr::new(ip_of(holder.addr?)?, self.substitute_port(holder.port)))
     }
 
     /// One record of a peer's state. A member that the peer considers dead is only accused: it

@@ -67,7 +67,7 @@ pub async fn bound_to_everything_it_announces_the_given_address<A: Adapter>() {
     let (node, _reports) = A::start(quick("n"), only_port).await.expect("a free port");
     assert_eq!(node.local().address(), Some(([127, 0, 0, 1], 4000).into()));
     let (two, _heard) = A::node("two").await;
-    A::in_time(two.join(&[expected.into()])).await.expect("both run");
+    let _ = A::in_time(two.join([expected])).await.expect("both run");
     assert_eq!(one.num_members(), 2);
 }
 
@@ -98,7 +98,7 @@ pub async fn a_node_is_reached_at_the_address_it_announces<A: Adapter>() {
     let (two, _heard) = A::node("two").await;
     assert_ne!(one.bound_address(), announced);
     assert_eq!(one.local().address(), Some(announced));
-    A::in_time(one.join(&[two.bound_address().into()])).await.expect("both run");
+    let _ = A::in_time(one.join([two.bound_address()])).await.expect("both run");
     let known = two.member(&"one".into()).expect("it joined");
     assert_eq!(known.address(), Some(announced));
     two.send(Target::Member("one".into()), b"through the door").expect("a member");
@@ -120,7 +120,7 @@ pub async fn ipv6_nodes_find_each_other<A: Adapter>() {
     let options = || Options::bind("[::1]:0".parse().expect("an address"));
     let (one, mut reports) = A::start(quick("one"), options()).await.expect("a free port");
     let (two, _heard) = A::start(quick("two"), options()).await.expect("a free port");
-    let report = A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    let report = A::in_time(two.join([one.bound_address()])).await.expect("both run");
     assert_eq!(report.joined, [one.bound_address()]);
     assert_eq!(one.member(&"two".into()).and_then(|it| it.address()), Some(two.bound_address()));
     A::in_time(two.ping(at(&one))).await.expect("an answer");
@@ -143,7 +143,7 @@ pub async fn one_socket_serves_both_families<A: Adapter>() {
     let (four, mut heard) = A::node("four").await;
     let address = both.local().address().expect("announced");
     assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
-    let report = A::in_time(both.join(&[four.bound_address().into()])).await.expect("both run");
+    let report = A::in_time(both.join([four.bound_address()])).await.expect("both run");
     assert_eq!(report.joined, [four.bound_address()], "{:?}", report.failed);
     let by_four = Target::Addr { addr: address, node: None };
     A::in_time(four.ping(by_four)).await.expect("an answer");
@@ -175,7 +175,7 @@ pub async fn a_host_name_stands_for_all_its_addresses<A: Adapter>() {
     };
     let (two, _heard) = A::node("two").await;
     let name = format!("localhost:{}", address.port());
-    let join = two.join(&[name.parse().expect("a peer")]);
+    let join = two.join([name]);
     let report = A::in_time(join).await.expect("all run");
     let mut tried = report.joined.clone();
     tried.extend(report.failed.iter().filter_map(|failure| failure.address));

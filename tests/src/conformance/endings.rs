@@ -30,7 +30,7 @@ pub async fn ends_when_the_last_handle_is_dropped_amid_streams<A: Adapter>() {
     let (node, mut events) = A::node("n").await;
     let address = node.bound_address();
     let (_silent, silent) = silent();
-    let join = node.join(&[silent.into()]);
+    let join = node.join([silent]);
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.write_all(&[6, 0x83]).expect("it reads");
     A::eventually(|| node.stats().gauges.streams == 2).await;
@@ -63,7 +63,7 @@ pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
     };
     let (one, mut reports) = A::start(calm("one"), loopback()).await.expect("a free port");
     let (two, mut heard) = A::start(calm("two"), loopback()).await.expect("a free port");
-    A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");
     let address = two.bound_address();
     A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
     A::in_time(two.shutdown()).await;
@@ -108,7 +108,7 @@ pub async fn after_leaving_a_node_answers_but_does_not_join<A: Adapter>() {
         A::in_time(two.join(std::slice::from_ref(&peer))).await.err(),
         Some(refused.clone())
     );
-    let patient = two.join_with(&[peer], JoinPolicy::until_joined());
+    let patient = two.join_with([peer], JoinPolicy::until_joined());
     assert_eq!(A::in_time(patient).await.err(), Some(refused));
     let late = A::in_time(two.set_meta("late", PATIENCE)).await;
     assert_eq!(late, Err(Error::Wait(WaitError::Left)));
@@ -124,7 +124,7 @@ pub async fn after_leaving_a_node_answers_but_does_not_join<A: Adapter>() {
 pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
     let (node, mut events) = A::node("n").await;
     let (_silent, silent) = silent();
-    let waiting = node.join(&[silent.into()]);
+    let waiting = node.join([silent]);
     let quiet = node.settled(PATIENCE, PATIENCE);
     A::in_time(node.shutdown()).await;
     assert_eq!(A::in_time(waiting).await.err(), Some(Error::Shutdown));
@@ -172,7 +172,7 @@ pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
         assert!(A::within(Duration::from_millis(20), join).await.is_none(), "no answer comes");
         assert!(nothing(&node), "{:?}", node.stats().gauges);
     }
-    let patient = node.join_with(&[peer], JoinPolicy::until_joined());
+    let patient = node.join_with([peer], JoinPolicy::until_joined());
     assert!(A::within(Duration::from_millis(20), patient).await.is_none(), "no answer comes");
     let to_no_one = || Target::Addr { addr: ([127, 0, 0, 1], 9).into(), node: None };
     drop(node.ping(to_no_one()));
@@ -217,7 +217,7 @@ pub async fn shutdown_waits_until_every_socket_is_closed<A: Adapter>() {
         streams.push(stream);
     }
     let (_silent, silent) = silent();
-    let join = node.join(&[silent.into()]);
+    let join = node.join([silent]);
     A::eventually(|| node.stats().gauges.streams == 21).await;
     A::in_time(node.shutdown()).await;
     assert_eq!(node.stats().gauges.streams, 0);
@@ -233,7 +233,7 @@ pub async fn an_event_loop_may_call_everything<A: Adapter>() {
     let (one, mut reports) = A::node("one").await;
     let config = Config { push_pull_interval: Duration::ZERO, ..quick("two") };
     let (two, _heard) = A::start(config, loopback()).await.expect("a free port");
-    let join = two.join(&[one.bound_address().into()]);
+    let join = two.join([one.bound_address()]);
     let mut order = Vec::new();
     A::in_time(async {
         while let Some(event) = reports.next().await {

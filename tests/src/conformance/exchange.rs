@@ -7,8 +7,8 @@ use std::time::Duration;
 use memberlist_driver::bind::Options;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, ForgetError, JoinError, JoinPolicy, Key,
-    KeyringError, Node, Peer, Priority, Retry, State, StreamFailure, Timing,
+    BroadcastKind, Config, Event, ExchangeError, ForgetError, JoinError, JoinPolicy, JoinReport,
+    Key, KeyringError, Node, NotJoined, Peer, Priority, Retry, State, StreamFailure, Timing,
 };
 
 use super::{Adapter, Kit as _, PATIENCE, loopback, member, payload, quick};
@@ -41,7 +41,7 @@ pub async fn two_nodes_exchange_everything<A: Adapter>() {
         _ => None,
     };
     assert_eq!(A::until(&mut heard, departed).await, State::Left);
-    assert!(matches!(one.join(&[]).await, Err(Error::Join(_))), "leaving is final");
+    assert!(matches!(one.join::<Peer>([]).await, Err(Error::Join(_))), "leaving is final");
     one.shutdown().await;
 }
 
@@ -52,13 +52,45 @@ pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
     let closed = free.local_addr().expect("bound");
     drop(free);
     let peers = [closed.into(), node.bound_address().into()];
-    let report = node.join(&peers).await.expect("it runs");
+    let Err(Error::NotJoined(NotJoined { report })) = A::in_time(node.join(&peers)).await else {
+        panic!("neither can be joined");
+    };
     assert!(report.joined.is_empty());
+    let text = Error::from(NotJoined { report: report.clone() }).to_string();
+    assert!(text.contains("connection refused") && text.contains("own address"), "{text}");
     let refused = JoinError::Exchange(ExchangeError::Stream(StreamFailure::Refused));
     let error =
         |peer: &Peer| report.failed.iter().find(|it| it.peer == *peer).map(|it| it.error.clone());
     assert_eq!(error(&peers[0]), Some(refused));
     assert_eq!(error(&peers[1]), Some(JoinError::Myself));
+
+    let none = Err(Error::NotJoined(NotJoined { report: JoinReport::default() }));
+    assert_eq!(A::in_time(node.join::<Peer>([])).await, none, "there is no peer in no peers");
+}
+
+/// A cluster that knows another node of the name says who has it, and lets the next one in.
+pub async fn a_join_says_who_has_the_name<A: Adapter>() {
+    let [(one, _reports), (two, _heard)] = A::pair().await;
+    let (twin, mut seen) = A::node("two").await;
+    let failed = A::in_time(twin.join([one.bound_address()])).await;
+    let Err(Error::NotJoined(NotJoined { report })) = failed else { panic!("{failed:?}") };
+    assert_eq!(report.name_holder(), Some(two.bound_address()));
+    assert_eq!(one.member(&"two".into()).expect("it joined").address(), Some(two.bound_address()));
+
+    // A join that tries again gets the name once it is free.
+    let retry = Some(Retry { first: Duration::from_millis(20), ..Retry::default() });
+    let policy = JoinPolicy { retry, ..JoinPolicy::default() };
+    let join = twin.join_with([one.bound_address()], policy);
+    let retries = |event: &Event| match event {
+        Event::JoinRetries { failed, .. } => Some(failed[0].error.clone()),
+        _ => None,
+    };
+    let holder = two.bound_address();
+    let taken = JoinError::Exchange(ExchangeError::NameTaken { holder });
+    assert_eq!(A::until(&mut seen, retries).await, taken);
+    A::in_time(two.leave(PATIENCE)).await.expect("sent in time");
+    let report = A::in_time(join).await.expect("the name is free");
+    assert_eq!(report.joined, [one.bound_address()]);
 }
 
 /// A join that is to last until it succeeds finds a peer that starts after it; a peer that was joined
@@ -68,7 +100,7 @@ pub async fn a_patient_join_finds_a_peer_that_starts_later<A: Adapter>() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = free.local_addr().expect("bound");
     let retry = Some(Retry { first: Duration::from_millis(20), ..Retry::default() });
-    let join = one.join_with(&[address.into()], JoinPolicy { retry, ..JoinPolicy::default() });
+    let join = one.join_with([address], JoinPolicy { retry, ..JoinPolicy::default() });
     drop(free);
     let (two, _heard) = A::start(quick("two"), Options::bind(address)).await.expect("it was free");
     let report = A::in_time(join).await.expect("both run");
@@ -133,7 +165,7 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     let secret = |name| Config { secret_keys: vec![old.clone()], ..quick(name) };
     let (one, mut reports) = A::start(secret("one"), loopback()).await.expect("a free port");
     let (two, _heard) = A::start(secret("two"), loopback()).await.expect("a free port");
-    A::in_time(two.join(&[one.bound_address().into()])).await.expect("both run");
+    let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");
     let nodes = [&one, &two];
     for change in [
         &(|node: &Handle| node.add_key(new.clone())) as &dyn Fn(&Handle) -> Result<(), Error>,
@@ -152,10 +184,10 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
 
     // A node without a key is heard only by one that does not insist on a key.
     let (plain, _) = A::node("plain").await;
-    let refused = A::in_time(plain.join(&[one.bound_address().into()])).await.expect("it runs");
-    assert!(refused.joined.is_empty(), "{refused:?}");
+    let refused = A::in_time(plain.join([one.bound_address()])).await;
+    assert!(matches!(refused, Err(Error::NotJoined(_))), "{refused:?}");
     one.set_verify(false, false).expect("it runs");
-    let admitted = A::in_time(plain.join(&[one.bound_address().into()])).await.expect("it runs");
+    let admitted = A::in_time(plain.join([one.bound_address()])).await.expect("it runs");
     assert_eq!(admitted.joined, [one.bound_address()]);
 }
 
@@ -174,7 +206,7 @@ pub async fn a_message_of_any_size_is_spread<A: Adapter>() {
     A::until(&mut reports, ended(id)).await;
 
     let (three, mut third) = A::node("three").await;
-    A::in_time(three.join(&[one.bound_address().into()])).await.expect("both run");
+    let _ = A::in_time(three.join([one.bound_address()])).await.expect("both run");
     A::eventually(|| two.num_members() == 3).await;
     let long = vec![2; 1 << 20];
     let id = one.disseminate(&long).expect("not too long");

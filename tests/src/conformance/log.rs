@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_driver::bind::Options;
-use memberlist_driver::{Delegate, Handle};
-use memberlist_proto::Candidate;
+use memberlist_driver::{Delegate, Error, Handle};
 use memberlist_proto::wire::message::{Alive, Message, Suspect};
+use memberlist_proto::{Candidate, JoinPolicy, Peer, Retry};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{Adapter, Kit as _, encoded, loopback, quick};
@@ -72,7 +73,7 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
     let options = Options { delegate: Some(delegate), ..loopback() };
     let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
-    let join = two.join(&[one.bound_address().into()]);
+    let join = two.join([one.bound_address()]);
     assert_eq!(A::in_time(join).await.expect("both run").joined, [one.bound_address()]);
     let expected = [
         format!("the delegate panicked in `admit`: no two, {token}\\nhere"),
@@ -87,6 +88,26 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
         assert_eq!(line.matches('\n').count(), 1, "{line:?}");
     }
     assert_eq!((one.num_members(), two.num_members()), (1, 2), "a panic admits nothing");
+}
+
+/// A join that reaches no peer is one warning for each attempt, with the reasons.
+pub async fn a_failed_join_is_logged_with_its_reasons<A: Adapter>() {
+    let token = capture();
+    let (node, _events) = A::node("n").await;
+    let retry = Some(Retry { first: Duration::from_millis(1), longest: Duration::from_millis(1) });
+    let policy = JoinPolicy { retry, give_up_after: Duration::from_secs(1), ..Default::default() };
+    let myself = Peer::from(node.bound_address());
+    let peer = Peer { name: Some(token.as_str().into()), ..myself };
+    let failed = A::in_time(node.join_with([peer], policy)).await;
+    assert!(matches!(failed, Err(Error::NotJoined(_))), "{failed:?}");
+    let lines = until::<A>(&token, |lines| !lines.is_empty()).await;
+    // Hundreds of attempts in a second or two.
+    assert!((2..=30).contains(&lines.len()), "{lines:?}");
+    for line in lines {
+        assert!(line.contains(" WARN memberlist::join: joined no peer"), "{line:?}");
+        assert!(line.contains("failed: that is this node's own address"), "{line:?}");
+        assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+    }
 }
 
 /// Captures from now on whatever has a mark, which is returned.

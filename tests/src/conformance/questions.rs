@@ -33,7 +33,7 @@ pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     assert!(delegate.0.set(one.clone()).is_ok());
     let (two, mut heard) = A::node("two").await;
-    two.join(&[one.bound_address().into()]).await.expect("both run");
+    let _ = two.join([one.bound_address()]).await.expect("both run");
     let state = |event: &Event| match event {
         Event::RemoteState { state, .. } => Some(state.clone()),
         _ => None,
@@ -63,7 +63,7 @@ pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
     let options = Options { delegate: Some(slow.clone()), ..loopback() };
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, mut heard) = A::node("two").await;
-    let join = two.join(&[one.bound_address().into()]);
+    let join = two.join([one.bound_address()]);
     // While the answer is awaited, the node goes on as ever.
     let target = Target::Addr { addr: one.bound_address(), node: None };
     two.ping(target.clone()).await.expect("an answer");

@@ -29,7 +29,7 @@ pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() 
         }
         // The seed remembers every name.
         let (node, _events) = A::start(config("other"), loopback()).await.expect("a free port");
-        let join = node.join(&[seed.bound_address().into()]);
+        let join = node.join([seed.bound_address()]);
         assert_eq!(A::in_time(join).await.expect("both run").joined.len(), 1);
         // Who is only dropped would hold its name until it is found dead.
         A::in_time(node.leave(PATIENCE)).await.expect("it reaches the seed");

@@ -129,7 +129,7 @@ fn what_went_wrong_says_why() {
 fn a_join_counts_its_peers_and_says_why_others_failed() {
     let failure =
         JoinFailure { peer: "db:7".parse().unwrap(), address: None, error: JoinError::TimedOut };
-    let line = join(1, &[failure]).to_json();
+    let line = failed_join(1, &[failure]).to_json();
     let report: Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&report["event"], &report["joined"]), (&json!("join"), &json!(1)));
     assert_eq!(report["failed"][0]["peer"], "db:7");

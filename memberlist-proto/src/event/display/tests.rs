@@ -136,7 +136,7 @@ fn how_operations_end() {
     };
     assert_eq!(
         retries.to_string(),
-        "operation 7: no peer answered, retrying in 500ms; db failed: the join ran out of time"
+        "operation 7: joined no peer, retrying in 500ms; db failed: the join ran out of time"
     );
     let pong = Pong { rtt: Duration::from_millis(2), payload: Bytes::from_static(b"x") };
     for (ended, expected) in [

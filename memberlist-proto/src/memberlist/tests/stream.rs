@@ -164,6 +164,57 @@ fn a_join_tells_each_of_the_other_however_it_is_cut() {
     }
 }
 
+/// A cluster that knows another node of this node's name refuses it, and the join says so.
+#[test]
+fn a_name_that_is_taken_fails_the_join_with_its_holder() {
+    for state in [State::Alive, State::Suspect, State::Dead, State::Left] {
+        let mut pair = Pair::new(|_, config| {
+            config.probe_interval = Duration::from_secs(1);
+            config.dead_node_reclaim_time = Duration::from_nanos(1);
+        });
+        pair.rigs[1].alive("one", 7, 1);
+        match state {
+            State::Alive => {}
+            State::Suspect => pair.rigs[1].suspect("one", 1, "x"),
+            State::Dead => pair.rigs[1].dead("one", 1, "x"),
+            State::Left => pair.rigs[1].dead("one", 1, "one"),
+        }
+        let report = pair.join();
+        if state.is_live() {
+            let holder = address(7);
+            assert_eq!(report.name_holder(), Some(holder), "{state}: {report}");
+            let error = JoinError::Exchange(ExchangeError::NameTaken { holder });
+            assert_eq!(report.failed[0].error, error);
+            let failed = report.into_result().expect_err("joined no peer").to_string();
+            assert!(failed.ends_with("of this node's name, at 10.0.0.1:7"), "{failed}");
+            assert_eq!(pair.rigs[1].member("one").port(), 7);
+        } else {
+            assert_eq!(report.name_holder(), None, "{state}: {report}");
+            assert!(report.into_result().is_ok());
+        }
+        let gauges = pair.rigs[0].node.stats().gauges;
+        assert_eq!((gauges.streams, gauges.operations), (0, 0), "{state}");
+    }
+}
+
+/// The search for seeds and lost members reports it as well; an exchange between members does not.
+#[test]
+fn a_name_that_is_taken_fails_the_exchange_with_a_seed() {
+    let mut pair = Pair::new(|index, config| {
+        if index == 0 {
+            config.seeds = alloc::vec![address(2).into()];
+            config.rejoin.interval = Duration::from_secs(1);
+        }
+    });
+    pair.rigs[1].alive("one", 7, 1);
+    for _ in 0..4 {
+        pair.rigs[0].wait(Duration::from_secs(1));
+        pair.run();
+    }
+    let reported = pair.reported[0].join("; ");
+    assert!(reported.contains("NameTaken") && !reported.contains("Rejoined"), "{reported}");
+}
+
 #[test]
 fn what_a_peer_holds_for_dead_is_only_suspected() {
     let mut pair = Pair::new(|_, config| config.probe_interval = Duration::from_secs(1));
@@ -175,7 +226,7 @@ fn what_a_peer_holds_for_dead_is_only_suspected() {
     pair.rigs[1].dead("b", 1, "b");
     pair.rigs[1].alive("c", 7, 1);
     pair.rigs[1].dead("c", 1, "x");
-    pair.join();
+    let _ = pair.join();
     assert_eq!(pair.rigs[0].state("a"), (State::Suspect, 1));
     assert_eq!(pair.rigs[0].state("b"), (State::Left, 1));
     assert!(!pair.rigs[0].knows("c"), "the dead are not learnt");
@@ -318,7 +369,7 @@ fn a_member_reached_by_stream_alone_stays_alive() {
         config.differences = differences.clone();
         config.probe_interval = Duration::from_secs(u64::from(index == 0));
     });
-    pair.join();
+    let _ = pair.join();
     pair.rigs[0].wait(Duration::from_millis(1500));
     pair.rigs[0].sent();
     pair.rigs[1].now = pair.rigs[0].now;

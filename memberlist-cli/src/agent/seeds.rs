@@ -29,7 +29,7 @@ pub(super) async fn join(
         Err(Error::NotJoined(NotJoined { report })) => {
             output.write(event::join(&report)).await;
             if once {
-                return Err(Failure::failed(why(node.local().name().into(), &report)));
+                return Err(Failure::failed(why(&node.local().name().into(), &report)));
             }
         }
         Err(error) if once => return Err(Failure::failed(error)),
@@ -69,9 +69,9 @@ fn held(name: &NodeName, holder: SocketAddr) -> String {
 }
 
 /// Why no node could be joined, in one line.
-fn why(name: NodeName, report: &JoinReport) -> String {
+fn why(name: &NodeName, report: &JoinReport) -> String {
     if let Some(holder) = report.name_holder() {
-        return held(&name, holder);
+        return held(name, holder);
     }
     let failed = &report.failed;
     let reasons: Vec<_> = failed.iter().take(REASONS).map(ToString::to_string).collect();

@@ -50,12 +50,11 @@ impl Memberlist {
             let (join, state) = (joins, Bytes::copy_from_slice(state));
             self.out.event(Event::RemoteState { from, join, state });
         }
-        match self.name_holder(id, &body) {
-            Some(holder) => self.fail(id, &ExchangeError::NameTaken { holder }),
-            None => {
-                self.succeed(id);
-                self.close(id);
-            }
+        if let Some(holder) = self.name_holder(id, &body) {
+            self.fail(id, &ExchangeError::NameTaken { holder });
+        } else {
+            self.succeed(id);
+            self.close(id);
         }
     }
 

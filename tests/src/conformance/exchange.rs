@@ -64,8 +64,8 @@ pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
     assert_eq!(error(&peers[0]), Some(refused));
     assert_eq!(error(&peers[1]), Some(JoinError::Myself));
 
-    let none = Err(Error::NotJoined(NotJoined { report: JoinReport::default() }));
-    assert_eq!(A::in_time(node.join::<Peer>([])).await, none, "there is no peer in no peers");
+    let empty = Err(Error::NotJoined(NotJoined { report: JoinReport::default() }));
+    assert_eq!(A::in_time(node.join::<Peer>([])).await, empty, "there is no peer in no peers");
 }
 
 /// A cluster that knows another node of the name says who has it, and lets the next one in.

@@ -132,7 +132,7 @@ pub async fn hundreds_of_bad_peers_at_once_do_no_harm<A: Adapter>() {
     let (three, _) = patient::<A>("three").await;
     let seed = [one.bound_address()];
     for node in [&two, &three] {
-        let _ = A::in_time(node.join(&seed)).await.expect("all run");
+        let _ = A::in_time(node.join(seed)).await.expect("all run");
     }
     A::eventually(|| two.num_members() == 3).await;
     let before = one.stats().counters.streams_accepted;

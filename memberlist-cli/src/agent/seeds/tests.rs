@@ -19,11 +19,11 @@ fn reasons_are_listed_up_to_a_limit() {
         JoinReport { failed, ..JoinReport::default() }
     };
     assert_eq!(
-        why("n".into(), &report(&["a:1", "b"])),
+        why(&"n".into(), &report(&["a:1", "b"])),
         "no node could be joined: a:1 failed: the join ran out of time; \
          b failed: the join ran out of time"
     );
-    assert!(why("n".into(), &report(&["a"; 7])).ends_with("; and 2 more"));
+    assert!(why(&"n".into(), &report(&["a"; 7])).ends_with("; and 2 more"));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_name_that_is_taken_is_the_reason_and_said_once() {
     let text = |port| Some(format!("not in this cluster: n\\n1 is held by 10.0.0.1:{port}"));
     let failed = vec![failure("a", JoinError::TimedOut), failure("b", taken(7).into())];
     let report = JoinReport { failed, ..JoinReport::default() };
-    assert_eq!(Some(why(name.clone(), &report)), text(7));
+    assert_eq!(Some(why(&name, &report)), text(7));
 
     let mut holders = Holders::default();
     let exchange = ExchangeKind::Rejoin;

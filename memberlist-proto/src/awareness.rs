@@ -8,6 +8,7 @@ use core::time::Duration;
 ///
 /// Source: `awareness.go`; Lifeguard, "Local Health Aware Probe".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Awareness {
     score: u32,
     max: u32,

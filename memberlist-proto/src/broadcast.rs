@@ -4,15 +4,15 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::fmt;
-use core::hash::Hasher as _;
 use core::ops::Bound;
 
 use hashbrown::HashTable;
-use siphasher::sip::SipHasher13;
 
 mod entry;
+#[cfg(feature = "serde")]
+mod serial;
 
-use entry::{Entry, Key, Kind};
+use entry::{Entry, Key, Kind, hash};
 
 /// A message to be gossiped to the cluster.
 ///
@@ -487,12 +487,6 @@ fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8
 
 fn rehash(hash_key: &[u8; 16], name: Option<&[u8]>) -> u64 {
     hash(hash_key, name.unwrap_or_default())
-}
-
-fn hash(hash_key: &[u8; 16], name: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_key(hash_key);
-    hasher.write(name);
-    hasher.finish()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::time::Instant;
 /// A token bucket. It is kept as the time at which it will be full again: so it needs no timer, and
 /// a change of its rate or burst takes effect at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Bucket {
     full_at: Instant,
 }

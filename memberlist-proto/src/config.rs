@@ -315,6 +315,9 @@ mod text {
     }
 
     pub(super) fn serialize<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+        if !to.is_human_readable() {
+            return bytes.serialize(to);
+        }
         match core::str::from_utf8(bytes) {
             Ok(text) => text.serialize(to),
             Err(_) => bytes.as_ref().serialize(to),
@@ -322,6 +325,9 @@ mod text {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+        if !from.is_human_readable() {
+            return Bytes::deserialize(from);
+        }
         Form::deserialize(from).map(Bytes::from)
     }
 
@@ -351,6 +357,9 @@ mod texts {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Bytes>, D::Error> {
+        if !from.is_human_readable() {
+            return Vec::deserialize(from);
+        }
         let items = Vec::<super::text::Form>::deserialize(from)?;
         Ok(items.into_iter().map(Bytes::from).collect())
     }

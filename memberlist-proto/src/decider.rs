@@ -41,6 +41,18 @@ impl Decider {
         Self { delegate, ..Self::default() }
     }
 
+    /// Whether there is a delegate, and what was given in its place for the next input.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn parts(&self) -> (bool, &VecDeque<Decision>) {
+        (self.delegate.is_some(), &self.given)
+    }
+
+    /// A delegate of whose answers some are given already.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn of(delegate: Option<Arc<dyn Hooks>>, given: VecDeque<Decision>) -> Self {
+        Self { delegate, given, noted: None }
+    }
+
     /// An input is over: what was given for it and not asked for answers nothing later.
     pub(crate) fn end_input(&mut self) {
         self.given.clear();

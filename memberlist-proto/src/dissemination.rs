@@ -11,6 +11,7 @@ use crate::transmit::StreamId;
 
 /// The messages that are not everywhere yet, the first one first.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Disseminations {
     queue: VecDeque<Parcel>,
     bytes: usize,
@@ -19,6 +20,7 @@ pub(crate) struct Disseminations {
 
 /// One message: sealed once, for all.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Parcel {
     id: BroadcastId,
     frame: Bytes,
@@ -38,6 +40,24 @@ pub(crate) struct Done {
 }
 
 impl Disseminations {
+    /// Whether the parts fit together, for messages that were read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let bytes: usize = self.queue.iter().map(|parcel| parcel.frame.len()).sum();
+        let mut ids = alloc::collections::BTreeSet::new();
+        let sound = |parcel: &Parcel| {
+            let running = self.running.values().filter(|id| **id == parcel.id).count();
+            running == parcel.running && parcel.sent.checked_add(parcel.failed).is_some()
+        };
+        if bytes != self.bytes
+            || !self.queue.iter().all(|parcel| sound(parcel) && ids.insert(parcel.id))
+            || !self.running.values().all(|id| ids.contains(id))
+        {
+            return Err("the messages on their way");
+        }
+        Ok(())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }

@@ -42,6 +42,7 @@ impl BroadcastId {
 
 /// What happened, in the order in which it happened.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Event {
     /// A node is now a member: new, or back from the dead. The first such event is about this node itself.
@@ -65,6 +66,7 @@ pub enum Event {
         /// The sender of the news, unless this node found out by itself. Nothing that is said of a
         /// node is signed: a peer that may send packets can also send another's leave, and this is
         /// where it came from first.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: Option<SocketAddr>,
     },
     /// A node that was reported as failed had left in truth: its leave has only now arrived
@@ -73,6 +75,7 @@ pub enum Event {
         /// The node, `Left`.
         node: Node,
         /// The sender of the news.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: Option<SocketAddr>,
     },
     /// A member is suspected to have failed, and has some time to refute.
@@ -101,6 +104,7 @@ pub enum Event {
         /// The node's name.
         node: NodeName,
         /// Who sent the news.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: Option<SocketAddr>,
         /// Why it was refused.
         reason: Refusal,
@@ -108,6 +112,7 @@ pub enum Event {
     /// A message from another application.
     Message {
         /// Where it came from: the peer that passed it on, which need not be its author.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: SocketAddr,
         /// How it travelled.
         channel: Channel,
@@ -117,6 +122,7 @@ pub enum Event {
     /// The application's state of another node, never empty.
     RemoteState {
         /// The peer's address.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: SocketAddr,
         /// Whether the exchange is part of a join.
         join: bool,
@@ -174,12 +180,14 @@ pub enum Event {
         /// unanswered.
         silent: Duration,
         /// The address that this node announces, to which peers send.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         announced: SocketAddr,
     },
     /// The states of several peers in a row do not have this node as a member: they refuse its
     /// announcement, or it does not reach them. Reported once until a peer lists it.
     NotListed {
         /// The last of those peers.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         peer: SocketAddr,
     },
     /// A member was reached over a stream but not by packet.
@@ -226,11 +234,13 @@ pub enum Event {
     /// node; the members it brings are reported as usual.
     Rejoined {
         /// Where it was found.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         peer: SocketAddr,
     },
     /// An exchange over a stream failed that no operation waits for.
     ExchangeFailed {
         /// The peer.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         peer: SocketAddr,
         /// What it was.
         exchange: ExchangeKind,
@@ -241,6 +251,7 @@ pub enum Event {
 
 /// What an update changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Change {
     /// The metadata. The Go library reports an update only then.
     pub meta: bool,
@@ -252,7 +263,7 @@ pub struct Change {
 
 /// Why a node is no longer a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Departure {
@@ -274,6 +285,7 @@ pub enum Departure {
 
 /// Why news about a node was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Refusal {
     /// The delegate's `admit` refused it.
@@ -304,6 +316,7 @@ pub enum Refusal {
 
 /// How a message travelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Channel {
     /// A datagram: gossip or best effort.
     Packet,
@@ -313,6 +326,7 @@ pub enum Channel {
 
 /// How an operation ended.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Outcome {
     /// Of `join`.
@@ -331,6 +345,7 @@ pub enum Outcome {
 
 /// How far a leave has been spread when it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct LeaveReport {
     /// How many other members there were.
@@ -342,6 +357,7 @@ pub struct LeaveReport {
 
 /// Why a wait ended early. A broadcast that was waited for goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum WaitError {
     /// What was waited for did not happen in time.
@@ -366,6 +382,7 @@ pub enum WaitError {
 
 /// The answer to a ping.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Pong {
     /// The round trip time.
     pub rtt: Duration,
@@ -375,6 +392,7 @@ pub struct Pong {
 
 /// Why a ping has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum PingError {
     /// No ack within `probe_timeout`.
@@ -402,6 +420,7 @@ pub enum ForgetError {
 
 /// Why a message cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum SendError {
     /// It is longer than what fits.
@@ -428,6 +447,7 @@ pub enum SendError {
 
 /// Why a user broadcast left the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum BroadcastEnd {
     /// It was sent to as many members as its retransmit limit asks for.
     Sent,

@@ -18,7 +18,9 @@ use crate::wire::frame::{Eof, Frame, FrameReader, Role};
 
 /// One stream and the exchange on it: at most one message in each direction.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Exchange {
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     peer: SocketAddr,
     begun: Instant,
     /// A peer opened it; otherwise this node did.
@@ -218,6 +220,15 @@ impl Exchange {
         let step = self.stage.step()?;
         let writes = step == ExchangeStep::Reading && !self.has_written_all();
         Some(if writes { ExchangeStep::Writing } else { step })
+    }
+
+    /// Whether its parts fit together, for one that was read from outside.
+    #[cfg(feature = "checkpoint")]
+    fn is_sound(&self) -> bool {
+        // What a limit forbids more of is checked by the limits.
+        isize::try_from(self.held).is_ok()
+            && isize::try_from(self.reported).is_ok()
+            && self.stage.received().is_none_or(Frame::is_sound)
     }
 
     /// Bytes of memory that what the peer has sent takes now, and what was made of it. Of what this

@@ -10,6 +10,7 @@ const REMEMBERED: usize = 256;
 
 /// The name and the incarnation at which its former bearer left.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Farewells(VecDeque<(NodeName, u32)>);
 
 impl Farewells {

@@ -16,6 +16,7 @@ const STATES: u32 = 3;
 
 /// What has been heard, and how long nothing has.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Hearing {
     packet: Option<Instant>,
     ping: Option<Instant>,
@@ -25,6 +26,7 @@ pub(crate) struct Hearing {
 
 /// Something that goes on for some time.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Streak {
     times: u32,
     begun: Option<Instant>,

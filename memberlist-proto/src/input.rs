@@ -31,13 +31,16 @@ pub enum Input<'a> {
     /// [`handle_packet`](crate::Memberlist::handle_packet).
     Packet {
         /// Where it came from.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: SocketAddr,
         /// The whole datagram.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
         packet: Cow<'a, [u8]>,
     },
     /// [`accept_stream`](crate::Memberlist::accept_stream).
     StreamAccepted {
         /// Where it came from.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: SocketAddr,
     },
     /// [`handle_stream_connected`](crate::Memberlist::handle_stream_connected).
@@ -50,6 +53,7 @@ pub enum Input<'a> {
         /// The stream.
         id: StreamId,
         /// Some bytes of it, at least one.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
         data: Cow<'a, [u8]>,
     },
     /// [`handle_stream_written`](crate::Memberlist::handle_stream_written).
@@ -171,15 +175,6 @@ pub enum Command {
         /// The operation.
         op: OpId,
     },
-    /// [`add_key`](crate::Memberlist::add_key).
-    #[cfg_attr(feature = "serde", serde(skip))]
-    AddKey(Key),
-    /// [`use_key`](crate::Memberlist::use_key).
-    #[cfg_attr(feature = "serde", serde(skip))]
-    UseKey(Key),
-    /// [`remove_key`](crate::Memberlist::remove_key).
-    #[cfg_attr(feature = "serde", serde(skip))]
-    RemoveKey(Key),
     /// [`set_verify`](crate::Memberlist::set_verify).
     SetVerify {
         /// Whether what comes must be encrypted.
@@ -195,6 +190,16 @@ pub enum Command {
     Recall(Vec<Peer>),
     /// [`forget`](crate::Memberlist::forget).
     Forget(NodeName),
+    // Last, since what is not serialized does not count among the others when they are read.
+    /// [`add_key`](crate::Memberlist::add_key).
+    #[cfg_attr(feature = "serde", serde(skip))]
+    AddKey(Key),
+    /// [`use_key`](crate::Memberlist::use_key).
+    #[cfg_attr(feature = "serde", serde(skip))]
+    UseKey(Key),
+    /// [`remove_key`](crate::Memberlist::remove_key).
+    #[cfg_attr(feature = "serde", serde(skip))]
+    RemoveKey(Key),
 }
 
 /// What an input led to at once. Most results come later, as events.

@@ -53,6 +53,8 @@ pub mod broadcast;
 mod bucket;
 mod config;
 mod decider;
+#[cfg(feature = "checkpoint")]
+mod digest;
 mod dissemination;
 mod event;
 mod exchange;
@@ -72,6 +74,8 @@ mod probes;
 mod queues;
 mod rng;
 pub mod security;
+#[cfg(feature = "serde")]
+mod serial;
 mod shares;
 mod stats;
 mod status;
@@ -98,12 +102,14 @@ pub use crate::event::{
 pub use crate::hooks::{Candidate, Hooks, View};
 pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;
+#[cfg(feature = "checkpoint")]
+pub use crate::memberlist::checkpoint::{CORE_HASH, CheckpointError, Restoring};
 pub use crate::node::{
     Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, VersionKind, Versions,
 };
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};
-pub use crate::security::{InvalidKey, Key, Keyring, KeyringError};
+pub use crate::security::{InvalidKey, Key, KeyId, Keyring, KeyringError};
 pub use crate::stats::{Counters, Decisions, Gauges, Stats};
 pub use crate::status::{LostStatus, NodeStatus, RefusedStatus, SeedStatus, Status, Trouble};
 pub use crate::time::Instant;

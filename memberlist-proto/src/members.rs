@@ -15,6 +15,8 @@ use crate::time::Instant;
 mod choose;
 mod probe;
 mod record;
+#[cfg(feature = "serde")]
+mod serial;
 mod slab;
 
 pub(crate) use probe::{ProbeStep, ProbeTick};
@@ -25,6 +27,7 @@ use slab::Slab;
 /// Identifies a record of a [`Members`] table until that record is reaped. Ids are reused: one that
 /// is kept outside the table must be dropped when [`Members::reap`] returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct MemberId(u32);
 
 /// Every known node: one record each, found by name, in the order in which they are probed.

@@ -10,7 +10,11 @@ use crate::time::Instant;
 
 /// What lately went to whom.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Notices(VecDeque<(Instant, MemberId, SocketAddr)>);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Notices(
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
+    VecDeque<(Instant, MemberId, SocketAddr)>,
+);
 
 impl Notices {
     /// Whether a notice about `subject` may go to an address now: once in `window`, and at most

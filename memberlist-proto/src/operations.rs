@@ -15,6 +15,7 @@ use crate::transmit::{LookupId, StreamId};
 
 /// One operation under way.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Operation {
     Join(Box<Join>),
     Leave { timer: Option<TimerId>, report: LeaveReport },
@@ -26,6 +27,7 @@ pub(crate) enum Operation {
 
 /// A wait until the membership has come to rest.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Settle {
     pub(crate) quiet: Duration,
     pub(crate) until: Option<Instant>,
@@ -36,6 +38,7 @@ pub(crate) struct Settle {
 
 /// What asked for a name to be resolved.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Asker {
     Join(OpId),
     /// The search for the seed of this index.
@@ -44,6 +47,7 @@ pub(crate) enum Asker {
 
 /// All operations under way, by id.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Operations {
     map: BTreeMap<OpId, Operation>,
     last: u64,
@@ -52,6 +56,12 @@ pub(crate) struct Operations {
 }
 
 impl Operations {
+    /// The highest number given to anything so far.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn last_ids(&self) -> u64 {
+        self.last.max(self.last_lookup)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.map.len()
     }

@@ -14,26 +14,57 @@ pub(crate) struct Outbox {
     lookups: VecDeque<Lookup>,
     requests: VecDeque<Request>,
     events: VecDeque<Event>,
+    #[cfg(feature = "checkpoint")]
+    digest: Option<crate::digest::Digest>,
+}
+
+/// Adds an output to the digest, if there is one.
+macro_rules! digested {
+    ($outbox:ident, $queue:literal, $output:expr) => {
+        #[cfg(feature = "checkpoint")]
+        if let Some(digest) = &mut $outbox.digest {
+            digest.add($queue, $output);
+        }
+    };
 }
 
 impl Outbox {
+    /// Keeps a digest of everything put out from now on.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn digest(&mut self) {
+        self.digest.get_or_insert_default();
+    }
+
+    /// The digest of what was put out since the last look, and of `next`.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn take_digest(&mut self, next: Option<crate::time::Instant>) -> u64 {
+        let Some(digest) = &mut self.digest else { return 0 };
+        digest.add(5, &next);
+        digest.take()
+    }
+
     pub(crate) fn transmit(&mut self, transmit: Transmit) {
+        digested!(self, 0, &transmit);
         self.transmits.push_back(transmit);
     }
 
     pub(crate) fn stream(&mut self, op: StreamOp) {
+        digested!(self, 1, &op);
         self.streams.push_back(op);
     }
 
     pub(crate) fn lookup(&mut self, lookup: Lookup) {
+        digested!(self, 2, &lookup);
         self.lookups.push_back(lookup);
     }
 
     pub(crate) fn request(&mut self, request: Request) {
+        digested!(self, 3, &request);
         self.requests.push_back(request);
     }
 
     pub(crate) fn event(&mut self, event: Event) {
+        digested!(self, 4, &event);
         self.events.push_back(event);
     }
 

@@ -50,6 +50,7 @@ pub struct Peer {
 
 /// Where a peer is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Host {
     /// At an address.
     Ip(IpAddr),
@@ -133,6 +134,7 @@ pub enum Target {
     /// An address, known or not (Go: `SendToAddress`).
     Addr {
         /// The address.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         addr: SocketAddr,
         /// The node's name, for transports that route by name.
         node: Option<NodeName>,
@@ -306,13 +308,21 @@ impl fmt::Display for Peer {
 #[cfg(feature = "serde")]
 impl serde::Serialize for Peer {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        if to.is_human_readable() {
+            return to.collect_str(self);
+        }
+        // The text does not distinguish port 0 from none, and a recording must.
+        (&self.name, &self.host, self.port).serialize(to)
     }
 }
 
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Peer {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if !from.is_human_readable() {
+            let (name, host, port) = serde::Deserialize::deserialize(from)?;
+            return Ok(Self { name, host, port });
+        }
         let text = <String as serde::Deserialize>::deserialize(from)?;
         text.parse().map_err(serde::de::Error::custom)
     }

@@ -10,6 +10,7 @@ use crate::timers::TimerId;
 
 /// The running probe of one member (SWIM §3.1; Lifeguard's nacks).
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Probe {
     /// The target as it was when the probe began: it is accused at that incarnation.
     target: Node,
@@ -26,6 +27,7 @@ pub(crate) struct Probe {
 
 /// The nacks of a probe's helpers.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Nacks {
     expected: u32,
     received: u32,
@@ -36,6 +38,7 @@ struct Nacks {
 
 /// The probe over a stream that runs beside the indirect one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Fallback {
     /// There is none.
     None,
@@ -49,6 +52,7 @@ pub(crate) enum Fallback {
 
 /// What waits for an ack with some sequence number.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Awaiting {
     /// The application's ping.
     Ping { op: OpId, sent: Instant, timer: TimerId },
@@ -58,7 +62,9 @@ pub(crate) enum Awaiting {
 
 /// A peer that asked for an indirect probe.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Requester {
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub(crate) address: SocketAddr,
     pub(crate) node: Option<NodeName>,
     pub(crate) sequence: u32,
@@ -66,6 +72,7 @@ pub(crate) struct Requester {
 
 /// The probe and everything else that is awaited.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Probes {
     current: Option<Probe>,
     /// A tick fell while a probe was running.
@@ -179,6 +186,20 @@ impl Probes {
     /// Whether a tick fell while the last probe ran.
     pub(crate) fn take_postponed(&mut self) -> bool {
         core::mem::take(&mut self.pending)
+    }
+
+    /// Whether the parts fit together, for probes that were read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let relays = self.awaiting.values().filter(|it| matches!(it, Awaiting::Relay { .. }));
+        if relays.count() != self.relays {
+            return Err("the number of relays");
+        }
+        let sound = |Nacks { received, most, .. }: Nacks| received <= most && most < u32::MAX;
+        if self.current.as_ref().is_some_and(|probe| !sound(probe.nacks)) {
+            return Err("the nacks of a probe");
+        }
+        Ok(())
     }
 
     pub(crate) fn awaited(&self) -> usize {

@@ -43,6 +43,7 @@ const HELD: usize = 256;
 
 /// All queues.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Queues {
     membership: TransmitLimitedQueue<News>,
     user: [TransmitLimitedQueue<UserMessage>; 3],
@@ -54,6 +55,8 @@ pub(crate) struct Queues {
     too_long: u64,
     held: VecDeque<Bytes>,
     last: u64,
+    /// Empty between two inputs.
+    #[cfg_attr(feature = "serde", serde(skip))]
     finished: VecDeque<Finished>,
 }
 
@@ -66,6 +69,7 @@ pub(crate) enum Finished {
 
 /// Membership news, queued under the name of its subject.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct News {
     key: NodeName,
     message: Bytes,
@@ -73,6 +77,7 @@ struct News {
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct UserMessage {
     id: BroadcastId,
     kind: BroadcastKind,
@@ -239,6 +244,13 @@ impl Queues {
 
     pub(crate) fn next_finished(&mut self) -> Option<Finished> {
         self.finished.pop_front()
+    }
+
+    /// The highest number given to anything so far.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn last_ids(&self) -> u64 {
+        let queued = self.user.iter().map(TransmitLimitedQueue::last_id);
+        queued.chain([self.last, self.membership.last_id(), self.too_long]).max().unwrap_or(0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

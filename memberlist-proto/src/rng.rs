@@ -17,6 +17,7 @@ use crate::time::Instant;
 /// [mixed in](Self::mix). The same seed with the same key would repeat them, which breaks AES-GCM:
 /// outside of simulations it must come from the operating system and be used once.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Randomness {
     /// The order in which members are probed.
     pub(crate) probe_order: Rng,
@@ -165,6 +166,39 @@ fn fork(seed: [u8; 32], label: [u8; 8]) -> [u8; 32] {
     let mut forked = [0; 32];
     stream.fill_bytes(&mut forked);
     forked
+}
+
+/// The state of a stream: its seed, and how many words of 32 bits were drawn.
+#[cfg(feature = "serde")]
+mod serial {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{ChaCha8Rng, ChaCha20Rng, Nonces, Rng, SeedableRng as _};
+
+    /// The generators count so many words, then begin again.
+    const WORDS: u128 = 1 << 68;
+
+    macro_rules! generator {
+        ($name:ident, $generator:ident) => {
+            impl Serialize for $name {
+                fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                    (self.0.get_seed(), self.0.get_word_pos()).serialize(to)
+                }
+            }
+
+            impl<'de> Deserialize<'de> for $name {
+                fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                    let (seed, drawn) = <([u8; 32], u128)>::deserialize(from)?;
+                    let mut generator = $generator::from_seed(seed);
+                    generator.set_word_pos(drawn % WORDS);
+                    Ok(Self(generator))
+                }
+            }
+        };
+    }
+
+    generator!(Rng, ChaCha8Rng);
+    generator!(Nonces, ChaCha20Rng);
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ const PLACES: usize = 256;
 /// the bucket of another, and memory is the same for any number of sources: none until the common
 /// part is first used up.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Shares {
     hash_key: [u8; 16],
     common: Bucket,
@@ -92,6 +93,7 @@ pub(crate) fn may_take_place(own: usize, taken: usize, most: usize, share: usize
 
 /// The rates of everything that unauthenticated senders can make this node do or report.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Rates {
     names: Shares,
     relays: Shares,

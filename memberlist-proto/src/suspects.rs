@@ -7,6 +7,7 @@ use crate::timers::TimerId;
 
 /// One running suspicion and the timer that ends it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Suspect {
     suspicion: Suspicion,
     timer: TimerId,
@@ -36,6 +37,7 @@ impl Suspect {
 
 /// A slab: the record of each suspected member holds the number of its place.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Suspects {
     slots: Vec<Option<Suspect>>,
     free: Vec<u32>,
@@ -44,6 +46,21 @@ pub(crate) struct Suspects {
 impl Suspects {
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// Whether the parts fit together, for suspicions that were read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let mut free = self.free.clone();
+        free.sort_unstable();
+        let vacant = (0_u32..).zip(&self.slots).filter(|(_, it)| it.is_none());
+        if !vacant.map(|(slot, _)| slot).eq(free) {
+            return Err("the free places of suspicions");
+        }
+        if self.slots.iter().flatten().any(|it| !it.suspicion.is_sound()) {
+            return Err("the accusers of a suspect");
+        }
+        Ok(())
     }
 
     pub(crate) fn insert(&mut self, suspect: Suspect) -> u32 {

@@ -10,6 +10,7 @@ use crate::time::Instant;
 /// The bounds of a suspicion, fixed when it starts: later changes of the cluster's size do not move
 /// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct SuspicionParams {
     /// How many confirmations reduce the time to `min`.
     needed: u32,
@@ -37,6 +38,7 @@ impl SuspicionParams {
 ///
 /// Source: `suspicion.go`; Lifeguard, "Local Health Aware Suspicion".
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Suspicion {
     params: SuspicionParams,
     start: Instant,
@@ -97,6 +99,14 @@ impl Suspicion {
     /// a few observers, or of the whole network (Go: the metric `degraded.timeout`).
     pub(crate) fn lacks_confirmations(&self) -> bool {
         self.confirmations() < self.params.needed
+    }
+
+    /// Whether it can have come to be, for one that was read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn is_sound(&self) -> bool {
+        let SuspicionParams { needed, min, max } = self.params;
+        let accusers = self.accusers.len();
+        min <= max && accusers >= 1 && accusers - 1 <= needed as usize
     }
 
     /// The accusers: the first one, then those that confirmed, in order.

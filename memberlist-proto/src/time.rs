@@ -8,6 +8,7 @@ use core::time::Duration;
 /// Unlike the standard library's `Instant`, it can be built from a number, stored and replayed.
 /// Arithmetic saturates at [`Instant::FAR_FUTURE`], 584 years after the origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Instant(u64);
 
 impl Instant {

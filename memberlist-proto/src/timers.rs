@@ -10,6 +10,7 @@ use crate::time::Instant;
 ///
 /// The caller bounds the number of timers.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Timers<K> {
     /// A binary heap with the earliest timer first.
     heap: Vec<Entry>,
@@ -23,12 +24,14 @@ pub(crate) struct Timers<K> {
 /// Identifies a timer, also after it is gone: a slot, which is reused, and how many timers the slot
 /// had before. A stale id therefore never affects the timer that took over its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct TimerId {
     slot: u32,
     generation: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Entry {
     at: Instant,
     order: u64,
@@ -36,6 +39,7 @@ struct Entry {
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Slot<K> {
     key: Option<K>,
     generation: u32,
@@ -115,6 +119,51 @@ impl<K: Copy> Timers<K> {
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.heap.is_empty()
+    }
+
+    /// Whether the parts fit together, for timers that were read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let fits = |(place, entry): (usize, &Entry)| {
+            let slot = self.slots.get(entry.slot as usize);
+            slot.is_some_and(|slot| slot.key.is_some() && slot.place as usize == place)
+                && (place == 0 || !entry.is_before(&self.heap[(place - 1) / 2]))
+                && entry.order < self.set
+        };
+        if !self.heap.iter().enumerate().all(fits) {
+            return Err("the queue of timers");
+        }
+        let set = self.slots.iter().filter(|slot| slot.key.is_some()).count();
+        let (mut free, mut next) = (0, self.free);
+        while next != NONE {
+            match self.slots.get(next as usize) {
+                Some(slot) if slot.key.is_none() && free < self.slots.len() => next = slot.place,
+                _ => return Err("the free places of timers"),
+            }
+            free += 1;
+        }
+        if set != self.heap.len() || set + free != self.slots.len() {
+            return Err("the number of timers");
+        }
+        Ok(())
+    }
+
+    /// How many timers have been set so far.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn set_so_far(&self) -> u64 {
+        self.set
+    }
+
+    /// The key of a timer that is set.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn key(&self, id: TimerId) -> Option<K> {
+        self.place(id).and_then(|_| self.slots[id.slot as usize].key)
+    }
+
+    /// The keys of all timers that are set.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
+        self.slots.iter().filter_map(|slot| slot.key)
     }
 
     fn place(&self, id: TimerId) -> Option<usize> {

@@ -10,8 +10,10 @@ use crate::time::Instant;
 
 /// A datagram to send, from the socket that this node receives packets on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Transmit {
     /// Where to.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub to: SocketAddr,
     /// The receiver's name, where known: for transports that route by name.
     pub node: Option<NodeName>,
@@ -40,6 +42,7 @@ impl StreamId {
 
 /// What to do with streams, in exactly this order for each stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum StreamOp {
     /// Open a connection, then call
     /// [`handle_stream_connected`](crate::Memberlist::handle_stream_connected) or
@@ -48,6 +51,7 @@ pub enum StreamOp {
         /// The new stream.
         id: StreamId,
         /// Where to.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         to: SocketAddr,
         /// The receiver's name, where known.
         node: Option<NodeName>,
@@ -124,6 +128,7 @@ pub(crate) const ADDRESSES_PER_NAME: usize = 256;
 /// A host name to resolve; the answer goes to
 /// [`handle_lookup`](crate::Memberlist::handle_lookup).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Lookup {
     /// Which look-up this is.
     pub id: LookupId,
@@ -154,6 +159,7 @@ pub struct RequestId(pub(crate) u64);
 /// A question to the application, answered by [`answer`](crate::Memberlist::answer); it delays
 /// only the exchange that it belongs to.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Which question this is.
     pub id: RequestId,
@@ -165,6 +171,7 @@ pub struct Request {
 
 /// What the application is asked.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum RequestKind {
     /// The application's state, to be sent in a full state exchange (Go: `LocalState`). Asked only
     /// with [`Config::ask_local_state`](crate::Config::ask_local_state).

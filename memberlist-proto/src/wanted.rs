@@ -14,6 +14,7 @@ use crate::transmit::{LookupFailure, LookupId, StreamId};
 /// What is known of every node that this node would like to have as a member, and the one attempt
 /// to reach one of them.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Wanted {
     seeds: Vec<Seed>,
     /// In the order in which they died.
@@ -27,7 +28,9 @@ pub(crate) struct Wanted {
 
 /// An address at which this node may be itself, though it announces another.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Own {
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     address: SocketAddr,
     /// Until when it is left alone, once it is sure: what leads there may lead elsewhere later.
     until: Option<Instant>,
@@ -38,9 +41,11 @@ const OWN: usize = 16;
 
 /// A seed of the configuration.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Seed {
     peer: Peer,
     /// Where it is, as far as known: what its name was last resolved to.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     addresses: Vec<SocketAddr>,
     last: Option<(Instant, Result<(), JoinError>)>,
 }
@@ -62,8 +67,10 @@ impl Seed {
 
 /// A member that died, or one known from an earlier life of this node.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Lost {
     pub(crate) name: Option<NodeName>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub(crate) address: SocketAddr,
     pub(crate) since: Instant,
     /// Whether it has ever answered: what has not may be a forger's invention.
@@ -72,15 +79,25 @@ pub(crate) struct Lost {
 
 /// What is under way.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Attempt {
     #[default]
     None,
     /// Names are being resolved.
     Looking(BTreeSet<LookupId>),
     /// A lost member is asked, by its name, whether it is there.
-    Asking { stream: StreamId, name: NodeName, address: SocketAddr },
+    Asking {
+        stream: StreamId,
+        name: NodeName,
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
+        address: SocketAddr,
+    },
     /// An exchange runs.
-    Trying { stream: StreamId, address: SocketAddr },
+    Trying {
+        stream: StreamId,
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
+        address: SocketAddr,
+    },
 }
 
 /// A wanted node, which is missing if no live member has the address.

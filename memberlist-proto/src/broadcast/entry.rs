@@ -1,6 +1,9 @@
 //! The entries of a queue of broadcasts, and their order.
 
 use core::cmp::Reverse;
+use core::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
 
 /// A queued broadcast.
 #[derive(Clone, Debug)]
@@ -12,6 +15,7 @@ pub(super) struct Entry<B> {
 
 /// How a broadcast is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Kind {
     /// By a plain message that invalidates it.
     Plain,
@@ -38,4 +42,11 @@ impl Key {
     pub(super) fn first(transmits: u32, len: usize) -> Self {
         Self { transmits, len: Reverse(len), id: Reverse(u64::MAX), slot: 0 }
     }
+}
+
+/// The keyed hash of a name.
+pub(super) fn hash(hash_key: &[u8; 16], name: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(hash_key);
+    hasher.write(name);
+    hasher.finish()
 }

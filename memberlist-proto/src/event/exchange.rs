@@ -9,6 +9,7 @@ use crate::wire::frame::{FrameError, FrameTooLong};
 
 /// What an exchange over a stream was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ExchangeKind {
     /// A periodic full state exchange begun here.
@@ -27,6 +28,7 @@ pub enum ExchangeKind {
 
 /// What an exchange was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ExchangeStep {
     /// The connection was being established.
@@ -43,6 +45,7 @@ pub enum ExchangeStep {
 
 /// Why an exchange over a stream failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ExchangeError {
     /// A step took longer than `tcp_timeout`.
@@ -117,6 +120,7 @@ pub enum ExchangeError {
     #[error("the cluster knows another node of this node's name, at {holder}")]
     NameTaken {
         /// The address of the node that has the name.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         holder: SocketAddr,
     },
     /// The exchange was cancelled.
@@ -137,6 +141,7 @@ impl ExchangeError {
 
 /// A version that does not fit those of the others (Go: `verifyProtocol`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error(
     "{kind} protocol version {current} of {node} is incompatible: {min} to {max} are understood by every member"
 )]

@@ -9,9 +9,11 @@ use crate::transmit::LookupFailure;
 
 /// How each peer of a join answered. `Display` is one line with every failure and its reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use = "some of the peers may have failed"]
 pub struct JoinReport {
     /// The addresses that exchanged their state with this node.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub joined: Vec<SocketAddr>,
     /// What failed, and why.
     pub failed: Vec<JoinFailure>,
@@ -49,10 +51,12 @@ impl core::error::Error for NotJoined {}
 
 /// One peer, or one address of it, that could not be joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct JoinFailure {
     /// The peer as given.
     pub peer: Peer,
     /// The address tried, unless the failure came before there was one.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub address: Option<SocketAddr>,
     /// Why.
     pub error: JoinError,
@@ -66,6 +70,7 @@ impl core::error::Error for JoinFailure {
 
 /// Why a peer could not be joined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum JoinError {
     /// Its name could not be resolved.
@@ -93,6 +98,7 @@ pub enum JoinError {
 
 /// Why a join did not even start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum JoinRefused {
     /// This node has left, which is final.

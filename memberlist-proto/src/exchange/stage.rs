@@ -8,6 +8,7 @@ use crate::wire::frame::Frame;
 
 /// The purpose of an exchange and its step.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Stage {
     /// A peer opened the stream and says what it wants.
     Accepted(AcceptedStep),
@@ -23,6 +24,7 @@ pub(crate) enum Stage {
 
 /// How far an accepted exchange has come. With a question comes the peer's state.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum AcceptedStep {
     Reading,
     AskingState(RequestId, Frame),
@@ -31,6 +33,7 @@ pub(crate) enum AcceptedStep {
 
 /// How far a full state exchange begun here has come.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum PushPullStep {
     Connecting,
     AskingState(RequestId),
@@ -41,6 +44,7 @@ pub(crate) enum PushPullStep {
 
 /// How far a message has come.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum MessageStep {
     /// With the whole frame, until it is written.
     Connecting(Bytes),
@@ -49,6 +53,7 @@ pub(crate) enum MessageStep {
 
 /// How far a ping has come.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum PingStep {
     /// With the whole frame, until it is written.
     Connecting(Bytes),
@@ -57,6 +62,7 @@ pub(crate) enum PingStep {
 
 /// What a ping over a stream is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum PingFor {
     /// A probe, with its sequence number.
     Probe(u32),
@@ -76,6 +82,7 @@ impl PingFor {
 
 /// Why a full state exchange was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Why {
     /// The periodic one with a random member.
     AntiEntropy,
@@ -94,6 +101,7 @@ impl Why {
 
 /// What sends a message of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Sender {
     /// An operation.
     Op(OpId),

@@ -12,6 +12,7 @@ use crate::transmit::{RequestId, StreamId};
 
 /// The streams accepted from one source, and the memory that streams to and from it take.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Source {
     streams: usize,
     held: usize,
@@ -19,6 +20,7 @@ struct Source {
 
 /// All exchanges.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Exchanges {
     map: BTreeMap<StreamId, Exchange>,
     last: u64,
@@ -33,6 +35,47 @@ pub(crate) struct Exchanges {
 }
 
 impl Exchanges {
+    /// The highest number given to anything so far.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn last_ids(&self) -> u64 {
+        self.last.max(self.last_request)
+    }
+
+    /// Whether the parts fit together, for exchanges that were read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let mut sources: BTreeMap<IpAddr, Source> = BTreeMap::new();
+        let (mut accepted, mut held, mut serving) = (0, 0_usize, 0);
+        for exchange in self.map.values() {
+            let own = usize::from(exchange.is_accepted());
+            accepted += own;
+            serving += usize::from(exchange.serves_push_pull);
+            held = held.saturating_add(exchange.held);
+            let source = sources.entry(source_of(exchange.peer.ip())).or_default();
+            source.streams += own;
+            source.held = source.held.saturating_add(exchange.held);
+            if !exchange.is_sound() {
+                return Err("what a stream holds");
+            }
+        }
+        sources.retain(|_, source| source.streams > 0 || source.held > 0);
+        let same = |(a, b): ((&IpAddr, &Source), (&IpAddr, &Source))| {
+            a.0 == b.0 && (a.1.streams, a.1.held) == (b.1.streams, b.1.held)
+        };
+        if (accepted, held, serving) != (self.accepted, self.held, self.serving)
+            || sources.len() != self.sources.len()
+            || !sources.iter().zip(&self.sources).all(same)
+        {
+            return Err("the sums over the streams");
+        }
+        let asked = |(id, it): (&StreamId, &Exchange)| it.stage.request().map(|asked| (asked, *id));
+        let asked: BTreeMap<RequestId, StreamId> = self.map.iter().filter_map(asked).collect();
+        if asked != self.requests || self.map.keys().any(|id| id.0 > self.last) {
+            return Err("the questions of the streams");
+        }
+        Ok(())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.map.len()
     }

@@ -9,7 +9,7 @@
 //!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
 //! * decisions: `alive` and `accuse` over `myself`, `notify`, `admission` and `reports`;
 //! * what leaves: `send` by datagram and `carry` by stream, over `budget`; `ticks` for what recurs;
-//! * what only looks: `query`, `status`, `invariants`.
+//! * what only looks: `query`, `status`, `invariants`; what takes the whole: `checkpoint`.
 
 mod accuse;
 mod admission;
@@ -18,6 +18,8 @@ mod awaiting;
 mod budget;
 mod cancel;
 mod carry;
+#[cfg(feature = "checkpoint")]
+pub(crate) mod checkpoint;
 mod commands;
 mod disseminate;
 mod forget;
@@ -129,6 +131,7 @@ pub struct Memberlist {
 
 /// The timers that come back.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Periodic {
     probe: Option<TimerId>,
     gossip: Option<TimerId>,
@@ -139,6 +142,7 @@ struct Periodic {
 
 /// What this node knows of itself beyond its record.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Me {
     name: NodeName,
     id: MemberId,
@@ -153,6 +157,7 @@ struct Me {
 
 /// Everything that waits for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Timer {
     Probe,
     ProbeTimeout(u32),

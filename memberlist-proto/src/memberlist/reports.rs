@@ -13,9 +13,11 @@ const REFUSALS: usize = 32;
 
 /// A refusal, kept for a while.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Refused {
     pub(super) at: Instant,
     pub(super) node: NodeName,
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub(super) from: SocketAddr,
     pub(super) reason: Refusal,
 }

@@ -5,6 +5,7 @@ use crate::time::Instant;
 
 /// What is known about one node, in 32 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Record {
     identity: Identity,
     since: Instant,

@@ -25,6 +25,29 @@ impl Slab {
         Self { chunks: Vec::new(), next: 0, free: Vec::new() }
     }
 
+    /// What was assigned to each id so far, and the ids that are free.
+    #[cfg(feature = "serde")]
+    pub(super) fn parts(&self) -> (impl Iterator<Item = Option<&Record>>, &[MemberId]) {
+        ((0..self.next).map(|id| self.get(MemberId(id))), &self.free)
+    }
+
+    /// The storage with these parts; `None` if the free ids are not exactly those without a record.
+    #[cfg(feature = "serde")]
+    pub(super) fn of(records: Vec<Option<Record>>, free: Vec<MemberId>) -> Option<Self> {
+        let mut sorted = free.clone();
+        sorted.sort_unstable();
+        let vacant = (0_u32..).zip(&records).filter(|(_, it)| it.is_none());
+        if !vacant.map(|(id, _)| MemberId(id)).eq(sorted) {
+            return None;
+        }
+        let mut slab = Self { chunks: Vec::new(), next: records.len() as u32, free };
+        let mut records = records.into_iter();
+        while records.len() > 0 {
+            slab.chunks.push((0..CHUNK).map(|_| records.next().flatten()).collect());
+        }
+        Some(slab)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.next as usize - self.free.len()
     }

@@ -1,5 +1,6 @@
-//! A node as plain data, for [`Input::Restore`](crate::Command::Restore) in recordings.
+//! A node, and its identity, as plain data.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use serde::de::Error as _;
@@ -51,5 +52,42 @@ impl<'de> Deserialize<'de> for Node {
         .map_err(D::Error::custom)?;
         let since = Instant::from_nanos(plain.since);
         Ok(Self::new(identity, plain.incarnation, plain.state, since))
+    }
+}
+
+/// The parts of an identity.
+#[derive(Serialize, Deserialize)]
+struct PlainIdentity<'a> {
+    name: Cow<'a, [u8]>,
+    addr: Option<Cow<'a, [u8]>>,
+    port: u16,
+    meta: Option<Cow<'a, [u8]>>,
+    versions: Option<[u8; 6]>,
+}
+
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let plain = PlainIdentity {
+            name: self.name().as_bytes().into(),
+            addr: self.addr_bytes().map(Cow::Borrowed),
+            port: self.port(),
+            meta: self.meta().map(Cow::Borrowed),
+            versions: self.vsn_bytes(),
+        };
+        plain.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Identity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let plain = PlainIdentity::deserialize(from)?;
+        Self::new(IdentityParts {
+            name: &plain.name,
+            addr: plain.addr.as_deref(),
+            port: plain.port,
+            meta: plain.meta.as_deref(),
+            versions: plain.versions.map(Versions::from_bytes),
+        })
+        .map_err(D::Error::custom)
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 /// The versions of the protocol and of the application that a node understands and speaks, in the
 /// order of the `Vsn` field on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Versions {
     /// Lowest protocol version understood.
     pub pmin: u8,
@@ -60,6 +61,7 @@ impl From<Versions> for [u8; 6] {
 
 /// The two kinds of versions that nodes have to agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum VersionKind {
     /// The version of the memberlist protocol.
     Protocol,

@@ -12,6 +12,7 @@ use crate::transmit::{ADDRESSES_PER_NAME, LookupFailure, LookupId, StreamId};
 
 /// One attempt after another, until a peer has answered or the policy says enough.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Join {
     policy: JoinPolicy,
     /// The peers as given, for every attempt anew.
@@ -21,8 +22,10 @@ pub(crate) struct Join {
     /// The end of this attempt, or of the wait for the next.
     timer: Option<TimerId>,
     steps: VecDeque<JoinStep>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     seen: BTreeSet<SocketAddr>,
     looking: BTreeMap<LookupId, Peer>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     trying: BTreeMap<StreamId, (Peer, SocketAddr)>,
     report: JoinReport,
     /// Attempts that have failed.
@@ -33,9 +36,10 @@ pub(crate) struct Join {
 
 /// The next thing to do for one peer of a join.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum JoinStep {
     Resolve(Peer),
-    Exchange(Peer, SocketAddr),
+    Exchange(Peer, #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))] SocketAddr),
 }
 
 /// What a join does next.

@@ -28,6 +28,7 @@ const SMALLEST: usize = PREFIX + TAG;
 
 /// The version of a payload: how its plaintext is padded before encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Version {
     /// Padded to whole blocks (PKCS#7): protocol version 1.
@@ -81,6 +82,7 @@ impl Version {
 /// Why a payload cannot be decrypted. The texts of the first four are Go's: an acceptor sends them
 /// to its peer, which logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum DecryptError {
     /// The payload is empty.
     #[error("cannot decrypt empty payload")]
@@ -212,6 +214,13 @@ impl Cipher {
             32 => AesGcm::new_from_slice(key).map(Self::Aes256).ok(),
             _ => None,
         }
+    }
+
+    /// Eight bytes by which a key can be recognized and not found: the beginning of the tag of an
+    /// empty message, under a nonce that is used for nothing else.
+    pub(super) fn check_value(&self) -> [u8; 8] {
+        let tag = self.encrypt([0xff; NONCE], b"memberlist key id", &mut []).unwrap_or_default();
+        tag.first_chunk().copied().unwrap_or_default()
     }
 
     fn encrypt(&self, nonce: [u8; NONCE], aad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]> {

@@ -35,6 +35,11 @@ impl Key {
         &self.0.bytes
     }
 
+    /// By which the key is named where the key itself must not be written.
+    pub fn id(&self) -> KeyId {
+        KeyId(self.cipher().check_value())
+    }
+
     pub(super) fn cipher(&self) -> &Cipher {
         &self.0.cipher
     }
@@ -57,6 +62,26 @@ impl Eq for Key {}
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key(AES-{})", self.as_bytes().len().saturating_mul(8))
+    }
+}
+
+/// The name of a key in recordings and checkpoints: a check value, from which the key cannot be
+/// computed. `Display` is 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KeyId(pub [u8; 8]);
+
+impl KeyId {
+    /// A key that no peer has, another one for each id: to take the place of one that is missing,
+    /// where only the length of what is sent matters.
+    pub fn stand_in(self) -> Option<Key> {
+        Key::new(&[self.0, [0; 8]].concat()).ok()
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
     }
 }
 

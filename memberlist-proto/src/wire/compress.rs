@@ -30,6 +30,7 @@ const LARGEST_STEP: usize = 1 << 20;
 /// Why a compressed message cannot be decompressed. On streams the acceptor sends these texts to
 /// its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CompressError {
     /// The message around the compressed bytes is malformed.
     #[error("compressed message: {0}")]

@@ -95,6 +95,7 @@ impl Default for FrameLimits {
 /// Why a stream cannot be read. Nothing more is read from it then. [`FrameError::replies`] has the
 /// errors that the acceptor answers; the texts of those are Go's, since the peer logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FrameError {
     /// The label header is malformed, or the label is refused.
     #[error(transparent)]

@@ -23,6 +23,7 @@ const HEADER: usize = 2;
 
 /// The name of a cluster: at most 255 bytes, not necessarily UTF-8. An empty label means none.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Label(Box<[u8]>);
 
 impl Label {
@@ -72,6 +73,7 @@ pub struct LabelTooLong {
 /// Why a packet or a connection was refused because of its label. None of these is ever answered:
 /// the sender belongs to another cluster, or to none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LabelError {
     /// The header announces a label of zero bytes.
     #[error("label header is empty")]

@@ -14,6 +14,7 @@ use super::msgpack::{
 
 /// The first byte of a message (Go: `messageType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum MessageType {
     /// Direct probe, or the stream fallback of one.

@@ -22,6 +22,7 @@ pub(crate) const MAX_NESTING: usize = 1022;
 
 /// Why a message cannot be decoded. Positions count in bytes from the start of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum DecodeError {
     /// There is no type byte.
     #[error("missing message type byte")]
@@ -73,6 +74,7 @@ pub enum DecodeError {
 
 /// The kinds of fields that messages have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Expected {
     /// A struct: a map by field names, or an array in the order of Go's declaration.
     Struct,

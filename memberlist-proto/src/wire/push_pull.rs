@@ -15,6 +15,7 @@ use crate::node::State;
 /// The start of a push/pull (Go: `pushPullHeader`). The numbers are claims of the peer, and may be
 /// negative or huge: [`FrameReader`](super::frame::FrameReader) checks them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Header {
     /// How many node states follow.
     pub nodes: i64,

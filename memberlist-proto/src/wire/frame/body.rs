@@ -14,7 +14,9 @@ use crate::wire::push_pull::{Header, NodeState, UserHeader};
 /// every value is checked as soon as it is complete, and memory is never reserved for what a header
 /// announces.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Body {
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::grown"))]
     buffer: Vec<u8>,
     stage: Stage,
     scanner: Scanner,
@@ -27,6 +29,7 @@ pub(super) struct Body {
 
 /// What the next bytes belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Stage {
     Type,
     Single(MessageType),

@@ -8,6 +8,7 @@ use crate::wire::push_pull::{Header, NodeState};
 
 /// One complete message without its layers. All of it has been parsed once without error.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Frame {
     pub(super) code: u8,
     pub(super) kind: Kind,
@@ -16,6 +17,7 @@ pub struct Frame {
 
 /// Where the parts of the message begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Kind {
     PushPull { header: Header, states_at: usize, user_state_at: usize },
     User { payload_at: usize },
@@ -65,6 +67,21 @@ impl Frame {
                 Some(self.data.slice(at.min(self.data.len())..))
             }
             Kind::Single | Kind::Other => None,
+        }
+    }
+
+    /// Whether the parts lie within the message, for one that was read from outside.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn is_sound(&self) -> bool {
+        match self.kind {
+            Kind::PushPull { header, states_at, user_state_at } => {
+                // Each state takes a byte at least.
+                let most = user_state_at.checked_sub(states_at);
+                let nodes = usize::try_from(header.nodes).ok();
+                user_state_at <= self.data.len() && nodes.is_some() && nodes <= most
+            }
+            Kind::User { payload_at } => payload_at <= self.data.len(),
+            Kind::Single | Kind::Other => true,
         }
     }
 

@@ -26,6 +26,7 @@ pub enum Role {
 /// Reads the one message of one direction of a connection from chunks of any size. Memory grows
 /// with the bytes that have arrived, never with what a header announces.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FrameReader {
     state: State,
     /// The label that encryption authenticates on this connection, if it is not ours.
@@ -35,6 +36,7 @@ pub struct FrameReader {
 
 /// The layers that a reader has opened so far; after an error they show how far it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Layers {
     /// The label of the header, whether or not it is ours.
     pub label: Option<Label>,
@@ -56,12 +58,13 @@ pub enum Eof {
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum State {
     /// The label header so far.
     Label(SmallVec<[u8; 32]>),
     Type,
     /// The length and the payload so far.
-    Encrypted(Vec<u8>),
+    Encrypted(#[cfg_attr(feature = "serde", serde(with = "crate::serial::grown"))] Vec<u8>),
     Plain(Body),
     Done,
 }

@@ -32,6 +32,7 @@ pub struct FrameSealing<'a> {
 
 /// A message is longer than what any peer accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error("encrypted message would take {len} bytes, the limit is {limit}")]
 pub struct FrameTooLong {
     /// Length of the encrypted payload in bytes.

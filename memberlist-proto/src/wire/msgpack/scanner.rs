@@ -11,6 +11,7 @@ use super::DecodeError;
 /// Plaintext streams of this protocol have no outer length, and neither side closes its half to end
 /// a message: parsing is the only way to find a message's end.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Scanner {
     /// How many values each open array or map still lacks, outermost first.
     open: SmallVec<[u64; 8]>,
@@ -165,6 +166,7 @@ impl Scanner {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum State {
     Value,
     Length { kind: Kind, missing: u8, value: u64 },
@@ -173,6 +175,7 @@ enum State {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Kind {
     Bytes,
     Extension,

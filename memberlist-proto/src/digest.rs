@@ -1,0 +1,45 @@
+//! A digest of everything that a node puts out, so that a replay can be compared with the live run
+//! without keeping the outputs.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// The outputs since the last look. `XXH3` of 64 bits over each, seeded with what was before it: it
+/// finds accidents and not forgeries, and costs little.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Digest {
+    hash: u64,
+    buffer: Vec<u8>,
+}
+
+/// A buffer larger than this is not kept.
+const KEEP: usize = 64 << 10;
+
+impl Digest {
+    /// One more output, in the queue of this number.
+    pub(crate) fn add(&mut self, queue: u8, output: &impl Serialize) {
+        self.buffer.clear();
+        self.buffer.push(queue);
+        write(&mut self.buffer, output);
+        self.hash = xxh3_64_with_seed(&self.buffer, self.hash);
+        if self.buffer.capacity() > KEEP {
+            self.buffer = Vec::new();
+        }
+    }
+
+    /// The digest of the outputs so far; the next one begins anew.
+    pub(crate) fn take(&mut self) -> u64 {
+        core::mem::take(&mut self.hash)
+    }
+}
+
+/// Appends the plain form of a value. The forms here cannot fail: nothing in them is of a length
+/// that is not known before.
+pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
+    match postcard::to_extend(value, core::mem::take(out)) {
+        Ok(written) => *out = written,
+        Err(error) => debug_assert!(false, "{error:?}"),
+    }
+}

@@ -1,0 +1,58 @@
+//! The table as plain data: the records by id, and their order. What can be computed from these is
+//! computed when it is read.
+
+use alloc::vec::Vec;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::slab::Slab;
+use super::{MemberId, Members, Record, hash_name};
+
+#[derive(Serialize, Deserialize)]
+struct Plain<'a> {
+    /// One for each id ever assigned, with nothing for those that are free.
+    records: Vec<Option<alloc::borrow::Cow<'a, Record>>>,
+    /// The next one to be assigned is the last.
+    free: Vec<MemberId>,
+    order: Vec<MemberId>,
+    cursor: usize,
+    hash_key: [u8; 16],
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let (records, free) = self.records.parts();
+        let plain = Plain {
+            records: records.map(|it| it.map(alloc::borrow::Cow::Borrowed)).collect(),
+            free: free.to_vec(),
+            order: self.order.clone(),
+            cursor: self.cursor,
+            hash_key: self.hash_key,
+        };
+        plain.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Plain { records, free, order, cursor, hash_key } = Plain::deserialize(from)?;
+        let records = records.into_iter().map(|it| it.map(alloc::borrow::Cow::into_owned));
+        let records = Slab::of(records.collect(), free).ok_or(D::Error::custom("free records"))?;
+        let mut members = Self { records, order: Vec::new(), cursor, ..Self::new(hash_key) };
+        for id in order {
+            let record = members.records.get(id).ok_or(D::Error::custom("no such record"))?;
+            let name = record.name().as_bytes();
+            if members.get(name).is_some() {
+                return Err(D::Error::custom("two records of one name"));
+            }
+            members.counts[record.state() as usize] += 1;
+            let records = &members.records;
+            let rehash = |id: &MemberId| hash_name(&hash_key, records[*id].name().as_bytes());
+            members.index.insert_unique(hash_name(&hash_key, name), id, rehash);
+            members.order.push(id);
+        }
+        members.check().map_err(D::Error::custom)?;
+        Ok(members)
+    }
+}

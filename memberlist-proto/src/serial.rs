@@ -1,0 +1,182 @@
+//! How values are written down whose plain form would lose something, or let a reader allocate.
+
+/// Addresses with everything that they hold: the plain binary form of an IPv6 address leaves out its
+/// scope, without which a link-local peer cannot be answered. Text has it.
+pub(crate) mod exact {
+    use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+    use alloc::vec::Vec;
+    use core::net::{SocketAddr, SocketAddrV6};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    pub(crate) enum Address {
+        V4([u8; 4], u16),
+        V6([u8; 16], u16, u32, u32),
+    }
+
+    /// Something that holds addresses.
+    pub(crate) trait Exact: Sized {
+        type Plain;
+
+        fn to_plain(&self) -> Self::Plain;
+
+        fn from_plain(plain: Self::Plain) -> Self;
+    }
+
+    pub(crate) fn serialize<T, S>(value: &T, to: S) -> Result<S::Ok, S::Error>
+    where
+        T: Exact<Plain: Serialize> + Serialize,
+        S: Serializer,
+    {
+        if to.is_human_readable() { value.serialize(to) } else { value.to_plain().serialize(to) }
+    }
+
+    pub(crate) fn deserialize<'de, T, D>(from: D) -> Result<T, D::Error>
+    where
+        T: Exact<Plain: Deserialize<'de>> + Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        if from.is_human_readable() {
+            T::deserialize(from)
+        } else {
+            T::Plain::deserialize(from).map(T::from_plain)
+        }
+    }
+
+    impl Exact for SocketAddr {
+        type Plain = Address;
+
+        fn to_plain(&self) -> Address {
+            match self {
+                Self::V4(it) => Address::V4(it.ip().octets(), it.port()),
+                Self::V6(it) => {
+                    Address::V6(it.ip().octets(), it.port(), it.flowinfo(), it.scope_id())
+                }
+            }
+        }
+
+        fn from_plain(plain: Address) -> Self {
+            match plain {
+                Address::V4(ip, port) => (ip, port).into(),
+                Address::V6(ip, port, flow, scope) => {
+                    SocketAddrV6::new(ip.into(), port, flow, scope).into()
+                }
+            }
+        }
+    }
+
+    impl Exact for Option<SocketAddr> {
+        type Plain = Option<Address>;
+
+        fn to_plain(&self) -> Self::Plain {
+            self.as_ref().map(Exact::to_plain)
+        }
+
+        fn from_plain(plain: Self::Plain) -> Self {
+            plain.map(Exact::from_plain)
+        }
+    }
+
+    impl Exact for Vec<SocketAddr> {
+        type Plain = Vec<Address>;
+
+        fn to_plain(&self) -> Self::Plain {
+            self.iter().map(Exact::to_plain).collect()
+        }
+
+        fn from_plain(plain: Self::Plain) -> Self {
+            plain.into_iter().map(Exact::from_plain).collect()
+        }
+    }
+
+    impl Exact for BTreeSet<SocketAddr> {
+        type Plain = Vec<Address>;
+
+        fn to_plain(&self) -> Self::Plain {
+            self.iter().map(Exact::to_plain).collect()
+        }
+
+        fn from_plain(plain: Self::Plain) -> Self {
+            plain.into_iter().map(Exact::from_plain).collect()
+        }
+    }
+
+    impl<K: Clone + Ord, V: Clone> Exact for BTreeMap<K, (V, SocketAddr)> {
+        type Plain = Vec<(K, V, Address)>;
+
+        fn to_plain(&self) -> Self::Plain {
+            let plain = |(key, (value, at)): (&K, &(V, SocketAddr))| {
+                (key.clone(), value.clone(), at.to_plain())
+            };
+            self.iter().map(plain).collect()
+        }
+
+        fn from_plain(plain: Self::Plain) -> Self {
+            let exact = |(key, value, at)| (key, (value, SocketAddr::from_plain(at)));
+            plain.into_iter().map(exact).collect()
+        }
+    }
+
+    impl<A: Clone, B: Clone> Exact for VecDeque<(A, B, SocketAddr)> {
+        type Plain = Vec<(A, B, Address)>;
+
+        fn to_plain(&self) -> Self::Plain {
+            self.iter().map(|(a, b, at)| (a.clone(), b.clone(), at.to_plain())).collect()
+        }
+
+        fn from_plain(plain: Self::Plain) -> Self {
+            plain.into_iter().map(|(a, b, at)| (a, b, SocketAddr::from_plain(at))).collect()
+        }
+    }
+}
+
+/// Borrowed bytes as one piece, not as a sequence of numbers.
+pub(crate) mod bytes {
+    use alloc::borrow::Cow;
+
+    use ::bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::ptr_arg)] // The signature that the derived code calls.
+    pub(crate) fn serialize<S: Serializer>(
+        bytes: &Cow<'_, [u8]>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, 'a, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Cow<'a, [u8]>, D::Error> {
+        Bytes::deserialize(from).map(|bytes| Cow::Owned(bytes.into()))
+    }
+}
+
+/// Buffers with their capacity: what a stream may hold is counted by the memory that it takes.
+pub(crate) mod grown {
+    use alloc::vec::Vec;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(buffer: &Vec<u8>, to: S) -> Result<S::Ok, S::Error> {
+        (buffer.capacity() as u64, buffer).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let (capacity, mut buffer) = <(u64, Vec<u8>)>::deserialize(from)?;
+        // A vector that grows doubles, so that more than that was never there.
+        let most = buffer.len().saturating_mul(2).max(8);
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        if capacity > most || capacity < buffer.len() {
+            return Err(D::Error::custom("a buffer of an impossible capacity"));
+        }
+        buffer.shrink_to_fit();
+        buffer.reserve_exact(capacity.saturating_sub(buffer.len()));
+        Ok(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! The flight recorder of a memberlist node: everything that entered its core, in segments on disk
+//! that replay byte for byte.
+//!
+//! A node is deterministic: its configuration, its seed and its inputs, each with its time, decide
+//! everything that it does. A [`Recorder`] keeps these, with a digest of what each input led to. A
+//! [`Replay`] steps a core over them, and compares.
+//!
+//! ```text
+//! Recorder ── buffers ──▶ writer thread ──▶ segments in a folder ──▶ Recording ──▶ Replay
+//! ```
+//!
+//! A segment begins with a checkpoint of the core, so that the oldest can be dropped and the rest
+//! still replays. `docs/recording.md` in the repository has the format, and what a recording holds
+//! that should stay secret. This crate knows no runtime and no clock.
+
+mod entry;
+mod format;
+mod reader;
+mod recorder;
+mod recording;
+mod replay;
+mod ring;
+mod stats;
+mod writer;
+
+pub use self::entry::{Entry, Record};
+pub use self::format::{Born, Header};
+pub use self::reader::{ReadError, SegmentReader};
+pub use self::recorder::{RecordError, RecordOptions, Recorder};
+pub use self::recording::{Recording, Session};
+pub use self::replay::{Outputs, Replay, ReplayError, ReplayOptions, Step, Verdict};
+pub use self::stats::{Notice, RecordStats};

@@ -1,0 +1,309 @@
+//! What a node's driver calls around each input.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
+
+use memberlist_proto::{Instant, Memberlist};
+
+use crate::entry::{Entries, Entry};
+use crate::format::{Born, Header};
+use crate::ring::Ring;
+use crate::stats::{Counts, Notice, RecordStats};
+use crate::writer::{Job, Link, Writer};
+
+/// A block is handed over when it has so many bytes.
+const BLOCK_BYTES: usize = 64 << 10;
+/// Room beyond that, so that the last record rarely makes a buffer grow.
+const SLACK: usize = 4 << 10;
+/// How many blocks may wait for the disk: 4 MiB.
+const BLOCKS: usize = 64;
+/// How many jobs may wait: a block of records may be a segment of its own.
+const JOBS: usize = 4 * BLOCKS;
+/// A segment is not ended while more jobs wait: each may hold a checkpoint.
+const FEW_JOBS: u64 = 8;
+/// A block is handed over at this age at the latest, in the core's time.
+const BLOCK_AGE: Duration = Duration::from_secs(1);
+/// How long after a failure of the disk the next segment is tried.
+const RESPITE: Duration = Duration::from_secs(5);
+/// The least bytes of a segment.
+const SEGMENT_MIN: u64 = 64 << 10;
+/// How many segments a ring has at least.
+const SEGMENTS: u64 = 16;
+
+/// How much is recorded, and when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordOptions {
+    /// The most bytes that the segments in the folder take: the oldest make room. Those of an earlier
+    /// run in the same folder count, and are the first to go. 256 MiB by default.
+    pub max_bytes: u64,
+    /// About how many bytes a segment has; 0, the default, for a sixteenth of `max_bytes`. Each
+    /// begins with a checkpoint, which costs about 60 bytes for each member and is taken under the
+    /// node's lock.
+    pub segment_bytes: u64,
+    /// The time of the day when the node begins, in milliseconds since 1970, by which people find
+    /// the moment that they look for.
+    pub wall_clock_ms: Option<u64>,
+}
+
+impl Default for RecordOptions {
+    fn default() -> Self {
+        Self { max_bytes: 256 << 20, segment_bytes: 0, wall_clock_ms: None }
+    }
+}
+
+impl RecordOptions {
+    fn segment(&self) -> u64 {
+        let wanted = match self.segment_bytes {
+            0 => self.max_bytes / SEGMENTS,
+            given => given.min(self.max_bytes / 2),
+        };
+        wanted.max(SEGMENT_MIN)
+    }
+}
+
+/// Why nothing can be recorded.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot record to {folder}: {source}")]
+pub struct RecordError {
+    folder: String,
+    source: io::Error,
+}
+
+/// Records one node. Every input is announced by [`begin`](Self::begin), handed to the core, and then
+/// confirmed by [`end`](Self::end). Neither ever waits for the disk: what it does not take in time is
+/// dropped, up to the beginning of the next segment.
+///
+/// In between no memory is allocated, except for inputs of more than a few kilobytes and at the
+/// beginning of a segment.
+pub struct Recorder {
+    entries: Entries,
+    jobs: SyncSender<Job>,
+    spare: Receiver<Vec<u8>>,
+    counts: Arc<Counts>,
+    link: Arc<Link>,
+    phase: Phase,
+    born: Born,
+    session: u64,
+    number: u64,
+    /// Bytes of the segment so far, and how many it may have.
+    bytes: u64,
+    most: u64,
+    /// Inputs that were not recorded since the last segment.
+    dropped: u64,
+}
+
+/// Whether inputs are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Recording,
+    /// They are dropped until the queue is empty and this time has come.
+    Dropping {
+        until: Instant,
+    },
+}
+
+impl Recorder {
+    /// Begins to record a node that has taken no input yet, which `seed` was given to. `notify` is
+    /// called on the thread that writes.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made or read, or no thread can be started.
+    pub fn start(
+        node: &mut Memberlist,
+        now: Instant,
+        seed: [u8; 32],
+        folder: &Path,
+        options: &RecordOptions,
+        notify: impl Fn(Notice) + Send + 'static,
+    ) -> Result<Self, RecordError> {
+        let failed = |source| RecordError { folder: folder.to_string_lossy().into_owned(), source };
+        let ring = Ring::open(folder, options.max_bytes).map_err(failed)?;
+        let (jobs, inbox) = sync_channel(JOBS);
+        let (back, spare) = sync_channel(BLOCKS);
+        for _ in 1..BLOCKS {
+            // Their memory is taken when they are first used.
+            let _ = back.try_send(Vec::new());
+        }
+        let (counts, link) = (Arc::new(Counts::default()), Arc::new(Link::default()));
+        let writer = Writer {
+            jobs: inbox,
+            spare: back,
+            ring,
+            counts: Arc::clone(&counts),
+            link: Arc::clone(&link),
+            notify: Box::new(notify),
+        };
+        let thread = std::thread::Builder::new().name("memberlist-record".into());
+        thread.spawn(move || writer.run()).map_err(failed)?;
+        node.note_decisions();
+        node.note_outputs();
+        let seed_text = hex(&seed);
+        let mut recorder = Self {
+            entries: Entries::default(),
+            jobs,
+            spare,
+            counts,
+            link,
+            phase: Phase::Recording,
+            born: Born {
+                at: now.as_nanos(),
+                wall_clock_ms: options.wall_clock_ms,
+                seed: seed_text,
+            },
+            session: xxhash_rust::xxh3::xxh3_64(&seed),
+            number: 0,
+            bytes: 0,
+            most: options.segment(),
+            dropped: 0,
+        };
+        recorder.begin_segment(node, now);
+        Ok(recorder)
+    }
+
+    /// An input is about to be handed in.
+    pub fn begin(&mut self, now: Instant, entry: &Entry<'_>) {
+        if self.phase == Phase::Recording {
+            self.entries.begin(now, entry);
+        }
+    }
+
+    /// The input that was begun last has been handed in to the node.
+    pub fn end(&mut self, now: Instant, node: &mut Memberlist) {
+        let digest = node.take_digest();
+        let decisions = std::iter::from_fn(|| node.poll_decision());
+        if let Phase::Dropping { until } = self.phase {
+            decisions.for_each(drop);
+            self.dropped += 1;
+            Counts::add(&self.counts.dropped, 1);
+            if now >= until && self.queued() == 0 {
+                self.phase = Phase::Recording;
+                self.begin_segment(node, now);
+            }
+            return;
+        }
+        self.entries.end(decisions, digest);
+        Counts::add(&self.counts.inputs, 1);
+        if self.link.broken.load(Ordering::Relaxed) {
+            self.link.broken.store(false, Ordering::Relaxed);
+            self.drop_until(now + RESPITE);
+            return;
+        }
+        let old = self.entries.since().is_some_and(|since| now >= since + BLOCK_AGE);
+        if self.entries.len() >= BLOCK_BYTES || old {
+            self.hand_over(now);
+        }
+        let full = self.bytes >= self.most && self.queued() < FEW_JOBS;
+        if self.phase == Phase::Recording && full {
+            self.end_segment(node, now);
+        }
+    }
+
+    /// What was recorded so far.
+    pub fn stats(&self) -> RecordStats {
+        self.counts.stats()
+    }
+
+    /// How many blocks and segments wait for the disk.
+    pub fn backlog(&self) -> u64 {
+        self.queued()
+    }
+
+    /// Ends the recording, and waits for the disk, but not for longer than `limit`. Whether
+    /// everything is on disk.
+    pub fn finish(mut self, limit: Duration) -> bool {
+        self.hand_over(Instant::ORIGIN);
+        let _ = self.send(Job::End);
+        let (done, finished) = sync_channel(1);
+        // The other end is dropped when the thread has come to it.
+        self.send(Job::Flush(done))
+            && finished.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+    }
+
+    fn begin_segment(&mut self, node: &Memberlist, now: Instant) {
+        let mut header = Header::new(node, &self.born, self.session, self.number, now);
+        let lost = self.link.lost.swap(0, Ordering::Relaxed);
+        let dropped = std::mem::take(&mut self.dropped) + lost;
+        header.dropped = dropped;
+        let header = serde_json::to_vec(&header).unwrap_or_default();
+        let mut checkpoint = Vec::new();
+        node.checkpoint(&mut checkpoint);
+        self.bytes = 0;
+        self.number += 1;
+        if !self.send(Job::Begin { header, checkpoint, dropped }) {
+            self.drop_until(now);
+        }
+    }
+
+    fn end_segment(&mut self, node: &Memberlist, now: Instant) {
+        self.hand_over(now);
+        if self.phase == Phase::Recording && self.send(Job::End) {
+            self.begin_segment(node, now);
+        }
+    }
+
+    /// Hands the block over, if there is another buffer to go on with.
+    fn hand_over(&mut self, now: Instant) {
+        if self.entries.is_empty() {
+            return;
+        }
+        let mut spare = match self.spare.try_recv() {
+            Ok(spare) => spare,
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
+                return self.drop_until(now);
+            }
+        };
+        spare.reserve_exact((BLOCK_BYTES + SLACK).saturating_sub(spare.capacity()));
+        self.bytes += self.entries.len() as u64;
+        let count = self.entries.count();
+        let block = self.entries.take(spare);
+        if !self.send(Job::Records(block, count)) {
+            self.dropped += count;
+            self.drop_until(now);
+        }
+    }
+
+    /// The disk does not keep up: nothing is recorded before the queue is empty.
+    fn drop_until(&mut self, until: Instant) {
+        let count = self.entries.count();
+        Counts::add(&self.counts.dropped, count);
+        self.dropped += count;
+        self.entries.clear();
+        self.phase = Phase::Dropping { until };
+    }
+
+    /// How many jobs the thread has not done.
+    fn queued(&self) -> u64 {
+        self.link.queued.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, job: Job) -> bool {
+        self.link.queued.fetch_add(1, Ordering::Relaxed);
+        let sent = self.jobs.try_send(job).is_ok();
+        if !sent {
+            self.link.queued.fetch_sub(1, Ordering::Relaxed);
+        }
+        sent
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.hand_over(Instant::ORIGIN);
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("number", &self.number).finish_non_exhaustive()
+    }
+}

@@ -7,6 +7,7 @@ mod alertmanager;
 mod control;
 mod go;
 mod keys;
+mod labels;
 mod matrix;
 mod mixed;
 mod msgpack;

@@ -30,6 +30,8 @@
 //!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
 //!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
+//! * `http`: a page about the node, its members and what happens, as a service for hyper and axum:
+//!   the crate `memberlist-http` under the name `http`.
 //! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
 //!   [`Status`] and [`Stats`].
 
@@ -66,3 +68,6 @@ pub use memberlist_proto::{
     Counters, Decisions, Gauges, Instant, LostStatus, NodeStatus, RefusedStatus, SeedStatus, Stats,
     Status, Trouble,
 };
+// A page about it.
+#[cfg(feature = "http")]
+pub use memberlist_http as http;

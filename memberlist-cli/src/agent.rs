@@ -5,8 +5,8 @@ mod command;
 mod descriptors;
 mod event;
 mod execute;
+mod http;
 mod input;
-mod metrics;
 mod output;
 mod report;
 mod seeds;
@@ -16,6 +16,7 @@ mod snapshot;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use memberlist_driver::{Error, Events, Handle};
+use memberlist_http::Page;
 use memberlist_proto::NodeName;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -55,14 +57,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let result = runtime.block_on(async {
         let signals = Signals::start()
             .map_err(|error| Failure::failed(format_args!("cannot handle signals: {error}")))?;
-        if let Some(address) = args.metrics {
-            tokio::spawn(metrics::Exporter::start(address).await?.serve());
-        }
+        let servers = http::Servers::start(args).await?;
         let carried = Arc::new(Carried::default());
         let (node, events) =
             node::start(args.runtime, settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);
-        let agent = Agent { node, carried, output };
+        let page = servers.serve(&node);
+        let agent = Agent { node, carried, output, page };
         let result = agent.run(args, snapshot, events, signals).await;
         written.wait(LAST_WORDS).await;
         result
@@ -77,6 +78,8 @@ struct Agent {
     node: Handle,
     carried: Arc<Carried>,
     output: Output,
+    /// The page and where it is served.
+    page: Option<(Page, SocketAddr)>,
 }
 
 /// What the agent waits for besides lines and events.
@@ -92,7 +95,8 @@ impl Agent {
         mut events: Events,
         mut signals: Signals,
     ) -> Result<(), Failure> {
-        self.output.write(execute::started(&self.node)).await;
+        let page = self.page.as_ref().map(|(_, address)| *address);
+        self.output.write(execute::started(&self.node, page)).await;
         if let Some(snapshot) = &mut snapshot {
             snapshot.recall(&self.node)?;
         }
@@ -181,6 +185,9 @@ impl Agent {
         while let Some(event) = events.next().await {
             if let Some(line) = holders.note(&name, &event) {
                 eprintln!("memberlist: {line}");
+            }
+            if let Some((page, _)) = &self.page {
+                page.observe(&event);
             }
             if let Some(report) = event::report(&event) {
                 self.output.write(report).await;

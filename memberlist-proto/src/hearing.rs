@@ -76,6 +76,16 @@ impl Hearing {
         due
     }
 
+    /// Since when probes have gone unanswered by any packet, if that has been reported.
+    pub(crate) fn silent(&self) -> Option<Instant> {
+        self.silence.reported.and(self.silence.begun)
+    }
+
+    /// Since when peers' states have lacked this node, if that has been reported.
+    pub(crate) fn unlisted(&self) -> Option<Instant> {
+        self.missing.reported.and(self.missing.begun)
+    }
+
     /// When the last message came by packet.
     pub(crate) fn last_packet(&self) -> Option<Instant> {
         self.packet

@@ -29,6 +29,12 @@ pub struct Status {
     /// How long ago the last ping for this node came by packet, if any did: peers that consider it
     /// a member send them to the address it announces.
     pub last_ping_ms: Option<u64>,
+    /// For how long no packet has answered its probes, if that was reported
+    /// ([`Event::NothingReceived`](crate::Event::NothingReceived)) and none has come since.
+    pub silent_ms: Option<u64>,
+    /// For how long peers' states have lacked it, if that was reported
+    /// ([`Event::NotListed`](crate::Event::NotListed)) and no peer has listed it since.
+    pub unlisted_ms: Option<u64>,
     /// Every node it knows, itself too, by name.
     pub nodes: Vec<NodeStatus>,
     /// Its seeds, in the order of the configuration.

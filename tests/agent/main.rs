@@ -5,6 +5,7 @@ mod descriptors;
 mod floods;
 mod lifecycle;
 mod metrics;
+mod page;
 mod snapshot;
 mod tools;
 mod usage;

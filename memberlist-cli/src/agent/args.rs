@@ -36,6 +36,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "IP:PORT")]
     pub(super) metrics: Option<SocketAddr>,
 
+    /// Serve a page about the node and its cluster at this address, to every host that can connect
+    #[arg(long, value_name = "IP:PORT")]
+    pub(super) http: Option<SocketAddr>,
+
+    /// Name by which browsers ask for the page, beside IP addresses and `localhost`
+    #[arg(long, value_name = "NAME", requires = "http")]
+    http_host: Vec<String>,
+
+    /// Origin of another agent's page, such as `http://10.0.0.2:8080`: each may read the other
+    #[arg(long, value_name = "ORIGIN", requires = "http")]
+    http_allow_origin: Vec<String>,
+
     /// Save the known members to this file, and search for those saved by the last run
     #[arg(long, value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
@@ -138,6 +150,20 @@ impl Args {
         self.security(&mut settings.config)?;
         check(&settings)?;
         Ok(settings)
+    }
+
+    /// How the page is served.
+    pub(super) fn page_options(&self) -> Result<memberlist_http::Options, Failure> {
+        let mut options = memberlist_http::Options::default();
+        for name in &self.http_host {
+            let failed = |error| Failure::usage(format_args!("--http-host: {error}"));
+            options = options.allow_host(name).map_err(failed)?;
+        }
+        for origin in &self.http_allow_origin {
+            let failed = |error| Failure::usage(format_args!("--http-allow-origin: {error}"));
+            options = options.allow_origin(origin).map_err(failed)?;
+        }
+        Ok(options)
     }
 
     fn place(&self, settings: &mut Settings) {

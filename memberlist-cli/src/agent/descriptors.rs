@@ -5,9 +5,9 @@ use memberlist_proto::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What an agent has open besides its streams, at most: standard input and output, its sockets and
-/// the runtime's, name look-ups, the snapshot and connections to `--metrics`.
+/// the runtime's, name look-ups, the snapshot and connections to `--http` and `--metrics`.
 #[cfg(unix)]
-const OTHERS: u64 = 128;
+const OTHERS: u64 = 192;
 
 /// Raises the soft limit to the hard limit, as Go's runtime does, and warns if that is too low for
 /// the streams that may be open in both directions. Without a descriptor a node can neither accept nor open a stream.

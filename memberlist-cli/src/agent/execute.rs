@@ -1,6 +1,7 @@
 //! Executing commands.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,10 +28,14 @@ pub(super) struct Execution {
 }
 
 /// The first report.
-pub(super) fn started(node: &Handle) -> Report {
-    Report::new("started")
+pub(super) fn started(node: &Handle, page: Option<SocketAddr>) -> Report {
+    let report = Report::new("started")
         .with("node", report::node(&node.local()))
-        .with("bind", node.bound_address().to_string())
+        .with("bind", node.bound_address().to_string());
+    match page {
+        Some(page) => report.with("http", format!("http://{page}/")),
+        None => report,
+    }
 }
 
 /// Leaves, waiting at most `timeout`.

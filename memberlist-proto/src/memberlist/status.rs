@@ -29,6 +29,8 @@ impl Memberlist {
             keys: self.keyring.keys().len(),
             last_packet_ms: self.hearing.last_packet().map(|at| ms(now, at)),
             last_ping_ms: self.hearing.last_ping().map(|at| ms(now, at)),
+            silent_ms: self.hearing.silent().map(|at| ms(now, at)),
+            unlisted_ms: self.hearing.unlisted().map(|at| ms(now, at)),
             nodes,
             seeds: seeds.iter().map(|it| seed_status(now, it, &present)).collect(),
             lost: self

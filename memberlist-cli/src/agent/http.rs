@@ -1,0 +1,149 @@
+//! Serving by HTTP: the page (`--http`) and the metrics alone (`--metrics`).
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use memberlist_driver::Handle;
+use memberlist_http::{Body, Options, Page};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::args::Args;
+use crate::failure::Failure;
+
+/// The longest head of a request that is read, in bytes.
+const REQUEST: usize = 8 << 10;
+/// How long a client may take to send the head of its request.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long one connection may take; it serves one request.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one connection may read events. A client reconnects, and goes on where it was: one that
+/// has stopped reading loses its place.
+const STREAM: Duration = Duration::from_secs(600);
+/// How many connections each address serves at a time, besides those that read events; the others
+/// wait to be accepted.
+const CONNECTIONS: usize = 32;
+/// How often the recorder's histograms are compacted.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What will be served once there is a node: its addresses are listened on first, so that a mistake
+/// is reported before anything starts.
+pub(super) struct Servers {
+    metrics: Option<TcpListener>,
+    page: Option<(TcpListener, Options)>,
+    recorder: Option<PrometheusHandle>,
+}
+
+impl Servers {
+    /// Listens, and installs the recorder for every node that starts later.
+    pub(super) async fn start(args: &Args) -> Result<Self, Failure> {
+        let metrics = match args.metrics {
+            Some(address) => Some(listen("--metrics", address).await?),
+            None => None,
+        };
+        let page = match args.http {
+            Some(address) => Some((listen("--http", address).await?, args.page_options()?)),
+            None => None,
+        };
+        let wanted = metrics.is_some() || page.is_some();
+        let recorder = wanted
+            .then(|| PrometheusBuilder::new().install_recorder())
+            .transpose()
+            .map_err(|error| Failure::failed(format_args!("cannot collect metrics: {error}")))?;
+        Ok(Self { metrics, page, recorder })
+    }
+
+    /// Serves from now on. The page, if there is one, and where it is.
+    pub(super) fn serve(self, node: &Handle) -> Option<(Page, SocketAddr)> {
+        let recorder = self.recorder?;
+        tokio::spawn(upkeep(recorder.clone()));
+        if let Some(listener) = self.metrics {
+            let recorder = recorder.clone();
+            let answer = move |request: &Request<Incoming>| {
+                memberlist_http::metrics(request, || recorder.render())
+            };
+            tokio::spawn(accept(listener, answer));
+        }
+        let (listener, options) = self.page?;
+        let address = listener.local_addr().ok()?;
+        let page = Page::start(node, options.metrics(move || recorder.render()));
+        let served = page.clone();
+        tokio::spawn(accept(listener, move |request| served.respond(request)));
+        Some((page, address))
+    }
+}
+
+async fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| {
+        Failure::failed(format_args!("{flag}: cannot listen on TCP {address}: {error}"))
+    })
+}
+
+async fn upkeep(recorder: PrometheusHandle) -> Infallible {
+    let mut rounds = tokio::time::interval(UPKEEP);
+    loop {
+        rounds.tick().await;
+        recorder.run_upkeep();
+    }
+}
+
+/// Answers requests forever.
+async fn accept<F>(listener: TcpListener, answer: F) -> Infallible
+where
+    F: Fn(&Request<Incoming>) -> Response<Body> + Clone + Send + Sync + 'static,
+{
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        // An error would mean that the semaphore was closed, which never happens.
+        let place = Arc::clone(&free).acquire_owned().await.ok();
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, place, answer.clone()))),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Reads one request and answers it.
+async fn connection(
+    stream: TcpStream,
+    place: Option<OwnedSemaphorePermit>,
+    answer: impl Fn(&Request<Incoming>) -> Response<Body>,
+) {
+    let streaming = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        let response = answer(&request);
+        streaming.store(response.body().is_stream(), Ordering::Relaxed);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut served = pin!(
+        http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(REQUEST)
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    // A client that does not take its answer in time has to ask again. The page bounds the readers of
+    // events by itself, which must not take the places of those that ask.
+    let head = tokio::time::timeout(HEAD, served.as_mut()).await;
+    if head.is_ok() {
+        return;
+    }
+    if streaming.load(Ordering::Relaxed) {
+        drop(place);
+        let _ = tokio::time::timeout(STREAM, served).await;
+    } else {
+        let _ = tokio::time::timeout(PATIENCE, served).await;
+    }
+}

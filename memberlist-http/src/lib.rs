@@ -1,0 +1,173 @@
+//! A page about a memberlist node, for the operator who has to know at once how the cluster stands,
+//! and the same as JSON, as a stream of events and as metrics: a service for hyper and axum, on any
+//! asynchronous runtime.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/` | the page: one document without any request to elsewhere |
+//! | `/status` | JSON: this node, its health, warnings, seeds, recent refusals, figures; with `?since=N` the history of its figures, too |
+//! | `/members` | JSON: every node that is known, with its state, since when and why |
+//! | `/events` | what happens, as server-sent events; first what has happened lately |
+//! | `/metrics` | what [`Options::metrics`] returns, for Prometheus |
+//! | `/healthz` | 200 while the node runs, else 503 |
+//! | `/readyz` | 200 once the node has settled, unless it is alone although it has seeds; else 503 |
+//!
+//! `docs/page.md` in the repository has the fields. Nothing here changes the node or the cluster.
+//!
+//! # Serving it
+//!
+//! [`Page`] is a `tower` service: axum nests it by
+//! `Router::new().nest_service("/cluster", page)`. With hyper, [`Page::respond`] is what a
+//! `service_fn` calls:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use memberlist_http::{Body, Options, Page};
+//! # async fn example(node: memberlist_driver::Handle) {
+//!
+//! let page = Page::start(&node, Options::default());
+//! let serve = |request: http::Request<()>| {
+//!     let page = page.clone();
+//!     async move { Ok::<http::Response<Body>, Infallible>(page.respond(&request)) }
+//! };
+//! # let _ = serve;
+//! # }
+//! ```
+//!
+//! Whoever can connect can read everything: bind to a loopback or management address, or put
+//! authentication in front. What is answered at all is decided by [`Options::allow_host`] and
+//! [`Options::allow_origin`].
+
+mod body;
+mod entries;
+mod guard;
+mod journal;
+mod options;
+mod recorder;
+mod respond;
+mod series;
+mod view;
+mod warnings;
+mod watch;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use memberlist_driver::Handle;
+use memberlist_proto::Event;
+
+pub use self::body::Body;
+pub use self::guard::InvalidOption;
+pub use self::options::Options;
+use self::recorder::Recorder;
+pub use self::respond::metrics;
+
+/// The page about one node. Cheap to clone; every clone is the same page.
+///
+/// A thread of its own takes the figures once a second, so that there is a history whenever the page
+/// is opened. It ends with the node, or with the last clone. A page holds a [`Handle`], and with it
+/// keeps its node running.
+#[derive(Clone)]
+pub struct Page(Arc<Inner>);
+
+struct Inner {
+    node: Handle,
+    options: Options,
+    started: u64,
+    recorder: Mutex<Recorder>,
+    stage: Mutex<Stage>,
+    members: Cached,
+}
+
+/// How far the node has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Members still come and go, or a join is under way.
+    Settling,
+    /// It has been quiet once, which is final.
+    Settled,
+    /// The node has ended.
+    Ended,
+}
+
+/// An answer that is expensive to make, and when it was made after how many entries of the journal.
+#[derive(Default)]
+struct Cached(Mutex<Option<(Instant, u64, std::time::Duration, Bytes)>>);
+
+impl Page {
+    /// The page of this node, from now on.
+    pub fn start(node: &Handle, options: Options) -> Self {
+        let started = now();
+        let journal = journal::Journal::new(started, options.streams);
+        let page = Self(Arc::new(Inner {
+            node: node.clone(),
+            options,
+            started,
+            recorder: Mutex::new(Recorder::new(journal)),
+            stage: Mutex::new(Stage::Settling),
+            members: Cached::default(),
+        }));
+        watch::start(&page.0);
+        page
+    }
+
+    /// Shows an event on the page: to be called with every event of the node, in order.
+    pub fn observe(&self, event: &Event) {
+        let live = self.0.node.num_members();
+        self.0.recorder().observe(now(), event, live);
+    }
+
+    /// Answers a request. The path is that below the page: a service that nests the page strips the
+    /// prefix, as axum's `nest_service` does. The body of an answer to `HEAD` is that of `GET`, which
+    /// the server leaves out.
+    pub fn respond<B>(&self, request: &Request<B>) -> Response<Body> {
+        respond::answer(&self.0, request)
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for Page {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.respond(&request)))
+    }
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Page").field("node", &self.0.node).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        lock(&self.recorder)
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        lock(&self.stage)
+    }
+}
+
+/// No code of others runs under these locks, and no panic leaves them half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

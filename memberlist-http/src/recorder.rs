@@ -1,0 +1,190 @@
+//! What the page remembers of its node: the node itself keeps only what the protocol needs.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use memberlist_proto::{Departure, Event, NodeName, Stats};
+
+use crate::entries;
+use crate::journal::Journal;
+use crate::series::{History, Sample, Series};
+
+/// Failures within this time, in milliseconds, are one loss.
+const AT_ONCE: u64 = 60_000;
+/// How long a loss is remembered after the last failure.
+const REMEMBERED: u64 = 12 * 3_600_000;
+/// How long a conflict counts that is not repeated.
+const CONFLICT: u64 = 10 * 60_000;
+/// The most losses that are remembered.
+const LOSSES: usize = 4;
+
+/// The last round trip to a member.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct RoundTrip {
+    pub(crate) millis: f64,
+    /// Milliseconds since 1970.
+    pub(crate) at: u64,
+}
+
+/// Many members that failed at about the same time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) since: u64,
+    pub(crate) until: u64,
+    /// Members before it, this node included.
+    pub(crate) before: usize,
+    pub(crate) names: Vec<NodeName>,
+}
+
+/// Something that was reported, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Noted<T> {
+    pub(crate) what: T,
+    pub(crate) at: u64,
+}
+
+/// Fed with every event and, once a second, with the figures. All times are in milliseconds since
+/// 1970.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    pub(crate) journal: Journal,
+    series: Series,
+    last: Option<(u64, Stats)>,
+    round_trips: BTreeMap<NodeName, RoundTrip>,
+    origins: BTreeMap<NodeName, &'static str>,
+    by_stream: BTreeMap<NodeName, u64>,
+    losses: VecDeque<Loss>,
+    poisoned: Option<u64>,
+    conflict: Option<Noted<NodeName>>,
+    unread: Option<Noted<u64>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(journal: Journal) -> Self {
+        Self {
+            journal,
+            series: Series::default(),
+            last: None,
+            round_trips: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            by_stream: BTreeMap::new(),
+            losses: VecDeque::new(),
+            poisoned: None,
+            conflict: None,
+            unread: None,
+        }
+    }
+
+    /// Takes an event in; `live` is how many members there are after it.
+    pub(crate) fn observe(&mut self, now: u64, event: &Event, live: usize) {
+        if let Some(entry) = entries::of(event, now) {
+            self.journal.push(entry);
+        }
+        if let Some((node, origin)) = entries::origin(event) {
+            self.origins.insert(node.name().into(), origin);
+        }
+        match event {
+            Event::Pinged { node, rtt, .. } => {
+                let name = NodeName::from(node.name());
+                self.by_stream.remove(&name);
+                let millis = (rtt.as_micros() as f64) / 1000.0;
+                self.round_trips.insert(name, RoundTrip { millis, at: now });
+            }
+            Event::OnlyByStream { node } => {
+                self.by_stream.entry(node.name().into()).or_insert(now);
+            }
+            Event::Departed { node, reason, .. } => {
+                let name = NodeName::from(node.name());
+                self.round_trips.remove(&name);
+                self.origins.remove(&name);
+                self.by_stream.remove(&name);
+                if *reason != Departure::Left {
+                    self.lost(now, name, live);
+                }
+            }
+            Event::NamePoisoned { .. } => self.poisoned = Some(now),
+            Event::Conflict { existing, .. } => {
+                self.conflict = Some(Noted { what: existing.name().into(), at: now });
+            }
+            Event::Overflow { dropped } => {
+                self.unread = Some(Noted { what: *dropped, at: now });
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the figures in.
+    pub(crate) fn sample(&mut self, now: u64, stats: Stats) {
+        if let Some((at, before)) = &self.last {
+            let seconds = now.saturating_sub(*at) as f64 / 1000.0;
+            self.series.push(Sample::new(now, seconds, before, &stats));
+        }
+        self.last = Some((now, stats));
+        self.losses.retain(|loss| loss.until + REMEMBERED >= now);
+    }
+
+    /// Forgets what is not known of any of these any more. Events about it may have been dropped.
+    pub(crate) fn keep_only(&mut self, is_live: impl Fn(&NodeName) -> bool) {
+        self.round_trips.retain(|name, _| is_live(name));
+        self.origins.retain(|name, _| is_live(name));
+        self.by_stream.retain(|name, _| is_live(name));
+    }
+
+    fn lost(&mut self, now: u64, name: NodeName, live: usize) {
+        match self.losses.back_mut().filter(|loss| loss.until + AT_ONCE >= now) {
+            Some(loss) => {
+                loss.until = now;
+                if !loss.names.contains(&name) {
+                    loss.names.push(name);
+                }
+                // Several may have failed before the first of these events was read.
+                loss.before = loss.before.max(live + loss.names.len());
+            }
+            None => {
+                if self.losses.len() == LOSSES {
+                    self.losses.pop_front();
+                }
+                let loss = Loss { since: now, until: now, before: live + 1, names: vec![name] };
+                self.losses.push_back(loss);
+            }
+        }
+    }
+
+    /// The losses of half of the members or more, the latest last.
+    pub(crate) fn great_losses(&self) -> impl Iterator<Item = &Loss> {
+        self.losses
+            .iter()
+            .filter(|loss| loss.names.len() > 1 && loss.names.len() * 2 >= loss.before)
+    }
+
+    pub(crate) fn round_trip(&self, name: &NodeName) -> Option<RoundTrip> {
+        self.round_trips.get(name).copied()
+    }
+
+    pub(crate) fn origin(&self, name: &NodeName) -> Option<&'static str> {
+        self.origins.get(name).copied()
+    }
+
+    /// The members that answer by stream but not by packet, and since when.
+    pub(crate) fn by_stream(&self) -> &BTreeMap<NodeName, u64> {
+        &self.by_stream
+    }
+
+    pub(crate) fn poisoned(&self) -> Option<u64> {
+        self.poisoned
+    }
+
+    pub(crate) fn conflict(&self, now: u64) -> Option<&Noted<NodeName>> {
+        self.conflict.as_ref().filter(|noted| noted.at + CONFLICT >= now)
+    }
+
+    pub(crate) fn unread(&self, now: u64) -> Option<&Noted<u64>> {
+        self.unread.as_ref().filter(|noted| noted.at + CONFLICT >= now)
+    }
+
+    pub(crate) fn history(&self, since: u64) -> History {
+        self.series.since(since)
+    }
+}
+
+#[cfg(test)]
+mod tests;

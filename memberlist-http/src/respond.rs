@@ -1,0 +1,221 @@
+//! The answers.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+
+use crate::body::Body;
+use crate::guard::{HEADERS, reads};
+use crate::view::{Facts, MembersView, StatusView};
+use crate::{Inner, Stage, lock, now};
+
+const PAGE: &str = include_str!("page.html");
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PATHS: &str = "/ /status /members /events /metrics /healthz /readyz\n";
+
+/// How long the answer to `/members` may be old where nothing has happened.
+const FRESH: Duration = Duration::from_millis(200);
+/// It is made anew at most after as many times the time that it takes, during which the node waits.
+const SHARE: u32 = 10;
+
+pub(crate) fn answer<B>(inner: &Inner, request: &Request<B>) -> Response<Body> {
+    let origin = match inner.options.guard.check(request) {
+        Ok(origin) => origin,
+        Err(refused) => return text(StatusCode::FORBIDDEN, refused.text()),
+    };
+    let path = request.uri().path().trim_start_matches('/');
+    let shared = ["status", "members"].contains(&path);
+    let mut response = match request.method() {
+        // Another page of an allowed origin may only compare.
+        _ if origin.is_some() && !shared => {
+            text(StatusCode::FORBIDDEN, "Pages of other origins may read /status and /members.\n")
+        }
+        method if !reads(method) => not_allowed(),
+        method => of_path(inner, path, request, method == Method::HEAD),
+    };
+    if shared && inner.options.guard.origins().next().is_some() {
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+    }
+    response
+}
+
+fn of_path<B>(inner: &Inner, path: &str, request: &Request<B>, head: bool) -> Response<Body> {
+    match path {
+        "" => page(inner),
+        "status" => status(inner, request.uri().query().and_then(since)),
+        "members" => members(inner),
+        "events" => events(inner, request, head),
+        "metrics" => match &inner.options.metrics {
+            Some(render) => with_body(StatusCode::OK, METRICS, render()),
+            None => text(StatusCode::NOT_FOUND, "This page was started without metrics.\n"),
+        },
+        "healthz" => match *inner.stage() {
+            Stage::Ended => text(StatusCode::SERVICE_UNAVAILABLE, "the node has ended\n"),
+            _ => text(StatusCode::OK, "ok\n"),
+        },
+        "readyz" => match unready(inner) {
+            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            None => text(StatusCode::OK, "ready\n"),
+        },
+        _ => text(StatusCode::NOT_FOUND, format!("Only these paths are here: {PATHS}")),
+    }
+}
+
+/// The answer of a server of metrics alone, under `/metrics` and `/`, to any client.
+pub fn metrics<B>(request: &Request<B>, render: impl FnOnce() -> String) -> Response<Body> {
+    if !["/metrics", "/"].contains(&request.uri().path()) {
+        return with_body(StatusCode::NOT_FOUND, METRICS, "only /metrics is here\n");
+    }
+    if !reads(request.method()) {
+        return not_allowed();
+    }
+    with_body(StatusCode::OK, METRICS, render())
+}
+
+/// The document, in which the policy allows exactly the script and the style that are marked with
+/// this answer's own number.
+fn page(inner: &Inner) -> Response<Body> {
+    let mut random = [0; 16];
+    if getrandom::fill(&mut random).is_err() {
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "The system has no randomness.\n");
+    }
+    let nonce = random.iter().fold(String::new(), |mut nonce, byte| {
+        let _ = write!(nonce, "{byte:02x}");
+        nonce
+    });
+    let mut response = with_body(StatusCode::OK, HTML, PAGE.replace("{nonce}", &nonce));
+    let policy = HeaderValue::from_str(&inner.options.guard.policy(&nonce));
+    // Origins and numbers consist of letters that a header may have.
+    if let Ok(policy) = policy {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// The number of the last sample that a page has.
+fn since(query: &str) -> Option<u64> {
+    query.split('&').find_map(|pair| pair.strip_prefix("since=")?.parse().ok())
+}
+
+/// Why the node should not be sent work, if it should not.
+fn unready(inner: &Inner) -> Option<&'static str> {
+    match *inner.stage() {
+        Stage::Settling => return Some("members still come and go, or a join is under way"),
+        Stage::Ended => return Some("the node has ended"),
+        Stage::Settled => {}
+    }
+    if inner.node.has_left() {
+        return Some("the node has left");
+    }
+    if inner.node.num_members() > 1 {
+        return None;
+    }
+    // A node among whose seeds is only itself is the first of its cluster.
+    let seeds = inner.node.status().map(|status| status.seeds).unwrap_or_default();
+    seeds.iter().any(|seed| !seed.live).then_some("the node has seeds and is alone")
+}
+
+fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
+    let (Ok(status), Ok(config)) = (inner.node.status(), inner.node.config()) else {
+        return busy();
+    };
+    let unready = unready(inner);
+    let recorder = inner.recorder();
+    json(&StatusView::new(Facts {
+        now: now(),
+        started: inner.started,
+        running: *inner.stage() != Stage::Ended,
+        unready,
+        status: &status,
+        config: &config,
+        recorder: &recorder,
+        peers: inner.options.guard.origins().collect(),
+        since,
+    }))
+}
+
+/// Many clients cost as much as one: the same answer is given for a while, or until something
+/// happens.
+fn members(inner: &Inner) -> Response<Body> {
+    let mut cached = lock(&inner.members.0);
+    let happened = inner.recorder().journal.len();
+    if let Some((made, seen, took, body)) = &*cached {
+        let age = made.elapsed();
+        if age < *took * SHARE || (age < FRESH && *seen == happened) {
+            return with_body(StatusCode::OK, JSON, body.clone());
+        }
+    }
+    let begun = Instant::now();
+    let Ok(status) = inner.node.status() else { return busy() };
+    let view = MembersView::new(now(), &inner.node, &status, &inner.recorder());
+    // A structure of numbers and texts always has a form in JSON.
+    let body = Bytes::from(serde_json::to_vec(&view).unwrap_or_default());
+    *cached = Some((Instant::now(), happened, begun.elapsed(), body.clone()));
+    with_body(StatusCode::OK, JSON, body)
+}
+
+fn events<B>(inner: &Inner, request: &Request<B>, head: bool) -> Response<Body> {
+    let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    let journal = inner.recorder().journal.clone();
+    match journal.read(last) {
+        Some(_) if head => with_body(StatusCode::OK, EVENTS, ""),
+        Some(reader) => respond(StatusCode::OK, EVENTS, Body::events(reader)),
+        None => {
+            let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "Too many read events.\n");
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+            response
+        }
+    }
+}
+
+/// Asked from inside a method of a delegate.
+fn busy() -> Response<Body> {
+    text(StatusCode::SERVICE_UNAVAILABLE, "The node waits for its application.\n")
+}
+
+fn not_allowed() -> Response<Body> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn json(value: &impl Serialize) -> Response<Body> {
+    // A structure of numbers and texts always has a form in JSON.
+    with_body(StatusCode::OK, JSON, serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    with_body(status, TEXT, text)
+}
+
+fn with_body(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    respond(status, kind, Body::whole(body))
+}
+
+fn respond(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let opener = HeaderName::from_static("cross-origin-opener-policy");
+    headers.insert(opener, HeaderValue::from_static("same-origin"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

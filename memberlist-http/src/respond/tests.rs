@@ -1,0 +1,176 @@
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use http::{Method, Request};
+use http_body::Body as _;
+use memberlist_driver::bind;
+use memberlist_smol::{Config, Memberlist};
+
+use super::*;
+use crate::{Options, Page};
+
+fn start(seeds: &[&str]) -> Memberlist {
+    start_as("one", seeds)
+}
+
+fn start_as(name: &str, seeds: &[&str]) -> Memberlist {
+    let mut config = Config::local(name);
+    config.seeds = seeds.iter().map(|seed| seed.parse().expect("a seed")).collect();
+    let options = bind::Options::bind(([127, 0, 0, 1], 0).into());
+    let started = Memberlist::start(config, options);
+    smol::block_on(started).expect("it starts").0
+}
+
+fn ask(page: &Page, method: Method, path: &str) -> Response<Body> {
+    let request = Request::builder().method(method).uri(path);
+    page.respond(&request.body(()).expect("valid"))
+}
+
+fn body(response: Response<Body>) -> String {
+    let mut body = pin!(response.into_body());
+    let mut text = Vec::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut cx) {
+        text.extend(frame.into_data().expect("data"));
+    }
+    String::from_utf8(text).expect("text")
+}
+
+fn get(page: &Page, path: &str) -> (StatusCode, String) {
+    let response = ask(page, Method::GET, path);
+    (response.status(), body(response))
+}
+
+/// Waits until a path is answered so.
+fn until(page: &Page, path: &str, status: StatusCode) -> String {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        match get(page, path) {
+            (found, text) if found == status => return text,
+            (found, text) => assert!(Instant::now() < end, "{path}: {found} {text}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn every_path_is_answered_with_headers_that_protect_it() {
+    let page = Page::start(&start(&[]), Options::default().metrics(|| "figure 1\n".to_owned()));
+    for (path, kind) in [
+        ("/", HTML),
+        ("/status", JSON),
+        ("/status?since=0", JSON),
+        ("/members", JSON),
+        ("/events", EVENTS),
+        ("/metrics", METRICS),
+        ("/healthz", TEXT),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let response = ask(&page, method, path);
+            assert_eq!(response.status(), 200, "{path}");
+            let header = |name: &str| response.headers()[name].to_str().expect("text");
+            assert_eq!(header("content-type"), kind, "{path}");
+            assert_eq!(header("x-content-type-options"), "nosniff");
+            assert_eq!(header("cross-origin-resource-policy"), "same-origin");
+            assert_eq!(header("cache-control"), "no-store");
+            assert!(!response.headers().contains_key("access-control-allow-origin"));
+        }
+        let response = ask(&page, Method::POST, path);
+        assert_eq!(
+            (response.status(), &response.headers()["allow"]),
+            (StatusCode::METHOD_NOT_ALLOWED, &HeaderValue::from_static("GET, HEAD"))
+        );
+    }
+    assert_eq!(get(&page, "/other").0, 404);
+    assert_eq!(get(&page, "/metrics").1, "figure 1\n");
+    let bare = Page::start(&start(&[]), Options::default());
+    assert_eq!(get(&bare, "/metrics").0, 404);
+}
+
+#[test]
+fn each_page_has_its_own_number() {
+    let page = Page::start(&start(&[]), Options::default());
+    let fetch = || {
+        let response = ask(&page, Method::GET, "/");
+        let policy = response.headers()["content-security-policy"].to_str().expect("text");
+        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next());
+        (nonce.expect("a number").to_owned(), body(response))
+    };
+    let ((one, document), (two, _)) = (fetch(), fetch());
+    assert_ne!(one, two);
+    assert!(document.contains(&format!("<script nonce=\"{one}\">")), "{document:.300}");
+    assert!(!document.contains("{nonce}"));
+}
+
+#[test]
+fn the_node_is_ready_once_it_is_quiet_and_healthy_until_it_ends() {
+    let node = start(&[]);
+    let page = Page::start(&node, Options::default());
+    assert_eq!(until(&page, "/readyz", StatusCode::OK), "ready\n");
+    assert_eq!(get(&page, "/healthz").0, 200);
+    smol::block_on(node.shutdown());
+    until(&page, "/healthz", StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(get(&page, "/readyz").0, 503);
+    assert!(get(&page, "/status").1.contains("\"running\":false"));
+}
+
+#[test]
+fn a_node_with_seeds_is_not_ready_while_it_is_alone() {
+    // Port 9 is discarded or refused; nothing answers as a member.
+    let node = start(&["127.0.0.1:9"]);
+    let page = Page::start(&node, Options::default());
+    until_text(&page, "the node has seeds and is alone");
+    let other = start_as("two", &[]);
+    let peer = memberlist_smol::Peer::from(node.bound_address());
+    smol::block_on(other.join(&[peer])).expect("joined");
+    until(&page, "/readyz", StatusCode::OK);
+}
+
+fn until_text(page: &Page, words: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let (_, text) = get(page, "/readyz");
+        if text.trim() == words {
+            return;
+        }
+        assert!(Instant::now() < end, "{text}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_event_is_seen_at_once_by_all_that_read() {
+    let node = start(&[]);
+    let page = Page::start(&node, Options::default().streams(1));
+    page.observe(&memberlist_proto::Event::Joined { node: node.local() });
+    let stream = ask(&page, Method::GET, "/events");
+    assert!(stream.body().is_stream());
+    assert_eq!(get(&page, "/events").0, 503, "one reader at a time");
+    let text = body(stream);
+    assert!(text.contains("\"kind\":\"joined\"") && text.contains("\"node\":\"one\""), "{text}");
+    assert_eq!(get(&page, "/events").0, 200);
+    let (_, members) = get(&page, "/members");
+    assert!(members.contains("\"why\":\"this node\"") && members.contains("\"me\":true"));
+}
+
+#[test]
+fn another_page_reads_only_what_it_compares() {
+    let origin = "http://10.0.0.2:8080";
+    let options = Options::default().allow_origin(origin).expect("an origin");
+    let page = Page::start(&start(&[]), options);
+    let from = |origin: &str, path: &str| {
+        let request = Request::get(path).header("host", "10.0.0.1").header("origin", origin);
+        page.respond(&request.body(()).expect("valid"))
+    };
+    for path in ["/members", "/status"] {
+        let response = from(origin, path);
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["access-control-allow-origin"], origin);
+        assert_eq!(response.headers()["vary"], "origin");
+        assert_eq!(from("http://evil.example", path).status(), 403);
+    }
+    for path in ["/", "/events", "/metrics", "/readyz"] {
+        assert_eq!(from(origin, path).status(), 403, "{path}");
+    }
+}

@@ -1,0 +1,83 @@
+//! The thread of a page. A thread needs no timer of any runtime, so that the page runs on each.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use memberlist_driver::Operation;
+use memberlist_proto::NodeName;
+
+use crate::{Inner, Stage, now};
+
+/// How often the figures are taken.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// After how many of those every reader of events is sent something.
+const BEAT: u64 = 15;
+/// After how many of those what is remembered of former members is forgotten.
+const TIDY: u64 = 60;
+
+/// Starts the thread. A process that can start none has a page without history, which is never
+/// ready.
+pub(crate) fn start(inner: &Arc<Inner>) {
+    let weak = Arc::downgrade(inner);
+    // The time of a round of probes: the news of a join has gone around by then.
+    let quiet = inner.node.config().map_or(INTERVAL, |config| config.probe_interval);
+    let settled = inner.node.settled(quiet, Duration::ZERO);
+    // It fails only where threads cannot be had.
+    let _ =
+        thread::Builder::new().name("memberlist-page".into()).spawn(move || watch(&weak, settled));
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn watch(inner: &Weak<Inner>, settled: Operation<usize>) {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut settled = Some(settled);
+    let (mut next, mut rounds) = (Instant::now(), 0_u64);
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        if let Some(Poll::Ready(result)) = settled.as_mut().map(|it| Pin::new(it).poll(&mut cx)) {
+            settled = None;
+            if result.is_ok() {
+                *inner.stage() = Stage::Settled;
+            }
+        }
+        if !inner.node.is_running() {
+            *inner.stage() = Stage::Ended;
+            inner.recorder().journal.close();
+            return;
+        }
+        let at = Instant::now();
+        if at >= next {
+            rounds += 1;
+            round(&inner, rounds);
+            // After a pause of the machine the missed rounds are not made up for.
+            next = (next + INTERVAL).max(at);
+        }
+        drop(inner);
+        thread::park_timeout(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn round(inner: &Inner, rounds: u64) {
+    let stats = inner.node.stats();
+    inner.recorder().sample(now(), stats);
+    if rounds.is_multiple_of(BEAT) {
+        inner.recorder().journal.beat();
+    }
+    if rounds.is_multiple_of(TIDY) {
+        let live: std::collections::BTreeSet<NodeName> =
+            inner.node.members().iter().map(|node| node.name().into()).collect();
+        inner.recorder().keep_only(|name| live.contains(name));
+    }
+}

@@ -24,7 +24,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use memberlist_driver::{Error, Events, Handle};
-use memberlist_http::Page;
 use memberlist_proto::NodeName;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -62,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let (node, events) =
             node::start(args.runtime, settings, Some(Arc::clone(&carried))).await?;
         let (output, written) = Output::start(args.json);
-        let page = servers.serve(&node);
+        let page = servers.serve(&node)?;
         let agent = Agent { node, carried, output, page };
         let result = agent.run(args, snapshot, events, signals).await;
         written.wait(LAST_WORDS).await;
@@ -78,8 +77,8 @@ struct Agent {
     node: Handle,
     carried: Arc<Carried>,
     output: Output,
-    /// The page and where it is served.
-    page: Option<(Page, SocketAddr)>,
+    /// Where the page is served.
+    page: Option<SocketAddr>,
 }
 
 /// What the agent waits for besides lines and events.
@@ -95,8 +94,7 @@ impl Agent {
         mut events: Events,
         mut signals: Signals,
     ) -> Result<(), Failure> {
-        let page = self.page.as_ref().map(|(_, address)| *address);
-        self.output.write(execute::started(&self.node, page)).await;
+        self.output.write(execute::started(&self.node, self.page)).await;
         if let Some(snapshot) = &mut snapshot {
             snapshot.recall(&self.node)?;
         }
@@ -185,9 +183,6 @@ impl Agent {
         while let Some(event) = events.next().await {
             if let Some(line) = holders.note(&name, &event) {
                 eprintln!("memberlist: {line}");
-            }
-            if let Some((page, _)) = &self.page {
-                page.observe(&event);
             }
             if let Some(report) = event::report(&event) {
                 self.output.write(report).await;

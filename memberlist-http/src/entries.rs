@@ -35,7 +35,6 @@ pub(crate) fn of(event: &Event, time: u64) -> Option<Entry> {
         Event::Rejoined { .. } => ("rejoined", Good, Others, None),
         Event::ExchangeFailed { .. } => ("exchange_failed", Warn, Others, None),
         Event::JoinRetries { .. } => ("join_retries", Warn, Others, None),
-        Event::Overflow { .. } => ("overflow", Warn, Others, None),
         _ => return None,
     };
     let node = node.map(|node| shown(node.name()));

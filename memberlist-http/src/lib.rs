@@ -24,14 +24,15 @@
 //! use std::convert::Infallible;
 //!
 //! use memberlist_http::{Body, Options, Page};
-//! # async fn example(node: memberlist_driver::Handle) {
+//! # fn example(node: memberlist_driver::Handle) -> Result<(), memberlist_driver::Error> {
 //!
-//! let page = Page::start(&node, Options::default());
+//! let page = Page::start(&node, Options::default())?;
 //! let serve = |request: http::Request<()>| {
 //!     let page = page.clone();
 //!     async move { Ok::<http::Response<Body>, Infallible>(page.respond(&request)) }
 //! };
 //! # let _ = serve;
+//! # Ok(())
 //! # }
 //! ```
 //!
@@ -59,8 +60,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use memberlist_driver::Handle;
-use memberlist_proto::Event;
+use memberlist_driver::{Error, Handle};
 
 pub use self::body::Body;
 pub use self::guard::InvalidOption;
@@ -70,8 +70,8 @@ pub use self::respond::metrics;
 
 /// The page about one node. Cheap to clone; every clone is the same page.
 ///
-/// A thread of its own takes the figures once a second, so that there is a history whenever the page
-/// is opened. It ends with the node, or with the last clone. A page holds a [`Handle`], and with it
+/// A thread of its own reads the events and takes the figures once a second, so that there is a
+/// history whenever the page is opened. It ends with the node, or with the last clone. A page holds a [`Handle`], and with it
 /// keeps its node running.
 #[derive(Clone)]
 pub struct Page(Arc<Inner>);
@@ -102,7 +102,12 @@ struct Cached(Mutex<Option<(Instant, u64, std::time::Duration, Bytes)>>);
 
 impl Page {
     /// The page of this node, from now on.
-    pub fn start(node: &Handle, options: Options) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reentrant`]: from within a delegate's method that the node is waiting for.
+    pub fn start(node: &Handle, options: Options) -> Result<Self, Error> {
+        let events = node.subscribe(watch::BOUNDS)?;
         let started = now();
         let journal = journal::Journal::new(started, options.streams);
         let page = Self(Arc::new(Inner {
@@ -113,14 +118,8 @@ impl Page {
             stage: Mutex::new(Stage::Settling),
             members: Cached::default(),
         }));
-        watch::start(&page.0);
-        page
-    }
-
-    /// Shows an event on the page: to be called with every event of the node, in order.
-    pub fn observe(&self, event: &Event) {
-        let live = self.0.node.num_members();
-        self.0.recorder().observe(now(), event, live);
+        watch::start(&page.0, events);
+        Ok(page)
     }
 
     /// Answers a request. The path is that below the page: a service that nests the page strips the

@@ -55,7 +55,6 @@ pub(crate) struct Recorder {
     losses: VecDeque<Loss>,
     poisoned: Option<u64>,
     conflict: Option<Noted<NodeName>>,
-    unread: Option<Noted<u64>>,
 }
 
 impl Recorder {
@@ -70,7 +69,6 @@ impl Recorder {
             losses: VecDeque::new(),
             poisoned: None,
             conflict: None,
-            unread: None,
         }
     }
 
@@ -104,9 +102,6 @@ impl Recorder {
             Event::NamePoisoned { .. } => self.poisoned = Some(now),
             Event::Conflict { existing, .. } => {
                 self.conflict = Some(Noted { what: existing.name().into(), at: now });
-            }
-            Event::Overflow { dropped } => {
-                self.unread = Some(Noted { what: *dropped, at: now });
             }
             _ => {}
         }
@@ -175,10 +170,6 @@ impl Recorder {
 
     pub(crate) fn conflict(&self, now: u64) -> Option<&Noted<NodeName>> {
         self.conflict.as_ref().filter(|noted| noted.at + CONFLICT >= now)
-    }
-
-    pub(crate) fn unread(&self, now: u64) -> Option<&Noted<u64>> {
-        self.unread.as_ref().filter(|noted| noted.at + CONFLICT >= now)
     }
 
     pub(crate) fn history(&self, since: u64) -> History {

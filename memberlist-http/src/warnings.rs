@@ -73,10 +73,6 @@ fn about_itself(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning> 
         );
         found.push(Warning::warn(None, text));
     }
-    if let Some(unread) = recorder.unread(now) {
-        let text = format!("The application is slow: {} events were dropped", unread.what);
-        found.push(Warning::warn(Some(unread.at), text));
-    }
     found
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use memberlist_driver::Operation;
+use memberlist_driver::{EventBounds, Events, Operation};
 use memberlist_proto::NodeName;
 
 use crate::{Inner, Stage, now};
@@ -19,16 +19,20 @@ const BEAT: u64 = 15;
 /// After how many of those what is remembered of former members is forgotten.
 const TIDY: u64 = 60;
 
+/// What may wait for the thread, which keeps up unless the machine does not.
+pub(crate) const BOUNDS: EventBounds = EventBounds { count: 1024, bytes: 1 << 20 };
+
 /// Starts the thread. A process that can start none has a page without history, which is never
 /// ready.
-pub(crate) fn start(inner: &Arc<Inner>) {
+pub(crate) fn start(inner: &Arc<Inner>, events: Events) {
     let weak = Arc::downgrade(inner);
     // The time of a round of probes: the news of a join has gone around by then.
     let quiet = inner.node.config().map_or(INTERVAL, |config| config.probe_interval);
     let settled = inner.node.settled(quiet, Duration::ZERO);
     // It fails only where threads cannot be had.
-    let _ =
-        thread::Builder::new().name("memberlist-page".into()).spawn(move || watch(&weak, settled));
+    let _ = thread::Builder::new()
+        .name("memberlist-page".into())
+        .spawn(move || watch(&weak, settled, events));
 }
 
 struct Unpark(Thread);
@@ -39,7 +43,7 @@ impl Wake for Unpark {
     }
 }
 
-fn watch(inner: &Weak<Inner>, settled: Operation<usize>) {
+fn watch(inner: &Weak<Inner>, settled: Operation<usize>, mut events: Events) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     let mut settled = Some(settled);
@@ -52,10 +56,14 @@ fn watch(inner: &Weak<Inner>, settled: Operation<usize>) {
                 *inner.stage() = Stage::Settled;
             }
         }
-        if !inner.node.is_running() {
-            *inner.stage() = Stage::Ended;
-            inner.recorder().journal.close();
-            return;
+        while let Poll::Ready(event) = events.poll_next(&cx) {
+            let Some(event) = event else {
+                *inner.stage() = Stage::Ended;
+                inner.recorder().journal.close();
+                return;
+            };
+            let live = inner.node.num_members();
+            inner.recorder().observe(now(), &event, live);
         }
         let at = Instant::now();
         if at >= next {

@@ -6,7 +6,7 @@
 use crate::source::{File, files};
 
 /// The files and folders that are checked.
-const PATHS: [&str; 30] = [
+const PATHS: [&str; 31] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -18,6 +18,7 @@ const PATHS: [&str; 30] = [
     "memberlist-async-std/",
     "memberlist-cli/src/",
     "memberlist-driver/",
+    "memberlist-http/",
     "memberlist-proto/",
     "memberlist-sim/",
     "memberlist-smol/",

@@ -63,9 +63,9 @@ impl Servers {
         Ok(Self { metrics, page, recorder })
     }
 
-    /// Serves from now on. The page, if there is one, and where it is.
-    pub(super) fn serve(self, node: &Handle) -> Option<(Page, SocketAddr)> {
-        let recorder = self.recorder?;
+    /// Serves from now on. Where the page is, if there is one.
+    pub(super) fn serve(self, node: &Handle) -> Result<Option<SocketAddr>, Failure> {
+        let Some(recorder) = self.recorder else { return Ok(None) };
         tokio::spawn(upkeep(recorder.clone()));
         if let Some(listener) = self.metrics {
             let recorder = recorder.clone();
@@ -74,12 +74,12 @@ impl Servers {
             };
             tokio::spawn(accept(listener, answer));
         }
-        let (listener, options) = self.page?;
-        let address = listener.local_addr().ok()?;
-        let page = Page::start(node, options.metrics(move || recorder.render()));
-        let served = page.clone();
-        tokio::spawn(accept(listener, move |request| served.respond(request)));
-        Some((page, address))
+        let Some((listener, options)) = self.page else { return Ok(None) };
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        let options = options.metrics(move || recorder.render());
+        let page = Page::start(node, options).map_err(Failure::failed)?;
+        tokio::spawn(accept(listener, move |request| page.respond(request)));
+        Ok(Some(address))
     }
 }
 

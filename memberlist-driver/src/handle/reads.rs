@@ -101,12 +101,6 @@ impl Handle {
         self.read(|state| state.core.snapshot().collect()).unwrap_or_default()
     }
 
-    /// Whether the node still runs: neither has it been shut down, nor has it failed. `true` from
-    /// within a delegate's method that the node is waiting for.
-    pub fn is_running(&self) -> bool {
-        self.read(|state| !state.stopped()).unwrap_or(true)
-    }
-
     /// Whether the node has left the cluster. `false` from within a delegate's method that the node
     /// is waiting for.
     pub fn has_left(&self) -> bool {

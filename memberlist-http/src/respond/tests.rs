@@ -56,7 +56,8 @@ fn until(page: &Page, path: &str, status: StatusCode) -> String {
 
 #[test]
 fn every_path_is_answered_with_headers_that_protect_it() {
-    let page = Page::start(&start(&[]), Options::default().metrics(|| "figure 1\n".to_owned()));
+    let page = Page::start(&start(&[]), Options::default().metrics(|| "figure 1\n".to_owned()))
+        .expect("started");
     for (path, kind) in [
         ("/", HTML),
         ("/status", JSON),
@@ -84,13 +85,13 @@ fn every_path_is_answered_with_headers_that_protect_it() {
     }
     assert_eq!(get(&page, "/other").0, 404);
     assert_eq!(get(&page, "/metrics").1, "figure 1\n");
-    let bare = Page::start(&start(&[]), Options::default());
+    let bare = Page::start(&start(&[]), Options::default()).expect("started");
     assert_eq!(get(&bare, "/metrics").0, 404);
 }
 
 #[test]
 fn each_page_has_its_own_number() {
-    let page = Page::start(&start(&[]), Options::default());
+    let page = Page::start(&start(&[]), Options::default()).expect("started");
     let fetch = || {
         let response = ask(&page, Method::GET, "/");
         let policy = response.headers()["content-security-policy"].to_str().expect("text");
@@ -106,7 +107,7 @@ fn each_page_has_its_own_number() {
 #[test]
 fn the_node_is_ready_once_it_is_quiet_and_healthy_until_it_ends() {
     let node = start(&[]);
-    let page = Page::start(&node, Options::default());
+    let page = Page::start(&node, Options::default()).expect("started");
     assert_eq!(until(&page, "/readyz", StatusCode::OK), "ready\n");
     assert_eq!(get(&page, "/healthz").0, 200);
     smol::block_on(node.shutdown());
@@ -119,7 +120,7 @@ fn the_node_is_ready_once_it_is_quiet_and_healthy_until_it_ends() {
 fn a_node_with_seeds_is_not_ready_while_it_is_alone() {
     // Port 9 is discarded or refused; nothing answers as a member.
     let node = start(&["127.0.0.1:9"]);
-    let page = Page::start(&node, Options::default());
+    let page = Page::start(&node, Options::default()).expect("started");
     until_text(&page, "the node has seeds and is alone");
     let other = start_as("two", &[]);
     let peer = memberlist_smol::Peer::from(node.bound_address());
@@ -142,8 +143,9 @@ fn until_text(page: &Page, words: &str) {
 #[test]
 fn an_event_is_seen_at_once_by_all_that_read() {
     let node = start(&[]);
-    let page = Page::start(&node, Options::default().streams(1));
-    page.observe(&memberlist_proto::Event::Joined { node: node.local() });
+    let page = Page::start(&node, Options::default().streams(1)).expect("started");
+    let event = memberlist_proto::Event::Joined { node: node.local() };
+    page.0.recorder().observe(now(), &event, 1);
     let stream = ask(&page, Method::GET, "/events");
     assert!(stream.body().is_stream());
     assert_eq!(get(&page, "/events").0, 503, "one reader at a time");
@@ -158,7 +160,7 @@ fn an_event_is_seen_at_once_by_all_that_read() {
 fn another_page_reads_only_what_it_compares() {
     let origin = "http://10.0.0.2:8080";
     let options = Options::default().allow_origin(origin).expect("an origin");
-    let page = Page::start(&start(&[]), options);
+    let page = Page::start(&start(&[]), options).expect("started");
     let from = |origin: &str, path: &str| {
         let request = Request::get(path).header("host", "10.0.0.1").header("origin", origin);
         page.respond(&request.body(()).expect("valid"))

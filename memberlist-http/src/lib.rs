@@ -36,7 +36,7 @@
 //! # }
 //! ```
 //!
-//! Whoever can connect can read everything: bind to a loopback or management address, or put
+//! Any host that can connect can read everything: bind to a loopback or management address, or put
 //! authentication in front. What is answered at all is decided by [`Options::allow_host`] and
 //! [`Options::allow_origin`].
 

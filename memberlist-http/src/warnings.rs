@@ -50,10 +50,16 @@ fn about_itself(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning> 
         found.push(Warning::bad(None, "This node has left the cluster".to_owned()));
     }
     if let Some(age) = status.silent_ms {
-        let text = format!(
-            "No packet reaches this node: UDP is blocked, or {} is not its address",
-            status.addr
-        );
+        let addr = status.addr;
+        let text = if is_alone(status) {
+            // Which of these it is cannot be seen from here.
+            format!(
+                "No packet reaches this node: UDP is blocked, {addr} is not its address, or every \
+                 other member has failed"
+            )
+        } else {
+            format!("No packet reaches this node: UDP is blocked, or {addr} is not its address")
+        };
         found.push(Warning::bad(Some(now.saturating_sub(age)), text));
     }
     if let Some(age) = status.unlisted_ms {
@@ -124,10 +130,9 @@ fn lost(loss: &Loss, live: impl Fn(&NodeName) -> bool) -> Warning {
 }
 
 fn about_seeds(now: u64, status: &Status) -> Vec<Warning> {
-    let alone = status.nodes.iter().filter(|node| node.state.is_live()).count() < 2;
     let missing: Vec<_> = status.seeds.iter().filter(|seed| !seed.live).collect();
     let mut found = Vec::new();
-    if alone && !missing.is_empty() && !status.left {
+    if is_alone(status) && !missing.is_empty() && !status.left {
         let text = "This node is alone: it has found none of its seeds";
         found.push(Warning::bad(None, text.to_owned()));
     }
@@ -137,6 +142,10 @@ fn about_seeds(now: u64, status: &Status) -> Vec<Warning> {
         found.push(Warning::warn(tried, format!("The seed {peer} cannot be reached: {error}")));
     }
     found
+}
+
+fn is_alone(status: &Status) -> bool {
+    status.nodes.iter().filter(|node| node.state.is_live()).count() < 2
 }
 
 fn counted(members: usize) -> String {

@@ -3,8 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -105,8 +104,9 @@ where
 {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        // An error would mean that the semaphore was closed, which never happens.
-        let place = Arc::clone(&free).acquire_owned().await.ok();
+        let Ok(place) = Arc::clone(&free).acquire_owned().await else {
+            unreachable!("the semaphore is never closed");
+        };
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, place, answer.clone()))),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -117,13 +117,17 @@ where
 /// Reads one request and answers it.
 async fn connection(
     stream: TcpStream,
-    place: Option<OwnedSemaphorePermit>,
+    place: OwnedSemaphorePermit,
     answer: impl Fn(&Request<Incoming>) -> Response<Body>,
 ) {
-    let streaming = AtomicBool::new(false);
+    let place = Mutex::new(Some(place));
     let service = service_fn(|request| {
         let response = answer(&request);
-        streaming.store(response.body().is_stream(), Ordering::Relaxed);
+        if response.body().is_stream() {
+            // The page bounds the readers of events by itself: they must not take the places of
+            // those that ask.
+            drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
         async move { Ok::<_, Infallible>(response) }
     });
     let mut served = pin!(
@@ -134,16 +138,11 @@ async fn connection(
             .header_read_timeout(HEAD)
             .serve_connection(TokioIo::new(stream), service)
     );
-    // A client that does not take its answer in time has to ask again. The page bounds the readers of
-    // events by itself, which must not take the places of those that ask.
-    let head = tokio::time::timeout(HEAD, served.as_mut()).await;
-    if head.is_ok() {
-        return;
-    }
-    if streaming.load(Ordering::Relaxed) {
-        drop(place);
-        let _ = tokio::time::timeout(STREAM, served).await;
-    } else {
-        let _ = tokio::time::timeout(PATIENCE, served).await;
+    // A client that does not take its answer in time has to ask again.
+    if tokio::time::timeout(PATIENCE, served.as_mut()).await.is_err() {
+        let streaming = place.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+        if streaming {
+            let _ = tokio::time::timeout(STREAM, served).await;
+        }
     }
 }

@@ -75,9 +75,12 @@ fn silence_and_refused_announcements_are_the_worst() {
     let found = of(NOW, &status, &recorder());
     assert_eq!(found.len(), 3, "{found:?}");
     assert_eq!((found[0].level, found[0].since), (Level::Bad, Some(NOW - 5000)));
-    assert!(found[0].text.contains("127.0.0.1:7946 is not its address"), "{found:?}");
+    assert!(found[0].text.contains("or every other member has failed"), "{found:?}");
     assert_eq!((found[1].level, found[1].since), (Level::Bad, Some(NOW - 7000)));
     assert!(found[2].text.contains("health score is 2"), "{found:?}");
+    add(&mut status, "a", State::Alive);
+    let found = texts(&status, &recorder());
+    assert!(found[0].ends_with("blocked, or 127.0.0.1:7946 is not its address"), "{found:?}");
 }
 
 #[test]

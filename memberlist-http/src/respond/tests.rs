@@ -124,7 +124,7 @@ fn a_node_with_seeds_is_not_ready_while_it_is_alone() {
     until_text(&page, "the node has seeds and is alone");
     let other = start_as("two", &[]);
     let peer = memberlist_smol::Peer::from(node.bound_address());
-    smol::block_on(other.join(&[peer])).expect("joined");
+    assert_eq!(smol::block_on(other.join(&[peer])).expect("joined").failed.len(), 0);
     until(&page, "/readyz", StatusCode::OK);
 }
 

@@ -144,10 +144,11 @@ impl Guard {
 
     /// The policy of the page: what is in it, by this nonce, and what it may fetch.
     pub(crate) fn policy(&self, nonce: &str) -> String {
-        let peers: String = self.origins().map(|origin| format!(" {origin}")).collect();
+        let allowed: Vec<&str> = std::iter::once("'self'").chain(self.origins()).collect();
+        let allowed = allowed.join(" ");
         format!(
             "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-             img-src data:; connect-src 'self'{peers}; base-uri 'none'; form-action 'none'; \
+             img-src data:; connect-src {allowed}; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'"
         )
     }

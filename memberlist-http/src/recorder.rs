@@ -125,23 +125,21 @@ impl Recorder {
     }
 
     fn lost(&mut self, now: u64, name: NodeName, live: usize) {
-        match self.losses.back_mut().filter(|loss| loss.until + AT_ONCE >= now) {
-            Some(loss) => {
-                loss.until = now;
-                if !loss.names.contains(&name) {
-                    loss.names.push(name);
-                }
-                // Several may have failed before the first of these events was read.
-                loss.before = loss.before.max(live + loss.names.len());
+        let last = self.losses.back_mut().filter(|loss| loss.until + AT_ONCE >= now);
+        if let Some(loss) = last {
+            loss.until = now;
+            if !loss.names.contains(&name) {
+                loss.names.push(name);
             }
-            None => {
-                if self.losses.len() == LOSSES {
-                    self.losses.pop_front();
-                }
-                let loss = Loss { since: now, until: now, before: live + 1, names: vec![name] };
-                self.losses.push_back(loss);
-            }
+            // Several may have failed before the first of these events was read.
+            loss.before = loss.before.max(live + loss.names.len());
+            return;
         }
+        if self.losses.len() == LOSSES {
+            self.losses.pop_front();
+        }
+        let loss = Loss { since: now, until: now, before: live + 1, names: vec![name] };
+        self.losses.push_back(loss);
     }
 
     /// The losses of half of the members or more, the latest last.

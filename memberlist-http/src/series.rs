@@ -41,7 +41,8 @@ pub(crate) struct Sample([Option<f64>; COLUMNS.len()]);
 impl Sample {
     pub(crate) fn new(time: u64, seconds: f64, before: &Stats, now: &Stats) -> Self {
         let (gauges, was, is) = (&now.gauges, &before.counters, &now.counters);
-        let rate = |was: u64, is: u64| tenths(is.saturating_sub(was) as f64 / seconds.max(0.001));
+        let rate =
+            |was: u64, is: u64| Some(tenths(is.saturating_sub(was) as f64 / seconds.max(0.001)));
         let ended = is.probes_ended.saturating_sub(was.probes_ended);
         let nanos = is.probe_nanos.saturating_sub(was.probe_nanos);
         let probe = (ended > 0).then(|| (nanos as f64 / ended as f64 / 1000.0).round() / 1000.0);
@@ -76,7 +77,7 @@ impl Sample {
                 name => {
                     let (count, sum) = all.fold((0, 0.0), |(count, sum), it| (count + 1, sum + it));
                     let mean = (count > 0).then(|| sum / f64::from(count));
-                    if name == "probe_ms" { mean } else { mean.and_then(tenths) }
+                    if name == "probe_ms" { mean } else { mean.map(tenths) }
                 }
             };
         }
@@ -84,8 +85,8 @@ impl Sample {
     }
 }
 
-fn tenths(figure: f64) -> Option<f64> {
-    Some((figure * 10.0).round() / 10.0)
+fn tenths(figure: f64) -> f64 {
+    (figure * 10.0).round() / 10.0
 }
 
 /// Samples of two resolutions.
@@ -114,7 +115,9 @@ impl Series {
         keep(&mut self.fine, sample);
         self.partial.push(sample);
         if self.partial.len() >= COARSE {
-            Sample::of(&self.partial).into_iter().for_each(|it| keep(&mut self.coarse, it));
+            if let Some(sample) = Sample::of(&self.partial) {
+                keep(&mut self.coarse, sample);
+            }
             self.partial.clear();
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use memberlist_driver::Handle;
 use memberlist_proto::{
     Config, Departure, LostStatus, Node, NodeName, NodeStatus, SeedStatus, State, Status, Trouble,
+    Versions,
 };
 use serde::Serialize;
 
@@ -215,7 +216,7 @@ impl MemberView {
             incarnation: status.incarnation,
             meta: readable(meta),
             meta_len: meta.len(),
-            versions: node.and_then(Node::versions).map(|versions| versions.to_bytes()),
+            versions: node.and_then(Node::versions).map(Versions::to_bytes),
             rtt_ms: trip.map(|trip| trip.millis),
             rtt_at: trip.map(|trip| trip.at),
             by_stream: recorder.by_stream().contains_key(&status.name),

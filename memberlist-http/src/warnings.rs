@@ -87,7 +87,7 @@ fn about_members(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning>
         let found = status.nodes.binary_search_by(|node| node.name.cmp(name));
         found.is_ok_and(|index| status.nodes[index].state.is_live())
     };
-    let mut found: Vec<Warning> = recorder.great_losses().map(|loss| lost(loss, &live)).collect();
+    let mut found: Vec<Warning> = recorder.great_losses().map(|loss| lost(loss, live)).collect();
     let suspects = status.nodes.iter().filter(|node| node.state == State::Suspect);
     let suspects: Vec<&NodeName> = suspects.map(|node| &node.name).collect();
     if !suspects.is_empty() {

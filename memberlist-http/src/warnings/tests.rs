@@ -92,24 +92,20 @@ fn a_loss_says_who_is_back() {
     let reason = Departure::Declared { by: "x".into() };
     recorder.observe(NOW, &Event::Departed { node: local, reason, from: None }, 1);
     assert_eq!(texts(&status, &recorder), [""; 0], "one member is not a great loss");
-    let mut losses = vec![Loss {
-        since: NOW,
-        until: NOW,
-        before: 4,
-        names: ["a", "b"].map(NodeName::from).to_vec(),
-    }];
+    let mut loss =
+        Loss { since: NOW, until: NOW, before: 4, names: ["a", "b"].map(NodeName::from).to_vec() };
     let live = |status: &Status, name: &NodeName| {
         status.nodes.iter().any(|node| node.name == *name && node.state.is_live())
     };
-    let warning = lost(&losses[0], |name| live(&status, name));
+    let warning = lost(&loss, |name| live(&status, name));
     assert_eq!(warning.text, "Half of the cluster was lost: 2 of 4 members failed");
     assert_eq!(warning.level, Level::Bad);
     add(&mut status, "a", State::Alive);
     add(&mut status, "b", State::Dead);
-    let warning = lost(&losses[0], |name| live(&status, name));
+    let warning = lost(&loss, |name| live(&status, name));
     assert!(warning.text.ends_with("; one of them is back"), "{warning:?}");
-    losses[0].names.push("c".into());
-    let warning = lost(&losses[0], |_| true);
+    loss.names.push("c".into());
+    let warning = lost(&loss, |_| true);
     assert_eq!(
         warning.text,
         "Most of the cluster was lost: 3 of 4 members failed; all of them are back"

@@ -2,42 +2,45 @@
 
 mod args;
 mod command;
+#[cfg(unix)]
+mod control;
 mod descriptors;
 mod event;
 mod execute;
 mod http;
 mod input;
+mod kinds;
 mod output;
 mod report;
 mod seeds;
+mod session;
 mod settings;
 mod signals;
 mod snapshot;
+mod socket;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memberlist_driver::{Error, Events, Handle};
 use memberlist_proto::NodeName;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc, watch};
 
 pub(crate) use self::args::Args;
-use self::command::{Command, LEAVE_TIMEOUT, Line};
-use self::execute::Execution;
+use self::command::LEAVE_TIMEOUT;
+use self::execute::{About, Execution};
 use self::input::Input;
-use self::output::Output;
-use self::report::Report;
+pub(crate) use self::kinds::Kinds;
+use self::output::{Output, Style};
 use self::seeds::Holders;
+use self::session::{Next, Session};
 pub(crate) use self::settings::{Settings, value::key};
 use self::signals::Signals;
 use self::snapshot::Snapshot;
+use self::socket::Socket;
 use crate::failure::Failure;
 use crate::node::{self, Carried};
 
@@ -47,6 +50,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     descriptors::prepare(&settings.config.limits);
+    // Before there is a second thread.
+    let socket = Socket::claim(args, &settings)?;
     let snapshot = args.snapshot.as_deref().map(Snapshot::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -60,9 +65,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let carried = Arc::new(Carried::default());
         let (node, events) =
             node::start(args.runtime, settings, Some(Arc::clone(&carried))).await?;
-        let (output, written) = Output::start(args.json);
-        let page = servers.serve(&node)?;
-        let agent = Agent { node, carried, output, page };
+        let (output, written) = Output::start(if args.json { Style::Json } else { Style::Text });
+        let about = Arc::new(About {
+            runtime: args.runtime,
+            began: Instant::now(),
+            control: socket.path(),
+            page: servers.serve(&node)?,
+        });
+        let execution = Execution { node: node.clone(), carried, about };
+        let agent = Agent { node, execution, output, socket, quit: Arc::default() };
         let result = agent.run(args, snapshot, events, signals).await;
         written.wait(LAST_WORDS).await;
         result
@@ -72,13 +83,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     result
 }
 
-/// A running node and the output for its reports.
+/// A running node, and what reports on it and gives it commands.
 struct Agent {
     node: Handle,
-    carried: Arc<Carried>,
+    execution: Execution,
     output: Output,
-    /// Where the page is served.
-    page: Option<SocketAddr>,
+    socket: Socket,
+    /// A client of the control socket asks for the end.
+    quit: Arc<Notify>,
 }
 
 /// What the agent waits for besides lines and events.
@@ -94,16 +106,18 @@ impl Agent {
         mut events: Events,
         mut signals: Signals,
     ) -> Result<(), Failure> {
-        self.output.write(execute::started(&self.node, self.page)).await;
+        self.output.write(execute::started(&self.node, &self.execution.about)).await;
         if let Some(snapshot) = &mut snapshot {
             snapshot.recall(&self.node)?;
         }
-        // Commands whose replies are still to come.
-        let mut replies = JoinSet::new();
+        let (ended, end) = watch::channel(false);
+        let clients = self.socket.serve(&self.execution, &self.quit, end)?;
+        let (wanted, kinds) = watch::channel(args.events());
+        let mut session = Session::new(self.execution.clone(), self.output.clone(), wanted);
         let result = {
             // Signals are handled even while these two wait for a reader of standard output.
-            let mut reporting = pin!(self.report_events(&mut events));
-            let mut executing = pin!(self.execute_all(input::start(), &mut replies));
+            let mut reporting = pin!(self.report_events(&mut events, &kinds));
+            let mut executing = pin!(execute_all(input::start(), &mut session));
             let ended =
                 self.wait_for_end(args, &mut signals, reporting.as_mut(), executing.as_mut());
             tokio::select! {
@@ -118,8 +132,13 @@ impl Agent {
         let farewell = async {
             self.node.shutdown().await;
             // Report the remaining events, then wait for the commands that the end has failed.
-            self.report_rest(&mut events).await;
-            while replies.join_next().await.is_some() {}
+            self.report_rest(&mut events, &kinds).await;
+            session.finish().await;
+            // The receiver has gone if no client can connect.
+            let _ = ended.send(true);
+            if let Some(clients) = clients {
+                let _ = clients.await;
+            }
         };
         tokio::select! {
             _ = tokio::time::timeout(LAST_WORDS, farewell) => {}
@@ -141,6 +160,7 @@ impl Agent {
             tokio::select! {
                 never = &mut reporting => match never {},
                 () = &mut executing => return Ok(()),
+                () = self.quit.notified() => return Ok(()),
                 joined = wait(&mut joining) => match joined {
                     Ok(()) => joining = None,
                     Err(failure) => return Err(failure),
@@ -155,6 +175,7 @@ impl Agent {
                     if leaving.is_some() {
                         // At once: without waiting for anything.
                         eprintln!("memberlist: stopped by a second signal");
+                        self.socket.remove();
                         std::process::exit(1);
                     }
                     joining = None;
@@ -169,71 +190,31 @@ impl Agent {
         }
     }
 
-    /// Reports every event, and then waits forever.
-    async fn report_events(&self, events: &mut Events) -> Infallible {
-        self.report_rest(events).await;
+    /// Reports the events that are wanted, and then waits forever.
+    async fn report_events(
+        &self,
+        events: &mut Events,
+        kinds: &watch::Receiver<Kinds>,
+    ) -> Infallible {
+        self.report_rest(events, kinds).await;
         // The node has ended: there are no more events.
         std::future::pending().await
     }
 
-    /// Reports every event until the node has ended.
-    async fn report_rest(&self, events: &mut Events) {
+    /// Reports the events that are wanted until the node has ended.
+    async fn report_rest(&self, events: &mut Events, kinds: &watch::Receiver<Kinds>) {
         let name = NodeName::from(self.node.local().name());
         let mut holders = Holders::default();
         while let Some(event) = events.next().await {
             if let Some(line) = holders.note(&name, &event) {
                 eprintln!("memberlist: {line}");
             }
-            if let Some(report) = event::report(&event) {
+            let report = event::report(&event);
+            let wanted = report.filter(|report| kinds.borrow().include(report.event()));
+            if let Some(report) = wanted {
                 self.output.write(report).await;
             }
         }
-    }
-
-    /// Executes lines until `quit`. The end of the input does not end the agent.
-    async fn execute_all(&self, mut lines: mpsc::Receiver<Input>, replies: &mut JoinSet<()>) {
-        loop {
-            tokio::select! {
-                line = lines.recv() => match line {
-                    Some(line) => if self.execute(line, replies).await.is_break() { return },
-                    None => break,
-                },
-                Some(_) = replies.join_next() => {}
-            }
-        }
-        std::future::pending::<()>().await;
-    }
-
-    /// Executes one line of input. A command that completes immediately is answered before the next
-    /// one; a command that has to wait continues beside those that follow.
-    async fn execute(&self, input: Input, replies: &mut JoinSet<()>) -> ControlFlow<()> {
-        let line = match input {
-            Ok(bytes) => Line::parse(&bytes),
-            Err(error) => {
-                self.output.write(Report::error("", error)).await;
-                return ControlFlow::Continue(());
-            }
-        };
-        let Some(Line { id, name, command }) = line else {
-            return ControlFlow::Continue(());
-        };
-        let stop = matches!(command, Ok(Command::Quit));
-        let execution = Execution { node: self.node.clone(), carried: Arc::clone(&self.carried) };
-        let mut reply = Box::pin(async move {
-            let report = match command {
-                Ok(command) => execution.run(command).await,
-                Err(error) => Err(error.to_string()),
-            };
-            report.unwrap_or_else(|message| Report::error(&name, message)).reply_to(id.as_deref())
-        });
-        match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(report) => self.output.write(report).await,
-            Poll::Pending => {
-                let output = self.output.clone();
-                replies.spawn(async move { output.write(reply.await).await });
-            }
-        }
-        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Joins through the seeds of `--join`, if there are any.
@@ -250,6 +231,19 @@ impl Agent {
         let node = self.node.clone();
         Box::pin(async move { execute::leave(&node, LEAVE_TIMEOUT).await })
     }
+}
+
+/// Executes lines until `quit`. The end of the input does not end the agent.
+async fn execute_all(mut lines: mpsc::Receiver<Input>, session: &mut Session) {
+    loop {
+        // Replies that have been written are let go of meanwhile.
+        session.room(usize::MAX).await;
+        let Some(line) = lines.recv().await else { break };
+        if session.execute(line).await == Next::Quit {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Keeps the snapshot file up to date forever, if there is one.

@@ -12,6 +12,9 @@ pub(crate) enum Failure {
     /// Anything else that failed: exit code 1.
     #[error("{0}")]
     Failed(String),
+    /// There is no agent to ask, or its answer did not arrive: exit code 3.
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 impl Failure {
@@ -23,10 +26,15 @@ impl Failure {
         Self::Failed(message.to_string())
     }
 
+    pub(crate) fn unreachable(message: impl Display) -> Self {
+        Self::Unreachable(message.to_string())
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::from(1),
+            Self::Unreachable(_) => ExitCode::from(3),
         }
     }
 }

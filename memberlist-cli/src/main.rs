@@ -2,6 +2,8 @@
 //! commands as lines, a decoder of packets and streams, a key generator, and a simulator.
 
 mod agent;
+#[cfg(unix)]
+mod client;
 mod decode;
 mod demo;
 mod failure;
@@ -9,6 +11,8 @@ mod hex;
 mod keygen;
 mod node;
 mod simulate;
+#[cfg(unix)]
+mod socket;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -23,6 +27,7 @@ use crate::failure::Failure;
 /// Cluster membership by gossip, compatible with hashicorp/memberlist.
 #[derive(Parser)]
 #[command(name = "memberlist", version, arg_required_else_help = false)]
+#[cfg_attr(unix, command(after_help = client::EXIT_CODES))]
 enum Program {
     /// Watch a cluster on loopback form, gossip, and detect the failure of a node.
     Demo(demo::Args),
@@ -34,6 +39,9 @@ enum Program {
     Decode(decode::Args),
     /// Run a script against a simulated cluster in virtual time and print the events.
     Simulate(simulate::Args),
+    #[cfg(unix)]
+    #[command(flatten)]
+    Ask(client::Command),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +58,8 @@ fn main() -> ExitCode {
         Program::Keygen(args) => keygen::run(&args),
         Program::Decode(args) => decode::run(&args),
         Program::Simulate(args) => simulate::run(&args),
+        #[cfg(unix)]
+        Program::Ask(command) => client::run(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

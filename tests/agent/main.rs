@@ -1,6 +1,8 @@
 //! The program `memberlist` end to end, as a process: lines in, JSON and exit codes out.
 
+mod clients;
 mod commands;
+mod control;
 mod descriptors;
 mod floods;
 mod lifecycle;

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Instant;
 
@@ -29,6 +29,7 @@ pub struct Launch {
     bind: Option<SocketAddr>,
     loopback: Option<Loopback>,
     inside: Option<Command>,
+    control: Option<PathBuf>,
 }
 
 impl Launch {
@@ -38,13 +39,26 @@ impl Launch {
         if let Ok(runtime) = std::env::var("RUNTIME") {
             args.extend(["--runtime".to_owned(), runtime]);
         }
-        Self { is_go: false, name: name.to_owned(), args, bind: None, loopback: None, inside: None }
+        Self::new(false, name, args)
     }
 
     /// Our program on the Go library.
     pub fn go(name: &str) -> Self {
         let args = ["--profile", "local"].map(String::from).to_vec();
-        Self { is_go: true, name: name.to_owned(), args, bind: None, loopback: None, inside: None }
+        Self::new(true, name, args)
+    }
+
+    fn new(is_go: bool, name: &str, args: Vec<String>) -> Self {
+        let name = name.to_owned();
+        Self { is_go, name, args, bind: None, loopback: None, inside: None, control: None }
+    }
+
+    /// Listens for clients at this path. By default there is no control socket: nodes of tests that
+    /// run at a time have the same names.
+    #[must_use]
+    pub fn control(mut self, path: impl Into<PathBuf>) -> Self {
+        self.control = Some(path.into());
+        self
     }
 
     /// Adds an argument as it is.
@@ -154,6 +168,9 @@ impl Launch {
         };
         let mut command = self.inside.unwrap_or_else(|| Command::new(binary(self.is_go)));
         command.args(self.args).args(["--name", &self.name]).arg("--bind").arg(addr.to_string());
+        if !self.is_go {
+            command.arg("--control").arg(self.control.unwrap_or_else(|| "none".into()));
+        }
         let process = Process::spawn(&self.name, &mut command);
         Node {
             name: self.name,

@@ -1,5 +1,6 @@
 //! The flags of `memberlist agent`, and the settings they result in.
 
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -7,6 +8,9 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use memberlist_proto::{Config, NodeName, Peer};
 
+#[cfg(unix)]
+use super::control;
+use super::kinds::Kinds;
 use super::settings::{self, Settings, value};
 use crate::failure::Failure;
 use crate::hex;
@@ -31,6 +35,12 @@ pub(crate) struct Args {
     /// Node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`; retried until one answers
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) join: Vec<Peer>,
+
+    /// Unix socket for `memberlist members` and the other commands that ask a running agent; `none`
+    /// for none [default: NAME.sock in the user's runtime directory]
+    #[cfg(unix)]
+    #[arg(long, env = crate::socket::VARIABLE, value_name = "PATH", value_parser = control::Place::parse)]
+    pub(super) control: Option<control::Place>,
 
     /// Serve metrics to Prometheus at this address, under `/metrics`
     #[arg(long, value_name = "IP:PORT")]
@@ -100,6 +110,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MIN,MAX,CUR", value_parser = parse_versions)]
     delegate_version: Option<Versions>,
 
+    /// Events to report, separated by commas, or `all`, `none`, or `quiet` for all but round trips
+    /// [default: `quiet` on a terminal, else `all`]
+    #[arg(long, env = "MEMBERLIST_EVENTS", value_name = "EVENTS", value_parser = Kinds::parse)]
+    events: Option<Kinds>,
+
     /// Write one JSON object per line to standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -164,6 +179,12 @@ impl Args {
             options = options.allow_origin(origin).map_err(failed)?;
         }
         Ok(options)
+    }
+
+    /// The events to report on standard output.
+    pub(super) fn events(&self) -> Kinds {
+        let usual = || if std::io::stdout().is_terminal() { Kinds::Quiet } else { Kinds::All };
+        self.events.clone().unwrap_or_else(usual)
     }
 
     fn place(&self, settings: &mut Settings) {

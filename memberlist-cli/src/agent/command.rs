@@ -1,10 +1,11 @@
-//! One line of standard input.
+//! One line of input.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{Key, NodeName, Peer};
 
+use super::kinds::Kinds;
 use super::settings::{self, value};
 use crate::hex;
 
@@ -25,6 +26,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("ack-payload TEXT", "set the payload of acks"),
     ("health", "show the local health score; 0 is healthy"),
     ("stats", "show every counter and gauge"),
+    ("info", "show what this agent is: node, addresses, version, process, how many members"),
     ("status", "show everything: nodes and why they are not alive, seeds, refusals, stats"),
     (
         "keys list|add KEY|use KEY|remove KEY",
@@ -41,6 +43,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "end the search for a node that is dead or has left, and remove its record everywhere",
     ),
     ("quit", "stop without leaving"),
+    (
+        "watch [all|quiet|none|EVENT,EVENT...]",
+        "choose the events that are reported here from now on; quiet is all but round trips",
+    ),
     ("help", "show this list; each command with TEXT also exists with the suffix `-hex`"),
 ];
 
@@ -74,12 +80,14 @@ pub(super) enum Command {
     AckPayload(Bytes),
     Health,
     Stats,
+    Info,
     Status,
     Keys(KeyCommand),
     Set { field: String, text: String },
     Join(Vec<Peer>),
     Leave(Duration),
     Forget(NodeName),
+    Watch(Kinds),
     Quit,
     Help,
 }
@@ -140,6 +148,7 @@ impl Command {
             "nodes" => bare("nodes", rest, Self::Nodes),
             "health" => bare("health", rest, Self::Health),
             "stats" => bare("stats", rest, Self::Stats),
+            "info" => bare("info", rest, Self::Info),
             "status" => bare("status", rest, Self::Status),
             "quit" => bare("quit", rest, Self::Quit),
             "help" => bare("help", rest, Self::Help),
@@ -164,6 +173,7 @@ impl Command {
             "set" => set(text(rest)?),
             "join" => join(text(rest)?),
             "leave" => leave(text(rest)?),
+            "watch" => watch(text(rest)?),
             _ => Err(CommandError::Unknown),
         }
     }
@@ -236,6 +246,11 @@ fn join(rest: &str) -> Result<Command, CommandError> {
         word.parse().map_err(|error| CommandError::Argument(format!("`{word}`: {error}")))
     };
     rest.split_whitespace().map(peer).collect::<Result<_, _>>().map(Command::Join)
+}
+
+fn watch(rest: &str) -> Result<Command, CommandError> {
+    let kinds = if rest.is_empty() { Ok(Kinds::All) } else { Kinds::parse(rest) };
+    kinds.map(Command::Watch).map_err(|error| CommandError::Argument(error.to_string()))
 }
 
 fn leave(rest: &str) -> Result<Command, CommandError> {

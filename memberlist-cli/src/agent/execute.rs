@@ -3,36 +3,49 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::fields::Field;
-use memberlist_proto::{BroadcastKind, Config, Node, NodeName, NotJoined, Priority, Target};
+use memberlist_proto::{BroadcastKind, Config, Node, NodeName, NotJoined, Priority, State, Target};
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, HELP, KeyCommand};
 use super::report::{self, Report};
 use super::{event, settings};
-use crate::node::Carried;
+use crate::node::{Carried, Runtime};
 
 /// How long `meta` waits for the announcement to be sent.
 const META_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a command needs to run.
+#[derive(Clone)]
 pub(super) struct Execution {
     pub(super) node: Handle,
     pub(super) carried: Arc<Carried>,
+    pub(super) about: Arc<About>,
+}
+
+/// What the agent is, beside its node.
+pub(super) struct About {
+    pub(super) runtime: Runtime,
+    pub(super) began: Instant,
+    /// The path of its control socket.
+    pub(super) control: Option<String>,
+    /// Where its page is.
+    pub(super) page: Option<SocketAddr>,
 }
 
 /// The first report.
-pub(super) fn started(node: &Handle, page: Option<SocketAddr>) -> Report {
+pub(super) fn started(node: &Handle, about: &About) -> Report {
     let report = Report::new("started")
         .with("node", report::node(&node.local()))
-        .with("bind", node.bound_address().to_string());
-    match page {
+        .with("bind", node.bound_address().to_string())
+        .with("control", about.control.clone());
+    match about.page {
         Some(page) => report.with("http", format!("http://{page}/")),
         None => report,
     }
@@ -79,6 +92,7 @@ impl Execution {
             }
             Command::Health => Ok(Report::new("health").with("score", node.health_score())),
             Command::Stats => Ok(self.stats()),
+            Command::Info => self.info(),
             Command::Status => self.status(),
             Command::Keys(command) => self.keys(command),
             Command::Set { field, text } => self.set(&field, &text),
@@ -93,6 +107,8 @@ impl Execution {
                 node.forget(&name).map_err(text)?;
                 Ok(Report::new("forgotten").with("name", name.to_string()))
             }
+            // The session does it.
+            Command::Watch(kinds) => Ok(Report::new("watching").with("events", kinds.to_string())),
             Command::Quit => Ok(Report::new("quit")),
             Command::Help => Ok(help()),
         }
@@ -139,6 +155,37 @@ impl Execution {
             .with("counters", figures(&mut stats.counters.iter()))
             .with("gauges", figures(&mut stats.gauges.iter()))
             .with("decisions", figures(&mut stats.decisions.iter()))
+    }
+
+    fn info(&self) -> Result<Report, String> {
+        let (node, about) = (&self.node, &self.about);
+        let config = node.config().map_err(text)?;
+        let nodes = node.nodes();
+        let count = |state| nodes.iter().filter(|node| node.state() == state).count();
+        let uptime = about.began.elapsed();
+        Ok(Report::new("info")
+            .with("node", report::node(&node.local()))
+            .with("bind", node.bound_address().to_string())
+            .with("left", node.has_left())
+            .with("health_score", node.health_score())
+            .with(
+                "nodes",
+                json!({
+                    "alive": count(State::Alive),
+                    "suspect": count(State::Suspect),
+                    "dead": count(State::Dead),
+                    "left": count(State::Left),
+                }),
+            )
+            .with("label", String::from_utf8_lossy(&config.label).into_owned())
+            .with("keys", node.keys().len())
+            .with("seeds", config.seeds.iter().map(ToString::to_string).collect::<Vec<_>>())
+            .with("runtime", about.runtime.to_string())
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("pid", std::process::id())
+            .with("uptime_ms", u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX))
+            .with("control", about.control.clone())
+            .with("http", about.page.map(|page| format!("http://{page}/"))))
     }
 
     fn status(&self) -> Result<Report, String> {

@@ -1,8 +1,9 @@
-//! Standard input, read by a thread of its own, so that a blocked read does not keep the process
-//! from ending.
+//! Lines of input. Standard input is read by a thread of its own, so that a blocked read does not
+//! keep the process from ending.
 
 use std::io::{self, BufRead, Read};
 
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
 /// The longest line, in bytes: the longest reliable message in hexadecimal, and some more.
@@ -59,6 +60,34 @@ fn read_line(input: &mut impl BufRead, limit: usize) -> io::Result<Option<Input>
         return Ok(Some(Err(LineTooLong)));
     }
     Ok(Some(Ok(line)))
+}
+
+/// Reads a line of a connection; `None` at its end.
+pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Input>> {
+    let mut line = Vec::new();
+    if (&mut *from).take(LINE_MAX as u64 + 1).read_until(b'\n', &mut line).await? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() > LINE_MAX {
+        drop(line);
+        skip_line(from).await?;
+        return Ok(Some(Err(LineTooLong)));
+    }
+    Ok(Some(Ok(line)))
+}
+
+async fn skip_line(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
+    loop {
+        let bytes = from.fill_buf().await?;
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let used = end.map_or(bytes.len(), |at| at + 1);
+        from.consume(used);
+        if end.is_some() || used == 0 {
+            return Ok(());
+        }
+    }
 }
 
 #[cfg(test)]

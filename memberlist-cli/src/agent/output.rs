@@ -1,5 +1,5 @@
-//! Standard output, written by a thread of its own: a slow reader must not block the node. The events
-//! waiting for it are bounded by the driver.
+//! Lines of output. Standard output is written by a thread of its own: a slow reader must not block
+//! the node. The events waiting for it are bounded by the driver.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -15,7 +15,19 @@ const QUEUE: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Output {
     lines: mpsc::Sender<String>,
-    json: bool,
+    style: Style,
+}
+
+/// How reports are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// For people.
+    Text,
+    /// As JSON.
+    Json,
+    /// As JSON, where events have their text for people, too, in the field `summary`.
+    #[cfg_attr(not(unix), allow(dead_code))] // Only the control socket needs it.
+    Summarized,
 }
 
 /// Signals that the writer has ended.
@@ -24,12 +36,18 @@ pub(super) struct Written(watch::Receiver<bool>);
 
 impl Output {
     /// Starts writing to standard output.
-    pub(super) fn start(json: bool) -> (Self, Written) {
-        Self::start_with(json, io::stdout())
+    pub(super) fn start(style: Style) -> (Self, Written) {
+        Self::start_with(style, io::stdout())
     }
 
-    fn start_with(json: bool, to: impl Write + Send + 'static) -> (Self, Written) {
-        let (lines, queue) = mpsc::channel(QUEUE);
+    /// An output of which at most `bound` lines wait to be taken from the queue.
+    pub(super) fn queue(style: Style, bound: usize) -> (Self, mpsc::Receiver<String>) {
+        let (lines, queue) = mpsc::channel(bound);
+        (Self { lines, style }, queue)
+    }
+
+    fn start_with(style: Style, to: impl Write + Send + 'static) -> (Self, Written) {
+        let (output, queue) = Self::queue(style, QUEUE);
         let (ended, end) = watch::channel(false);
         std::thread::spawn(move || {
             match write_all(queue, to) {
@@ -41,12 +59,16 @@ impl Output {
             // The agent may have ended without waiting.
             let _ = ended.send(true);
         });
-        (Self { lines, json }, Written(end))
+        (output, Written(end))
     }
 
     /// Queues a report, waiting while the queue is full. Once the reader has gone, reports are lost.
     pub(super) async fn write(&self, report: Report) {
-        let line = if self.json { report.to_json() } else { report.to_text() };
+        let line = match self.style {
+            Style::Text => report.to_text(),
+            Style::Json => report.to_json(),
+            Style::Summarized => report.summarized().to_json(),
+        };
         let _ = self.lines.send(line).await;
     }
 

@@ -31,6 +31,11 @@ impl Report {
         Self::new("error").with("command", command).with("message", message.to_string())
     }
 
+    /// The name of the event.
+    pub(super) fn event(&self) -> &str {
+        self.fields.get("event").and_then(Value::as_str).unwrap_or_default()
+    }
+
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(key.to_owned(), value.into());
         self
@@ -45,6 +50,14 @@ impl Report {
     pub(super) fn reply_to(self, id: Option<&str>) -> Self {
         match id {
             Some(id) => self.with("id", id),
+            None => self,
+        }
+    }
+
+    /// With the text for people of an event as the field `summary`.
+    pub(super) fn summarized(mut self) -> Self {
+        match self.line.take() {
+            Some(line) => self.with("summary", line),
             None => self,
         }
     }

@@ -30,7 +30,7 @@ impl Write for Closed {
 #[tokio::test]
 async fn every_report_is_one_line_in_order() {
     let shared = Shared::default();
-    let (output, written) = Output::start_with(true, shared.clone());
+    let (output, written) = Output::start_with(Style::Json, shared.clone());
     for score in 0..3000 {
         output.write(Report::new("health").with("score", score)).await;
     }
@@ -47,7 +47,7 @@ async fn every_report_is_one_line_in_order() {
 
 #[tokio::test]
 async fn a_closed_output_is_noticed_and_does_not_block() {
-    let (output, written) = Output::start_with(false, Closed);
+    let (output, written) = Output::start_with(Style::Text, Closed);
     output.write(Report::new("health")).await;
     output.closed().await;
     output.write(Report::new("health")).await;

@@ -1,0 +1,157 @@
+//! Finding an agent's control socket, and asking it.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::args::Common;
+use crate::failure::Failure;
+use crate::socket;
+
+/// How long an agent may take to answer, beside the time that it was asked to wait. A join takes 10
+/// seconds at most by default.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection to an agent.
+pub(super) struct Connection {
+    reader: BufReader<UnixStream>,
+    path: PathBuf,
+    next_id: u64,
+}
+
+impl Connection {
+    /// Connects to the agent that the flags mean.
+    pub(super) fn open(common: &Common) -> Result<Self, Failure> {
+        let path = find(common)?;
+        let stream = UnixStream::connect(&path).map_err(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::NotFound => "; no agent has made this socket",
+                io::ErrorKind::ConnectionRefused => "; the agent that made this socket has ended",
+                _ => "",
+            };
+            Failure::unreachable(format_args!("{}: {error}{hint}", path.display()))
+        })?;
+        let connection = Self { reader: BufReader::new(stream), path, next_id: 1 };
+        connection.patience(Some(PATIENCE))?;
+        Ok(connection)
+    }
+
+    /// Limits how long an answer may take; `None` waits forever.
+    pub(super) fn patience(&self, limit: Option<Duration>) -> Result<(), Failure> {
+        let stream = self.reader.get_ref();
+        stream
+            .set_read_timeout(limit)
+            .and_then(|()| stream.set_write_timeout(limit))
+            .map_err(|error| self.lost(&error))
+    }
+
+    /// Sends a command, and waits for its reply.
+    ///
+    /// # Errors
+    ///
+    /// The agent's error is a failure with its message.
+    pub(super) fn ask(&mut self, command: &[u8]) -> Result<Value, Failure> {
+        let id = self.send(command)?;
+        loop {
+            let line = self.receive()?;
+            // Others are events, or explain why the agent disconnects.
+            if line["id"] == id.as_str() || is_error(&line) && line["id"].is_null() {
+                return checked(line);
+            }
+        }
+    }
+
+    /// Sends a command; the id of its reply.
+    pub(super) fn send(&mut self, command: &[u8]) -> Result<String, Failure> {
+        let id = self.next_id.to_string();
+        self.next_id += 1;
+        let line = [b"#", id.as_bytes(), b" ", command, b"\n"].concat();
+        match self.reader.get_ref().write_all(&line) {
+            Ok(()) => Ok(id),
+            // The agent may have explained why before it disconnected.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                checked(self.receive()?).and_then(|_| Err(self.lost(&error)))
+            }
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    /// The next line of the agent.
+    pub(super) fn receive(&mut self) -> Result<Value, Failure> {
+        let mut line = Vec::new();
+        match self.reader.read_until(b'\n', &mut line) {
+            Ok(_) if line.last() != Some(&b'\n') => {
+                Err(Failure::unreachable(format_args!("{}: the agent has ended", self.shown())))
+            }
+            Ok(_) => serde_json::from_slice(&line).map_err(|error| {
+                let path = self.shown();
+                Failure::unreachable(format_args!("{path}: not the answer of an agent: {error}"))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Failure::unreachable(
+                format_args!("{}: the agent does not answer", self.shown()),
+            )),
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    fn lost(&self, error: &io::Error) -> Failure {
+        Failure::unreachable(format_args!("{}: {error}", self.shown()))
+    }
+
+    fn shown(&self) -> impl std::fmt::Display {
+        self.path.display()
+    }
+}
+
+/// A reply, or the error that it is.
+pub(super) fn checked(reply: Value) -> Result<Value, Failure> {
+    if !is_error(&reply) {
+        return Ok(reply);
+    }
+    let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
+    let (command, message) = (text("command"), text("message"));
+    let command = command.strip_suffix("-hex").unwrap_or(&command);
+    if command.is_empty() {
+        return Err(Failure::unreachable(message));
+    }
+    Err(Failure::failed(format_args!("{command}: {message}")))
+}
+
+pub(super) fn is_error(reply: &Value) -> bool {
+    reply["event"] == "error"
+}
+
+/// The socket that the flags and the environment mean.
+fn find(common: &Common) -> Result<PathBuf, Failure> {
+    if let Some(name) = &common.agent {
+        return Ok(socket::path(name.as_bytes()));
+    }
+    if let Some(path) = &common.control {
+        if path == Path::new("none") {
+            return Err(Failure::usage("--control: expected the path of a socket"));
+        }
+        return Ok(path.clone());
+    }
+    let directory = socket::directory();
+    let directory = directory.display();
+    let mut found = socket::running()
+        .map_err(|error| Failure::unreachable(format_args!("{directory}: {error}")))?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Failure::unreachable(format_args!(
+            "no agent of this user runs: there is no live socket in {directory}; `memberlist agent` \
+             starts one, `--control PATH` or {} names a socket elsewhere",
+            socket::VARIABLE
+        ))),
+        several => {
+            let names: Vec<_> = found.iter().map(|path| path.display().to_string()).collect();
+            Err(Failure::unreachable(format_args!(
+                "{several} agents run: choose one by `--agent NAME` or `--control PATH`: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}

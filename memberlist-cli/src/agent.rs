@@ -9,7 +9,9 @@ mod event;
 mod execute;
 mod http;
 mod input;
+mod key_file;
 mod kinds;
+mod notify;
 mod output;
 mod report;
 mod seeds;
@@ -156,15 +158,30 @@ impl Agent {
     ) -> Result<(), Failure> {
         let mut joining = self.join(args);
         let mut leaving: Pending<Result<(), Error>> = None;
+        let mut settling: Pending<Result<usize, Error>> = None;
+        if joining.is_none() {
+            settling = Some(self.settle());
+        } else {
+            notify::joining();
+        }
         loop {
             tokio::select! {
                 never = &mut reporting => match never {},
                 () = &mut executing => return Ok(()),
                 () = self.quit.notified() => return Ok(()),
                 joined = wait(&mut joining) => match joined {
-                    Ok(()) => joining = None,
+                    Ok(()) => {
+                        joining = None;
+                        settling = Some(self.settle());
+                    }
                     Err(failure) => return Err(failure),
                 },
+                settled = wait(&mut settling) => {
+                    settling = None;
+                    if let Ok(members) = settled {
+                        notify::ready(members);
+                    }
+                }
                 left = wait(&mut leaving) => {
                     if let Err(error) = left {
                         eprintln!("memberlist: left, but some members may not know it: {error}");
@@ -226,8 +243,14 @@ impl Agent {
         Some(Box::pin(seeds::join(node, output, args.join.clone(), args.join_once)))
     }
 
+    /// Waits until the membership has settled.
+    fn settle(&self) -> Running<Result<usize, Error>> {
+        Box::pin(notify::settled(self.node.clone()))
+    }
+
     /// Leaves gracefully.
     fn leave(&self) -> Running<Result<(), Error>> {
+        notify::stopping();
         let node = self.node.clone();
         Box::pin(async move { execute::leave(&node, LEAVE_TIMEOUT).await })
     }

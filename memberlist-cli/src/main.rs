@@ -7,6 +7,7 @@ mod client;
 mod decode;
 mod demo;
 mod failure;
+mod generate;
 mod hex;
 mod keygen;
 mod node;
@@ -39,6 +40,10 @@ enum Program {
     Decode(decode::Args),
     /// Run a script against a simulated cluster in virtual time and print the events.
     Simulate(simulate::Args),
+    /// Print the completions of a shell.
+    Completions(generate::Completions),
+    /// Print the manual page of the program, or write one for each command.
+    Man(generate::Man),
     #[cfg(unix)]
     #[command(flatten)]
     Ask(client::Command),
@@ -58,6 +63,8 @@ fn main() -> ExitCode {
         Program::Keygen(args) => keygen::run(&args),
         Program::Decode(args) => decode::run(&args),
         Program::Simulate(args) => simulate::run(&args),
+        Program::Completions(args) => generate::completions::<Program>(&args),
+        Program::Man(args) => generate::man::<Program>(&args),
         #[cfg(unix)]
         Program::Ask(command) => client::run(command),
     };
@@ -82,12 +89,17 @@ fn refuse(error: &Error) -> ExitCode {
     failure.exit_code()
 }
 
-/// The first paragraph of an error of the argument parser, without its prefix.
+/// The first paragraph of an error of the argument parser, without its prefix, and its advice.
 fn one_line(text: &str) -> String {
-    let paragraph = text.split("\n\n").next().unwrap_or_default();
-    let words: Vec<_> = paragraph.split_whitespace().collect();
-    let line = words.join(" ");
-    line.strip_prefix("error: ").map_or(line.clone(), str::to_owned)
+    let mut paragraphs = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let line = paragraphs.next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(&line).to_owned();
+    match paragraphs.find_map(|it| it.strip_prefix("tip: ").map(str::to_owned)) {
+        Some(tip) => format!("{line} ({tip})"),
+        None => line,
+    }
 }
 
 /// Logs to standard error, from `level` up unless `RUST_LOG` says otherwise. The line about an

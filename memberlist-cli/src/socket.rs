@@ -18,6 +18,9 @@ pub(crate) use self::claim::{Claim, ClaimError};
 /// The environment variable that names a control socket, for agents and for clients.
 pub(crate) const VARIABLE: &str = "MEMBERLIST_CONTROL";
 
+/// The directory of the system's agents.
+const SYSTEM: &str = "/run/memberlist";
+
 /// What a file name ends in.
 const SUFFIX: &str = ".sock";
 
@@ -44,7 +47,7 @@ pub(crate) fn directory() -> PathBuf {
         return session.join("memberlist");
     }
     if geteuid().is_root() {
-        return PathBuf::from("/run/memberlist");
+        return PathBuf::from(SYSTEM);
     }
     std::env::temp_dir().join(format!("memberlist-{}", geteuid().as_raw()))
 }
@@ -54,10 +57,32 @@ pub(crate) fn path(name: &[u8]) -> PathBuf {
     directory().join(file_name(name))
 }
 
-/// The sockets in the default directory at which an agent answers, sorted.
+/// The directories in which a client looks: root may ask the system's agents from its session.
+fn searched() -> Vec<PathBuf> {
+    let mut directories = vec![directory()];
+    if geteuid().is_root() && directories[0].starts_with("/run/user") {
+        directories.push(SYSTEM.into());
+    }
+    directories
+}
+
+/// The socket of the agent whose node has this name, where a client looks for it.
+pub(crate) fn find(name: &[u8]) -> PathBuf {
+    let mut paths = searched().into_iter().map(|directory| directory.join(file_name(name)));
+    paths.find(|path| path.exists()).unwrap_or_else(|| path(name))
+}
+
+/// The sockets in the default directories at which an agent answers, sorted.
 pub(crate) fn running() -> io::Result<Vec<PathBuf>> {
-    let directory = directory();
-    let entries = match trusted(&directory).and_then(|()| fs::read_dir(&directory)) {
+    let mut found = Vec::new();
+    for directory in searched() {
+        found.extend(running_in(&directory)?);
+    }
+    Ok(found)
+}
+
+fn running_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match trusted(directory).and_then(|()| fs::read_dir(directory)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),

@@ -4,11 +4,15 @@ mod clients;
 mod commands;
 mod control;
 mod descriptors;
+mod environment;
 mod floods;
+mod generated;
 mod lifecycle;
 mod metrics;
 mod page;
+mod service;
 mod snapshot;
+mod terminal;
 mod tools;
 mod usage;
 

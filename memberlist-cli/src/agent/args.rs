@@ -10,6 +10,7 @@ use memberlist_proto::{Config, NodeName, Peer};
 
 #[cfg(unix)]
 use super::control;
+use super::key_file;
 use super::kinds::Kinds;
 use super::settings::{self, Settings, value};
 use crate::failure::Failure;
@@ -21,19 +22,20 @@ use crate::node::Runtime;
 #[command(after_long_help = fields_help())]
 pub(crate) struct Args {
     /// Name of the node, unique in the cluster [default: the host name]
-    #[arg(long)]
+    #[arg(long, env = "MEMBERLIST_NAME")]
     name: Option<String>,
 
     /// Address to listen on, for packets and streams; port 0 picks a free one [default: 0.0.0.0:7946]
-    #[arg(long, value_name = "IP[:PORT]", value_parser = parse_place)]
+    #[arg(long, env = "MEMBERLIST_BIND", value_name = "IP[:PORT]", value_parser = parse_place)]
     bind: Option<Place>,
 
     /// Address to announce to the cluster instead of the one bound
-    #[arg(long, value_name = "IP[:PORT]", value_parser = parse_place)]
+    #[arg(long, env = "MEMBERLIST_ADVERTISE", value_name = "IP[:PORT]", value_parser = parse_place)]
     advertise: Option<Place>,
 
-    /// Node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`; retried until one answers
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// Node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`, or several with commas; retried until one
+    /// answers
+    #[arg(long, env = "MEMBERLIST_JOIN", value_name = "HOST[:PORT]", value_delimiter = ',')]
     pub(super) join: Vec<Peer>,
 
     /// Unix socket for `memberlist members` and the other commands that ask a running agent; `none`
@@ -43,11 +45,11 @@ pub(crate) struct Args {
     pub(super) control: Option<control::Place>,
 
     /// Serve metrics to Prometheus at this address, under `/metrics`
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, env = "MEMBERLIST_METRICS", value_name = "IP:PORT")]
     pub(super) metrics: Option<SocketAddr>,
 
     /// Serve a page about the node and its cluster at this address, to every host that can connect
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, env = "MEMBERLIST_HTTP", value_name = "IP:PORT")]
     pub(super) http: Option<SocketAddr>,
 
     /// Name by which browsers ask for the page, beside IP addresses and `localhost`
@@ -59,7 +61,7 @@ pub(crate) struct Args {
     http_allow_origin: Vec<String>,
 
     /// Save the known members to this file, and search for those saved by the last run
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "MEMBERLIST_SNAPSHOT", value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
 
     /// Try `--join` only once, and exit with an error if no node answers
@@ -71,23 +73,34 @@ pub(crate) struct Args {
     pub(super) runtime: Runtime,
 
     /// Preset of the configuration
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, env = "MEMBERLIST_PROFILE", value_enum, default_value_t)]
     profile: Profile,
 
     /// TOML file with fields of the configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "MEMBERLIST_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// One field of the configuration; overrides file and preset
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
 
-    /// Key in base64, of 16, 24 or 32 bytes; the first is the primary, which encrypts
-    #[arg(long, value_name = "BASE64")]
+    /// Key in base64, of 16, 24 or 32 bytes, or several with commas; the first is the primary, which
+    /// encrypts. Other users can see flags: prefer `--key-file`
+    #[arg(
+        long,
+        env = "MEMBERLIST_KEY",
+        hide_env_values = true,
+        value_name = "BASE64",
+        value_delimiter = ','
+    )]
     key: Vec<String>,
 
+    /// File with one key in base64 per line, after those of `--key`
+    #[arg(long, env = "MEMBERLIST_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
+
     /// Label of the cluster
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, env = "MEMBERLIST_LABEL", value_name = "TEXT")]
     label: Option<String>,
 
     /// Send packets and streams uncompressed
@@ -95,7 +108,7 @@ pub(crate) struct Args {
     no_compression: bool,
 
     /// Metadata to announce
-    #[arg(long, value_name = "TEXT", conflicts_with = "meta_hex")]
+    #[arg(long, env = "MEMBERLIST_META", value_name = "TEXT", conflicts_with = "meta_hex")]
     meta: Option<String>,
 
     /// Metadata to announce, in hexadecimal
@@ -225,14 +238,15 @@ impl Args {
     }
 
     fn security(&self, config: &mut Config) -> Result<(), Failure> {
-        if !self.key.is_empty() {
-            let failed = |error| Failure::usage(format_args!("--key: {error}"));
-            config.secret_keys = self
-                .key
-                .iter()
-                .map(|text| value::key(text))
-                .collect::<Result<_, _>>()
-                .map_err(failed)?;
+        let failed = |error| Failure::usage(format_args!("--key: {error}"));
+        let keys: Result<Vec<_>, _> = self.key.iter().map(|text| value::key(text)).collect();
+        let mut keys = keys.map_err(failed)?;
+        if let Some(path) = &self.key_file {
+            let failed = |error| Failure::usage(format_args!("--key-file: {error}"));
+            keys.extend(key_file::read(path).map_err(failed)?);
+        }
+        if !keys.is_empty() {
+            config.secret_keys = keys;
         }
         if let Some(label) = &self.label {
             config.label = Bytes::from(label.clone());
@@ -278,6 +292,7 @@ fn fields_help() -> String {
     format!(
         "Fields for --set and --config (durations such as `200ms` or `1s`, `0` for off; lists separated by commas):\n  \
          {}\n\n\
+         The variables override the file, flags override the variables.\n\n\
          The command `help` on standard input lists the commands.",
         settings::names().collect::<Vec<_>>().join(", ")
     )

@@ -127,7 +127,7 @@ pub(super) fn is_error(reply: &Value) -> bool {
 /// The socket that the flags and the environment mean.
 fn find(common: &Common) -> Result<PathBuf, Failure> {
     if let Some(name) = &common.agent {
-        return Ok(socket::path(name.as_bytes()));
+        return Ok(socket::find(name.as_bytes()));
     }
     if let Some(path) = &common.control {
         if path == Path::new("none") {

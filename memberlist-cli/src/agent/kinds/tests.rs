@@ -1,5 +1,18 @@
 use super::*;
 
+/// Every event that the agent reports can be chosen by its name.
+#[test]
+fn every_event_is_listed() {
+    let source = include_str!("../event.rs");
+    let mut seen = BTreeSet::from(["departed"]);
+    for (at, start) in source.match_indices("Report::new(\"") {
+        let name = source[at + start.len()..].split('"').next().unwrap();
+        assert!(KINDS.contains(&name), "{name} is not listed");
+        seen.insert(name);
+    }
+    assert_eq!(seen, BTreeSet::from(KINDS));
+}
+
 #[test]
 fn names_are_read_and_written() {
     for text in ["all", "quiet", "none", "departed,joined"] {

@@ -1,0 +1,53 @@
+//! `memberlist completions` and `memberlist man`, both written from the description of the arguments.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::failure::Failure;
+
+/// The flags of `memberlist completions`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// The flags of `memberlist man`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Man {
+    /// Write the page of every command into this folder, which is made if it does not exist
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// Prints the completions of a shell.
+pub(crate) fn completions<P: CommandFactory>(args: &Completions) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut P::command(), "memberlist", &mut text);
+    put(&text)
+}
+
+/// Prints the manual page of the program, or writes all pages into a folder.
+pub(crate) fn man<P: CommandFactory>(args: &Man) -> Result<(), Failure> {
+    if let Some(dir) = &args.dir {
+        let failed = |error| Failure::failed(format_args!("{}: {error}", dir.display()));
+        fs::create_dir_all(dir).map_err(failed)?;
+        return clap_mangen::generate_to(P::command(), dir).map_err(failed);
+    }
+    let mut text = Vec::new();
+    clap_mangen::Man::new(P::command()).render(&mut text).map_err(Failure::failed)?;
+    put(&text)
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn put(text: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
+        _ => Ok(()),
+    }
+}

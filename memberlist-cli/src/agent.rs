@@ -33,6 +33,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub(crate) use self::args::Args;
 use self::command::LEAVE_TIMEOUT;
+pub(crate) use self::descriptors::raised_limit;
 use self::execute::{About, Execution};
 use self::input::Input;
 pub(crate) use self::kinds::Kinds;

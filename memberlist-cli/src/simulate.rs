@@ -1,26 +1,70 @@
 //! `memberlist simulate`: a cluster in virtual time, driven by a script.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
+mod language;
 
-use memberlist_sim::script;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use memberlist_sim::script::{self, CheckError};
 
 use crate::failure::Failure;
 
 /// The flags of `memberlist simulate`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = language::help())]
 pub(crate) struct Args {
-    /// The script; the events of its commands are printed below each `----`
-    file: PathBuf,
+    /// Scripts; each is printed with what happens
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Compare what happens with what the files say, and print only what differs
+    #[arg(long, conflicts_with = "update")]
+    check: bool,
+
+    /// Rewrite what the files say below each `----`
+    #[arg(long)]
+    update: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::failed(format_args!("{}: {error}", args.file.display()))
-    };
-    let text = fs::read_to_string(&args.file).map_err(|error| failed(&error))?;
-    let (happened, result) = script::run_to_error(&text);
-    std::io::stdout().write_all(happened.as_bytes()).map_err(Failure::failed)?;
-    result.map_err(|error| failed(&error))
+    let mut failures = Vec::new();
+    for file in &args.files {
+        let done = if args.check || args.update { check(file, args.update) } else { show(file) };
+        failures.extend(done.err());
+    }
+    let last = failures.pop();
+    for failure in failures {
+        eprintln!("memberlist: {failure}");
+    }
+    last.map_or(Ok(()), Err)
+}
+
+/// Prints a script with what happens, as far as the first line that fails.
+fn show(file: &Path) -> Result<(), Failure> {
+    let text = fs::read_to_string(file).map_err(|error| failed(file, &error))?;
+    let (happened, result) = script::narrate(&text);
+    put(&happened)?;
+    result.map_err(|error| failed(file, &error))
+}
+
+fn check(file: &Path, update: bool) -> Result<(), Failure> {
+    match script::check(file, update) {
+        Ok(()) => Ok(()),
+        // What led to it.
+        Err(CheckError::Script(_)) => show(file),
+        Err(error) => Err(failed(file, &error)),
+    }
+}
+
+fn failed(file: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format_args!("{}: {error}", file.display()))
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn put(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
+        _ => Ok(()),
+    }
 }

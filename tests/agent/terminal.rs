@@ -69,8 +69,8 @@ fn an_agent_shows_no_round_trips_on_a_terminal() {
     terminal.wait("two (");
     // With its events asked for, a client sees the round trips that the terminal does not show.
     let watch = ["watch", "--events", "pinged", "--count", "3", "--control", &socket];
-    let seen = Command::new(agent_binary()).args(watch).output().expect("it runs");
-    assert_eq!(String::from_utf8_lossy(&seen.stdout).lines().count(), 3);
+    let trips = Command::new(agent_binary()).args(watch).output().expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&trips.stdout).lines().count(), 3);
     two.tell("leave");
     terminal.wait("two left");
     assert!(!terminal.text().contains("answered a probe"), "{}", terminal.text());

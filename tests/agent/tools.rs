@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use memberlist_tests::{agent_binary, scratch};
 use serde_json::Value;
 
 use crate::run;
@@ -25,6 +27,31 @@ fn demo_plays_every_step_within_a_minute() {
     assert!(!stdout.contains('\u{1b}'), "piped output must be plain:\n{stdout}");
     let table = stdout.lines().rev().take(12).filter(|line| line.split_whitespace().count() > 2);
     assert!(table.count() >= 5, "no table at the end:\n{stdout}");
+}
+
+/// Of many nodes the table gives the spread.
+#[test]
+fn a_large_demo_is_summed_up() {
+    let output = run(&["demo", "--nodes", "24"], "");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    let rows: Vec<&str> = stdout.lines().rev().take(4).collect();
+    for (row, name) in rows.iter().rev().zip(["minimum", "median", "maximum", "of nodes"]) {
+        assert!(row.starts_with(name), "{stdout}");
+    }
+    assert!(rows[0].split_whitespace().nth(2) == Some("24"), "every node sees all: {stdout}");
+}
+
+#[test]
+fn demo_checks_the_limit_of_open_files() {
+    let script = "ulimit -n 256 && exec \"$0\" demo --nodes 1000";
+    let program = agent_binary().to_str().expect("text");
+    let output = Command::new("sh").args(["-c", script, program]).output().expect("a shell");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("256") && stderr.contains("ulimit -n"), "{stderr}");
+    crate::assert_refused(&["demo", "--nodes", "1001"], 2, &["1001"]);
 }
 
 #[test]
@@ -53,7 +80,8 @@ fn keygen_prints_a_key() {
 #[test]
 fn simulate_prints_the_script_with_its_events() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    let file = scripts.join("kill.txt").to_string_lossy().into_owned();
+    // Each of its paragraphs that emits events has them below.
+    let file = scripts.join("join.txt").to_string_lossy().into_owned();
     let output = run(&["simulate", &file], "");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let expected = fs::read_to_string(&file).expect("a script");
@@ -61,6 +89,51 @@ fn simulate_prints_the_script_with_its_events() {
     let source = scripts.join("main.rs").to_string_lossy().into_owned();
     crate::assert_refused(&["simulate", &source], 1, &["line 1", "no command"]);
     crate::assert_refused(&["simulate", "nowhere.txt"], 1, &["nowhere.txt"]);
+}
+
+/// Without `----` everything is shown, and a script that fails as far as it came.
+#[test]
+fn simulate_shows_what_happens_without_being_asked() {
+    let folder = scratch("scripts");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let joined = "    0.000 a: a (10.0.0.1:7946) joined\n";
+    let plain = write("plain.txt", "start a\n\nrun 1s\nexpect a counts 1\n");
+    let output = run(&["simulate", &plain], "");
+    let shown = format!("start a\n----\n{joined}\nrun 1s\nexpect a counts 1\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), shown);
+    let unmet = write("unmet.txt", "start a\nexpect a counts 2\n");
+    for check in [&["simulate", &unmet][..], &["simulate", "--check", &unmet]] {
+        let output = run(check, "");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("line 2") && stderr.contains("a counts 2"), "{stderr}");
+        assert!(String::from_utf8_lossy(&output.stdout).ends_with(joined), "{check:?}");
+    }
+    let lost = write("lost.txt", &format!("start a\n----\n{joined}crash a\n"));
+    crate::assert_refused(&["simulate", &lost], 1, &["line 4", "empty line", "crash a"]);
+    assert_eq!(run(&["simulate", "--update", &lost], "").status.code(), Some(1));
+
+    let stale = write("stale.txt", "start a\n----\n    0.000 a: something else\n\nrun 1s\n");
+    crate::assert_refused(&["simulate", "--check", &plain, &stale], 1, &["stale.txt", "line 3"]);
+    let updated = run(&["simulate", "--update", &plain, &stale], "");
+    assert_eq!((updated.status.code(), updated.stdout), (Some(0), Vec::new()));
+    let text = fs::read_to_string(&stale).expect("written");
+    assert_eq!(text, format!("start a\n----\n{joined}\nrun 1s\n"), "the rest is as it was");
+    assert_eq!(run(&["simulate", "--check", &plain, &stale], "").status.code(), Some(0));
+    let _ = fs::remove_dir_all(folder);
+}
+
+#[test]
+fn the_help_of_simulate_lists_the_language() {
+    let output = run(&["simulate", "--help"], "");
+    let help = String::from_utf8_lossy(&output.stdout);
+    for word in ["until CONDITION within TIME", "flap NAMES", "rejoin=on|off|TIME", "--update"] {
+        assert!(help.contains(word), "no {word:?} in\n{help}");
+    }
 }
 
 /// Packets of the vectors, from an argument and from standard input.

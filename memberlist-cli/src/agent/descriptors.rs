@@ -15,14 +15,25 @@ const OTHERS: u64 = 192;
 pub(super) fn prepare(limits: &Limits) {
     let streams = limits.streams.saturating_add(limits.streams_opened) as u64;
     let wanted = OTHERS.saturating_add(streams);
-    let limit = raise(getrlimit(Resource::Nofile));
-    if let Some(limit) = limit.filter(|limit| *limit < wanted) {
+    if let Some(limit) = raised_limit().filter(|limit| *limit < wanted) {
         tracing::warn!(
             "the process may have {limit} files open, and needs {wanted} for the {streams} streams \
              of `limits.streams` and `limits.streams_opened` and {OTHERS} others: raise its limit \
              (`ulimit -n`, `LimitNOFILE=`) or lower those two"
         );
     }
+}
+
+/// The limit after it was raised as far as that is allowed; `None` if there is none.
+#[cfg(unix)]
+pub(crate) fn raised_limit() -> Option<u64> {
+    raise(getrlimit(Resource::Nofile))
+}
+
+/// There is no such limit on other systems.
+#[cfg(not(unix))]
+pub(crate) fn raised_limit() -> Option<u64> {
+    None
 }
 
 /// There is no such limit on other systems.

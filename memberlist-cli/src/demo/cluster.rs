@@ -26,6 +26,8 @@ const LINES: usize = 8;
 pub(super) struct Cluster {
     pub(super) seats: Vec<Seat>,
     pub(super) screen: Screen,
+    /// How much slower than a small cluster this one is.
+    pub(super) pace: u32,
     events: mpsc::Receiver<Observed>,
     sender: mpsc::Sender<Observed>,
 }
@@ -68,7 +70,7 @@ impl Cluster {
                 node: None,
             })
             .collect();
-        Self { seats, screen: Screen::new(), events, sender }
+        Self { seats, screen: Screen::new(), events, sender, pace: pace(size) }
     }
 
     /// The names of all nodes, running or not.
@@ -87,8 +89,9 @@ impl Cluster {
 
     /// Starts the node of a seat: the first time at a free port, later at the same one.
     pub(super) async fn start(&mut self, index: usize, meta: &str) -> Result<(), Failure> {
+        let pace = self.pace;
         let seat = &mut self.seats[index];
-        let mut config = timings(&seat.name);
+        let mut config = timings(&seat.name, pace);
         config.meta = Bytes::copy_from_slice(meta.as_bytes());
         let mut settings = Settings::new(config);
         settings.bind = seat.address;
@@ -118,6 +121,13 @@ impl Cluster {
         (0..self.seats.len()).filter(|&index| self.seats[index].node.is_some()).collect()
     }
 
+    /// Takes in what has been reported until now: how many members each node has seen join.
+    pub(super) fn count_joined(&mut self, seen: &mut [usize]) {
+        while let Ok(observed) = self.events.try_recv() {
+            seen[observed.node] += usize::from(matches!(observed.event, Event::Joined { .. }));
+        }
+    }
+
     /// Waits until every node of `who` has reported the event waited for, and prints each. Fails
     /// with the names of the missing nodes after `limit`.
     pub(super) async fn each(
@@ -130,20 +140,17 @@ impl Cluster {
     ) -> Result<Times, Failure> {
         let mut times: Times = vec![None; self.seats.len()];
         let mut lines = 0;
-        let missing = |times: &Times| -> Vec<usize> {
-            who.iter().copied().filter(|&index| times[index].is_none()).collect()
-        };
-        while !missing(&times).is_empty() {
+        let mut missing = who.len();
+        let mut turned = Instant::now();
+        self.screen.turn(waiting);
+        while missing > 0 {
             if since.elapsed() >= limit {
-                let names: Vec<_> =
-                    missing(&times).iter().map(|&index| self.seats[index].name.as_str()).collect();
-                return Err(Failure::failed(format_args!(
-                    "after {}, still {waiting}: {}",
-                    show(limit),
-                    names.join(", ")
-                )));
+                return Err(self.late(waiting, limit, who, &times));
             }
-            self.screen.turn(waiting);
+            if turned.elapsed() >= TICK {
+                turned = Instant::now();
+                self.screen.turn(waiting);
+            }
             let Ok(Some(event)) = tokio::time::timeout(TICK, self.events.recv()).await else {
                 continue;
             };
@@ -155,6 +162,7 @@ impl Cluster {
                 Meaning::Done(..) if times[event.node].is_some() => continue,
                 Meaning::Done(tone, text) => {
                     times[event.node] = Some(after);
+                    missing -= 1;
                     (tone, text)
                 }
             };
@@ -170,16 +178,33 @@ impl Cluster {
         }
         Ok(times)
     }
+
+    /// The failure of nodes that have not reported the event waited for.
+    fn late(&self, waiting: &str, limit: Duration, who: &[usize], times: &Times) -> Failure {
+        let missing: Vec<_> = who.iter().filter(|&&index| times[index].is_none()).collect();
+        let names = missing.iter().take(LINES).map(|&&index| self.seats[index].name.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = match missing.len().saturating_sub(LINES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Failure::failed(format_args!("after {}, still {waiting}: {names}{more}", show(limit)))
+    }
+}
+
+/// How many times slower the nodes of a cluster of this size run: all of them share one machine.
+fn pace(size: usize) -> u32 {
+    u32::try_from(size / 200).unwrap_or(1).max(1)
 }
 
 /// The `local` preset made faster, so that the demonstration is short, yet slow enough for a busy
 /// machine.
-pub(super) fn timings(name: &str) -> Config {
+pub(super) fn timings(name: &str, pace: u32) -> Config {
     Config {
-        probe_interval: Duration::from_millis(500),
-        probe_timeout: Duration::from_millis(200),
-        gossip_interval: Duration::from_millis(100),
-        push_pull_interval: Duration::from_secs(5),
+        probe_interval: Duration::from_millis(500) * pace,
+        probe_timeout: Duration::from_millis(200) * pace,
+        gossip_interval: Duration::from_millis(100) * pace,
+        push_pull_interval: Duration::from_secs(5) * pace,
         indirect_checks: 3,
         // Enough that gossip reaches every node of a cluster of this size.
         retransmit_mult: 8,

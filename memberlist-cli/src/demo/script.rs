@@ -10,12 +10,15 @@ use super::screen::Tone;
 use super::table::{Column, table};
 use crate::failure::Failure;
 
-/// How long each step may take; together less than a minute.
+/// How long each step of a small cluster may take; together less than a minute.
 const JOIN_LIMIT: Duration = Duration::from_secs(12);
 const BROADCAST_LIMIT: Duration = Duration::from_secs(6);
 const DEATH_LIMIT: Duration = Duration::from_secs(20);
 const LEAVE_LIMIT: Duration = Duration::from_secs(8);
 const RETURN_LIMIT: Duration = Duration::from_secs(10);
+
+/// The most nodes whose starts are printed.
+const SHOWN: usize = 20;
 
 const HELLO: &[u8] = b"hello, all";
 const REBORN: &str = "reborn";
@@ -47,7 +50,7 @@ pub(super) async fn play(size: usize) -> Result<(), Failure> {
 }
 
 fn introduce(cluster: &Cluster, size: usize) {
-    let (here, lan) = (timings(""), Config::lan(""));
+    let (here, lan) = (timings("", cluster.pace), Config::lan(""));
     let timing = |config: &Config| {
         format!(
             "a probe every {}, acks within {}, gossip every {}",
@@ -68,6 +71,7 @@ fn introduce(cluster: &Cluster, size: usize) {
 async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
     cluster.screen.heading("1. The nodes start, and join the first one");
     let since = Instant::now();
+    let mut seen = vec![0; size];
     for index in 0..size {
         cluster.start(index, "").await?;
         let seat = &cluster.seats[index];
@@ -75,25 +79,39 @@ async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
             format!("{} listens on {}, runtime {}", seat.name, seat.address, seat.runtime);
         if index == 0 {
             cluster.screen.line(Tone::Plain, &listens);
-        } else {
-            let took = join_through_first(cluster, index).await?;
+            continue;
+        }
+        let took = join_through_first(cluster, index).await?;
+        if index < SHOWN {
             let text = format!("{listens}; joined node1 in {}", show(took));
             cluster.screen.line(Tone::Good, &text);
         }
+        if index + 1 < size {
+            cluster.count_joined(&mut seen);
+        }
     }
-    let mut seen = vec![0; size];
+    if size > SHOWN {
+        let text = format!("… and {} more nodes like these", size - SHOWN);
+        cluster.screen.line(Tone::Plain, &text);
+    }
     let all: Vec<_> = (0..size).collect();
     let times = cluster
-        .each("waiting until every node sees all the others", &all, since, JOIN_LIMIT, |it| {
-            if matches!(it.event, Event::Joined { .. }) {
-                seen[it.node] += 1;
-            }
-            if seen[it.node] == size {
-                Meaning::Done(Tone::Good, format!("sees all {size}"))
-            } else {
-                Meaning::Nothing
-            }
-        })
+        .each(
+            "waiting until every node sees all the others",
+            &all,
+            since,
+            limit(cluster, JOIN_LIMIT),
+            |it| {
+                if matches!(it.event, Event::Joined { .. }) {
+                    seen[it.node] += 1;
+                }
+                if seen[it.node] == size {
+                    Meaning::Done(Tone::Good, format!("sees all {size}"))
+                } else {
+                    Meaning::Nothing
+                }
+            },
+        )
         .await?;
     Ok(Column::new("sees all", times))
 }
@@ -123,7 +141,7 @@ async fn broadcast(cluster: &mut Cluster) -> Result<Column, Failure> {
     let others: Vec<_> = (1..cluster.seats.len()).collect();
     let waiting = "waiting until the message has reached every node";
     let times = cluster
-        .each(waiting, &others, since, BROADCAST_LIMIT, |it| match &it.event {
+        .each(waiting, &others, since, limit(cluster, BROADCAST_LIMIT), |it| match &it.event {
             Event::Message { payload, .. } if payload == HELLO && it.node != 0 => {
                 Meaning::Done(Tone::Good, "has received it".to_owned())
             }
@@ -145,8 +163,12 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
     let names = cluster.names();
     let mut suspected: Times = vec![None; cluster.seats.len()];
     let dead = cluster
-        .each("waiting until every node knows", &survivors, since, DEATH_LIMIT, |it| {
-            match &it.event {
+        .each(
+            "waiting until every node knows",
+            &survivors,
+            since,
+            limit(cluster, DEATH_LIMIT),
+            |it| match &it.event {
                 Event::Suspected { node, by } if node.name() == name => {
                     suspected[it.node].get_or_insert(it.at.saturating_duration_since(since));
                     Meaning::Note(Tone::Doubt, suspicion(&names[it.node], &name, by))
@@ -155,8 +177,8 @@ async fn kill(cluster: &mut Cluster, victim: usize) -> Result<[Column; 2], Failu
                     Meaning::Done(Tone::Bad, format!("considers {name} dead: {reason}"))
                 }
                 _ => Meaning::Nothing,
-            }
-        })
+            },
+        )
         .await?;
     if suspected.iter().all(Option::is_none) {
         return Err(Failure::failed(format_args!(
@@ -171,15 +193,18 @@ async fn leave(cluster: &mut Cluster, leaver: usize) -> Result<Column, Failure> 
     cluster.next_step(&format!("4. {name} leaves gracefully")).await;
     let since = Instant::now();
     let node = cluster.node(leaver)?;
-    let leaving = tokio::spawn(async move { node.leave(LEAVE_LIMIT).await });
+    let patience = limit(cluster, LEAVE_LIMIT);
+    let leaving = tokio::spawn(async move { node.leave(patience).await });
     let mut others = cluster.running();
     others.retain(|&index| index != leaver);
     let times = cluster
-        .each("waiting until every node knows", &others, since, LEAVE_LIMIT, |it| match &it.event {
-            Event::Departed { node, reason: Departure::Left, .. } if node.name() == name => {
-                Meaning::Done(Tone::Good, format!("knows that {name} has left"))
+        .each("waiting until every node knows", &others, since, limit(cluster, LEAVE_LIMIT), |it| {
+            match &it.event {
+                Event::Departed { node, reason: Departure::Left, .. } if node.name() == name => {
+                    Meaning::Done(Tone::Good, format!("knows that {name} has left"))
+                }
+                _ => Meaning::Nothing,
             }
-            _ => Meaning::Nothing,
         })
         .await?;
     leaving
@@ -201,8 +226,12 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
     cluster.screen.line(Tone::Good, &text);
     let is_returned = |node: Name<'_>, meta: &[u8]| node == name && meta == REBORN.as_bytes();
     let times = cluster
-        .each("waiting until every node knows", &others, since, RETURN_LIMIT, |it| {
-            match &it.event {
+        .each(
+            "waiting until every node knows",
+            &others,
+            since,
+            limit(cluster, RETURN_LIMIT),
+            |it| match &it.event {
                 Event::Joined { node } | Event::Updated { node, .. }
                     if is_returned(node.name(), node.meta()) =>
                 {
@@ -211,10 +240,15 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
                     Meaning::Done(Tone::Good, text)
                 }
                 _ => Meaning::Nothing,
-            }
-        })
+            },
+        )
         .await?;
     Ok(Column::new("back", times))
+}
+
+/// How long a step may take in a cluster of this size, of which all nodes share one machine.
+fn limit(cluster: &Cluster, small: Duration) -> Duration {
+    small * cluster.pace + Duration::from_millis(50) * cluster.seats.len() as u32
 }
 
 /// How the node called `observer` describes a suspicion.

@@ -1,6 +1,7 @@
 //! The table printed at the end.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::cluster::{Times, show};
 
@@ -21,18 +22,62 @@ impl Column {
     }
 }
 
-/// One line per node, with a remark at its end.
+/// The most nodes that get a line each.
+const ROWS: usize = 20;
+
+/// One of many times in order.
+type Pick = fn(&[Duration]) -> Option<&Duration>;
+
+/// The smallest, the middle and the largest time of each column, and of how many nodes.
+fn summary(columns: &[Column]) -> String {
+    let sorted = |column: &Column| {
+        let mut times: Vec<_> = column.times.iter().copied().flatten().collect();
+        times.sort_unstable();
+        times
+    };
+    let sorted: Vec<_> = columns.iter().map(sorted).collect();
+    let mut text = heads("", columns);
+    let rows: [(&str, Pick); 3] = [
+        ("minimum", |times| times.first()),
+        ("median", |times| times.get(times.len() / 2)),
+        ("maximum", |times| times.last()),
+    ];
+    for (name, pick) in rows {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{name:8}");
+        for times in &sorted {
+            let cell = pick(times).map_or_else(|| "-".to_owned(), |time| show(*time));
+            let _ = write!(text, "{cell:>11}");
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "{:8}", "of nodes");
+    for times in &sorted {
+        let _ = write!(text, "{:>11}", times.len());
+    }
+    text.push('\n');
+    text
+}
+
+fn heads(first: &str, columns: &[Column]) -> String {
+    let mut text = format!("{first:8}");
+    for column in columns {
+        let _ = write!(text, "{:>11}", column.title);
+    }
+    text.push('\n');
+    text
+}
+
+/// One line per node, with a remark at its end; of many nodes only a summary.
 pub(super) fn table(
     names: &[String],
     columns: &[Column],
     remark: impl Fn(usize) -> &'static str,
 ) -> String {
-    let mut text = format!("{:8}", "node");
-    for column in columns {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{:>11}", column.title);
+    if names.len() > ROWS {
+        return summary(columns);
     }
-    text.push('\n');
+    let mut text = heads("node", columns);
     for (index, name) in names.iter().enumerate() {
         let _ = write!(text, "{name:8}");
         for column in columns {

@@ -20,6 +20,53 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long a node tries to spread its own news.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The first word of every command.
+pub(super) const WORDS: [&str; 36] = [
+    "try",
+    "seed",
+    "tolerate",
+    "run",
+    "until",
+    "expect",
+    "watch",
+    "show",
+    "stats",
+    "hash",
+    "host",
+    "cut",
+    "split",
+    "heal",
+    "link",
+    "calm",
+    "meta",
+    "broadcast",
+    "send",
+    "tell",
+    "ping",
+    "join",
+    "forge",
+    "start",
+    "flap",
+    "restart",
+    "crash",
+    "leave",
+    "resume",
+    "move",
+    "freeze",
+    "hold",
+    "slow",
+    "unplug",
+    "deafen",
+    "mute",
+];
+
+/// Whether a line below `----` is meant to be carried out: what happens begins with a time, with a
+/// name and a colon, or with a digest.
+pub(super) fn is_written(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    first.starts_with('#') || WORDS.contains(&first)
+}
+
 /// A cluster and the names that the script has for its nodes.
 pub(super) struct Stage {
     sim: Sim,

@@ -1,4 +1,5 @@
-use super::{CheckError, Problem, ScriptError, check, run, run_to_error};
+use super::command::{Stage, is_written};
+use super::{CheckError, LANGUAGE, Problem, ScriptError, check, narrate, run};
 
 fn problem(text: &str) -> (usize, Problem) {
     let ScriptError { line, problem } = run(text).expect_err("a mistake");
@@ -66,12 +67,44 @@ fn mistakes_are_reported_with_their_line() {
 
 #[test]
 fn what_happened_before_a_mistake_is_shown() {
-    let (happened, result) = run_to_error("start a # one\nrun 1s\nexpect a counts 2\nrun 1s\n");
-    assert_eq!(result.expect_err("a counts 1").line, 3);
-    let expected =
-        "start a # one\nrun 1s\nexpect a counts 2\n    0.000 a: a (10.0.0.1:7946) joined\n";
+    let text = "start a # one\n\nrun 1s\nexpect a counts 2\nrun 1s\n";
+    let (happened, result) = narrate(text);
+    assert_eq!(result.expect_err("a counts 1").line, 4);
+    let expected = "start a # one\n----\n    0.000 a: a (10.0.0.1:7946) joined\n\n\
+                    run 1s\nexpect a counts 2\n";
     assert_eq!(happened, expected);
-    assert_eq!(run_to_error("start a\n"), ("start a\n".to_owned(), Ok(())));
+    let (happened, result) = narrate("start a\nexpect a counts 2\n");
+    result.expect_err("a counts 1");
+    assert!(happened.ends_with("expect a counts 2\n----\n    0.000 a: a (10.0.0.1:7946) joined\n"));
+}
+
+#[test]
+fn what_happens_is_shown_without_being_asked_for() {
+    let (happened, result) = narrate("start a\n\nrun 1s\nshow a\n");
+    result.expect("it runs");
+    let expected = "start a\n----\n    0.000 a: a (10.0.0.1:7946) joined\n\n\
+                    run 1s\nshow a\n----\na: a (10.0.0.1:7946) alive, incarnation 1\n";
+    assert_eq!(happened, expected);
+    assert_eq!(run("start a\n\nrun 1s\n").unwrap(), "start a\n\nrun 1s\n");
+    assert_eq!(run(&happened).unwrap(), happened, "what is shown can be expected");
+}
+
+#[test]
+fn a_command_right_below_what_happens_is_not_lost() {
+    for line in ["crash a", "  run 1s", "# the end"] {
+        let (at, found) = problem(&format!("start a\n----\n    0.000 a: joined\n{line}\n"));
+        assert_eq!((at, found), (4, Problem::Below(line.trim().to_owned())));
+    }
+    run("start a with name=run\n----\nrun: joined\n").expect("a name is not a command");
+}
+
+#[test]
+fn every_command_is_known_and_described() {
+    for word in super::command::WORDS {
+        let error = Stage::default().line(word);
+        assert!(!matches!(error, Err(Problem::Command(_))), "{word}");
+        assert!(is_written(word) && LANGUAGE.contains(&format!("`{word}")), "{word}");
+    }
 }
 
 #[test]

@@ -17,3 +17,25 @@ node2         42 ms          -
 ";
     assert_eq!(text, expected);
 }
+
+#[test]
+fn many_nodes_are_summed_up() {
+    let names: Vec<String> = (0..30).map(|number| format!("node{number}")).collect();
+    let times = |count: u64| {
+        let time = |number| (number < count).then(|| Duration::from_millis(number + 1));
+        (0..30).rev().map(time).collect()
+    };
+    let columns = [
+        Column::new("sees all", times(30)),
+        Column::new("left", times(1)),
+        Column::new("back", times(0)),
+    ];
+    let expected = "\
+\x20          sees all       left       back
+minimum        1 ms       1 ms          -
+median        16 ms       1 ms          -
+maximum       30 ms       1 ms          -
+of nodes         30          1          0
+";
+    assert_eq!(table(&names, &columns, |_| ""), expected);
+}

@@ -19,6 +19,8 @@ pub(crate) struct Wanted {
     seeds: Vec<Seed>,
     /// In the order in which they died.
     lost: VecDeque<Lost>,
+    /// How many of them each host has.
+    hosts: Hosts,
     /// Attempts in a row that found this node without company.
     alone: u32,
     attempt: Attempt,
@@ -75,6 +77,43 @@ pub(crate) struct Lost {
     pub(crate) since: Instant,
     /// Whether it has ever answered: what has not may be a forger's invention.
     pub(crate) answered: bool,
+}
+
+/// How many of the lost each host has, so that a death beyond the limit need not count all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Hosts {
+    /// All of a host's, and those of them that have never answered.
+    by_host: BTreeMap<IpAddr, (usize, usize)>,
+    /// Those of all hosts that have never answered.
+    invented: usize,
+}
+
+impl Hosts {
+    fn add(&mut self, lost: &Lost) {
+        let (all, invented) = self.by_host.entry(lost.address.ip()).or_default();
+        *all += 1;
+        *invented += usize::from(!lost.answered);
+        self.invented += usize::from(!lost.answered);
+    }
+
+    fn remove(&mut self, lost: &Lost) {
+        let host = lost.address.ip();
+        let Some((all, invented)) = self.by_host.get_mut(&host) else { return };
+        *all -= 1;
+        *invented -= usize::from(!lost.answered);
+        self.invented -= usize::from(!lost.answered);
+        if *all == 0 {
+            self.by_host.remove(&host);
+        }
+    }
+
+    /// The host with the most of those that give way: of those that have never answered, if any.
+    fn fullest(&self) -> Option<IpAddr> {
+        let count = |(all, invented): &(usize, usize)| {
+            if self.invented > 0 { *invented } else { *all }
+        };
+        self.by_host.iter().max_by_key(|(_, counts)| count(counts)).map(|(host, _)| *host)
+    }
 }
 
 /// What is under way.
@@ -245,6 +284,7 @@ impl Wanted {
         if let Some(name) = &lost.name {
             self.found(name.as_bytes());
         }
+        self.hosts.add(&lost);
         self.lost.push_back(lost);
         while self.lost.len() > limit {
             self.forget_one();
@@ -252,17 +292,26 @@ impl Wanted {
     }
 
     fn forget_one(&mut self) {
-        let invented = self.lost.iter().any(|lost| !lost.answered);
-        let gives_way = |lost: &&Lost| !lost.answered || !invented;
-        let mut hosts: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for lost in self.lost.iter().filter(gives_way) {
-            *hosts.entry(lost.address.ip()).or_default() += 1;
+        let invented = self.hosts.invented > 0;
+        let Some(host) = self.hosts.fullest() else { return };
+        self.remove_first(|lost| lost.address.ip() == host && !(lost.answered && invented));
+    }
+
+    fn remove_first(&mut self, which: impl FnMut(&Lost) -> bool) {
+        if let Some(lost) = self.lost.iter().position(which).and_then(|at| self.lost.remove(at)) {
+            self.hosts.remove(&lost);
         }
-        let Some((host, _)) = hosts.into_iter().max_by_key(|(_, count)| *count) else { return };
-        let first = |lost: &Lost| gives_way(&lost) && lost.address.ip() == host;
-        if let Some(place) = self.lost.iter().position(first) {
-            self.lost.remove(place);
-        }
+    }
+
+    fn retain(&mut self, mut which: impl FnMut(&Lost) -> bool) {
+        let hosts = &mut self.hosts;
+        self.lost.retain(|lost| {
+            let stays = which(lost);
+            if !stays {
+                hosts.remove(lost);
+            }
+            stays
+        });
     }
 
     /// This node may have exchanged its state with itself at an address.
@@ -305,7 +354,7 @@ impl Wanted {
 
     /// An address is another member's now: the one that was lost there is not there any more.
     pub(crate) fn taken(&mut self, address: SocketAddr, by: &[u8]) {
-        self.lost.retain(|lost| {
+        self.retain(|lost| {
             let other = lost.name.as_ref().is_some_and(|name| name.as_bytes() != by);
             lost.address != address || !other
         });
@@ -313,15 +362,12 @@ impl Wanted {
 
     /// A node is a member again, or is gone on purpose.
     pub(crate) fn found(&mut self, name: &[u8]) {
-        let same = |lost: &Lost| lost.name.as_ref().is_some_and(|it| it.as_bytes() == name);
-        if let Some(place) = self.lost.iter().position(same) {
-            self.lost.remove(place);
-        }
+        self.remove_first(|lost| lost.name.as_ref().is_some_and(|it| it.as_bytes() == name));
     }
 
     /// Forgets those that have been gone for longer than `age`.
     pub(crate) fn give_up(&mut self, now: Instant, age: Duration) {
-        self.lost.retain(|lost| now.saturating_duration_since(lost.since) < age);
+        self.retain(|lost| now.saturating_duration_since(lost.since) < age);
     }
 
     /// Every address at which a node is searched for, once: seeds first.

@@ -56,3 +56,68 @@ fn every_address_is_wanted_once() {
     let reported: Vec<_> = wanted.seeds.iter().map(|it| it.last.is_some()).collect();
     assert_eq!(reported, [true, false, true]);
 }
+
+/// Counted along as members die, come back, move and are given up, as if counted anew each time; and
+/// whoever gives way is of the fullest host.
+#[test]
+fn hosts_are_counted_along() {
+    let mut wanted = Wanted::default();
+    let mut state = 1_u32;
+    let mut below = |end: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % end
+    };
+    for round in 0..4000 {
+        let (name, host) = (alloc::format!("n{}", below(60)), below(6) as u8);
+        let address = SocketAddr::from(([10, 0, 0, host], 1 + below(3) as u16));
+        match below(8) {
+            0 => wanted.found(name.as_bytes()),
+            1 => wanted.taken(address, name.as_bytes()),
+            2 => wanted.give_up(Instant::from_nanos(round), Duration::from_nanos(200)),
+            _ => {
+                let answered = below(10) > 0;
+                let before: Vec<_> = wanted.lost().cloned().collect();
+                let lost = Lost { address, answered, ..lost(&name, 1, round) };
+                wanted.lose(lost.clone(), 20);
+                gave_way(before, lost, &wanted);
+            }
+        }
+        let mut anew = Hosts::default();
+        wanted.lost().for_each(|lost| anew.add(lost));
+        assert_eq!(wanted.hosts, anew, "round {round}");
+    }
+}
+
+fn gave_way(mut before: Vec<Lost>, lost: Lost, after: &Wanted) {
+    before.retain(|it| it.name != lost.name);
+    before.push(lost);
+    let there = |it: &Lost| after.lost().any(|left| left.name == it.name);
+    let gone: Vec<&Lost> = before.iter().filter(|it| !there(it)).collect();
+    let [gone] = gone[..] else { return assert!(gone.is_empty() && before.len() <= 20) };
+    assert_eq!(before.len(), 21);
+    let invented = before.iter().any(|it| !it.answered);
+    let gives_way = |it: &&Lost| !it.answered || !invented;
+    assert!(gives_way(&gone));
+    let of = |host| before.iter().filter(gives_way).filter(|it| it.address.ip() == host).count();
+    let most = before.iter().map(|it| of(it.address.ip())).max();
+    assert_eq!(Some(of(gone.address.ip())), most);
+    let first = |it: &&Lost| gives_way(it) && it.address.ip() == gone.address.ip();
+    assert_eq!(before.iter().find(first).map(|it| &it.name), Some(&gone.name));
+}
+
+/// `cargo test --release -p memberlist-proto --lib -- --ignored --nocapture full_list`.
+#[test]
+#[ignore = "prints a figure"]
+fn what_a_death_costs_with_a_full_list() {
+    let mut wanted = Wanted::default();
+    let host = |number: u32| SocketAddr::from((number.to_be_bytes(), 7946));
+    let mut lose = |number: u32| {
+        let name = alloc::format!("node-{number}");
+        wanted.lose(Lost { address: host(number), ..lost(&name, 1, number.into()) }, 1024);
+    };
+    (0..1024).for_each(&mut lose);
+    #[allow(clippy::disallowed_methods)]
+    let begun = std::time::Instant::now();
+    (1024..21_024).for_each(&mut lose);
+    std::println!("{:?} each", begun.elapsed() / 20_000);
+}

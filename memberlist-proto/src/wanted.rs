@@ -81,6 +81,7 @@ pub(crate) struct Lost {
 
 /// How many of the lost each host has, so that a death beyond the limit need not count all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Hosts {
     /// All of a host's, and those of them that have never answered.
     by_host: BTreeMap<IpAddr, (usize, usize)>,

@@ -58,7 +58,7 @@ fn every_address_is_wanted_once() {
 }
 
 /// Counted along as members die, come back, move and are given up, as if counted anew each time; and
-/// whoever gives way is of the fullest host.
+/// the one that gives way is of the fullest host.
 #[test]
 fn hosts_are_counted_along() {
     let mut wanted = Wanted::default();

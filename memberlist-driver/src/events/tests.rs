@@ -180,3 +180,46 @@ fn finished(end: BroadcastEnd) -> Event {
     let id = core.broadcast(now, b"x", kind, Priority::Normal).expect("not too long");
     Event::BroadcastFinished { id, end }
 }
+
+/// Room and bytes come back with what is read, and nothing stays known of it.
+#[test]
+fn what_was_read_takes_no_room_any_more() {
+    let state = |len: usize| Event::RemoteState {
+        from: ([127, 0, 0, 1], 1).into(),
+        join: false,
+        state: bytes::Bytes::from(vec![0; len]),
+    };
+    let mut buffer = EventBuffer::new(EventBounds { count: 2, bytes: 100 });
+    for _ in 0..5 {
+        buffer.push(state(60));
+        assert_eq!(buffer.bytes(), 60, "states count as messages do");
+        buffer.push(message(40));
+        buffer.push(joined("a", 1));
+        buffer.push(conflict("b"));
+        assert_eq!((buffer.len(), buffer.bytes()), (4, 100));
+        let read = drain(&mut buffer);
+        assert!(!read.iter().any(|event| matches!(event, Event::Overflow { .. })), "{read:?}");
+        assert_eq!((buffer.members, buffer.others, buffer.bytes()), (0, 0, 0));
+        assert!(buffer.newest.is_empty() && buffer.conflicts.is_empty(), "{buffer:?}");
+    }
+    // A state that has no room is counted as a message is.
+    buffer.push(state(101));
+    assert!(matches!(drain(&mut buffer)[..], [Event::Overflow { dropped: 1 }]));
+}
+
+/// Of two events about a node, the older is forgotten without the newer.
+#[test]
+fn reading_an_older_event_leaves_the_newer_one_known() {
+    let mut buffer = EventBuffer::new(EventBounds { count: 2, bytes: 100 });
+    buffer.push(joined("a", 1));
+    buffer.push(left("a"));
+    assert!(matches!(buffer.pop(), Some(Event::Joined { .. })));
+    buffer.push(joined("b", 1));
+    buffer.push(joined("a", 2));
+    // There is no room for one more: it joins the one that waits.
+    let read = drain(&mut buffer);
+    assert!(
+        matches!(read[..], [Event::Coalesced { events: 2, .. }, Event::Joined { .. }]),
+        "{read:?}"
+    );
+}

@@ -3,6 +3,7 @@
 mod announcement;
 mod bounds;
 mod conditions;
+mod counters;
 mod decisions;
 mod disseminate;
 mod endings;

@@ -31,3 +31,6 @@ impl Clock {
         self.origin.checked_add(since).unwrap_or_else(|| self.origin + year)
     }
 }
+
+#[cfg(test)]
+mod tests;

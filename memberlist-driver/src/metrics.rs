@@ -201,3 +201,6 @@ fn sentence(text: &'static str) -> metrics::SharedString {
 fn figure(stats: &Stats, field: &str) -> u64 {
     stats.counters.iter().find(|(name, _)| *name == field).map_or(0, |(_, figure)| figure)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,11 @@
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use memberlist_proto::{
+    Channel, Departure, Event, ExchangeError, ExchangeKind, Identity, IdentityParts, Node,
+    NodeName, State,
+};
+
 use super::*;
 
 fn at(millis: u64) -> Instant {
@@ -12,4 +20,37 @@ fn a_flood_of_lines_is_cut_and_counted() {
     assert_eq!(throttle.pass(at(999), 10), None);
     assert_eq!(throttle.pass(at(1000), 10), Some(991), "the next line says how many are missing");
     assert_eq!(throttle.pass(at(1001), 10), Some(0), "and only once");
+}
+
+/// What a line is about is in its fields, too.
+#[test]
+fn lines_have_the_fields_of_their_events() {
+    let peer: SocketAddr = ([10, 0, 0, 9], 7).into();
+    let line = |event: &Event| {
+        assert_eq!(lines::is_logged(event), cfg!(feature = "tracing"));
+        lines::of(event).expect("a line").1
+    };
+    for event in [Event::Rejoined { peer }, Event::NotListed { peer }] {
+        assert_eq!(line(&event).peer.as_deref(), Some("10.0.0.9:7"));
+    }
+    let (exchange, error) = (ExchangeKind::Rejoin, ExchangeError::TooManyBytes);
+    let failed = line(&Event::ExchangeFailed { peer, exchange, error });
+    assert_eq!(failed.peer.as_deref(), Some("10.0.0.9:7"));
+    assert_eq!(failed.reason, Some(ExchangeError::TooManyBytes.to_string()));
+    let parts = IdentityParts { name: b"x", ..IdentityParts::default() };
+    let node = Node::new(Identity::new(parts).expect("a name"), 1, State::Dead, at(0));
+    let by = NodeName::from("y");
+    for (reason, word) in [(Departure::Left, "left"), (Departure::Declared { by }, "declared dead")]
+    {
+        let departed = Event::Departed { node: node.clone(), reason, from: Some(peer) };
+        let departed = line(&departed);
+        assert_eq!(
+            (departed.member.as_deref(), departed.reason.as_deref()),
+            (Some("x"), Some(word))
+        );
+        assert_eq!(departed.peer.as_deref(), Some("10.0.0.9:7"));
+    }
+    // What happens all the time, and is the application's own business, is not.
+    let message = Event::Message { from: peer, channel: Channel::Packet, payload: Bytes::new() };
+    assert!(!lines::is_logged(&message) && lines::of(&message).is_none());
 }

@@ -168,3 +168,43 @@ fn this_machine_has_a_loopback_address() {
         assert!(machine.addresses.iter().any(|it| it.ip == *ip), "{ip}: {machine:?}");
     }
 }
+
+#[test]
+fn addresses_that_only_a_network_of_ones_own_has_are_private() {
+    for (ip, private) in [
+        ("10.0.0.1", true),
+        ("127.0.0.1", true),
+        ("169.254.1.1", true),
+        ("100.64.0.1", true),
+        ("100.127.255.255", true),
+        ("100.128.0.1", false),
+        ("101.64.0.1", false),
+        ("198.18.0.1", true),
+        ("198.19.0.1", true),
+        ("198.20.0.1", false),
+        ("199.18.0.1", false),
+        ("203.0.113.5", false),
+        ("::1", true),
+        ("fd00::1", true),
+        ("fe80::1", true),
+        ("2001:db8::1", false),
+        ("::ffff:10.0.0.1", true),
+        ("::ffff:8.8.8.8", false),
+    ] {
+        assert_eq!(is_private(ip.parse().unwrap()), private, "{ip}");
+    }
+}
+
+/// As many others as are named are named, and one more is hinted at.
+#[test]
+fn a_long_list_of_addresses_is_cut() {
+    let all: Vec<String> = (1..=7).map(|n| format!("10.0.0.{n}/24 e{n}")).collect();
+    let said = |count: usize| {
+        let addresses: Vec<&str> = all[..count].iter().map(String::as_str).collect();
+        chosen(V4, &addresses).to_string()
+    };
+    let exact = said(1 + NAMED);
+    assert!(exact.contains("10.0.0.6") && !exact.contains('…'), "{exact}");
+    let cut = said(2 + NAMED);
+    assert!(cut.ends_with(", …") && !cut.contains("10.0.0.7"), "{cut}");
+}

@@ -229,3 +229,26 @@ fn only_six_bytes_of_a_version_vector_are_passed_on() {
         assert!(vectors.0.iter().all(|it| *it == passed), "{vsn:?}: {:?}", vectors.0);
     }
 }
+
+/// Whether an exchange is a join is what this node began it for, whatever the answer says.
+#[test]
+fn an_answer_does_not_decide_whether_an_exchange_is_a_join() {
+    for joins in [true, false] {
+        let mut config = config();
+        config.push_pull_interval = Duration::from_secs(30);
+        config.ask_admit_merge = true;
+        let mut rig = Rig::with(config);
+        if joins {
+            rig.node.join(rig.now, &[crate::Peer::from(address(2))]);
+        } else {
+            rig.alive("a", 2, 1);
+            rig.wait(Duration::from_secs(60));
+        }
+        let (id, _) = rig.connects()[0];
+        rig.node.handle_stream_connected(rig.now, id);
+        let mut answer = Vec::new();
+        crate::wire::push_pull::encode_header(&mut answer, !joins, 0, 0);
+        rig.node.handle_stream_data(rig.now, id, &answer).expect("a good state");
+        assert_eq!(rig.node.poll_request().is_some(), joins);
+    }
+}

@@ -9,6 +9,7 @@ use memberlist_proto::wire::frame::{
 };
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{Layer, PacketLimits, Rules, Sealing, Visit, open, seal};
+use memberlist_proto::wire::push_pull::NodeState;
 use memberlist_proto::wire::{compound, label};
 use memberlist_proto::{Key, Keyring};
 
@@ -36,6 +37,7 @@ impl Visit for Opened {
 
     fn message(&mut self, message: Message<'_>, bytes: &[u8]) {
         assert_eq!(Message::decode(bytes), Ok(message), "the bytes are not the message's");
+        assert_eq!(Message::decode_any(bytes), Ok(message), "the usual order makes a difference");
         reencode(message);
         self.messages.push(bytes.to_vec());
     }
@@ -54,6 +56,8 @@ pub(crate) fn reencode(message: Message<'_>) {
 
 /// Any bytes as a packet, under every combination of key, label and flags.
 pub fn packet(data: &[u8]) {
+    assert_eq!(Message::decode(data), Message::decode_any(data));
+    assert_eq!(NodeState::decode(data), NodeState::decode_any(data));
     let ring: Keyring = [key(16), key(24), key(32)].into_iter().collect();
     let limits = PacketLimits { max_decompressed: 1 << 16, ..PacketLimits::default() };
     let mut scratch = Scratch::new();

@@ -75,6 +75,45 @@ fn message() -> impl Strategy<Value = Bytes> {
     })
 }
 
+/// One record of a push/pull.
+fn state() -> impl Strategy<Value = Bytes> {
+    let parts = (any::<[u32; 2]>(), any::<u16>(), 0..6_i64, [bytes(), bytes()]);
+    (parts, [proptest::option::of(bytes()), proptest::option::of(bytes())]).prop_map(
+        |(([incarnation, huge], port, state, [name, addr]), [meta, vsn])| {
+            let mut out = Vec::new();
+            let state = NodeState {
+                name: &name,
+                addr: Some(&addr),
+                port,
+                meta: meta.as_deref(),
+                incarnation,
+                // Mostly one of those that there are.
+                state: if huge % 16 == 0 { -i64::from(huge) } else { state },
+                vsn: vsn.as_deref(),
+            };
+            encode_state(&mut out, &state);
+            out
+        },
+    )
+}
+
+/// Where bytes are changed, and to what, and where the rest is cut off; mostly nowhere.
+fn damage() -> impl Strategy<Value = (Vec<(usize, u8)>, usize)> {
+    let byte = prop_oneof![any::<u8>(), Just(0xc0), Just(0xd9), Just(0xc4), 0x80..0x90_u8];
+    let cut = prop_oneof![3 => Just(usize::MAX), 1 => 0..100_usize];
+    (vec((0..100_usize, byte), 0..3), cut)
+}
+
+fn damaged(mut bytes: Bytes, (changes, cut): &(Vec<(usize, u8)>, usize)) -> Bytes {
+    for (at, to) in changes {
+        if let Some(byte) = bytes.get_mut(*at) {
+            *byte = *to;
+        }
+    }
+    bytes.truncate(*cut);
+    bytes
+}
+
 fn key() -> impl Strategy<Value = Option<Key>> {
     let key = prop_oneof![vec(any::<u8>(), 16), vec(any::<u8>(), 24), vec(any::<u8>(), 32)];
     proptest::option::of(key.prop_map(|key| Key::new(&key).expect("a key's length")))
@@ -241,6 +280,37 @@ proptest! {
         if parts == Ok(None) {
             parts = reader.feed(second, &rules);
         }
+        prop_assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn messages_in_the_usual_order_are_read_as_any_others(
+        message in message(),
+        damage in damage(),
+    ) {
+        let message = damaged(message, &damage);
+        prop_assert_eq!(Message::decode(&message), Message::decode_any(&message));
+    }
+
+    #[test]
+    fn states_in_the_usual_order_are_read_as_any_others(
+        state in state(),
+        user_state in vec(any::<u8>(), 0..8),
+        damage in damage(),
+    ) {
+        let state = damaged(state, &damage);
+        prop_assert_eq!(NodeState::decode(&state), NodeState::decode_any(&state));
+        // In a push/pull also where it ends: byte by byte, it is only read once that is known.
+        let mut message = Vec::new();
+        encode_header(&mut message, false, 2, user_state.len());
+        for part in [&state, &state, &user_state] {
+            message.extend_from_slice(part);
+        }
+        let rules = frame_rules(b"", None);
+        let whole = FrameReader::new(Role::Acceptor).feed(&message, &rules);
+        let mut reader = FrameReader::new(Role::Acceptor);
+        let parts = message.iter().map(|byte| reader.feed(&[*byte], &rules));
+        let parts = parts.into_iter().find(|read| *read != Ok(None)).unwrap_or(Ok(None));
         prop_assert_eq!(parts, whole);
     }
 

@@ -12,8 +12,10 @@ use core::ops::ControlFlow;
 
 use thiserror::Error;
 
+mod in_order;
 mod scanner;
 
+pub(crate) use in_order::InOrder;
 pub(crate) use scanner::Scanner;
 
 /// How many arrays and maps may be nested inside one field value, as in go-msgpack. Only fields

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 
 use super::message::MessageType;
 use super::msgpack::{
-    DecodeError, Reader, write_bool, write_bytes, write_int, write_map, write_raw, write_uint,
+    DecodeError, InOrder, Reader, write_bool, write_bytes, write_int, write_map, write_raw,
+    write_uint,
 };
 use crate::node::State;
 
@@ -95,8 +96,40 @@ impl<'a> NodeState<'a> {
         Self::read(&mut Reader::new(body))
     }
 
+    /// As [`decode`](Self::decode), but without the short cut for the order in which fields are
+    /// usually sent: for tests that compare the two.
+    ///
+    /// # Errors
+    /// As of `decode`.
+    pub fn decode_any(body: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::read_any(&mut Reader::new(body))
+    }
+
     /// Reads a node state, and nothing after it.
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        reader.in_order(Self::in_order).map_or_else(|| Self::read_any(reader), Ok)
+    }
+
+    /// In its usual form.
+    pub(super) fn in_order(fields: &mut InOrder<'a>) -> Option<Self> {
+        fields.key(b"\x87\xa4Addr")?;
+        let addr = fields.bytes()?;
+        fields.key(b"\xabIncarnation")?;
+        let incarnation = fields.u32()?;
+        fields.key(b"\xa4Meta")?;
+        let meta = fields.bytes()?;
+        fields.key(b"\xa4Name")?;
+        let name = fields.string()?;
+        fields.key(b"\xa4Port")?;
+        let port = fields.u16()?;
+        fields.key(b"\xa5State")?;
+        let state = fields.small_int()?;
+        fields.key(b"\xa3Vsn")?;
+        let vsn = fields.bytes()?;
+        Some(Self { name, addr, port, meta, incarnation, state, vsn })
+    }
+
+    fn read_any(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut state = Self::default();
         let declared = ["Name", "Addr", "Port", "Meta", "Incarnation", "State", "Vsn"];
         reader.structure(&declared, |reader, field| {

@@ -92,7 +92,8 @@ impl Body {
     /// Parses as far as the bytes reach and returns whether the message is complete.
     pub(super) fn advance(&mut self, limits: &FrameLimits) -> Result<bool, FrameError> {
         loop {
-            match self.stage {
+            let stage = self.stage;
+            match stage {
                 Stage::Complete => return Ok(true),
                 Stage::Type => {
                     let Some(&code) = self.buffer.first() else {
@@ -122,6 +123,12 @@ impl Body {
                     self.scanned = end;
                 }
                 Stage::States { left: 0 } => self.stage = self.tail(self.header.user_state_len),
+                // Most states are whole and in their usual form, which shows where they end.
+                Stage::States { left }
+                    if self.scanned == self.value_at && self.state_in_order() =>
+                {
+                    self.stage = Stage::States { left: left.saturating_sub(1) };
+                }
                 _ => {
                     // The scanner only looks for the value's end; the value is decoded when all of it
                     // is there. Decoding what has arrived at every chunk instead would take O(n²)
@@ -214,6 +221,17 @@ impl Body {
             }
             stage => Ok(stage),
         }
+    }
+
+    /// Passes over a state that has arrived as a whole and in its usual form.
+    fn state_in_order(&mut self) -> bool {
+        let mut reader = Reader::new_at(&self.buffer, self.value_at);
+        if reader.in_order(NodeState::in_order).is_none() {
+            return false;
+        }
+        let left = reader.rest().len();
+        self.begin_value(self.buffer.len().saturating_sub(left));
+        true
     }
 
     fn begin_value(&mut self, at: usize) {

@@ -1,0 +1,79 @@
+//! `docs/performance.md`: the table, and what is needed to read it.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::plots;
+use crate::report::{Row, table};
+
+const ABOUT: &str = "\
+# Performance
+
+Written by `cargo run --release` in `bench/`; edit nothing here by hand (the notes below the table are in
+`bench/src/notes.md`). The workloads:
+
+| workload | what is measured |
+|---|---|
+| CODEC, SEAL, LZW | one alive message encoded and decoded; 1,400 bytes encrypted and opened; a compound compressed |
+| PING N | a node that knows N members takes in a ping and hands out the ack, byte for byte; nothing is queued |
+| KNOWN(16) N | a packet of 16 alive messages about random known members, without news |
+| NEWS(16) N | a packet of 16 alive messages that are all news |
+| TICK N | a gossip interval passes: idle, or with so much fresh news, which is sent to three members |
+| QUEUE N | a broadcast queued in place of the one of its name; a packet filled with 20, from a queue of N |
+| PUSHPULL N | a full state exchange of two nodes that know N members each, byte for byte, both sides: both agree since the last one; one learned 1 % news since; the first ever |
+| JOIN N | a node that knows no other takes in the state of N members |
+| STALL N | the longest single call in all of these exchanges, by the wall |
+| MEM | bytes of heap for each known member: learned by gossip that has been passed on, or restored |
+| SIM-S(N) | N nodes that know each other, in virtual time on one thread, every datagram delivered after 0.5–1.5 ms: seconds of a node per second of processor time, over one whole interval of full state exchanges |
+
+All times are processor time of one thread, medians, unless the workload says otherwise. *foca small* is the
+peer with the least identity that it can have (address, port and a generation), *foca named* with a name as
+well, both with a codec written by hand; the preset for local networks on both sides. Foca exchanges no full
+states: beside SIM-S stands what it does do. Where its column is empty, it has nothing of the kind, or setting
+it up takes quadratic time (10,000 simulated nodes).
+
+";
+
+/// Below the table: what was tried where a goal is missed, and what is not measured here.
+const NOTES: &str = include_str!("notes.md");
+
+pub(crate) fn write(rows: &[Row]) -> Result<(), Box<dyn Error>> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let pictures = plots::draw(rows, &docs.join("performance"))?;
+    let mut text = ABOUT.to_owned();
+    let peer = include_str!("../Cargo.lock")
+        .split("name = \"foca\"\nversion = \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .ok_or("no version of foca")?;
+    writeln!(
+        text,
+        "Measured on {} by commit {} on {} with {}; foca {peer}. Absolute figures differ by half \
+         between machines and with their load: compare only within a run.\n",
+        said("date", &["-u", "+%Y-%m-%d"])?,
+        said("git", &["rev-parse", "--short", "HEAD"])?,
+        machine()?,
+        said("rustc", &["--version"])?,
+    )?;
+    text.push_str(&table(rows));
+    for picture in pictures {
+        write!(text, "\n![{picture}](performance/{picture})\n")?;
+    }
+    write!(text, "\n{NOTES}")?;
+    std::fs::write(docs.join("performance.md"), text)?;
+    Ok(())
+}
+
+fn said(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    let output = Command::new(program).args(arguments).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+fn machine() -> Result<String, Box<dyn Error>> {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.and_then(|it| it.split(": ").nth(1)).unwrap_or("an unknown processor");
+    Ok(format!("{model}, {} cores, shared", std::thread::available_parallelism()?))
+}

@@ -1,0 +1,204 @@
+//! Full state exchanges, byte for byte and both sides: PUSHPULL, JOIN, STALL.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant as Wall};
+
+use bytes::Bytes;
+use memberlist_proto::{Memberlist, StreamId, StreamOp};
+
+use crate::measure::{cpu_nanos, median};
+use crate::ours::{self, at};
+use crate::peer::{self, Discard, Id, Named, Small};
+use crate::report::{Goal, Row, Unit};
+
+/// What an exchange took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Took {
+    /// Processor time of both sides.
+    both: f64,
+    /// Of that, the side that opened the stream.
+    opener: f64,
+    /// The longest call, by the wall.
+    longest: f64,
+}
+
+pub(crate) fn run(rows: &mut Vec<Row>) {
+    for size in [1_000, 10_000, 100_000] {
+        let mut goals = [Goal::None; 3];
+        if size == 10_000 {
+            goals = [Goal::AtMost(0.5e6), Goal::AtMost(8e6), Goal::AtMost(16e6)];
+        }
+        let rounds = if size == 100_000 { 3 } else { 9 };
+        let (first, unchanged) = repeated(size, rounds, 0);
+        let (_, changed) = repeated(size, rounds, size / 100);
+        let mut row = |what: &str, took: Took, goal| {
+            rows.push(
+                Row::new(format!("PUSHPULL {size} {what}"), Unit::Time, took.both).to_reach(goal),
+            );
+        };
+        row("unchanged", unchanged, goals[0]);
+        row("1 % changed", changed, goals[1]);
+        row("first", first, goals[2]);
+        let join = best((0..3).map(|_| join(size)));
+        let theirs = if size > 10_000 {
+            (None, None)
+        } else {
+            (their_join::<Small>(size), their_join::<Named>(size))
+        };
+        let goal = if size == 10_000 { Goal::AtMost(5e6) } else { Goal::None };
+        rows.push(
+            Row::new(format!("JOIN {size}, the joiner"), Unit::Time, join.opener)
+                .beside(theirs.0, theirs.1)
+                .to_reach(goal),
+        );
+        let longest = [first, unchanged, changed, join].map(|it| it.longest);
+        let longest = longest.into_iter().fold(0.0, f64::max);
+        let goal = match size {
+            10_000 => Goal::AtMost(1e6),
+            100_000 => Goal::AtMost(3e6),
+            _ => Goal::None,
+        };
+        rows.push(Row::new(format!("STALL {size}"), Unit::Time, longest).to_reach(goal));
+    }
+}
+
+/// Two nodes that exchange their states again and again: what the first exchange took, and the
+/// median of the others. Before each of them, one of the nodes learns so much news.
+fn repeated(size: usize, rounds: usize, news: usize) -> (Took, Took) {
+    let first = best((0..3).map(|_| {
+        let mut pair = Pair::new(size);
+        pair.exchange()
+    }));
+    let mut pair = Pair::new(size);
+    pair.exchange();
+    let mut all: Vec<Took> = (0..rounds)
+        .map(|round| {
+            for index in 0..news {
+                let packet = ours::alive(2 + (round * news + index) % (size - 2), 2 + round as u32);
+                let node = &mut pair.nodes[0];
+                node.handle_packet(at(pair.now), ours::address(5), &packet).expect("news");
+                ours::discard(node);
+            }
+            pair.exchange()
+        })
+        .collect();
+    all.sort_by(|one, other| one.both.total_cmp(&other.both));
+    let shortest = all.iter().map(|it| it.longest).fold(f64::INFINITY, f64::min);
+    (first, Took { longest: shortest, ..all[all.len() / 2] })
+}
+
+/// The quickest of several runs: the others were interrupted.
+fn best(runs: impl Iterator<Item = Took>) -> Took {
+    runs.reduce(|one, other| Took {
+        both: one.both.min(other.both),
+        opener: one.opener.min(other.opener),
+        longest: one.longest.min(other.longest),
+    })
+    .expect("at least one")
+}
+
+struct Pair {
+    nodes: [Memberlist; 2],
+    now: u64,
+}
+
+impl Pair {
+    fn new(size: usize) -> Self {
+        let node = |index| {
+            let mut config = ours::still(index);
+            config.push_pull_interval = Duration::from_secs(30);
+            let mut node = ours::start(config);
+            node.restore(at(1), ours::records(size));
+            ours::discard(&mut node);
+            node
+        };
+        Self { nodes: [node(0), node(1)], now: 1 }
+    }
+
+    /// The first node's timer fires, and whichever member it chose, the second one answers.
+    fn exchange(&mut self) -> Took {
+        let begun = |node: &Memberlist| node.stats().counters.push_pulls;
+        let (before, mut took) = (begun(&self.nodes[0]), Took::default());
+        while begun(&self.nodes[0]) == before {
+            let due = self.nodes[0].poll_timeout().expect("the timer of exchanges");
+            self.now = due.as_nanos().max(self.now);
+            took = Took::default();
+            time(&mut took, true, || self.nodes[0].handle_timeout(due));
+        }
+        converse(&mut self.nodes, self.now, &mut took);
+        took
+    }
+}
+
+/// A call into the core, timed.
+fn time<R>(took: &mut Took, opener: bool, call: impl FnOnce() -> R) -> R {
+    let (wall, cpu) = (Wall::now(), cpu_nanos());
+    let result = call();
+    let cpu = cpu_nanos() - cpu;
+    took.longest = took.longest.max(wall.elapsed().as_nanos() as f64);
+    took.both += cpu;
+    took.opener += if opener { cpu } else { 0.0 };
+    result
+}
+
+/// Carries out what two nodes want with the one stream between them, until it is closed.
+fn converse(nodes: &mut [Memberlist; 2], now: u64, took: &mut Took) {
+    let mut ids: [Option<StreamId>; 2] = [None; 2];
+    let mut under_way: VecDeque<(usize, Bytes)> = VecDeque::new();
+    loop {
+        for side in [0, 1] {
+            while let Some(op) = nodes[side].poll_stream() {
+                match op {
+                    StreamOp::Connect { id, .. } => {
+                        let from = ours::address(side);
+                        ids[1 - side] =
+                            time(took, side == 1, || nodes[1 - side].accept_stream(at(now), from));
+                        ids[side] = Some(id);
+                        time(took, side == 0, || {
+                            nodes[side].handle_stream_connected(at(now), id);
+                        });
+                    }
+                    StreamOp::Write { id, data } => {
+                        nodes[side].handle_stream_written(at(now), id, data.len());
+                        under_way.push_back((1 - side, data));
+                    }
+                    StreamOp::Close { id } => nodes[side].handle_stream_closed(at(now), id, None),
+                    StreamOp::Abort { .. } => panic!("the exchange failed"),
+                }
+            }
+        }
+        let Some((to, data)) = under_way.pop_front() else { break };
+        let id = ids[to].expect("an open stream");
+        time(took, to == 0, || nodes[to].handle_stream_data(at(now), id, &data)).expect("a state");
+    }
+    nodes.iter_mut().for_each(ours::discard);
+}
+
+/// A node that knows no other joins one that knows so many.
+fn join(size: usize) -> Took {
+    let mut joiner = ours::start(ours::still(size + 1));
+    let mut seed = ours::start(ours::still(0));
+    seed.restore(at(1), ours::records(size));
+    for node in [&mut joiner, &mut seed] {
+        ours::discard(node);
+    }
+    let mut took = Took::default();
+    let mut nodes = [joiner, seed];
+    time(&mut took, true, || nodes[0].join(at(2), &[ours::address(0).into()]));
+    converse(&mut nodes, 2, &mut took);
+    assert_eq!(nodes[0].num_members(), size + 1);
+    took
+}
+
+/// The least that a user of the peer does on a join: the members are added one after another.
+fn their_join<I: Id>(size: usize) -> Option<f64> {
+    let mut runs: Vec<f64> = (0..3)
+        .map(|_| {
+            let mut node = peer::start::<I>(size + 1, size);
+            let before = cpu_nanos();
+            node.apply_many(peer::members(size), true, &mut Discard::default()).expect("members");
+            cpu_nanos() - before
+        })
+        .collect();
+    Some(median(&mut runs))
+}

@@ -1,0 +1,117 @@
+//! Clusters in which nothing happens: SIM-S and what a member takes of memory, MEM.
+
+use std::time::Duration;
+
+use foca::{Member, Message};
+use memberlist_proto::Config;
+
+use crate::measure::cpu_nanos;
+use crate::ours::{self, at};
+use crate::peer::{self, Discard, Id, Named, Small};
+use crate::report::{Goal, Row, Unit};
+use crate::world::{Player, World};
+
+pub(crate) fn run(rows: &mut Vec<Row>, large: bool) {
+    let sizes: &[usize] = if large { &[100, 1_000, 10_000] } else { &[100, 1_000] };
+    for &size in sizes {
+        let factor = if size == 100 { 1.0 } else { 1.5 };
+        let (small, named) = if size <= 1_000 {
+            (Some(theirs::<Small>(size)), Some(theirs::<Named>(size)))
+        } else {
+            (None, None)
+        };
+        let goal = Goal::Times { factor, named: true };
+        rows.push(
+            Row::new(format!("SIM-S({size})"), Unit::NodeSeconds, simulated(size, |_| {}))
+                .beside(small, named)
+                .to_reach(goal),
+        );
+        let off = |config: &mut Config| config.push_pull_interval = Duration::ZERO;
+        rows.push(
+            Row::new(
+                format!("SIM-S({size}), no exchanges"),
+                Unit::NodeSeconds,
+                simulated(size, off),
+            )
+            .beside(small, named),
+        );
+    }
+}
+
+/// One whole interval of exchanges, after all have had their first.
+fn simulated(size: usize, adjust: impl Fn(&mut Config)) -> f64 {
+    let scale = (size as f64 / 32.0).log2().ceil().max(0.0) as u64 + 1;
+    let interval = 30 * scale;
+    let mut world = ours::world(size, adjust);
+    world.run(interval + 30);
+    rate(&mut world, interval)
+}
+
+fn theirs<I: Id>(size: usize) -> f64 {
+    let mut world = peer::world::<I>(size);
+    world.run(60);
+    rate(&mut world, 60)
+}
+
+fn rate(world: &mut World<impl Player>, seconds: u64) -> f64 {
+    let before = cpu_nanos();
+    world.run(seconds);
+    world.players.len() as f64 * seconds as f64 / ((cpu_nanos() - before) / 1e9)
+}
+
+/// Bytes of heap for each member, learned by gossip, after all of it has been passed on.
+pub(crate) fn memory(rows: &mut Vec<Row>) {
+    const SIZE: usize = 10_000;
+    let mut config = ours::still(0);
+    config.gossip_interval = Duration::from_millis(200);
+    let mut node = ours::start(config);
+    let before = |node: &mut memberlist_proto::Memberlist| ours::discard(node);
+    before(&mut node);
+    let learned = allocation_counter::measure(|| {
+        let mut now = 1;
+        for index in 1..=SIZE {
+            let packet = ours::alive(index, 1);
+            node.handle_packet(at(now), ours::address(1), &packet).expect("news");
+            now += 100_000;
+            ours::discard(&mut node);
+        }
+        while node.stats().gauges.membership_queue > 0 {
+            now += 200_000_000;
+            node.handle_timeout(at(now));
+            ours::discard(&mut node);
+        }
+    });
+    let mut restored = ours::start(ours::still(0));
+    let records = allocation_counter::measure(|| {
+        restored.restore(at(1), ours::records(SIZE));
+        ours::discard(&mut restored);
+    });
+    let each = |bytes: i64| bytes as f64 / SIZE as f64;
+    rows.push(
+        Row::new("MEM by gossip, 10000", Unit::Bytes, each(learned.bytes_current))
+            .beside(Some(their_memory::<Small>(SIZE)), Some(their_memory::<Named>(SIZE)))
+            .to_reach(Goal::AtMost(95.0)),
+    );
+    rows.push(Row::new("MEM restored, 10000", Unit::Bytes, each(records.bytes_current)));
+    rows.push(Row::new(
+        "MEM a node's own size",
+        Unit::Bytes,
+        size_of::<memberlist_proto::Memberlist>() as f64,
+    ));
+}
+
+fn their_memory<I: Id>(size: usize) -> f64 {
+    let mut node = peer::start::<I>(0, size);
+    let taken = allocation_counter::measure(|| {
+        let mut out = Discard::default();
+        for index in 1..=size {
+            let update = [Member::alive(I::of(index))];
+            let packet = peer::packet(1, Message::Gossip, &update);
+            node.handle_data(&packet, &mut out).expect("news");
+        }
+        while node.updates_backlog() > 0 {
+            node.gossip(&mut out).expect("gossip");
+        }
+    });
+    taken.bytes_current as f64 / size as f64
+}

@@ -39,6 +39,7 @@ impl<'a> InOrder<'a> {
     }
 
     /// Bytes, which may be nil.
+    #[expect(clippy::option_option, reason = "nil is a value, and in order")]
     pub(crate) fn bytes(&mut self) -> Option<Option<&'a [u8]>> {
         if let Some((0xc0, rest)) = self.rest.split_first() {
             self.rest = rest;

@@ -272,6 +272,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             }
         }
         self.requeue_taken();
+        self.shrink();
         taken
     }
 
@@ -302,6 +303,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         let slot = self.slot_of(name);
         if let Some(slot) = slot {
             self.finish(slot, FinishCause::Removed);
+            self.shrink();
         }
         slot.is_some()
     }
@@ -335,6 +337,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         for slot in slots {
             self.finish(slot, FinishCause::TooLong);
         }
+        self.shrink();
     }
 
     /// Drops all broadcasts.
@@ -342,6 +345,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         while let Some(first) = self.order.first().copied() {
             self.finish(first.slot, FinishCause::Removed);
         }
+        self.shrink();
     }
 
     /// The broadcasts that have left the queue since the last call, in the order of leaving; none
@@ -441,6 +445,18 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             // Within its number of transmits, skip everything longer than `free` at once: otherwise a
             // queue full of long messages would cost O(n) for every packet.
             from = Bound::Included(Key::first(found.transmits, free));
+        }
+    }
+
+    /// Returns the memory that a burst took, once all of it is gone.
+    fn shrink(&mut self) {
+        /// Entries whose memory is kept.
+        const KEEP: usize = 64;
+        if self.order.is_empty() && self.entries.capacity() > KEEP {
+            self.entries = Vec::new();
+            self.free = Vec::new();
+            self.taken = Vec::new();
+            self.names = HashTable::new();
         }
     }
 

@@ -77,6 +77,7 @@ pub mod security;
 #[cfg(feature = "serde")]
 mod serial;
 mod shares;
+mod spare;
 mod stats;
 mod status;
 mod suspects;

@@ -74,22 +74,33 @@ impl Outbox {
     }
 
     pub(crate) fn next_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        next(&mut self.transmits)
     }
 
     pub(crate) fn next_stream(&mut self) -> Option<StreamOp> {
-        self.streams.pop_front()
+        next(&mut self.streams)
     }
 
     pub(crate) fn next_lookup(&mut self) -> Option<Lookup> {
-        self.lookups.pop_front()
+        next(&mut self.lookups)
     }
 
     pub(crate) fn next_request(&mut self) -> Option<Request> {
-        self.requests.pop_front()
+        next(&mut self.requests)
     }
 
     pub(crate) fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        next(&mut self.events)
     }
+}
+
+/// Takes the first one; after the last of a burst, its memory is returned.
+fn next<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    /// Entries whose memory is kept.
+    const KEEP: usize = 256;
+    let first = queue.pop_front();
+    if queue.is_empty() && queue.capacity() > KEEP {
+        *queue = VecDeque::new();
+    }
+    first
 }

@@ -58,6 +58,8 @@ pub(crate) struct Queues {
     /// Empty between two inputs.
     #[cfg_attr(feature = "serde", serde(skip))]
     finished: VecDeque<Finished>,
+    /// Where messages are encoded, to learn their length.
+    encoded: Vec<u8>,
 }
 
 /// Something awaited that has left a queue.
@@ -107,6 +109,7 @@ impl Queues {
             held: VecDeque::new(),
             last: 0,
             finished: VecDeque::new(),
+            encoded: Vec::new(),
         }
     }
 
@@ -141,9 +144,9 @@ impl Queues {
         message: &Message<'_>,
         waiter: Option<OpId>,
     ) {
-        let mut encoded = Vec::with_capacity(128);
-        message.encode(&mut encoded);
-        let message = Bytes::copy_from_slice(&encoded);
+        self.encoded.clear();
+        message.encode(&mut self.encoded);
+        let message = Bytes::copy_from_slice(&self.encoded);
         let too_long = (message.len() > self.longest).then(|| key.clone());
         self.membership.queue(News { key, message, waiter });
         if let Some(key) = too_long {

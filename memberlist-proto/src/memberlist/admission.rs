@@ -113,12 +113,16 @@ pub(super) fn versions_of(vsn: &[u8]) -> Option<Versions> {
 
 /// The identity that an alive message announces; versions it leaves out stay as they were.
 pub(super) fn identity_of(alive: &Alive<'_>, old: Option<Versions>) -> Option<Identity> {
-    Identity::new(IdentityParts {
+    Identity::new(parts_of(alive, old)).ok()
+}
+
+/// The parts of the identity that an alive message announces.
+pub(super) fn parts_of<'a>(alive: &Alive<'a>, old: Option<Versions>) -> IdentityParts<'a> {
+    IdentityParts {
         name: alive.node,
         addr: alive.addr,
         port: alive.port,
         meta: alive.meta,
         versions: alive.vsn.and_then(versions_of).or(old),
-    })
-    .ok()
+    }
 }

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::Memberlist;
-use super::admission::identity_of;
+use super::admission::{identity_of, parts_of};
 use super::query::age;
 use crate::event::{Change, Event, Refusal};
 use crate::members::MemberId;
@@ -75,7 +75,8 @@ impl Memberlist {
         }
         let order = &mut self.rng.probe_order;
         let id = self.members.insert(identity, alive.incarnation, State::Alive, self.now, order);
-        self.broadcast_alive(alive);
+        let name = self.members.record(id).identity().node_name();
+        self.broadcast_alive(name, alive);
         self.is_found(id);
         self.me.changed = self.now;
         self.decisions.alive_new += 1;
@@ -86,12 +87,15 @@ impl Memberlist {
         let record = self.members.record(id);
         let (old_state, old_incarnation) = (record.state(), record.incarnation());
         let old = record.identity().clone();
-        let Some(identity) = identity_of(alive, old.versions()) else {
+        // Most news only has a higher incarnation.
+        let same = old.parts() == parts_of(alive, old.versions());
+        let announced = if same { Some(old.clone()) } else { identity_of(alive, old.versions()) };
+        let Some(identity) = announced else {
             self.decisions.alive_meta += 1;
             return;
         };
         self.end_suspicion(id);
-        self.broadcast_alive(alive);
+        self.broadcast_alive(identity.node_name(), alive);
         let change = Change {
             meta: old.meta().unwrap_or_default() != identity.meta().unwrap_or_default(),
             address: old.addr_bytes() != identity.addr_bytes() || old.port() != identity.port(),
@@ -165,12 +169,12 @@ impl Memberlist {
         self.out.event(Event::Conflict { existing: self.members.node(id), claimant });
     }
 
-    fn broadcast_alive(&mut self, alive: &Alive<'_>) {
+    fn broadcast_alive(&mut self, name: NodeName, alive: &Alive<'_>) {
         // A vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as unknown. Of a
         // longer one no node reads more than six, and passed on as it is it can fit into no packet.
         let vsn = alive.vsn.filter(|vsn| vsn.is_empty() || vsn.len() >= 6);
         let vsn = vsn.map(|vsn| vsn.get(..6).unwrap_or(vsn));
         let message = Message::Alive(Alive { vsn, ..*alive });
-        self.queues.push_membership(NodeName::from(alive.node), &message, None);
+        self.queues.push_membership(name, &message, None);
     }
 }

@@ -165,7 +165,10 @@ impl Memberlist {
             compress: self.config.enable_compression,
             only_if_smaller: self.config.differences.compress_streams_if_smaller,
         };
-        seal_frame(message, &sealing, &mut self.layers)
+        let mut layers = self.layers.lend();
+        let frame = seal_frame(message, &sealing, &mut layers);
+        self.layers.give_back(layers);
+        frame
     }
 
     /// The header that comes first on every stream opened here: the label, if there is one.

@@ -11,27 +11,48 @@ use super::{Memberlist, Timer, send};
 use crate::members::MemberId;
 use crate::node::State;
 use crate::time::Instant;
+use crate::timers::TimerId;
+
+/// When this node gossips. While there is nothing to say, no timer runs, and only the phase is kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ticks {
+    /// A tick that was not before the last one, if this node gossips at all.
+    due: Option<Instant>,
+    timer: Option<TimerId>,
+}
 
 impl Memberlist {
     pub(super) fn start_gossip(&mut self, was: Duration) {
-        let due = self.stop_ticking(self.periodic.gossip);
-        self.periodic.gossip = None;
+        let before = core::mem::take(&mut self.periodic.gossip);
+        self.stop_ticking(before.timer);
         let interval = self.config.gossip_interval;
         if !interval.is_zero() && self.config.gossip_nodes > 0 {
-            let at = self.next_phase(due, was, interval);
-            self.periodic.gossip = Some(self.timers.insert(at, Timer::Gossip));
+            let due = before.due.map(|due| not_before(self.now, due, was));
+            self.periodic.gossip.due = Some(self.next_phase(due, was, interval));
         }
     }
 
+    /// Sets the timer of the next tick if there is something to say.
+    pub(super) fn wake_gossip(&mut self) {
+        let Ticks { due: Some(due), timer: None } = self.periodic.gossip else { return };
+        if self.has_no_news() {
+            return;
+        }
+        let at = not_before(self.now, due, self.config.gossip_interval);
+        let timer = Some(self.timers.insert(at, Timer::Gossip));
+        self.periodic.gossip = Ticks { due: Some(at), timer };
+    }
+
     pub(super) fn gossip_tick(&mut self, due: Instant) {
-        let at = next_tick(self.now, due, self.config.gossip_interval);
-        self.periodic.gossip = Some(self.timers.insert(at, Timer::Gossip));
-        if self.nothing_to_tell() {
+        let next = next_tick(self.now, due, self.config.gossip_interval);
+        self.periodic.gossip = Ticks { due: Some(next), timer: None };
+        // What was queued may have gone along with other packets.
+        if self.has_no_news() {
             return;
         }
         let budget = self.gossip_budget();
         for id in self.gossip_targets() {
-            let mut space = core::mem::take(&mut self.sealing);
+            let mut space = self.sealing.lend();
             space.clear();
             self.pull(budget, &mut space);
             let node = self.members.node(id);
@@ -41,15 +62,15 @@ impl Memberlist {
                 let node = Some(node.identity().node_name());
                 self.pack(&Destination { to, node, checksum, probe: None }, &mut space);
             }
-            self.sealing = space;
+            self.sealing.give_back(space);
             if empty {
                 return;
             }
         }
     }
 
-    /// An idle tick need not even choose its targets.
-    fn nothing_to_tell(&self) -> bool {
+    /// Whether nothing is queued, and no delegate may have something.
+    pub(super) fn has_no_news(&self) -> bool {
         !self.decider.is_some() && self.queues.is_empty()
     }
 
@@ -71,6 +92,11 @@ impl Memberlist {
         );
         targets
     }
+}
+
+/// The first tick at `now` or later, by the interval, of those that go on from `due`.
+fn not_before(now: Instant, due: Instant, interval: Duration) -> Instant {
+    if due >= now { due } else { next_tick(Instant::from_nanos(now.as_nanos() - 1), due, interval) }
 }
 
 /// Whether a dead member still gets gossip: it may want to refute what is in it.

@@ -149,6 +149,8 @@ impl Memberlist {
             while let Some((due, timer)) = node.timers.pop_due(node.now) {
                 node.fire(timer, due);
                 node.follow_up();
+                // Its tick may be due now.
+                node.wake_gossip();
             }
         });
     }

@@ -73,6 +73,7 @@ use crate::queues::{Finished, Queues};
 use crate::rng::Randomness;
 use crate::security::Keyring;
 use crate::shares::Rates;
+use crate::spare::Spare;
 use crate::stats::{Counters, Decisions};
 use crate::suspects::Suspects;
 use crate::time::Instant;
@@ -124,9 +125,9 @@ pub struct Memberlist {
     /// Why the dead and those that left are that.
     departures: BTreeMap<MemberId, Departure>,
     refusals: VecDeque<reports::Refused>,
-    opening: Scratch,
-    layers: Scratch,
-    sealing: send::Workspace,
+    opening: Spare<Scratch>,
+    layers: Spare<Scratch>,
+    sealing: Spare<send::Workspace>,
 }
 
 /// The timers that come back.
@@ -134,7 +135,7 @@ pub struct Memberlist {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Periodic {
     probe: Option<TimerId>,
-    gossip: Option<TimerId>,
+    gossip: gossip::Ticks,
     push_pull: Option<TimerId>,
     reap: Option<TimerId>,
     rejoin: Option<TimerId>,
@@ -237,9 +238,9 @@ impl Memberlist {
             wanted: Wanted::new(&config.seeds, config.bind_port),
             departures: BTreeMap::new(),
             refusals: VecDeque::new(),
-            opening: Scratch::default(),
-            layers: Scratch::default(),
-            sealing: send::Workspace::default(),
+            opening: Spare::default(),
+            layers: Spare::default(),
+            sealing: Spare::default(),
             config,
         };
         let limit = node.gossip_limit();
@@ -287,6 +288,7 @@ impl Memberlist {
         let result = act(self);
         self.follow_up();
         self.decider.end_input();
+        self.wake_gossip();
         result
     }
 

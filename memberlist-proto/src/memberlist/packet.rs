@@ -32,10 +32,10 @@ impl Memberlist {
                 ..PacketLimits::default()
             },
         };
-        let mut scratch = core::mem::take(&mut self.opening);
+        let mut scratch = self.opening.lend();
         let mut arrivals = Arrivals { node: self, from };
         let result = packet::open(packet, &rules, &mut scratch, &mut arrivals);
-        self.opening = scratch;
+        self.opening.give_back(scratch);
         if result.is_err() {
             self.counters.packets_refused += 1;
         }

@@ -105,24 +105,24 @@ impl Memberlist {
             return;
         }
         self.hearing.ping(self.now);
-        if !self.may_reply(from, ping.source_node) {
+        let known = self.members.get(ping.source_node);
+        if !self.may_reply(from, known) {
             self.counters.pings_too_fast += 1;
             return;
         }
         let to = super::send::reply_address(from, ping.source_addr, ping.source_port);
         let payload = self.decider.ack_payload();
         let ack = Message::Ack(Ack { seq_no: ping.seq_no, payload: payload.as_deref() });
-        self.reply(to, ping.source_node, &ack);
+        self.reply_to(to, ping.source_node, known, &ack);
     }
 
-    /// Whether a ping is answered that came from `from`, sent in the name of `name`.
+    /// Whether a ping is answered that came from `from`, sent in the name of this node.
     ///
     /// A recorded ping can be sent again and again by any host, and each answer costs an encryption
     /// and a packet to the address that the ping names. Pings of members are few, and not counted.
-    fn may_reply(&mut self, from: SocketAddr, name: &[u8]) -> bool {
+    fn may_reply(&mut self, from: SocketAddr, known: Option<MemberId>) -> bool {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        self.is_member_at(from, name)
-            || self.rates.take_reply(self.now, from.ip(), &self.config.limits)
+        self.is_at(known, from) || self.rates.take_reply(self.now, from.ip(), &self.config.limits)
     }
 
     pub(super) fn probe_succeeded(&mut self) {

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::Memberlist;
 use crate::config::Config;
+use crate::members::MemberId;
 use crate::node::{Node, NodeName, State};
 use crate::stats::{Gauges, Stats};
 use crate::time::Instant;
@@ -109,8 +110,12 @@ impl Memberlist {
 
     /// Whether a node of this name is known at this address.
     pub(super) fn is_member_at(&self, address: SocketAddr, name: &[u8]) -> bool {
-        let id = self.members.get(name);
-        id.is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(address))
+        self.is_at(self.members.get(name), address)
+    }
+
+    /// Whether this is a known node, at this address.
+    pub(super) fn is_at(&self, known: Option<MemberId>, address: SocketAddr) -> bool {
+        known.is_some_and(|id| self.members.record(id).identity().socket_addr() == Some(address))
     }
 
     /// Whether any other member could hear an announcement.

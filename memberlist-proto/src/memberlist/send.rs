@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::Memberlist;
 use super::admission::ip_of;
 use crate::hooks::View;
+use crate::members::MemberId;
 use crate::node::{Identity, Name, Node, NodeName, names_one_host};
 use crate::transmit::Transmit;
 use crate::wire::Scratch;
@@ -99,17 +100,26 @@ impl Memberlist {
         message: &Message<'_>,
         probe: Option<u32>,
     ) -> bool {
-        let node = self.destination_name(name);
+        self.send_with_gossip(to, self.destination_name(name), message, probe)
+    }
+
+    fn send_with_gossip(
+        &mut self,
+        to: SocketAddr,
+        node: Option<NodeName>,
+        message: &Message<'_>,
+        probe: Option<u32>,
+    ) -> bool {
         if node.is_none() && self.config.require_node_names {
             return false;
         }
-        let mut space = core::mem::take(&mut self.sealing);
+        let mut space = self.sealing.lend();
         space.clear();
         let len = space.push(message);
         let budget = self.piggyback_budget(len);
         self.pull(budget, &mut space);
         self.pack(&Destination { to, node, checksum: false, probe }, &mut space);
-        self.sealing = space;
+        self.sealing.give_back(space);
         true
     }
 
@@ -124,11 +134,11 @@ impl Memberlist {
         if node.is_none() && self.config.require_node_names {
             return;
         }
-        let mut space = core::mem::take(&mut self.sealing);
+        let mut space = self.sealing.lend();
         space.clear();
         space.push(message);
         self.pack(&Destination { to, node, checksum, probe: None }, &mut space);
-        self.sealing = space;
+        self.sealing.give_back(space);
     }
 
     /// Sends a message alone to a known node.
@@ -150,14 +160,14 @@ impl Memberlist {
         let Some(to) = identity.socket_addr() else {
             return;
         };
-        let mut space = core::mem::take(&mut self.sealing);
+        let mut space = self.sealing.lend();
         space.clear();
         space.push(first);
         space.push(second);
         let checksum = identity.versions().is_some_and(|v| v.pmax >= CHECKSUM_VERSION);
         let node = Some(identity.node_name());
         self.pack(&Destination { to, node, checksum, probe: None }, &mut space);
-        self.sealing = space;
+        self.sealing.give_back(space);
     }
 
     /// Sends a ping and a suspicion of its target in one packet, and nothing else with them.
@@ -171,14 +181,14 @@ impl Memberlist {
         let Some(to) = target.address() else {
             return false;
         };
-        let mut space = core::mem::take(&mut self.sealing);
+        let mut space = self.sealing.lend();
         space.clear();
         space.push(ping);
         space.push(suspect);
         let node = Some(target.identity().node_name());
         let checksum = wants_checksum(target);
         self.pack(&Destination { to, node, checksum, probe: Some(probe) }, &mut space);
-        self.sealing = space;
+        self.sealing.give_back(space);
         true
     }
 
@@ -186,7 +196,24 @@ impl Memberlist {
     ///
     /// Differs from Go: in Go any peer can have a full packet sent to any address.
     pub(super) fn reply(&mut self, to: SocketAddr, name: &[u8], message: &Message<'_>) {
-        self.send_named(to, name, message, self.may_piggyback(to, name));
+        self.reply_to(to, name, self.members.get(name), message);
+    }
+
+    /// As [`reply`](Self::reply), to a peer whose name was looked up already.
+    pub(super) fn reply_to(
+        &mut self,
+        to: SocketAddr,
+        name: &[u8],
+        known: Option<MemberId>,
+        message: &Message<'_>,
+    ) {
+        let gossip = !self.config.differences.piggyback_to_members_only || self.is_at(known, to);
+        let node = self.name_for_transport(name, known);
+        if gossip {
+            self.send_with_gossip(to, node, message, None);
+        } else {
+            self.send_bare(to, node, message, false);
+        }
     }
 
     /// Sends a message, with gossip or alone.
@@ -216,6 +243,9 @@ impl Memberlist {
     /// Differs from Go: membership leaves a share to the broadcasts that wait and fit into it;
     /// there a large cluster's churn can keep them back for as long as it lasts.
     pub(super) fn pull(&mut self, budget: usize, space: &mut Workspace) {
+        if self.has_no_news() {
+            return;
+        }
         let before = space.ends.len();
         let members = self.members.len();
         let share = budget * self.config.differences.user_share_percent as usize / 100;
@@ -234,7 +264,7 @@ impl Memberlist {
     /// The packet's layers around the messages in `space`, split where they are too many for one
     /// compound, and off they go.
     pub(super) fn pack(&mut self, destination: &Destination, space: &mut Workspace) {
-        let mut layers = core::mem::take(&mut self.layers);
+        let mut layers = self.layers.lend();
         let mut first = 0;
         while first < space.ends.len() {
             let end = first + space.run(first);
@@ -250,7 +280,7 @@ impl Memberlist {
             }
             first = end;
         }
-        self.layers = layers;
+        self.layers.give_back(layers);
     }
 
     fn pull_delegate(&mut self, budget: usize, space: &mut Workspace) {
@@ -303,12 +333,16 @@ impl Memberlist {
 
     /// The name to give to the transport, if it is known and one that a member can have.
     pub(super) fn destination_name(&self, name: Name<'_>) -> Option<NodeName> {
-        if name.as_bytes().is_empty() || self.is_name_too_long(name.as_bytes()) {
+        self.name_for_transport(name.as_bytes(), self.members.get(name.as_bytes()))
+    }
+
+    fn name_for_transport(&self, name: &[u8], known: Option<MemberId>) -> Option<NodeName> {
+        if name.is_empty() || self.is_name_too_long(name) {
             return None;
         }
-        Some(match self.members.get(name.as_bytes()) {
+        Some(match known {
             Some(id) => self.members.record(id).identity().node_name(),
-            None => name.to_owned_name(),
+            None => NodeName::from(name),
         })
     }
 }

@@ -19,6 +19,15 @@ pub struct Scratch {
     pub(super) compressed: Vec<u8>,
     pub(super) lzw_output: Vec<u8>,
     pub(super) lzw: Lzw,
+    pub(super) last: Compression,
+}
+
+/// What the last packet was compressed to. A gossip tick sends the same to several members.
+#[derive(Debug, Default)]
+pub(super) struct Compression {
+    pub(super) of: Vec<u8>,
+    /// Empty if compressing does not make it smaller.
+    pub(super) to: Vec<u8>,
 }
 
 impl Scratch {
@@ -33,12 +42,16 @@ impl Scratch {
         self.layers
             .iter()
             .chain([&self.decrypted, &self.compressed, &self.lzw_output])
+            .chain([&self.last.of, &self.last.to])
             .fold(0, |sum, buffer| sum.saturating_add(buffer.capacity()))
     }
 
     /// Empties the buffers, and frees those that an unusual packet made large.
     pub(super) fn clear(&mut self) {
         let single = [&mut self.decrypted, &mut self.compressed, &mut self.lzw_output];
+        if self.last.of.capacity() > KEEP {
+            self.last = Compression::default();
+        }
         for buffer in self.layers.iter_mut().chain(single) {
             buffer.clear();
             if buffer.capacity() > KEEP {

@@ -43,14 +43,19 @@ impl Sealing<'_> {
 /// The order is Go's (`rawSendMsgPacket`), and receivers depend on it. A message of more than
 /// 64 GiB, which AES-GCM cannot encrypt, gives an empty packet, which every peer drops.
 pub fn seal(message: &[u8], sealing: &Sealing<'_>, scratch: &mut Scratch) -> Bytes {
-    let Scratch { lzw, lzw_output, compressed, .. } = scratch;
+    let Scratch { lzw, lzw_output, last, .. } = scratch;
     let mut body = message;
     if sealing.compress && message.len() >= sealing.compress_min_size.max(1) {
-        compressed.clear();
-        // Only a strictly smaller result is worth the receiver's work. Small messages hardly ever
-        // are, and would pay for the attempt: hence the minimum.
-        if lzw.encode(message, message.len().saturating_sub(1), lzw_output, compressed) {
-            body = compressed;
+        if last.of != message {
+            last.of.clear();
+            last.of.extend_from_slice(message);
+            last.to.clear();
+            // Only a strictly smaller result is worth the receiver's work. Small messages hardly
+            // ever are, and would pay for the attempt: hence the minimum.
+            lzw.encode(message, message.len().saturating_sub(1), lzw_output, &mut last.to);
+        }
+        if !last.to.is_empty() {
+            body = &last.to;
         }
     }
     let mut out = Vec::with_capacity(sealing.sealed_len(body.len()));

@@ -452,7 +452,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
     fn shrink(&mut self) {
         /// Entries whose memory is kept.
         const KEEP: usize = 64;
-        if self.order.is_empty() && self.entries.capacity() > KEEP {
+        // By the entries, not by the capacity: that is not part of the state.
+        if self.order.is_empty() && self.entries.len() > KEEP {
             self.entries = Vec::new();
             self.free = Vec::new();
             self.taken = Vec::new();

@@ -59,6 +59,7 @@ pub(crate) struct Queues {
     #[cfg_attr(feature = "serde", serde(skip))]
     finished: VecDeque<Finished>,
     /// Where messages are encoded, to learn their length.
+    #[cfg_attr(feature = "serde", serde(skip))]
     encoded: Vec<u8>,
 }
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Me, Memberlist, Periodic, Timer, keys, reports, send};
+use super::{Me, Memberlist, Periodic, Timer, keys, reports};
 use crate::awareness::Awareness;
 use crate::config::{Config, ConfigError};
 use crate::decider::{Decider, Decision};
@@ -29,12 +29,12 @@ use crate::queues::Queues;
 use crate::rng::Randomness;
 use crate::security::{Key, KeyId};
 use crate::shares::Rates;
+use crate::spare::Spare;
 use crate::stats::{Counters, Decisions};
 use crate::suspects::Suspects;
 use crate::time::Instant;
 use crate::timers::Timers;
 use crate::wanted::Wanted;
-use crate::wire::Scratch;
 
 /// The sources that this core was built from: only the same ones read a checkpoint for certain, and
 /// go on from it byte for byte.
@@ -132,9 +132,9 @@ macro_rules! state {
                     keyring: Arc::new(keys::ring_of(&self.config)),
                     out: Outbox::default(),
                     follows: Follows::default(),
-                    opening: Scratch::default(),
-                    layers: Scratch::default(),
-                    sealing: send::Workspace::default(),
+                    opening: Spare::default(),
+                    layers: Spare::default(),
+                    sealing: Spare::default(),
                     $($field: self.$field,)*
                 };
                 match node.check_restored() {

@@ -15,6 +15,7 @@ use crate::timers::TimerId;
 
 /// When this node gossips. While there is nothing to say, no timer runs, and only the phase is kept.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Ticks {
     /// A tick that was not before the last one, if this node gossips at all.
     due: Option<Instant>,

@@ -112,8 +112,7 @@ pub fn stream(data: &[u8]) {
             max_plain_push_pull: 1 << 12,
             max_nodes: 64,
             max_small: 1 << 10,
-        },
-    };
+        }, known: None };
     let role = if choice & 16 == 0 { Role::Acceptor } else { Role::Initiator };
     let data = input.rest();
     let whole = FrameReader::new(role).feed(data, &rules);
@@ -150,6 +149,7 @@ fn read(frame: &Frame) {
         StreamMessage::User(payload) => assert_eq!(frame.payload().as_deref(), Some(payload)),
         StreamMessage::Ping(ping) => reencode(Message::Ping(ping)),
         StreamMessage::Ack(ack) => reencode(Message::Ack(ack)),
+        StreamMessage::Known => panic!("the rules name no message"),
         StreamMessage::Error(_) | StreamMessage::Other(_) => {}
     }
 }
@@ -204,8 +204,7 @@ pub fn roundtrip(data: &[u8]) {
         accept_labels: &[],
         keyring: Some(&ring),
         verify_incoming: true,
-        limits: FrameLimits::default(),
-    };
+        limits: FrameLimits::default(), known: None };
     let mut sent = Vec::new();
     label::write_header(&mut sent, name);
     sent.extend_from_slice(&seal_frame(&message, &sealing, &mut scratch).expect("short"));

@@ -194,6 +194,7 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
         keyring: Some(keyring),
         verify_incoming: true,
         limits,
+        known: None,
     };
     // The accepting side of a connection sends no label header. A stream without one may be from
     // either side, and is then decoded without a check of the label.

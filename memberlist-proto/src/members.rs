@@ -13,6 +13,7 @@ use crate::rng::Rng;
 use crate::time::Instant;
 
 mod choose;
+mod listing;
 mod probe;
 mod record;
 #[cfg(feature = "serde")]
@@ -22,6 +23,7 @@ mod slab;
 pub(crate) use probe::{ProbeStep, ProbeTick};
 pub(crate) use record::Record;
 
+use listing::Tally;
 use slab::Slab;
 
 /// Identifies a record of a [`Members`] table until that record is reaped. Ids are reused: one that
@@ -45,11 +47,17 @@ pub(crate) struct Members {
     cursor: usize,
     /// The number of records in each state.
     counts: [u32; 4],
+    /// The number of records of each versions.
+    tally: Tally,
+    /// Every record once, in the order of their names if `is_sorted`.
+    sorted: Vec<MemberId>,
+    is_sorted: bool,
+    edition: u64,
 }
 
 impl Members {
     /// An empty table whose names are hashed with this key.
-    pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
+    pub(crate) fn new(hash_key: [u8; 16]) -> Self {
         Self {
             records: Slab::new(),
             index: HashTable::new(),
@@ -57,6 +65,10 @@ impl Members {
             order: Vec::new(),
             cursor: 0,
             counts: [0; 4],
+            tally: Tally::default(),
+            sorted: Vec::new(),
+            is_sorted: true,
+            edition: 0,
         }
     }
 
@@ -117,7 +129,7 @@ impl Members {
         let name = identity.name().as_bytes();
         if let Some(id) = self.get(name) {
             self.set_state(id, state, incarnation, since);
-            self.records[id].set_identity(identity);
+            self.replace_identity(id, identity);
             return id;
         }
         let hash = self.hash(name);
@@ -126,6 +138,10 @@ impl Members {
         let rehash = |id: &MemberId| hash_name(hash_key, records[*id].name().as_bytes());
         self.index.insert_unique(hash, id, rehash);
         self.counts[state as usize] += 1;
+        self.tally.add(&self.records[id]);
+        self.sorted.push(id);
+        self.is_sorted = false;
+        self.edition += 1;
 
         // The record that was at the place goes last, as in Go (`aliveNode`): a new member may be
         // probed in this round or in the next. If it went last itself, all members would probe the
@@ -153,7 +169,10 @@ impl Members {
         let record = &mut self.records[id];
         self.counts[record.state() as usize] -= 1;
         self.counts[state as usize] += 1;
+        self.tally.remove(record);
         record.set_state(state, incarnation, since);
+        self.tally.add(record);
+        self.edition += 1;
     }
 
     /// Notes that a node has answered.
@@ -172,6 +191,7 @@ impl Members {
         let record = &mut self.records[id];
         let (state, since) = (record.state(), record.since());
         record.set_state(state, incarnation, since);
+        self.edition += 1;
     }
 
     /// Sets where the suspicion of a node is kept, or that there is none. Slots are below
@@ -194,7 +214,14 @@ impl Members {
         identity: Identity,
     ) -> Option<Identity> {
         let record = &mut self.records[id];
-        (record.name() == identity.name()).then(|| record.set_identity(identity))
+        if record.name() != identity.name() {
+            return None;
+        }
+        self.tally.remove(record);
+        let before = record.set_identity(identity);
+        self.tally.add(record);
+        self.edition += 1;
+        Some(before)
     }
 
     /// The records in probe order.
@@ -231,14 +258,21 @@ impl Members {
             keep
         });
         self.cursor = probed;
+        if reaped.is_empty() {
+            return reaped;
+        }
+        self.edition += 1;
         for (id, node) in &reaped {
             self.counts[node.state() as usize] -= 1;
             let hash = self.hash(node.name().as_bytes());
             if let Ok(found) = self.index.find_entry(hash, |other| other == id) {
                 found.remove();
             }
+            self.tally.remove(&self.records[*id]);
             self.records.remove(*id);
         }
+        let records = &self.records;
+        self.sorted.retain(|id| records.get(*id).is_some());
         reaped
     }
 
@@ -274,7 +308,7 @@ impl Members {
         if counts != self.counts {
             return Err(format!("counted {counts:?}, recorded {:?}", self.counts));
         }
-        Ok(())
+        self.check_listing().map_err(String::from)
     }
 
     fn hash(&self, name: &[u8]) -> u64 {

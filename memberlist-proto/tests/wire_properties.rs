@@ -131,6 +131,7 @@ fn frame_rules<'a>(label: &'a [u8], keyring: Option<&'a Keyring>) -> FrameRules<
         keyring,
         verify_incoming: true,
         limits: FrameLimits::default(),
+        known: None,
     }
 }
 

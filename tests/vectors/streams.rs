@@ -164,6 +164,7 @@ impl Setup {
             keyring: Some(&self.keyring),
             verify_incoming: true,
             limits: FrameLimits::default(),
+            known: None,
         };
         let whole = FrameReader::new(role).feed(stream, &rules);
         let mut reader = FrameReader::new(role);

@@ -41,6 +41,7 @@ pub(super) fn stream_message(message: &StreamMessage<'_>, len: usize) -> Value {
         StreamMessage::Error(message) => object("error", len)
             .with("error", String::from_utf8_lossy(message.error).into_owned())
             .done(),
+        StreamMessage::Known => object("known", len).done(),
         StreamMessage::Other(code) => {
             let known = MessageType::from_code(*code).map(|kind| format!("{kind:?}"));
             object("other", len).with("code", *code).with("type", known).done()

@@ -108,6 +108,11 @@ impl Exchanges {
         (self.local_state_bytes, self.remote_state_bytes)
     }
 
+    /// Notes how long the full state is that is sent outside of a join.
+    pub(crate) fn note_local_state_len(&mut self, len: usize) {
+        self.local_state_bytes = len as u64;
+    }
+
     /// Notes the full state that is sent on a stream.
     pub(crate) fn note_local_state(&mut self, id: StreamId, state: &[u8]) {
         self.local_state_bytes = state.len() as u64;
@@ -116,9 +121,9 @@ impl Exchanges {
         }
     }
 
-    /// Where exactly this state was sent on a stream opened here that has no answer yet, if it was.
-    /// The order of the records is every node's own, so that hardly any other node's is the same:
-    /// the peer at that address is probably this node.
+    /// Where exactly this state was sent on a stream opened here that has no answer yet, if it was:
+    /// in a join, or with the application's own part. The peer at that address may be this node,
+    /// or one that knows the same and joins it at the same time.
     pub(crate) fn sent_same(&self, state: &[u8]) -> Option<SocketAddr> {
         let waits = |it: &Exchange| it.sent_state.is_some() && it.stage.reads();
         if !self.map.values().any(waits) {

@@ -1,5 +1,6 @@
 //! How streams are opened, written and ended, and how the end of an exchange is reported.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -10,9 +11,10 @@ use crate::event::{Event, ExchangeError, ExchangeKind};
 use crate::exchange::{Exchange, Stage};
 use crate::follow::Follow;
 use crate::node::NodeName;
+use crate::security::Keyring;
 use crate::time::Instant;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
-use crate::wire::frame::{FrameSealing, FrameTooLong, seal_frame};
+use crate::wire::frame::{FrameSealing, FrameTooLong, encrypt_frame, seal_frame};
 
 impl Memberlist {
     /// Opens a stream for an exchange that has until `deadline` to connect.
@@ -147,28 +149,48 @@ impl Memberlist {
         id: StreamId,
         message: &[u8],
     ) -> Result<Bytes, FrameTooLong> {
-        let label = self.exchanges.get_mut(id).and_then(|it| it.reader().accepted_label().cloned());
-        match label {
-            Some(label) => self.seal_under(label.as_bytes(), message),
-            None => self.seal_stream(message),
+        let label = self.answer_label(id);
+        self.seal_under(&label, message)
+    }
+
+    /// The same for a message that has been compressed.
+    pub(super) fn encrypt_answer(
+        &mut self,
+        id: StreamId,
+        message: Bytes,
+    ) -> Result<Bytes, FrameTooLong> {
+        let label = self.answer_label(id);
+        let keyring = Arc::clone(&self.keyring);
+        encrypt_frame(message, &self.frame_sealing(&label, &keyring))
+    }
+
+    fn answer_label(&mut self, id: StreamId) -> Bytes {
+        let accepted = self.exchanges.get_mut(id).and_then(|it| it.reader().accepted_label());
+        match accepted {
+            Some(label) => Bytes::copy_from_slice(label.as_bytes()),
+            None => self.config.label.clone(),
         }
     }
 
     fn seal_under(&mut self, label: &[u8], message: &[u8]) -> Result<Bytes, FrameTooLong> {
-        let encrypts = self.encrypts();
-        let key = if encrypts { self.keyring.primary() } else { None };
-        let version = self.encryption_version();
-        let sealing = FrameSealing {
-            label,
-            key: key.map(|key| (key, version)),
-            nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
-            compress: self.config.enable_compression,
-            only_if_smaller: self.config.differences.compress_streams_if_smaller,
-        };
+        let keyring = Arc::clone(&self.keyring);
+        let sealing = self.frame_sealing(label, &keyring);
         let mut layers = self.layers.lend();
         let frame = seal_frame(message, &sealing, &mut layers);
         self.layers.give_back(layers);
         frame
+    }
+
+    fn frame_sealing<'a>(&mut self, label: &'a [u8], keyring: &'a Keyring) -> FrameSealing<'a> {
+        let encrypts = self.encrypts();
+        let key = if encrypts { keyring.primary() } else { None };
+        FrameSealing {
+            label,
+            key: key.map(|key| (key, self.encryption_version())),
+            nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
+            compress: self.config.enable_compression,
+            only_if_smaller: self.config.differences.compress_streams_if_smaller,
+        }
     }
 
     /// The header that comes first on every stream opened here: the label, if there is one.

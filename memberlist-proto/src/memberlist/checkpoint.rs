@@ -132,6 +132,7 @@ macro_rules! state {
                     keyring: Arc::new(keys::ring_of(&self.config)),
                     out: Outbox::default(),
                     follows: Follows::default(),
+                    own_state: None,
                     opening: Spare::default(),
                     layers: Spare::default(),
                     sealing: Spare::default(),

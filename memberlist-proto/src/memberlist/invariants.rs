@@ -18,6 +18,7 @@ impl Memberlist {
     /// What does not hold.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.members.check()?;
+        self.check_own_state()?;
         let me = self.members.record(self.me.id);
         if me.identity().name().as_bytes() != self.me.name.as_bytes() {
             return Err("this node's record is another's".into());

@@ -22,9 +22,6 @@ use crate::wire::push_pull::NodeState;
 impl Memberlist {
     /// Merges a state whose versions have been verified.
     pub(super) fn merge(&mut self, id: StreamId, frame: &Frame) {
-        let StreamMessage::PushPull(body) = frame.message() else {
-            return;
-        };
         let Some(exchange) = self.exchanges.get(id) else {
             return;
         };
@@ -33,8 +30,37 @@ impl Memberlist {
             self.counters.push_pulls_ended += 1;
             add_time(&mut self.counters.push_pull_nanos, begun, self.now);
         }
+        match frame.message() {
+            StreamMessage::PushPull(body) => {
+                self.merge_states(id, from, frame, &body);
+                if let Some(holder) = self.name_holder(id, &body) {
+                    return self.fail(id, &ExchangeError::NameTaken { holder });
+                }
+            }
+            StreamMessage::Known => self.merge_known(),
+            _ => return,
+        }
+        self.succeed(id);
+        self.close(id);
+    }
+
+    /// A state that equals this node's own, in which every node is alive: all that is in it is old.
+    fn merge_known(&mut self) {
+        if let Some(own) = self.known_state() {
+            self.exchanges.note_remote_state(own.len());
+        }
+        if !self.me.left {
+            self.hearing.state(self.now, true);
+        }
+        let nodes = self.members.len() as u64;
+        self.decisions.merged_alive += nodes;
+        self.decisions.alive_mine_same += 1;
+        self.decisions.alive_nothing_new += nodes - 1;
+    }
+
+    fn merge_states(&mut self, id: StreamId, from: SocketAddr, frame: &Frame, body: &PushPull<'_>) {
         self.exchanges.note_remote_state(frame.as_bytes().len());
-        let accuser = self.accuser_of(from, &body).unwrap_or_else(|| self.me.name.clone());
+        let accuser = self.accuser_of(from, body).unwrap_or_else(|| self.me.name.clone());
         let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
         let lists_me = body.states().any(|it| self.is_me(it.name) && live(&it));
         // A peer that joins need not know this node yet.
@@ -49,12 +75,6 @@ impl Memberlist {
         if !state.is_empty() {
             let (join, state) = (joins, Bytes::copy_from_slice(state));
             self.out.event(Event::RemoteState { from, join, state });
-        }
-        if let Some(holder) = self.name_holder(id, &body) {
-            self.fail(id, &ExchangeError::NameTaken { holder });
-        } else {
-            self.succeed(id);
-            self.close(id);
         }
     }
 
@@ -123,7 +143,9 @@ impl Memberlist {
     /// then has its own verdicts confirmed by every node that it exchanges its state with, and
     /// innocents die before they can refute.
     fn accuser_of(&self, from: SocketAddr, body: &PushPull<'_>) -> Option<NodeName> {
-        if !self.config.differences.name_merged_accuser {
+        let accuses =
+            |it: NodeState<'_>| matches!(it.known_state(), Some(State::Suspect | State::Dead));
+        if !self.config.differences.name_merged_accuser || !body.states().any(accuses) {
             return None;
         }
         // Only a member that is known at this address: a peer can put any name into its state.
@@ -180,7 +202,12 @@ impl Memberlist {
     /// Differs from Go: in Go nodes whose versions are unknown, which travel as zeros, and those
     /// that are not alive take part, and one of them can block every exchange.
     pub(super) fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
-        let StreamMessage::PushPull(body) = frame.message() else { return Ok(()) };
+        let body = match frame.message() {
+            StreamMessage::PushPull(body) => body,
+            // A state like this node's own restricts nothing more than that does.
+            StreamMessage::Known => PushPull::default(),
+            _ => return Ok(()),
+        };
         let mut all = VersionCheck::new(self.config.differences.lenient_version_check);
         let alive = |state: Option<State>| state == Some(State::Alive);
         let remote =
@@ -192,7 +219,7 @@ impl Memberlist {
             })
         };
         remote().for_each(|(_, alive, vsn)| all.add(alive, vsn));
-        local().for_each(|(_, alive, vsn)| all.add(alive, vsn));
+        self.members.versions().for_each(|(alive, vsn)| all.add(alive, vsn));
         if all.holds() {
             return Ok(());
         }

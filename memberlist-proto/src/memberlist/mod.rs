@@ -8,7 +8,8 @@
 //! * activities: `join`, `rejoin`, `leave`, `settle`, `cancel`, `disseminate`, `push_pull` over
 //!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
 //! * decisions: `alive` and `accuse` over `myself`, `notify`, `admission` and `reports`;
-//! * what leaves: `send` by datagram and `carry` by stream, over `budget`; `ticks` for what recurs;
+//! * what leaves: `send` by datagram and `carry` by stream, over `budget` and `own_state`; `ticks`
+//!   for what recurs;
 //! * what only looks: `query`, `status`, `invariants`; what takes the whole: `checkpoint`.
 
 mod accuse;
@@ -33,6 +34,7 @@ mod merge;
 mod message;
 mod myself;
 mod notify;
+mod own_state;
 mod packet;
 mod ping;
 mod probe;
@@ -125,6 +127,7 @@ pub struct Memberlist {
     /// Why the dead and those that left are that.
     departures: BTreeMap<MemberId, Departure>,
     refusals: VecDeque<reports::Refused>,
+    own_state: Option<own_state::OwnState>,
     opening: Spare<Scratch>,
     layers: Spare<Scratch>,
     sealing: Spare<send::Workspace>,
@@ -238,6 +241,7 @@ impl Memberlist {
             wanted: Wanted::new(&config.seeds, config.bind_port),
             departures: BTreeMap::new(),
             refusals: VecDeque::new(),
+            own_state: None,
             opening: Spare::default(),
             layers: Spare::default(),
             sealing: Spare::default(),

@@ -1,6 +1,5 @@
 //! Full state exchanges (Go: `pushPullNode`): begun, asked for and answered.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -15,7 +14,6 @@ use crate::node::{NodeName, State};
 use crate::time::push_pull_scale;
 use crate::transmit::{Answer, Request, RequestId, RequestKind, StreamId};
 use crate::wire::frame::{Frame, StreamMessage};
-use crate::wire::push_pull::{self, NodeState};
 
 impl Memberlist {
     pub(super) fn start_push_pull(&mut self, was: Duration) {
@@ -94,7 +92,9 @@ impl Memberlist {
         let has_ours = matches!(stage, Some(Stage::PushPull(_, PushPullStep::Reading)));
         match frame.message() {
             // A peer that answers before it has our state does not know us: that is no exchange.
-            StreamMessage::PushPull(_) if has_ours => self.ask_merge(id, frame),
+            StreamMessage::PushPull(_) | StreamMessage::Known if has_ours => {
+                self.ask_merge(id, frame)
+            }
             StreamMessage::Error(text) => Err(ExchangeError::remote(text.error)),
             other => Err(ExchangeError::Unexpected(other.code())),
         }
@@ -158,9 +158,15 @@ impl Memberlist {
         if len > limit {
             return Err(ExchangeError::StateTooLong { len, limit });
         }
-        let body = self.local_state(join, user);
-        self.exchanges.note_local_state(id, &body);
-        let frame = self.seal_answer(id, &body)?;
+        let frame = if join || !user.is_empty() {
+            let body = self.local_state(join, user);
+            self.exchanges.note_local_state(id, &body);
+            self.seal_answer(id, &body)?
+        } else {
+            let (message, len) = self.own_state();
+            self.exchanges.note_local_state_len(len);
+            self.encrypt_answer(id, message)?
+        };
         self.write(id, frame);
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);
         received.map_or(Ok(()), |received| self.ask_merge(id, &received))
@@ -191,28 +197,6 @@ impl Memberlist {
         let deadline = self.now + self.config.tcp_timeout;
         self.set_stream_timer(id, deadline);
         self.out.request(Request { id: request, deadline, kind });
-    }
-
-    /// Everything this node knows, as a message.
-    fn local_state(&self, join: bool, user: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 + self.members.len() * 96 + user.len());
-        push_pull::encode_header(&mut out, join, self.members.len(), user.len());
-        for (_, record) in self.members.iter() {
-            let identity = record.identity();
-            let vsn = identity.vsn_bytes().unwrap_or_default();
-            let state = NodeState {
-                name: identity.name().as_bytes(),
-                addr: identity.addr_bytes(),
-                port: identity.port(),
-                meta: identity.meta(),
-                incarnation: record.incarnation(),
-                state: record.state() as i64,
-                vsn: Some(&vsn),
-            };
-            push_pull::encode_state(&mut out, &state);
-        }
-        out.extend_from_slice(user);
-        out
     }
 
     fn arm_push_pull(&mut self, phase: Duration) {

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::Memberlist;
+use super::own_state::OwnState;
 use crate::event::{Channel, Event, ExchangeError};
 use crate::exchange::{Exchange, MessageStep, Opening, PushPullStep, Stage};
 use crate::shares::may_take_place;
@@ -56,6 +57,8 @@ impl Memberlist {
 
     pub(super) fn stream_data(&mut self, id: StreamId, data: &[u8]) -> Result<(), ExchangeError> {
         self.counters.stream_bytes_received += data.len() as u64;
+        let known = self.known_state().cloned();
+        let known = known.as_ref().map(OwnState::message);
         let rules = FrameRules {
             label: &self.config.label,
             skip_inbound_label_check: self.config.skip_inbound_label_check,
@@ -63,6 +66,7 @@ impl Memberlist {
             keyring: Some(&self.keyring),
             verify_incoming: self.config.gossip_verify_incoming,
             limits: frame_limits(&self.config.limits),
+            known,
         };
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return Ok(());
@@ -184,7 +188,9 @@ impl Memberlist {
         frame: Frame,
     ) -> Result<(), ExchangeError> {
         match frame.message() {
-            StreamMessage::PushPull(_) => return self.push_pull_asked(id, frame),
+            StreamMessage::PushPull(_) | StreamMessage::Known => {
+                return self.push_pull_asked(id, frame);
+            }
             StreamMessage::User(payload) => {
                 self.counters.messages_received += 1;
                 // As in Go: an empty message over a stream is not delivered.

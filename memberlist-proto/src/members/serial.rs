@@ -50,6 +50,9 @@ impl<'de> Deserialize<'de> for Members {
             let records = &members.records;
             let rehash = |id: &MemberId| hash_name(&hash_key, records[*id].name().as_bytes());
             members.index.insert_unique(hash_name(&hash_key, name), id, rehash);
+            members.tally.add(record);
+            members.sorted.push(id);
+            members.is_sorted = false;
             members.order.push(id);
         }
         members.check().map_err(D::Error::custom)?;

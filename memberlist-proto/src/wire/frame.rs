@@ -24,7 +24,7 @@ mod seal;
 
 pub use parsed::{Frame, NodeStates, PushPull, StreamMessage};
 pub use reader::{Eof, FrameReader, Layers, Role};
-pub use seal::{FrameSealing, FrameTooLong, seal_frame};
+pub use seal::{FrameSealing, FrameTooLong, compress_frame, encrypt_frame, seal_frame};
 
 /// The most bytes in an encrypted payload (Go: `maxPushStateBytes`).
 pub(crate) const MAX_ENCRYPTED: usize = 20 << 20;
@@ -44,6 +44,9 @@ pub struct FrameRules<'a> {
     pub verify_incoming: bool,
     /// The memory and work that one stream may cause.
     pub limits: FrameLimits,
+    /// A message as it is before encryption, which is read as [`StreamMessage::Known`]: neither
+    /// decompressed nor looked through.
+    pub known: Option<&'a [u8]>,
 }
 
 /// The memory and work that one stream may cause its receiver. A message that reaches a limit

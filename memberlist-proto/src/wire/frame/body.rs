@@ -159,6 +159,11 @@ impl Body {
         self.buffer.capacity()
     }
 
+    /// The bytes of the complete message.
+    pub(super) fn whole(&self) -> &[u8] {
+        self.buffer.get(..self.scanned).unwrap_or_default()
+    }
+
     /// The bytes of the complete message after the type byte.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(1..self.scanned).unwrap_or_default()

@@ -22,6 +22,7 @@ pub(super) enum Kind {
     PushPull { header: Header, states_at: usize, user_state_at: usize },
     User { payload_at: usize },
     Single,
+    Known,
     Other,
 }
 
@@ -29,6 +30,11 @@ impl Frame {
     /// A message of which only the type is read.
     pub(super) fn other(code: u8) -> Self {
         Self { code, kind: Kind::Other, data: Bytes::copy_from_slice(&[code]) }
+    }
+
+    /// The message that the rules name as known.
+    pub(super) fn known(code: u8) -> Self {
+        Self { kind: Kind::Known, ..Self::other(code) }
     }
 
     /// The decoded message, which borrows from the frame.
@@ -45,6 +51,7 @@ impl Frame {
             Kind::User { payload_at } => {
                 StreamMessage::User(self.data.get(payload_at..).unwrap_or_default())
             }
+            Kind::Known => StreamMessage::Known,
             Kind::Other => other,
             Kind::Single => {
                 let body = self.data.get(1..).unwrap_or_default();
@@ -66,7 +73,7 @@ impl Frame {
             Kind::PushPull { user_state_at: at, .. } | Kind::User { payload_at: at } => {
                 Some(self.data.slice(at.min(self.data.len())..))
             }
-            Kind::Single | Kind::Other => None,
+            Kind::Single | Kind::Known | Kind::Other => None,
         }
     }
 
@@ -82,11 +89,13 @@ impl Frame {
             }
             Kind::User { payload_at } => payload_at <= self.data.len(),
             Kind::Single | Kind::Other => true,
+            // It never waits for an answer, during which a checkpoint could be made.
+            Kind::Known => false,
         }
     }
 
-    /// The message's bytes, type byte first. For a message of a type that streams do not carry this
-    /// is only the type byte.
+    /// The message's bytes, type byte first. For a message that is known already, or of a type that
+    /// streams do not carry, this is only the type byte.
     pub fn as_bytes(&self) -> &[u8] {
         &self.data
     }
@@ -105,6 +114,8 @@ pub enum StreamMessage<'a> {
     Ack(Ack<'a>),
     /// The peer could not read what we sent.
     Error(ErrorReply<'a>),
+    /// The message that [`FrameRules::known`](super::FrameRules::known) names.
+    Known,
     /// The type byte of a message that streams do not carry; the message was not read any further.
     Other(u8),
 }
@@ -113,7 +124,7 @@ impl StreamMessage<'_> {
     /// The code of its type on the wire.
     pub fn code(&self) -> u8 {
         match self {
-            Self::PushPull(_) => MessageType::PushPull.code(),
+            Self::PushPull(_) | Self::Known => MessageType::PushPull.code(),
             Self::User(_) => MessageType::User.code(),
             Self::Ping(_) => MessageType::Ping.code(),
             Self::Ack(_) => MessageType::Ack.code(),
@@ -124,7 +135,7 @@ impl StreamMessage<'_> {
 }
 
 /// A peer's full state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PushPull<'a> {
     header: Header,
     states: &'a [u8],

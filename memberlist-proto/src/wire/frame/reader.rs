@@ -225,6 +225,9 @@ impl FrameReader {
         let State::Plain(body) = mem::replace(&mut self.state, State::Done) else {
             return Err(FrameError::Truncated);
         };
+        if rules.known == Some(body.whole()) {
+            return Ok(Frame::known(body.code().unwrap_or_default()));
+        }
         if body.code() != Some(MessageType::Compress.code()) {
             return Ok(body.into_frame());
         }

@@ -50,19 +50,31 @@ pub fn seal_frame(
     sealing: &FrameSealing<'_>,
     scratch: &mut Scratch,
 ) -> Result<Bytes, FrameTooLong> {
+    encrypt_frame(compress_frame(message, sealing, scratch), sealing)
+}
+
+/// The first half of [`seal_frame`]: compressed, if that is wanted, but not encrypted yet.
+pub fn compress_frame(message: &[u8], sealing: &FrameSealing<'_>, scratch: &mut Scratch) -> Bytes {
     let Scratch { lzw, lzw_output, compressed, .. } = scratch;
     compressed.clear();
     // Without `only_if_smaller` the result is used even if it is longer. Receivers read either: the
     // type byte says which it is.
     let limit = if sealing.only_if_smaller { message.len().saturating_sub(1) } else { usize::MAX };
     let smaller = sealing.compress && lzw.encode(message, limit, lzw_output, compressed);
-    let body = if smaller { &compressed[..] } else { message };
-    let frame = match sealing.key {
-        None => Ok(Bytes::copy_from_slice(body)),
-        Some((key, version)) => encrypt(body, sealing, key, version),
-    };
+    let body = Bytes::copy_from_slice(if smaller { compressed } else { message });
     scratch.clear();
-    frame
+    body
+}
+
+/// The second half of [`seal_frame`]: what it makes of the result of [`compress_frame`].
+///
+/// # Errors
+/// The encrypted payload would be longer than 20 MiB, the most that a peer reads.
+pub fn encrypt_frame(body: Bytes, sealing: &FrameSealing<'_>) -> Result<Bytes, FrameTooLong> {
+    match sealing.key {
+        None => Ok(body),
+        Some((key, version)) => encrypt(&body, sealing, key, version),
+    }
 }
 
 fn encrypt(

@@ -16,6 +16,7 @@ fn rules() -> FrameRules<'static> {
         keyring: None,
         verify_incoming: true,
         limits: FrameLimits::default(),
+        known: None,
     }
 }
 

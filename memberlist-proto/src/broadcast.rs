@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 mod entry;
 #[cfg(feature = "serde")]
 mod serial;
+mod shrink;
 
 use entry::{Entry, Key, Kind, hash};
 
@@ -445,19 +446,6 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             // Within its number of transmits, skip everything longer than `free` at once: otherwise a
             // queue full of long messages would cost O(n) for every packet.
             from = Bound::Included(Key::first(found.transmits, free));
-        }
-    }
-
-    /// Returns the memory that a burst took, once all of it is gone.
-    fn shrink(&mut self) {
-        /// Entries whose memory is kept.
-        const KEEP: usize = 64;
-        // By the entries, not by the capacity: that is not part of the state.
-        if self.order.is_empty() && self.entries.len() > KEEP {
-            self.entries = Vec::new();
-            self.free = Vec::new();
-            self.taken = Vec::new();
-            self.names = HashTable::new();
         }
     }
 

@@ -29,7 +29,10 @@ fn unwanted() -> Vec<String> {
 fn there_is_one_program() {
     let programs: Vec<_> = files(".", &[".rs"])
         .into_iter()
-        .filter(|file| !file.path.starts_with("fuzz/") && !file.path.starts_with("tests/nostd/"))
+        .filter(|file| {
+            let apart = ["bench/", "fuzz/", "tests/nostd/"];
+            !apart.iter().any(|workspace| file.path.starts_with(workspace))
+        })
         .filter(|file| file.path.ends_with("src/main.rs") || file.path.contains("/src/bin/"))
         .map(|file| file.path)
         .collect();

@@ -70,11 +70,6 @@ impl Memberlist {
         }
     }
 
-    /// Whether nothing is queued, and no delegate may have something.
-    pub(super) fn has_no_news(&self) -> bool {
-        !self.decider.is_some() && self.queues.is_empty()
-    }
-
     fn gossip_targets(&mut self) -> SmallVec<[MemberId; 8]> {
         let (now, me, reach) = (self.now, self.me.id, self.config.gossip_to_the_dead_time);
         let mut targets = SmallVec::new();

@@ -100,6 +100,11 @@ impl Memberlist {
         NodeName::from(name.get(..most).unwrap_or(name))
     }
 
+    /// Whether nothing is queued, and no delegate may have something.
+    pub(super) fn has_no_news(&self) -> bool {
+        !self.decider.is_some() && self.queues.is_empty()
+    }
+
     pub(super) fn own_address(&self) -> SocketAddr {
         SocketAddr::new(self.config.advertise_addr, self.config.advertise_port)
     }

@@ -32,6 +32,7 @@
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
 //! * `http`: a page about the node, its members and what happens, as a service for hyper and axum:
 //!   the crate `memberlist-http` under the name `http`.
+//! * `tls`: transports over TLS, as Alertmanager and Grafana's programs have them.
 //! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
 //!   [`Status`] and [`Stats`].
 
@@ -40,8 +41,12 @@ mod runtime;
 
 pub use crate::memberlist::Memberlist;
 // The node.
-pub use memberlist_driver::bind::{NoAddress, Options, StartError, Transport};
+pub use memberlist_driver::bind::{NoAddress, Options, SocketKind, StartError};
 pub use memberlist_driver::{Error, EventBounds, Events, Handle, Operation};
+// How packets and streams travel.
+pub use memberlist_driver::transport::{Bounds, Framing, Transport, TransportStats};
+#[cfg(feature = "tls")]
+pub use memberlist_driver::transport::{ClientAuth, Tls, TlsError};
 // How it is configured.
 pub use memberlist_proto::{
     AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
@@ -52,7 +57,8 @@ pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, T
 pub use memberlist_proto::{
     BroadcastId, BroadcastKind, ExchangeError, ForgetError, JoinError, JoinFailure, JoinPolicy,
     JoinRefused, JoinReport, LeaveReport, LookupFailure, MetaError, NotJoined, Oversized,
-    PingError, Pong, Priority, Retry, SendError, StreamFailure, VersionMismatch, WaitError,
+    PingError, Pong, Priority, Retry, SendError, StreamFailure, TlsFailure, VersionMismatch,
+    WaitError,
 };
 // What is reported.
 pub use memberlist_proto::{

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use self::choice::Machine;
 pub use self::choice::NoAddress;
 use crate::log::{self, Log, Severity};
+use crate::transport::Transport;
 use crate::{Delegate, EventBounds};
 
 /// How often port 0 is tried until one is free for packets and streams (as in Go).
@@ -39,6 +40,8 @@ pub struct Options {
     pub delegate: Option<Arc<dyn Delegate>>,
     /// How many events may wait for a slow reader.
     pub events: EventBounds,
+    /// How packets and streams travel. All members of a cluster use the same transport.
+    pub transport: Transport,
     /// Labels of everything that is published with the feature `metrics`, as names and values (Go:
     /// `MetricLabels`): they tell apart several nodes of one process.
     pub metric_labels: Vec<(String, String)>,
@@ -59,6 +62,7 @@ impl Default for Options {
             advertise: None,
             delegate: None,
             events: EventBounds::default(),
+            transport: Transport::default(),
             metric_labels: Vec::new(),
         }
     }
@@ -70,6 +74,7 @@ impl std::fmt::Debug for Options {
             .field("bind", &self.bind)
             .field("advertise", &self.advertise)
             .field("events", &self.events)
+            .field("transport", &self.transport)
             .finish_non_exhaustive()
     }
 }
@@ -79,10 +84,10 @@ impl std::fmt::Debug for Options {
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be listened on, or the runtime cannot watch the socket.
-    #[error("cannot listen on {transport} {address}: {source}")]
+    #[error("cannot listen on {socket} {address}: {source}")]
     Bind {
         /// For streams or for packets.
-        transport: Transport,
+        socket: SocketKind,
         /// The address.
         address: SocketAddr,
         /// What the operating system reports.
@@ -105,6 +110,10 @@ pub enum StartError {
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// TLS cannot be used as configured. Feature `tls`.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::transport::TlsError),
     /// The operating system has no randomness.
     #[error("the operating system has no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
@@ -112,14 +121,14 @@ pub enum StartError {
 
 /// One of a node's two sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub enum SocketKind {
     /// For streams.
     Tcp,
     /// For packets.
     Udp,
 }
 
-impl fmt::Display for Transport {
+impl fmt::Display for SocketKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp => "TCP",
@@ -196,12 +205,19 @@ pub(crate) fn announces_in_clear(config: &Config) -> bool {
     config.secret_keys.is_empty() && !is_private(config.advertise_addr)
 }
 
+/// A listener alone, for transports that carry packets over connections.
+pub(crate) fn streams_only(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Bind { socket: SocketKind::Tcp, address, source };
+    listener(address).map_err(failed)
+}
+
 fn pair(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartError> {
-    let failed = |transport, address| move |source| StartError::Bind { transport, address, source };
-    let listener = listener(address).map_err(failed(Transport::Tcp, address))?;
-    let port = listener.local_addr().map_err(failed(Transport::Tcp, address))?.port();
+    let failed = |source| StartError::Bind { socket: SocketKind::Tcp, address, source };
+    let listener = listener(address).map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
     let address = SocketAddr::new(address.ip(), port);
-    let packets = packets(address).map_err(failed(Transport::Udp, address))?;
+    let failed = |source| StartError::Bind { socket: SocketKind::Udp, address, source };
+    let packets = packets(address).map_err(failed)?;
     Ok((listener, packets))
 }
 

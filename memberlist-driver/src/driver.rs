@@ -15,6 +15,7 @@ use crate::delegate::caught;
 use crate::log::{self, Line, Source};
 use crate::shared::{Shared, keep};
 use crate::state::{Command, Stage, State, StreamQueue};
+use crate::transport::Figures;
 
 /// A node's door for its tasks. Cheap to clone; it does not keep the node running.
 #[derive(Clone)]
@@ -134,6 +135,11 @@ impl Driver {
         // What follows from it is fetched by the packet task's next turn.
         let _ = self.0.operate(|state, now| state.core.handle_transmit_failed(now, transmit));
         self.log(Source::Adapter, || log::unsent(transmit.to, root(error)));
+    }
+
+    /// What the node's transport counts.
+    pub(crate) fn transport_figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.0.transport)
     }
 
     /// Logs what the operating system has refused, and why.
@@ -301,6 +307,9 @@ fn split<T, E>(answer: Result<T, E>, otherwise: T) -> (T, Option<E>) {
 /// The core's word for an error of the operating system.
 pub(crate) fn stream_failure(error: &io::Error) -> StreamFailure {
     let error = root(error);
+    if let Some(failure) = of_transport(error) {
+        return failure;
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => StreamFailure::Refused,
         io::ErrorKind::ConnectionReset
@@ -316,6 +325,16 @@ pub(crate) fn stream_failure(error: &io::Error) -> StreamFailure {
         _ if error.raw_os_error() == Some(97) => StreamFailure::Unreachable,
         _ => StreamFailure::Other,
     }
+}
+
+/// What a transport has put into an error.
+fn of_transport(error: &io::Error) -> Option<StreamFailure> {
+    let inner = error.get_ref()?;
+    #[cfg(feature = "tls")]
+    if let Some(refusal) = inner.downcast_ref::<crate::transport::Refusal>() {
+        return Some(StreamFailure::Tls(refusal.failure));
+    }
+    inner.downcast_ref::<StreamFailure>().copied()
 }
 
 /// What the operating system said: some runtimes wrap it into words of their own, without its

@@ -37,6 +37,7 @@ mod operation;
 pub mod runtime;
 mod shared;
 mod state;
+pub mod transport;
 
 pub use self::delegate::Delegate;
 pub use self::error::Error;

@@ -17,15 +17,17 @@ use std::task::{Context, Poll};
 use memberlist_proto::{Config, ConfigError};
 
 use self::accept::AcceptTask;
+pub(crate) use self::guard::Keep;
 use self::guard::TaskGuard;
 use self::packets::PacketTask;
-use crate::bind::{self, Options, StartError, Transport};
+use crate::bind::{self, Options, SocketKind, StartError};
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::handle::Handle;
 use crate::log::{self, Log};
 use crate::runtime::Runtime;
 use crate::shared::{Setup, Shared};
+use crate::transport::{Framed, Framing, Hub, Security, Transport};
 
 /// Binds both sockets and starts a node on a runtime: the one function behind the `start` of every
 /// adapter. The node knows no other node yet.
@@ -43,32 +45,87 @@ pub async fn start<R: Runtime>(
     config: Config,
     options: Options,
 ) -> Result<(Handle, Events), StartError> {
-    let Opened { listener, packets, address, shared } = open(config, options)?;
-    let failed = |transport| move |source| StartError::Bind { transport, address, source };
-    let packets = runtime.packets(packets).map_err(failed(Transport::Udp))?;
-    let listener = runtime.listener(listener).map_err(failed(Transport::Tcp))?;
+    let transport = options.transport.clone();
+    let security = security(&transport)?;
+    let Opened { listener, packets, address, advertised, shared } = open(config, options)?;
+    let failed = |socket| move |source| StartError::Bind { socket, address, source };
+    let packets = packets.map(|packets| runtime.packets(packets)).transpose();
+    let packets = packets.map_err(failed(SocketKind::Udp))?;
+    let listener = runtime.listener(listener).map_err(failed(SocketKind::Tcp))?;
     let driver = Driver::new(Arc::clone(&shared));
-    let [guard, other] = TaskGuard::pair(&driver);
+    let guards = TaskGuard::pair(&driver);
+    match (packets, transport.framing()) {
+        (Some(packets), _) => run(&runtime, driver, packets, listener, address, guards),
+        (None, framing) => {
+            let framing = framing.unwrap_or(Framing::Alertmanager);
+            let keep = guards[0].keep();
+            let hub = Hub::new(framing, transport.limits, advertised, driver.clone(), keep);
+            let framed = Framed::new(runtime, hub, security);
+            let (mailbox, entrance) = (framed.mailbox(), framed.entrance(listener));
+            run(&framed, driver, mailbox, entrance, address, guards);
+        }
+    }
+    Ok((Handle::new(&shared), Events::first(shared)))
+}
+
+/// Spawns the tasks of a node.
+fn run<R: Runtime>(
+    runtime: &R,
+    driver: Driver,
+    packets: R::Packets,
+    listener: R::Listener,
+    address: SocketAddr,
+    [guard, other]: [TaskGuard; 2],
+) {
     let packet_task = PacketTask::new(runtime.clone(), driver, packets, address, guard);
     let accept_task = AcceptTask { runtime: runtime.clone(), listener, guard: other };
     runtime.spawn(packet_task.run());
     runtime.spawn(accept_task.run());
-    Ok((Handle::new(&shared), Events::first(shared)))
+}
+
+/// What connections go through before their first frame.
+#[allow(clippy::unnecessary_wraps)] // Without the feature `tls` there is nothing to read.
+fn security(transport: &Transport) -> Result<Security, StartError> {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = transport.tls_settings() {
+        let certificates = crate::transport::Certificates::load(tls.clone())?;
+        return Ok(Security::Tls(Arc::new(certificates)));
+    }
+    let _ = transport;
+    Ok(Security::Plain)
+}
+
+/// The core hears of a transport only what it must.
+fn adapt(config: &mut Config, transport: &Transport) {
+    let Some(framing) = transport.framing() else { return };
+    // A ping over a stream would go the same way as the one that was lost.
+    config.disable_tcp_pings = true;
+    if framing == Framing::Dskit {
+        // Its packets may be as long as a frame, and are compressed.
+        let longest = &mut config.differences.packet_decompressed_max;
+        *longest = (*longest).max(transport.limits.frame);
+    }
 }
 
 /// A node that listens and has no tasks yet. Neither socket blocks.
 struct Opened {
     listener: TcpListener,
-    packets: UdpSocket,
+    /// Nothing, if packets travel over connections.
+    packets: Option<UdpSocket>,
     /// What both are bound to.
     address: SocketAddr,
+    advertised: SocketAddr,
     shared: Arc<Shared>,
 }
 
 fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
     let wanted = options.bind;
-    let (listener, packets) = bind::sockets(wanted)?;
-    let failed = |source| StartError::Bind { transport: Transport::Tcp, address: wanted, source };
+    let (listener, packets) = match options.transport.framing() {
+        None => bind::sockets(wanted).map(|(listener, packets)| (listener, Some(packets)))?,
+        Some(_) => (bind::streams_only(wanted)?, None),
+    };
+    adapt(&mut config, &options.transport);
+    let failed = |source| StartError::Bind { socket: SocketKind::Tcp, address: wanted, source };
     let address = listener.local_addr().map_err(failed)?;
     let log = Log::new(&config.name);
     let advertise = bind::advertised(options.advertise, address, &log)?;
@@ -84,7 +141,7 @@ fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
         metric_labels: options.metric_labels,
     };
     let shared = node(config, address, setup, bind::seed()?)?;
-    Ok(Opened { listener, packets, address, shared })
+    Ok(Opened { listener, packets, address, advertised: advertise, shared })
 }
 
 /// A node without sockets.
@@ -98,7 +155,7 @@ fn node(
 }
 
 /// What the future gives, unless `stop` is ready before; the future is dropped then.
-async fn unless<T>(
+pub(crate) async fn unless<T>(
     mut stop: impl FnMut(&Context<'_>) -> Poll<()>,
     future: impl Future<Output = T>,
 ) -> Option<T> {

@@ -88,6 +88,28 @@ pub trait PacketSocket: Send + Sync + 'static {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if none is there; or what the system reports.
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
 
+    /// Reads one datagram, without waiting, and has `take` look at it and its sender. `buffer` is room
+    /// for it, which a socket that has it in memory already need not use.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_receive`](Self::try_receive).
+    fn try_receive_with(
+        &self,
+        buffer: &mut [u8],
+        take: &mut dyn FnMut(&[u8], SocketAddr),
+    ) -> io::Result<()> {
+        let (len, from) = self.try_receive(buffer)?;
+        take(buffer.get(..len).unwrap_or_default(), from);
+        Ok(())
+    }
+
+    /// Ready when every datagram that was sent is with the operating system: at once, unless the
+    /// socket keeps some by itself.
+    fn poll_flushed(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// Sends one datagram, without waiting.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::events::EventBounds;
 use crate::log::{self, Log};
 use crate::state::{Aftermath, Last, State};
+use crate::transport::Figures;
 
 /// Shared by the handles, the readers of the events and the tasks.
 pub(crate) struct Shared {
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) delegate: Option<Arc<dyn Delegate>>,
     decisions: Option<Arc<Decisions>>,
     pub(crate) log: Log,
+    pub(crate) transport: Arc<Figures>,
     #[cfg(feature = "metrics")]
     publisher: Mutex<crate::metrics::Publisher>,
 }
@@ -64,6 +66,7 @@ impl Shared {
             local,
             clock,
             log: Log::new(&name),
+            transport: Arc::default(),
             name,
             bound,
             delegate,

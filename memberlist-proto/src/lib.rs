@@ -116,6 +116,6 @@ pub use crate::status::{LostStatus, NodeStatus, RefusedStatus, SeedStatus, Statu
 pub use crate::time::Instant;
 pub use crate::transmit::{
     Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,
-    StreamId, StreamOp, Transmit,
+    StreamId, StreamOp, TlsFailure, Transmit,
 };
 pub use crate::wire::packet::PacketError;

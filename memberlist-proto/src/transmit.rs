@@ -112,9 +112,61 @@ pub enum StreamFailure {
     /// The adapter is shutting down.
     #[error("shutting down")]
     Shutdown,
+    /// The transport uses TLS, and one side refused the other.
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
+    /// The transport does not use TLS, and the peer does.
+    #[error("the peer speaks TLS, and this node does not")]
+    UnexpectedTls,
     /// Anything else.
     #[error("input or output error")]
     Other,
+}
+
+/// Why two nodes did not agree on TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The peer's certificate has expired.
+    #[error("the peer's certificate has expired")]
+    Expired,
+    /// The peer's certificate is not valid yet.
+    #[error("the peer's certificate is not valid yet")]
+    NotYetValid,
+    /// The peer's certificate names neither its address nor the expected server name.
+    #[error("the peer's certificate is for another name or address")]
+    WrongName,
+    /// The peer's certificate was not issued by the expected authority.
+    #[error("the peer's certificate is from an unknown issuer")]
+    UnknownIssuer,
+    /// The peer's certificate is not valid for another reason.
+    #[error("the peer's certificate is not valid")]
+    InvalidCertificate,
+    /// The peer presents no certificate, and one is required.
+    #[error("the peer presents no certificate")]
+    NoCertificate,
+    /// The peer says that this node's certificate has expired.
+    #[error("the peer refuses this node's certificate: it has expired")]
+    RefusedExpired,
+    /// The peer says that this node's certificate is from an unknown issuer.
+    #[error("the peer refuses this node's certificate: unknown issuer")]
+    RefusedIssuer,
+    /// The peer requires a certificate, and this node presents none.
+    #[error("the peer requires a certificate, and this node presents none")]
+    RefusedWithout,
+    /// The peer refuses this node's certificate for another reason.
+    #[error("the peer refuses this node's certificate")]
+    Refused,
+    /// The peer speaks plain text where TLS is expected.
+    #[error("the peer does not speak TLS")]
+    PlainText,
+    /// The peer ended the connection before both sides had agreed.
+    #[error("the peer ended the connection during the TLS handshake")]
+    Cut,
+    /// Anything else, such as no version or cipher in common.
+    #[error("the TLS handshake failed")]
+    Handshake,
 }
 
 /// One name look-up.

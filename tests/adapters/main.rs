@@ -3,6 +3,8 @@
 mod coverage;
 mod runtimes;
 mod threads;
+mod tls;
+mod transports;
 
 mod on_tokio {
     memberlist_tests::conformance!(crate::runtimes::Tokio);

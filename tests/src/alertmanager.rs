@@ -1,7 +1,7 @@
 //! Debian's Alertmanager.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -26,7 +26,19 @@ impl Alertmanager {
     /// Starts one, joining through `peer` if there is one, and waits until it answers.
     #[track_caller]
     pub fn start(peer: Option<SocketAddr>) -> Self {
+        Self::launch(peer, |_| None)
+    }
+
+    /// Starts one that speaks TLS with the other members, according to the file for its address.
+    #[track_caller]
+    pub fn over_tls(peer: Option<SocketAddr>, file: impl FnOnce(IpAddr) -> PathBuf) -> Self {
+        Self::launch(peer, |ip| Some(file(ip)))
+    }
+
+    #[track_caller]
+    fn launch(peer: Option<SocketAddr>, tls: impl FnOnce(IpAddr) -> Option<PathBuf>) -> Self {
         let loopback = Loopback::reserve();
+        let tls = tls(loopback.ip());
         let folder = scratch("alertmanager");
         let config = folder.join("config.yml");
         fs::write(&config, CONFIG).expect("the target folder is writable");
@@ -40,7 +52,8 @@ impl Alertmanager {
             .arg(format!("--cluster.advertise-address={cluster}"))
             .args(["--cluster.settle-timeout=2s", "--cluster.reconnect-interval=2s"])
             .arg("--log.level=debug")
-            .args(peer.map(|peer| format!("--cluster.peer={peer}")));
+            .args(peer.map(|peer| format!("--cluster.peer={peer}")))
+            .args(tls.map(|file| format!("--cluster.tls-config={}", file.display())));
         let process = Process::spawn("alertmanager", &mut command);
         let alertmanager = Self { process, loopback, folder };
         eventually("alertmanager answers", || alertmanager.status());
@@ -97,6 +110,16 @@ impl Alertmanager {
             let reply = request(self.loopback.port(19093), "GET", &path, "")?;
             if reply.status == 200 { Ok(()) } else { Err(format!("{reply:?}")) }
         });
+    }
+
+    /// The ids of all silences that it knows.
+    #[track_caller]
+    pub fn silences(&self) -> Vec<String> {
+        let reply = request(self.loopback.port(19093), "GET", "/api/v2/silences", "");
+        let reply = reply.expect("alertmanager answers");
+        let silences: Value = serde_json::from_str(&reply.body).expect("JSON");
+        let silences = silences.as_array().expect("a list");
+        silences.iter().filter_map(|it| it["id"].as_str()).map(str::to_owned).collect()
     }
 
     /// Creates a silence and returns its id.

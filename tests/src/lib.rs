@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod binary;
+pub mod certificates;
 pub mod conformance;
 mod http;
 mod loopback;

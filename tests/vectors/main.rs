@@ -9,6 +9,7 @@ mod frames;
 mod lzw;
 mod messages;
 mod streams;
+mod transports;
 
 use case::Case;
 

@@ -9,6 +9,7 @@ use super::Handle;
 use crate::error::Error;
 use crate::events::{EventBounds, Events};
 use crate::state::State;
+use crate::transport::TransportStats;
 
 /// The node as it is now. These methods also work after the node's end.
 impl Handle {
@@ -60,6 +61,11 @@ impl Handle {
     pub fn subscribe(&self, bounds: EventBounds) -> Result<Events, Error> {
         let reader = self.shared().look(|state| state.add_reader(bounds))?;
         Ok(Events::new(Arc::clone(self.shared()), reader))
+    }
+
+    /// What the node's transport has counted; all 0 with UDP.
+    pub fn transport_stats(&self) -> TransportStats {
+        self.shared().transport.read()
     }
 
     /// The configuration in force.

@@ -12,7 +12,7 @@ use crate::driver::Driver;
 pub(super) struct TaskGuard {
     driver: Driver,
     /// Dropped after the node was stopped.
-    _last: Arc<Last>,
+    last: Arc<Last>,
 }
 
 #[derive(Debug)]
@@ -22,12 +22,23 @@ impl TaskGuard {
     /// For the tasks of a node that are about to begin.
     pub(super) fn pair(driver: &Driver) -> [Self; 2] {
         let last = Arc::new(Last(driver.clone()));
-        [Arc::clone(&last), last].map(|last| Self { driver: driver.clone(), _last: last })
+        [Arc::clone(&last), last].map(|last| Self { driver: driver.clone(), last })
     }
 
     pub(super) fn driver(&self) -> &Driver {
         &self.driver
     }
+
+    /// For what else must let go before the node's end is reported.
+    pub(super) fn keep(&self) -> Keep {
+        Keep { _last: Arc::clone(&self.last) }
+    }
+}
+
+/// The end of the node is not reported before this is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Keep {
+    _last: Arc<Last>,
 }
 
 impl Drop for TaskGuard {

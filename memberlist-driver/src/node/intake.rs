@@ -35,7 +35,7 @@ impl Intake {
     pub(super) fn read(
         &mut self,
         driver: &Driver,
-        receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+        receive: impl FnMut(&mut [u8], &mut dyn FnMut(&[u8], SocketAddr)) -> io::Result<()>,
     ) -> Batch {
         let begun = Instant::now();
         let mut batch = self.read_batch(driver, receive, begun);
@@ -46,16 +46,16 @@ impl Intake {
     fn read_batch(
         &mut self,
         driver: &Driver,
-        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+        mut receive: impl FnMut(&mut [u8], &mut dyn FnMut(&[u8], SocketAddr)) -> io::Result<()>,
         begun: Instant,
     ) -> Batch {
         let mut batch = Batch::default();
         while Turns::reads_on(batch.packets, begun.elapsed()) {
-            match receive(&mut self.buffer) {
-                Ok((len, from)) => {
-                    let packet = self.buffer.get(..len).unwrap_or_default();
-                    driver.handle_packet(Instant::now(), canonical(from), packet);
-                }
+            let mut take = |packet: &[u8], from| {
+                driver.handle_packet(Instant::now(), canonical(from), packet);
+            };
+            match receive(&mut self.buffer, &mut take) {
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return batch,
                 // An earlier send was refused by its receiver, or a signal came: neither says
                 // anything about reading.

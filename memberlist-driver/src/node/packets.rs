@@ -62,7 +62,10 @@ impl<R: Runtime> PacketTask<R> {
                 self.runtime.yield_now().await;
             }
             // Packets come before time: what looks late may be waiting in the socket.
-            let batch = self.intake.read(&self.driver, |buffer| self.packets.try_receive(buffer));
+            let receive = |buffer: &mut [u8], take: &mut dyn FnMut(&[u8], SocketAddr)| {
+                self.packets.try_receive_with(buffer, take)
+            };
+            let batch = self.intake.read(&self.driver, receive);
             self.driver.turn(batch.timeouts, &mut self.work);
             self.carry_out().await;
             if self.work.stopped {
@@ -115,6 +118,19 @@ impl<R: Runtime> PacketTask<R> {
                 self.driver.unsent(&transmit, &error);
             }
         }
+        if let Some(until) = patience {
+            self.flushed(until).await;
+        }
+    }
+
+    /// Waits until the socket has let go of everything, if it does so in time.
+    async fn flushed(&mut self, until: Instant) {
+        let (packets, alarm) = (&self.packets, &mut self.alarm);
+        poll_fn(|cx| match packets.poll_flushed(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => alarm.poll(cx, until),
+        })
+        .await;
     }
 
     fn try_send(&self, transmit: &Transmit) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::net::{
     IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket,
 };
 
-use memberlist_driver::bind::{Options, StartError, Transport};
+use memberlist_driver::bind::{Options, SocketKind, StartError};
 use memberlist_proto::{Event, Target};
 
 use super::{Adapter, Kit as _, at, loopback, payload, quick};
@@ -18,16 +18,14 @@ pub async fn a_port_in_use_is_named<A: Adapter>() {
     let streams = TcpListener::bind(host.port(0)).expect("a free port");
     let packets = UdpSocket::bind(host.port(0)).expect("a free port");
     let taken = [
-        (streams.local_addr(), Transport::Tcp, "TCP"),
-        (packets.local_addr(), Transport::Udp, "UDP"),
+        (streams.local_addr(), SocketKind::Tcp, "TCP"),
+        (packets.local_addr(), SocketKind::Udp, "UDP"),
     ];
-    for (address, socket, word) in taken {
+    for (address, kind, word) in taken {
         let address = address.expect("bound");
         let error = A::start(quick("n"), Options::bind(address)).await.expect_err("in use");
-        let StartError::Bind { transport, address: named, source } = &error else {
-            panic!("{error}")
-        };
-        assert_eq!((*transport, *named, source.kind()), (socket, address, ErrorKind::AddrInUse));
+        let StartError::Bind { socket, address: named, source } = &error else { panic!("{error}") };
+        assert_eq!((*socket, *named, source.kind()), (kind, address, ErrorKind::AddrInUse));
         assert!(error.to_string().contains(&format!("{word} {address}")), "{error}");
     }
 }

@@ -35,6 +35,10 @@ pub async fn two_nodes_exchange_everything<A: Adapter>() {
     };
     assert_eq!(A::until(&mut heard, updated).await, b"new");
 
+    // Whatever they travel by, nothing had to be given up.
+    for stats in [one.transport_stats(), two.transport_stats()] {
+        assert_eq!((stats.failed, stats.refused, stats.bad_connections), (0, 0, 0), "{stats:?}");
+    }
     one.leave(PATIENCE).await.expect("sent in time");
     let departed = |event: &Event| match event {
         Event::Departed { node, .. } => Some(node.state()),

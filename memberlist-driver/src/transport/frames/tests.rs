@@ -1,0 +1,145 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const FRAMINGS: [Framing; 2] = [Framing::Alertmanager, Framing::Dskit];
+const LIMIT: usize = 4096;
+
+fn peer() -> SocketAddr {
+    "127.0.0.9:50001".parse().unwrap()
+}
+
+#[test]
+fn an_origin_is_completed_by_the_connection() {
+    let cases = [
+        ("10.0.0.5:9094", Some("10.0.0.5:9094")),
+        ("[2001:db8::1]:9094", Some("[2001:db8::1]:9094")),
+        ("[fe80::1%eth0]:9094", Some("[fe80::1]:9094")),
+        ("[::ffff:10.0.0.5]:9094", Some("10.0.0.5:9094")),
+        ("[::]:9094", Some("127.0.0.9:9094")),
+        ("0.0.0.0:0", Some("127.0.0.9:50001")),
+        ("", Some("127.0.0.9:50001")),
+        (":9094", Some("127.0.0.9:9094")),
+        ("some.host:9094", Some("127.0.0.9:9094")),
+        ("127.0.0.9:", Some("127.0.0.9:50001")),
+        ("10.0.0.5", None),
+        ("10.0.0.5:99999", None),
+        ("10.0.0.5:-1", None),
+        ("10.0.0.5:+1", None),
+        ("10.0.0.5:http", None),
+        ("2001:db8::1:9094", None),
+        ("[::1:9094", None),
+        ("::1]:9094", None),
+    ];
+    for (text, address) in cases {
+        let found = Origin::parse(text).map(|origin| origin.address(peer()).to_string());
+        assert_eq!(found.as_deref(), address, "{text}");
+    }
+    let scoped: SocketAddr = "[fe80::1%3]:50001".parse().unwrap();
+    let origin = Origin::parse("[fe80::1%eth9]:9094").unwrap();
+    assert_eq!(origin.address(scoped).to_string(), "[fe80::1%3]:9094");
+}
+
+#[test]
+fn a_long_frame_is_refused_before_it_arrives() {
+    let mut reader = FrameReader::new(Framing::Alertmanager, LIMIT);
+    reader.push(&(LIMIT as u32 + 1).to_le_bytes());
+    assert_eq!(reader.next(), Err(FrameError::TooLong { len: LIMIT + 1, limit: LIMIT }));
+    assert_eq!(reader.next(), Ok(None), "an error is reported once");
+
+    let mut reader = FrameReader::new(Framing::Dskit, LIMIT);
+    reader.push(&[dskit::PACKET; LIMIT]);
+    assert_eq!(reader.next(), Ok(None));
+    reader.push(&[0]);
+    assert_eq!(reader.next(), Err(FrameError::TooLong { len: LIMIT + 1, limit: LIMIT }));
+}
+
+/// A client's greeting is shorter than some frames may be: it is known by more than its length.
+#[test]
+fn tls_is_known_where_plain_text_is_expected() {
+    for framing in FRAMINGS {
+        let mut reader = FrameReader::new(framing, 1 << 20);
+        for byte in [0x16, 3, 1, 0] {
+            reader.push(&[byte]);
+            assert_eq!(reader.next(), Ok(None));
+        }
+        reader.push(&[0xf4, 1, 0, 0]);
+        assert_eq!(reader.next(), Err(FrameError::Tls));
+    }
+}
+
+/// What a node without frames says at once is not taken for the beginning of a frame for long.
+#[test]
+fn a_stream_without_a_frame_is_refused() {
+    for first in [6, 3, 9, 10, 244] {
+        let mut reader = FrameReader::new(Framing::Dskit, LIMIT);
+        reader.push(&[first]);
+        assert_eq!(reader.next(), Err(FrameError::Kind(first.into())));
+    }
+    let mut reader = FrameReader::new(Framing::Alertmanager, LIMIT);
+    reader.push(b"\x06\x83\xa4Join\xc3");
+    assert!(matches!(reader.next(), Err(FrameError::TooLong { .. })));
+}
+
+proptest! {
+    /// However the bytes are cut, the same frames are read, and a stream's own bytes are kept.
+    #[test]
+    fn frames_are_read_from_any_pieces(
+        packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..5),
+        words in prop::collection::vec(any::<u8>(), 0..40),
+        cuts in prop::collection::vec(1..50_usize, 1..20),
+    ) {
+        let from: SocketAddr = "[2001:db8::1]:9094".parse().unwrap();
+        for framing in FRAMINGS {
+            let packets = if framing.reuses_connections() { &packets[..] } else { &packets[..1] };
+            let mut bytes = Vec::new();
+            for packet in packets {
+                bytes.extend(framing.packet(from, packet));
+            }
+            if framing.reuses_connections() {
+                bytes.extend(framing.stream());
+                bytes.extend(&words);
+            }
+            let mut reader = FrameReader::new(framing, LIMIT);
+            let (mut rest, mut found, mut streams) = (&bytes[..], Vec::new(), 0);
+            for cut in cuts.iter().cycle() {
+                let (piece, after) = rest.split_at(rest.len().min(*cut));
+                rest = after;
+                reader.push(piece);
+                if rest.is_empty() {
+                    reader.end();
+                }
+                while let Some(frame) = reader.next().unwrap() {
+                    match frame {
+                        Frame::Packet { from: origin, packet } => {
+                            assert_eq!(origin.address(peer()), from);
+                            found.push(packet);
+                        }
+                        Frame::Stream => streams += 1,
+                    }
+                }
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(&found, packets);
+            prop_assert_eq!(streams, usize::from(framing.reuses_connections()));
+            if streams == 1 {
+                prop_assert_eq!(reader.into_rest(), &words);
+            }
+        }
+    }
+
+    /// Any bytes are frames or an error, never more memory than was given, and never a panic.
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), first in 0..3_u8) {
+        for framing in FRAMINGS {
+            let mut reader = FrameReader::new(framing, LIMIT);
+            reader.push(&[first]);
+            reader.push(&bytes);
+            reader.end();
+            while let Ok(Some(_)) = reader.next() {}
+            prop_assert!(reader.buffered() <= bytes.len() + 1);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Packets that wait for connections: bounded, and without any socket or clock.
+//!
+//! Each address has a queue of its own, which one task of the caller carries, over one connection or
+//! one after the other. A peer that does not read, or cannot be reached, fills its own queue and no
+//! other; the oldest packets make room for new ones, as gossip is worth more the younger it is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use memberlist_proto::StreamFailure;
+
+/// The first rest of a peer that could not be reached; each further one is twice as long.
+const FIRST_REST: Duration = Duration::from_millis(100);
+/// The longest rest. A peer that comes back is heard of by its own packets, and is to be answered.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
+/// How much may wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Addresses that packets are sent to at a time. The one that was used longest ago makes room.
+    pub peers: usize,
+    /// Frames in the queue of one address.
+    pub queue_frames: usize,
+    /// Bytes in the queue of one address. One frame may be longer.
+    pub queue_bytes: usize,
+    /// Bytes in all queues together.
+    pub bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { peers: 1024, queue_frames: 1024, queue_bytes: 16 << 20, bytes: 64 << 20 }
+    }
+}
+
+/// Which task carries a queue. The number of a task that has been given up is used for no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Serial(u64);
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// It waits, and the task that carries the queue is to be woken.
+    Waits,
+    /// It waits, and a task for this address is to begin.
+    Begin(Serial),
+    /// It is dropped: the peer could not be reached a moment ago, for this reason.
+    Rests(StreamFailure),
+    /// It is dropped: more than the bounds allow waits already.
+    Full,
+}
+
+/// What a task is to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// Write this, then call [`Pool::written`].
+    Write(Bytes),
+    /// Wait: there is nothing to write.
+    Wait,
+    /// End: the queue is not this task's any more.
+    Gone,
+}
+
+/// The queues of all addresses.
+#[derive(Debug, Default)]
+pub struct Pool {
+    bounds: Bounds,
+    peers: BTreeMap<SocketAddr, Peer>,
+    serials: u64,
+    bytes: usize,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Peer {
+    queue: VecDeque<Bytes>,
+    bytes: usize,
+    state: State,
+    /// A frame has been fetched and not been written yet.
+    writing: bool,
+    /// When a frame was last queued.
+    used: Instant,
+    /// Failures in a row.
+    failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Carried(Serial),
+    Resting { until: Instant, why: StreamFailure },
+}
+
+impl Pool {
+    /// Without any queue.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    /// Queues a frame for an address.
+    pub fn push(&mut self, now: Instant, to: SocketAddr, frame: Bytes) -> Queued {
+        let begin = match self.peers.get(&to).map(|peer| peer.state) {
+            Some(State::Carried(_)) => None,
+            Some(State::Resting { until, why }) if now < until => {
+                self.dropped += 1;
+                return Queued::Rests(why);
+            }
+            Some(State::Resting { .. }) => Some(self.serial()),
+            None if self.peers.len() < self.bounds.peers || self.make_room() => Some(self.serial()),
+            None => {
+                self.dropped += 1;
+                return Queued::Full;
+            }
+        };
+        let peer = self.peers.entry(to).or_insert_with(|| Peer::new(now));
+        peer.used = now;
+        if let Some(serial) = begin {
+            peer.state = State::Carried(serial);
+        }
+        while !peer.queue.is_empty()
+            && (peer.queue.len() >= self.bounds.queue_frames
+                || peer.bytes + frame.len() > self.bounds.queue_bytes)
+        {
+            self.bytes -= peer.pop().map_or(0, |old| old.len());
+            self.dropped += 1;
+        }
+        if self.bytes + frame.len() > self.bounds.bytes {
+            self.dropped += 1;
+            // A task that begins finds nothing, and its queue is that of a peer at rest.
+            if begin.is_some() {
+                peer.state = State::Resting { until: now, why: StreamFailure::Exhausted };
+            }
+            return Queued::Full;
+        }
+        self.bytes += frame.len();
+        peer.bytes += frame.len();
+        peer.queue.push_back(frame);
+        begin.map_or(Queued::Waits, Queued::Begin)
+    }
+
+    /// What the task is to do that carries the queue of an address.
+    pub fn next(&mut self, to: SocketAddr, task: Serial) -> Turned {
+        let Some(peer) = self.carried(to, task) else { return Turned::Gone };
+        match peer.pop() {
+            Some(frame) => {
+                peer.writing = true;
+                self.bytes -= frame.len();
+                Turned::Write(frame)
+            }
+            None => Turned::Wait,
+        }
+    }
+
+    /// The frame that was fetched last has been given to the socket: the peer can be reached.
+    pub fn written(&mut self, to: SocketAddr, task: Serial) {
+        if let Some(peer) = self.carried(to, task) {
+            peer.writing = false;
+            peer.failures = 0;
+        }
+    }
+
+    /// The peer cannot be reached: what waits for it is dropped, and what follows is refused for a
+    /// while, longer each time.
+    pub fn failed(&mut self, now: Instant, to: SocketAddr, task: Serial, why: StreamFailure) {
+        let Some(peer) = self.carried(to, task) else { return };
+        let lost = peer.queue.len() as u64 + u64::from(peer.writing);
+        let rest = FIRST_REST * 2_u32.saturating_pow(peer.failures.min(8));
+        peer.failures += 1;
+        peer.writing = false;
+        peer.state = State::Resting { until: now + rest.min(LONGEST_REST), why };
+        let bytes = std::mem::take(&mut peer.bytes);
+        peer.queue.clear();
+        self.bytes -= bytes;
+        self.dropped += lost;
+    }
+
+    /// The task ends because nothing was queued for long. Whether it may: a frame may just have come.
+    pub fn ends(&mut self, to: SocketAddr, task: Serial) -> bool {
+        match self.carried(to, task) {
+            Some(peer) if !peer.queue.is_empty() => false,
+            Some(_) => self.peers.remove(&to).is_some(),
+            None => true,
+        }
+    }
+
+    /// Whether nothing is waiting or being written.
+    pub fn is_flushed(&self) -> bool {
+        self.peers.values().all(|peer| peer.queue.is_empty() && !peer.writing)
+    }
+
+    /// Addresses with a queue.
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Bytes that wait in all queues.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Frames that were dropped so far, for whatever reason.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn carried(&mut self, to: SocketAddr, task: Serial) -> Option<&mut Peer> {
+        self.peers.get_mut(&to).filter(|peer| peer.state == State::Carried(task))
+    }
+
+    fn serial(&mut self) -> Serial {
+        self.serials += 1;
+        Serial(self.serials)
+    }
+
+    /// Forgets the address that was used longest ago among those that nothing waits for; whether
+    /// there was one.
+    fn make_room(&mut self) -> bool {
+        let spare = self.peers.iter().filter(|(_, peer)| peer.queue.is_empty() && !peer.writing);
+        let oldest = spare.min_by_key(|(_, peer)| peer.used).map(|(address, _)| *address);
+        oldest.is_some_and(|address| self.peers.remove(&address).is_some())
+    }
+}
+
+impl Peer {
+    fn new(now: Instant) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            bytes: 0,
+            state: State::Resting { until: now, why: StreamFailure::Other },
+            writing: false,
+            used: now,
+            failures: 0,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let frame = self.queue.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What a new connection goes through before its first frame.
+
+use std::io;
+use std::net::SocketAddr;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+
+use super::link::Link;
+#[cfg(feature = "tls")]
+use super::tls::Certificates;
+use crate::runtime::Stream;
+
+/// Why a handshake failed, and the connection, if it can still be used.
+pub(super) type Unwelcome<S> = (io::Error, Option<S>);
+
+#[derive(Clone)]
+pub(crate) enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Arc<Certificates>),
+}
+
+impl Security {
+    /// A connection that this side opened to a peer.
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unused_async))]
+    pub(super) async fn opened<S: Stream>(&self, stream: S, to: SocketAddr) -> io::Result<Link<S>> {
+        let _ = stream.set_nodelay();
+        match self {
+            Self::Plain => {
+                let _ = to;
+                Ok(Link::plain(stream))
+            }
+            #[cfg(feature = "tls")]
+            Self::Tls(certificates) => {
+                let session = certificates.client(stream, to).await;
+                session.map(Link::tls).map_err(|(error, _)| error)
+            }
+        }
+    }
+
+    /// A connection that a peer opened. After an error the connection comes back: the peer is still
+    /// to read why.
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unused_async))]
+    pub(super) async fn accepted<S: Stream>(&self, stream: S) -> Result<Link<S>, Unwelcome<S>> {
+        let _ = stream.set_nodelay();
+        match self {
+            Self::Plain => Ok(Link::plain(stream)),
+            #[cfg(feature = "tls")]
+            Self::Tls(certificates) => certificates.server(stream).await.map(Link::tls),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Why a TLS connection did not come to be, in the words of the core and in more detail for the log.
+
+use std::io;
+
+use memberlist_proto::TlsFailure;
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+
+/// A failure of TLS, as the reason of an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}{detail}")]
+pub(crate) struct Refusal {
+    #[source]
+    pub(crate) failure: TlsFailure,
+    /// Empty, or in parentheses.
+    detail: String,
+}
+
+pub(super) fn in_io(error: &Error) -> io::Error {
+    refusal(failure(error), error)
+}
+
+/// The peer has ended the connection too early.
+pub(super) fn cut(failure: TlsFailure) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Refusal { failure, detail: String::new() })
+}
+
+fn refusal(failure: TlsFailure, error: &Error) -> io::Error {
+    let detail = format!(" ({error})");
+    io::Error::new(io::ErrorKind::InvalidData, Refusal { failure, detail })
+}
+
+fn failure(error: &Error) -> TlsFailure {
+    use AlertDescription as Alert;
+    match error {
+        Error::InvalidCertificate(certificate) => of_certificate(certificate),
+        Error::NoCertificatesPresented => TlsFailure::NoCertificate,
+        Error::AlertReceived(alert) => match alert {
+            Alert::CertificateExpired => TlsFailure::RefusedExpired,
+            Alert::UnknownCA => TlsFailure::RefusedIssuer,
+            Alert::CertificateRequired => TlsFailure::RefusedWithout,
+            Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::AccessDenied
+            // What an authority of the same name did not sign.
+            | Alert::DecryptError => TlsFailure::Refused,
+            _ => TlsFailure::Handshake,
+        },
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => TlsFailure::PlainText,
+        _ => TlsFailure::Handshake,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> TlsFailure {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFailure::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            TlsFailure::NotYetValid
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsFailure::WrongName
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            TlsFailure::UnknownIssuer
+        }
+        _ => TlsFailure::InvalidCertificate,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ mod settings;
 mod signals;
 mod snapshot;
 mod socket;
+mod transport;
 
 use std::convert::Infallible;
 use std::future::Future;

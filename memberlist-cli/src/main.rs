@@ -2,6 +2,7 @@
 //! commands as lines, a decoder of packets and streams, a key generator, and a simulator.
 
 mod agent;
+mod cert;
 #[cfg(unix)]
 mod client;
 mod decode;
@@ -34,6 +35,8 @@ enum Program {
     Demo(demo::Args),
     /// Run one node in the foreground, controlled by commands on standard input.
     Agent(Box<agent::Args>),
+    /// Make an authority and certificates of nodes, for trying out TLS.
+    Cert(cert::Args),
     /// Generate a random key and print it in base64.
     Keygen(keygen::Args),
     /// Decode a captured packet or stream and print its layers and messages as JSON.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     let result = match program {
         Program::Demo(args) => demo::run(&args),
         Program::Agent(args) => agent::run(&args),
+        Program::Cert(args) => cert::run(&args),
         Program::Keygen(args) => keygen::run(&args),
         Program::Decode(args) => decode::run(&args),
         Program::Simulate(args) => simulate::run(&args),

@@ -60,14 +60,14 @@ pub(crate) async fn start(
     settings: Settings,
     carried: Option<Arc<Carried>>,
 ) -> Result<(Handle, Events), Failure> {
-    let Settings { config, bind, advertise_ip, advertise_port } = settings;
+    let Settings { config, bind, advertise_ip, advertise_port, transport } = settings;
     let advertise = match (advertise_ip, advertise_port) {
         (None, None) => None,
         // Port 0 stands for the one bound, and the address bound stands for itself.
         (ip, port) => Some(SocketAddr::new(ip.unwrap_or(bind.ip()), port.unwrap_or(0))),
     };
     let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
-    let options = Options { bind, advertise, delegate, ..Options::default() };
+    let options = Options { bind, advertise, delegate, transport, ..Options::default() };
     let started = match runtime {
         Runtime::Tokio => memberlist_tokio::Memberlist::start(config, options)
             .await

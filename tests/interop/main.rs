@@ -13,6 +13,7 @@ mod mixed;
 mod msgpack;
 mod paths;
 mod serf;
+mod tls;
 
 /// A 128-bit key.
 const KEY: &[u8] = b"a sixteen b. key";

@@ -13,6 +13,7 @@ use super::control;
 use super::key_file;
 use super::kinds::Kinds;
 use super::settings::{self, Settings, value};
+use super::transport::TransportArgs;
 use crate::failure::Failure;
 use crate::hex;
 use crate::node::Runtime;
@@ -107,6 +108,9 @@ pub(crate) struct Args {
     #[arg(long)]
     no_compression: bool,
 
+    #[command(flatten)]
+    transport: TransportArgs,
+
     /// Metadata to announce
     #[arg(long, env = "MEMBERLIST_META", value_name = "TEXT", conflicts_with = "meta_hex")]
     meta: Option<String>,
@@ -176,6 +180,7 @@ impl Args {
         self.place(&mut settings);
         self.identity(&mut settings.config)?;
         self.security(&mut settings.config)?;
+        settings.transport = self.transport.transport()?;
         check(&settings)?;
         Ok(settings)
     }

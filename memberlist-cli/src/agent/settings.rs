@@ -5,6 +5,7 @@ pub(crate) mod value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use memberlist_driver::transport::Transport;
 use memberlist_proto::fields::{Field, Kind, Value};
 use memberlist_proto::{Config, ConfigError, DEFAULT_PORT};
 
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) advertise_ip: Option<IpAddr>,
     /// The port announced to peers; `None` for the one bound.
     pub(crate) advertise_port: Option<u16>,
+    /// How packets and streams travel.
+    pub(crate) transport: Transport,
 }
 
 /// Why a field cannot be set.
@@ -68,7 +71,13 @@ impl Settings {
     /// A preset, bound to every address and the usual port.
     pub(crate) fn new(config: Config) -> Self {
         let bind = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_PORT);
-        Self { config, bind, advertise_ip: None, advertise_port: None }
+        Self {
+            config,
+            bind,
+            advertise_ip: None,
+            advertise_port: None,
+            transport: Transport::default(),
+        }
     }
 
     /// Sets one field. What concerns sockets is kept apart: the core only gets the outcome.

@@ -1,13 +1,23 @@
 //! A cell of our agent and Alertmanager, whose messages and states are about silences. A silence that
 //! it did not create itself, it has learned from us.
 
+use std::path::Path;
+
 use memberlist_tests::matrix::{Cell, Joins, Record};
 use memberlist_tests::{Alertmanager, Launch, Node, to_hex};
 use serde_json::Value;
 
-pub(super) fn walk(cell: Cell, record: &mut Record) {
-    let rust = launch(cell).start();
-    let peer = pair(cell, &rust);
+/// How both are started.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) cell: Cell,
+    /// The file for TLS between them, if they use it.
+    pub(crate) tls: Option<&'a Path>,
+}
+
+pub(crate) fn walk(setting: Setting<'_>, record: &mut Record) {
+    let rust = launch(setting).start();
+    let peer = pair(setting, &rust);
     record.check("join: address, versions", || known(&peer, &rust));
     record.check("metadata updates, from Rust", || {
         rust.tell("meta changed");
@@ -28,15 +38,20 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
     });
     let rust = record.check("kill -9 of Rust, and its return", || {
         let (addr, loopback) = rust.into_address();
-        peer.until_peer("rust", false);
-        returned(&peer, launch(cell).bind(addr).keeping(loopback))
+        match setting.tls {
+            None => peer.until_peer("rust", false),
+            // Over TLS, it takes a ping that it could not send for a failure of its own, and leaves it
+            // to others to find the member dead; here there are none.
+            Some(_) => peer.process().wait_text("Failed to send ping"),
+        }
+        returned(&peer, launch(setting).bind(addr).keeping(loopback))
     });
     let rust = record.check("Rust leaves and returns elsewhere", || {
         rust.tell("leave");
         peer.until_peer("rust", false);
         peer.process().wait_text("peer left");
         assert!(rust.quit().success());
-        returned(&peer, launch(cell))
+        returned(&peer, launch(setting))
     });
     record.check("kill -9 of the peer", || {
         let name = peer.name();
@@ -46,7 +61,7 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
         assert_eq!(departed["reason"]["kind"], "failed", "{departed}");
     });
     // It returns under another name, as always.
-    let peer = pair(cell, &rust);
+    let peer = pair(setting, &rust);
     known(&peer, &rust);
     record.check("the peer leaves", || {
         let name = peer.name();
@@ -56,19 +71,27 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
     });
 }
 
-fn launch(cell: Cell) -> Launch {
+fn launch(Setting { cell, tls }: Setting<'_>) -> Launch {
     let launch = Launch::agent("rust").compression(cell.compression);
-    launch.flag("--protocol-version", cell.version).delegate_version([0, 0, 0])
+    let launch = launch.flag("--protocol-version", cell.version).delegate_version([0, 0, 0]);
+    match tls {
+        Some(file) => launch.flag("--tls-config", file.display()),
+        None => launch,
+    }
 }
 
-fn pair(cell: Cell, rust: &Node) -> Alertmanager {
+fn pair(Setting { cell, tls }: Setting<'_>, rust: &Node) -> Alertmanager {
+    let start = |peer| match tls {
+        Some(file) => Alertmanager::over_tls(peer, |_| file.into()),
+        None => Alertmanager::start(peer),
+    };
     match cell.joins {
         Joins::Rust => {
-            let peer = Alertmanager::start(None);
+            let peer = start(None);
             rust.join(peer.addr());
             peer
         }
-        Joins::Peer => Alertmanager::start(Some(rust.addr())),
+        Joins::Peer => start(Some(rust.addr())),
     }
 }
 
@@ -87,13 +110,13 @@ fn returned(peer: &Alertmanager, launch: Launch) -> Node {
 }
 
 /// A silence, with Alertmanager's message about it.
-struct Silence {
-    id: String,
-    hex: String,
+pub(crate) struct Silence {
+    pub(crate) id: String,
+    pub(crate) hex: String,
 }
 
 /// Creates a silence, and waits for Alertmanager's message about it on `channel`.
-fn announced(peer: &Alertmanager, rust: &Node, comment: &str, channel: &str) -> Silence {
+pub(crate) fn announced(peer: &Alertmanager, rust: &Node, comment: &str, channel: &str) -> Silence {
     let id = peer.create_silence(comment);
     let [part, hex] = [b"sil".as_slice(), id.as_bytes()].map(to_hex);
     let message = rust.expect("message", |event| contains(event, &part) && contains(event, &hex));
@@ -112,14 +135,14 @@ fn broadcasts(peer: &Alertmanager, rust: &Node) -> Silence {
 }
 
 /// Sends Alertmanager a silence like this one with an unknown id.
-fn teach(peer: &Alertmanager, rust: &Node, how: &str, silence: &Silence, number: u8) {
+pub(crate) fn teach(peer: &Alertmanager, rust: &Node, how: &str, silence: &Silence, number: u8) {
     let (id, hex) = renamed(&silence.hex, &silence.id, number);
     rust.tell(&format!("{how} {hex}"));
     peer.until_silence(&id);
 }
 
 /// The same bytes with another id.
-fn renamed(hex: &str, id: &str, number: u8) -> (String, String) {
+pub(crate) fn renamed(hex: &str, id: &str, number: u8) -> (String, String) {
     let fresh = format!("{number:08}-0000-4000-8000-000000000000");
     assert_eq!(fresh.len(), id.len(), "{id}");
     let replaced = hex.replace(&to_hex(id.as_bytes()), &to_hex(fresh.as_bytes()));

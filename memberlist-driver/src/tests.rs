@@ -24,6 +24,7 @@ mod fake;
 #[cfg(feature = "metrics")]
 mod figures;
 mod floods;
+mod passing;
 mod tasks;
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.

@@ -194,7 +194,7 @@ impl Cluster {
 
 /// How many times slower the nodes of a cluster of this size run: all of them share one machine.
 fn pace(size: usize) -> u32 {
-    u32::try_from(size / 200).unwrap_or(1).max(1)
+    u32::try_from(size / 100).unwrap_or(1).max(1)
 }
 
 /// The `local` preset made faster, so that the demonstration is short, yet slow enough for a busy
@@ -205,9 +205,12 @@ pub(super) fn timings(name: &str, pace: u32) -> Config {
         probe_timeout: Duration::from_millis(200) * pace,
         gossip_interval: Duration::from_millis(100) * pace,
         push_pull_interval: Duration::from_secs(5) * pace,
+        // A connection may have to wait for its turn on a busy machine.
+        tcp_timeout: Duration::from_secs(10),
+        join_timeout: Duration::from_secs(20),
         indirect_checks: 3,
-        // Enough that gossip reaches every node of a cluster of this size.
-        retransmit_mult: 8,
+        // Enough that gossip reaches every node; in a small cluster there are few rounds of it.
+        retransmit_mult: if pace == 1 { 8 } else { 4 },
         ..Config::local(name)
     }
 }

@@ -22,6 +22,9 @@ const PAUSE_TICKS: u32 = 12;
 /// The most lines printed in one step; the others are counted.
 const LINES: usize = 8;
 
+/// In a cluster of more nodes than this, the machine is what they have to share.
+pub(super) const CROWD: usize = 100;
+
 /// Every node, running or not, and the events of those that run.
 pub(super) struct Cluster {
     pub(super) seats: Vec<Seat>,
@@ -66,7 +69,7 @@ impl Cluster {
             .map(|number| Seat {
                 name: format!("node{number}"),
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                runtime: Runtime::ALL[number % Runtime::ALL.len()],
+                runtime: runtime(number, size),
                 node: None,
             })
             .collect();
@@ -192,9 +195,20 @@ impl Cluster {
     }
 }
 
+/// The runtime of a node, from 1. Smol's executor has one thread, which many nodes would have to
+/// share.
+fn runtime(number: usize, size: usize) -> Runtime {
+    match number % 10 {
+        _ if size <= CROWD => Runtime::ALL[number % Runtime::ALL.len()],
+        0 => Runtime::Smol,
+        even if even % 2 == 0 => Runtime::Tokio,
+        _ => Runtime::AsyncStd,
+    }
+}
+
 /// How many times slower the nodes of a cluster of this size run: all of them share one machine.
 fn pace(size: usize) -> u32 {
-    u32::try_from(size / 100).unwrap_or(1).max(1)
+    u32::try_from(size / CROWD).unwrap_or(1).max(1)
 }
 
 /// The `local` preset made faster, so that the demonstration is short, yet slow enough for a busy

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use memberlist_proto::{BroadcastKind, Config, Departure, Event, Name, NodeName, Peer, Priority};
 
-use super::cluster::{Cluster, Meaning, Times, show, timings};
+use super::cluster::{CROWD, Cluster, Meaning, Times, show, timings};
 use super::screen::Tone;
 use super::table::{Column, table};
 use crate::failure::Failure;
@@ -19,6 +19,9 @@ const RETURN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The most nodes whose starts are printed.
 const SHOWN: usize = 20;
+
+/// A join that takes longer is printed in any case.
+const SLOW: Duration = Duration::from_secs(1);
 
 const HELLO: &[u8] = b"hello, all";
 const REBORN: &str = "reborn";
@@ -59,9 +62,14 @@ fn introduce(cluster: &Cluster, size: usize) {
             show(config.gossip_interval)
         )
     };
+    let runtimes = if size > CROWD {
+        "on tokio and async-std in turn, and every tenth on smol"
+    } else {
+        "on tokio, async-std and smol in turn"
+    };
     cluster.screen.text(&format!(
         "{size} nodes on 127.0.0.1, each with a UDP and a TCP socket of its own,\n\
-         on tokio, async-std and smol in turn.\n\
+         {runtimes}.\n\
          Faster than usual: {}\n(default on a local network: {}).\n",
         timing(&here),
         timing(&lan)
@@ -82,7 +90,7 @@ async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
             continue;
         }
         let took = join_through_first(cluster, index).await?;
-        if index < SHOWN {
+        if index < SHOWN || took > SLOW {
             let text = format!("{listens}; joined node1 in {}", show(took));
             cluster.screen.line(Tone::Good, &text);
         }

@@ -125,7 +125,10 @@ impl Pair {
             took = Took::default();
             time(&mut took, true, || self.nodes[0].handle_timeout(due));
         }
+        let ended = |node: &Memberlist| node.stats().counters.push_pulls_ended;
+        let before = ended(&self.nodes[0]);
         converse(&mut self.nodes, self.now, &mut took);
+        assert_eq!(ended(&self.nodes[0]), before + 1, "the exchange went through");
         took
     }
 }

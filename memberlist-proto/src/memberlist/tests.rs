@@ -14,6 +14,7 @@ mod join;
 mod kept;
 mod keys;
 mod notices;
+mod own_state;
 mod probe;
 mod queueing;
 mod rejoin;

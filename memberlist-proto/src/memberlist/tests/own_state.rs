@@ -1,0 +1,74 @@
+//! The node's own state, kept until a record changes, and recognized when a peer sends the same.
+
+use super::*;
+use crate::memberlist::own_state::OwnState;
+
+/// Two nodes that know themselves and each other.
+fn twins() -> [Rig; 2] {
+    let mut one = Rig::new();
+    let other = Config { name: "other".into(), advertise_port: 2, ..config() };
+    let mut other = Rig::with(other);
+    let (first, second) = (one.node.local(), other.node.local());
+    one.node.restore(one.now, [second]);
+    other.node.restore(other.now, [first]);
+    [one, other]
+}
+
+/// A peer opens a stream and sends this; what was answered.
+fn exchange(rig: &mut Rig, frame: &[u8]) -> Vec<u8> {
+    let id = rig.node.accept_stream(rig.now, address(900)).expect("room");
+    rig.node.handle_stream_data(rig.now, id, frame).expect("a state");
+    let mut answer = Vec::new();
+    while let Some(op) = rig.node.poll_stream() {
+        if let crate::StreamOp::Write { data, .. } = op {
+            answer.extend_from_slice(&data);
+        }
+    }
+    rig.node.handle_stream_closed(rig.now, id, None);
+    rig.node.check_invariants().expect("invariants");
+    answer
+}
+
+#[test]
+fn the_same_knowledge_is_the_same_bytes() {
+    let [mut one, mut other] = twins();
+    assert_eq!(one.node.own_state(), other.node.own_state());
+}
+
+/// Recognized or merged record by record: no observer sees a difference.
+#[test]
+fn a_state_that_is_the_same_has_the_same_effects_as_merging_it() {
+    let [mut one, mut other] = twins();
+    let (frame, _) = other.node.own_state();
+    let [mut two, _] = twins();
+    // One of them has its own at hand, the other has not encoded it yet.
+    one.node.own_state();
+    assert_eq!(one.node.known_state().map(OwnState::message), Some(&frame[..]));
+    assert!(two.node.known_state().is_none());
+    assert_eq!(exchange(&mut one, &frame), exchange(&mut two, &frame));
+    assert_eq!(one.node.stats(), two.node.stats());
+    assert_eq!(one.node.state_hash(), two.node.state_hash());
+    assert_eq!(one.events(), two.events());
+}
+
+#[test]
+fn every_change_of_a_record_ends_what_was_kept() {
+    let [mut rig, _] = twins();
+    let mut before = rig.node.own_state().0;
+    let mut changed = |rig: &mut Rig, what: &str| {
+        let now = rig.node.own_state().0;
+        assert_ne!(core::mem::replace(&mut before, now), rig.node.own_state().0, "{what}");
+        rig.node.check_invariants().expect("invariants");
+    };
+    rig.alive("third", 3, 1);
+    changed(&mut rig, "a new member");
+    rig.alive("third", 3, 2);
+    changed(&mut rig, "a higher incarnation");
+    rig.suspect("third", 2, "other");
+    changed(&mut rig, "a suspicion");
+    assert!(rig.node.known_state().is_none(), "in a peer's frame it is an accusation");
+    rig.dead("third", 2, "other");
+    changed(&mut rig, "a death");
+    rig.suspect("me", 1, "other");
+    changed(&mut rig, "a refutation");
+}

@@ -59,7 +59,7 @@ impl Row {
         self
     }
 
-    pub(crate) fn to_reach(mut self, goal: Goal) -> Self {
+    pub(crate) fn aiming_at(mut self, goal: Goal) -> Self {
         self.goal = goal;
         self
     }

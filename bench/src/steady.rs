@@ -24,7 +24,7 @@ pub(crate) fn run(rows: &mut Vec<Row>, large: bool) {
         rows.push(
             Row::new(format!("SIM-S({size})"), Unit::NodeSeconds, simulated(size, |_| {}))
                 .beside(small, named)
-                .to_reach(goal),
+                .aiming_at(goal),
         );
         let off = |config: &mut Config| config.push_pull_interval = Duration::ZERO;
         rows.push(
@@ -90,7 +90,7 @@ pub(crate) fn memory(rows: &mut Vec<Row>) {
     rows.push(
         Row::new("MEM by gossip, 10000", Unit::Bytes, each(learned.bytes_current))
             .beside(Some(their_memory::<Small>(SIZE)), Some(their_memory::<Named>(SIZE)))
-            .to_reach(Goal::AtMost(95.0)),
+            .aiming_at(Goal::AtMost(95.0)),
     );
     rows.push(Row::new("MEM restored, 10000", Unit::Bytes, each(records.bytes_current)));
     rows.push(Row::new(

@@ -2,7 +2,7 @@
 //! of processes. `cargo run -p memberlist-tests --example matrix` prints the table afterwards.
 
 pub(crate) mod alertmanager;
-mod go;
+pub(crate) mod go;
 mod serf;
 
 use memberlist_tests::matrix::{Cell, Joins, Peer, Record, folder};

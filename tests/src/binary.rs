@@ -43,7 +43,7 @@ pub fn go_peer_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer");
-        let sources = ["main.go", "config.go"].map(|file| folder.join(file));
+        let sources = ["main.go", "config.go", "dskit.go"].map(|file| folder.join(file));
         let binary = work_dir().join("go-peer");
         if sources.iter().all(|source| modified(&binary) > modified(source)) {
             return binary;

@@ -42,6 +42,17 @@ pub struct Cell {
     pub compression: bool,
     /// The protocol version both speak.
     pub version: u8,
+    /// How packets travel.
+    pub way: Way,
+}
+
+/// How packets travel between the sides of a cell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// By UDP.
+    Udp,
+    /// By connections, as dskit has them; with TLS, the folder of `node.pem`, `node.key` and `ca.pem`.
+    Dskit(Option<&'static str>),
 }
 
 const PEERS: [Peer; 3] = [Peer::Go, Peer::Serf, Peer::Alertmanager];
@@ -53,7 +64,7 @@ const COLUMNS: [(bool, u8); 6] =
 impl Cell {
     /// Rust joins, plain text, compression, protocol version 2.
     pub fn new(peer: Peer) -> Self {
-        Self { peer, joins: Joins::Rust, key: 0, compression: true, version: 2 }
+        Self { peer, joins: Joins::Rust, key: 0, compression: true, version: 2, way: Way::Udp }
     }
 
     /// With this side joining.
@@ -78,6 +89,12 @@ impl Cell {
     #[must_use]
     pub fn version(self, version: u8) -> Self {
         Self { version, ..self }
+    }
+
+    /// With packets that travel so.
+    #[must_use]
+    pub fn way(self, way: Way) -> Self {
+        Self { way, ..self }
     }
 
     /// Every combination, whether or not the peer can be configured for it.
@@ -113,7 +130,7 @@ impl Cell {
 
     /// The name of its record.
     fn name(&self) -> String {
-        let Self { peer, joins, key, compression, version } = self;
+        let Self { peer, joins, key, compression, version, way: _ } = self;
         let packing = if *compression { "compressed" } else { "uncompressed" };
         format!("{peer:?}-{joins:?}-joins-key{key}-{packing}-v{version}").to_lowercase()
     }

@@ -1,6 +1,6 @@
 //! A cell of our agent and our program on the Go library.
 
-use memberlist_tests::matrix::{Cell, Joins, Record};
+use memberlist_tests::matrix::{Cell, Joins, Record, Way};
 use memberlist_tests::{Launch, Node, to_hex};
 
 /// Incompressible bytes, for messages whose length matters.
@@ -17,7 +17,7 @@ pub(super) fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 const KIB: usize = 1024;
 
-pub(super) fn walk(cell: Cell, record: &mut Record) {
+pub(crate) fn walk(cell: Cell, record: &mut Record) {
     let rust = launch(cell, Side::Rust).meta(b"from rust").start();
     let go = launch(cell, Side::Go).meta(b"from go").start();
     // Long enough to be worth compressing.
@@ -41,6 +41,11 @@ pub(super) fn walk(cell: Cell, record: &mut Record) {
     record.check("reliable messages", || {
         both_ways(reliable);
     });
+    if let Way::Dskit(_) = cell.way {
+        record.check("packets of 1 MiB, from Go", || {
+            messages("send", &go, &rust, &[KIB * KIB]);
+        });
+    }
     record.check("user state", || user_state(&rust, &go));
     record.check("ack payloads and round trips", || both_ways(pings));
 
@@ -62,7 +67,17 @@ fn launch(cell: Cell, side: Side) -> Launch {
         Side::Go => Launch::go("go"),
     };
     let launch = launch.key(cell.secret()).compression(cell.compression);
-    launch.flag("--protocol-version", cell.version)
+    let launch = launch.flag("--protocol-version", cell.version);
+    let Way::Dskit(certificates) = cell.way else { return launch };
+    let launch = match side {
+        // Without optimisation, encrypting 1 MiB may take the profile's 2 s on a busy machine.
+        Side::Rust => launch.flag("--framing", "dskit").flag("--set", "tcp_timeout=10s"),
+        Side::Go => launch.arg("--dskit"),
+    };
+    let Some(folder) = certificates else { return launch };
+    let file = |name: &str| format!("{folder}/{name}");
+    let launch = launch.flag("--tls-cert", file("node.pem")).flag("--tls-key", file("node.key"));
+    launch.flag("--tls-ca", file("ca.pem")).flag("--tls-server-name", "cluster")
 }
 
 /// The launch of the same node again, by its name.

@@ -36,6 +36,12 @@ func configure() (*memberlist.Config, *peer, error) {
 	indirect := flag.Int("indirect-checks", -1, "how many helpers a probe asks, -1 for the profile's")
 	retransmit := flag.Int("retransmit-mult", 0, "how often a message is gossiped, 0 for the profile's")
 	forget := flag.Duration("gossip-to-the-dead-time", 0, "how long the dead are gossiped to, 0 for the profile's")
+	dskit := flag.Bool("dskit", false, "carry packets over connections, as dskit does")
+	var files certificates
+	flag.StringVar(&files.cert, "tls-cert", "", "certificate")
+	flag.StringVar(&files.key, "tls-key", "", "its key")
+	flag.StringVar(&files.ca, "tls-ca", "", "authority of all certificates")
+	flag.StringVar(&files.serverName, "tls-server-name", "", "name in the certificates of others")
 	var keys keyList
 	flag.Var(&keys, "key", "base64, repeatable, the first is primary")
 	flag.Parse()
@@ -83,6 +89,12 @@ func configure() (*memberlist.Config, *peer, error) {
 			return nil, nil, err
 		}
 		config.Keyring = p.ring
+	}
+	if *dskit {
+		if config.Transport, err = newDskitTransport(*bind, files); err != nil {
+			return nil, nil, err
+		}
+		config.DisableTcpPings = true
 	}
 	config.Delegate, config.Events, config.Conflict, config.Ping = p, p, p, p
 	p.queue = &memberlist.TransmitLimitedQueue{RetransmitMult: config.RetransmitMult}

@@ -103,23 +103,18 @@ async fn join(cluster: &mut Cluster, size: usize) -> Result<Column, Failure> {
         cluster.screen.line(Tone::Plain, &text);
     }
     let all: Vec<_> = (0..size).collect();
+    let patience = since.elapsed() + limit(cluster, JOIN_LIMIT);
     let times = cluster
-        .each(
-            "waiting until every node sees all the others",
-            &all,
-            since,
-            limit(cluster, JOIN_LIMIT),
-            |it| {
-                if matches!(it.event, Event::Joined { .. }) {
-                    seen[it.node] += 1;
-                }
-                if seen[it.node] == size {
-                    Meaning::Done(Tone::Good, format!("sees all {size}"))
-                } else {
-                    Meaning::Nothing
-                }
-            },
-        )
+        .each("waiting until every node sees all the others", &all, since, patience, |it| {
+            if matches!(it.event, Event::Joined { .. }) {
+                seen[it.node] += 1;
+            }
+            if seen[it.node] == size {
+                Meaning::Done(Tone::Good, format!("sees all {size}"))
+            } else {
+                Meaning::Nothing
+            }
+        })
         .await?;
     Ok(Column::new("sees all", times))
 }

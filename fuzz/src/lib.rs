@@ -7,6 +7,7 @@ mod input;
 mod inputs;
 mod machine;
 mod pair;
+mod recording;
 mod secrets;
 mod wire;
 
@@ -14,6 +15,7 @@ pub use crate::config::config;
 pub use crate::inputs::inputs;
 pub use crate::machine::machine;
 pub use crate::pair::pair;
+pub use crate::recording::recording;
 pub use crate::secrets::{keyring, label};
 pub use crate::wire::{lzw, packet, roundtrip, stream};
 
@@ -24,7 +26,7 @@ pub use libfuzzer_sys;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("packet", packet),
     ("stream", stream),
     ("roundtrip", roundtrip),
@@ -35,6 +37,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("inputs", inputs),
     ("machine", machine),
     ("pair", pair),
+    ("recording", recording),
 ];
 
 /// The program of one target: libFuzzer's when it is built by `cargo fuzz`, else one that replays

@@ -62,6 +62,11 @@ fn pair() {
 }
 
 #[test]
+fn recording() {
+    replay("recording");
+}
+
+#[test]
 fn every_target_is_replayed() {
     let names = TARGETS.map(|(name, _)| name);
     let replayed = [
@@ -75,6 +80,7 @@ fn every_target_is_replayed() {
         "inputs",
         "machine",
         "pair",
+        "recording",
     ];
     assert_eq!(names, replayed);
 }

@@ -42,6 +42,8 @@ fn seed() {
         ("machine", "noise", 24, 900, false),
         ("machine", "mild", 32, 2000, true),
         ("pair", "noise", 12, 700, false),
+        ("recording", "noise", 12, 9, false),
+        ("recording", "changes", 12, 60, true),
     ] {
         let mut random = Random(0x2545_f491_4f6c_dd1d);
         for number in 0..count {

@@ -68,7 +68,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let servers = http::Servers::start(args).await?;
         let carried = Arc::new(Carried::default());
         let (node, events) =
-            node::start(args.runtime, settings, Some(Arc::clone(&carried))).await?;
+            node::start(args.runtime, settings, Some(Arc::clone(&carried)), args.recording())
+                .await?;
         let (output, written) = Output::start(if args.json { Style::Json } else { Style::Text });
         let about = Arc::new(About {
             runtime: args.runtime,

@@ -1,5 +1,6 @@
 //! The program `memberlist`: a demonstration of a cluster, an agent that runs one node and takes
-//! commands as lines, a decoder of packets and streams, a key generator, and a simulator.
+//! commands as lines, a decoder of packets and streams, a key generator, a simulator, and a replay of
+//! what an agent has recorded.
 
 mod agent;
 mod cert;
@@ -12,6 +13,7 @@ mod generate;
 mod hex;
 mod keygen;
 mod node;
+mod replay;
 mod simulate;
 #[cfg(unix)]
 mod socket;
@@ -41,6 +43,8 @@ enum Program {
     Keygen(keygen::Args),
     /// Decode a captured packet or stream and print its layers and messages as JSON.
     Decode(decode::Args),
+    /// Replay what an agent has recorded, and verify that the same happens again.
+    Replay(replay::Args),
     /// Run a script against a simulated cluster in virtual time and print the events.
     Simulate(simulate::Args),
     /// Print the completions of a shell.
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Program::Cert(args) => cert::run(&args),
         Program::Keygen(args) => keygen::run(&args),
         Program::Decode(args) => decode::run(&args),
+        Program::Replay(args) => replay::run(&args),
         Program::Simulate(args) => simulate::run(&args),
         Program::Completions(args) => generate::completions::<Program>(&args),
         Program::Man(args) => generate::man::<Program>(&args),

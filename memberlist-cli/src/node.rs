@@ -1,12 +1,13 @@
 //! Starting a node: all that the program knows of the adapters beyond the methods of their handle.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use clap::ValueEnum;
 use memberlist_driver::bind::{Options, StartError};
-use memberlist_driver::{Delegate, Events, Handle};
+use memberlist_driver::{Delegate, Events, Handle, RecordOptions};
 
 use crate::agent::Settings;
 use crate::failure::Failure;
@@ -59,6 +60,7 @@ pub(crate) async fn start(
     runtime: Runtime,
     settings: Settings,
     carried: Option<Arc<Carried>>,
+    record: Option<(PathBuf, RecordOptions)>,
 ) -> Result<(Handle, Events), Failure> {
     let Settings { config, bind, advertise_ip, advertise_port, transport } = settings;
     let advertise = match (advertise_ip, advertise_port) {
@@ -67,7 +69,7 @@ pub(crate) async fn start(
         (ip, port) => Some(SocketAddr::new(ip.unwrap_or(bind.ip()), port.unwrap_or(0))),
     };
     let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
-    let options = Options { bind, advertise, delegate, transport, ..Options::default() };
+    let options = Options { bind, advertise, delegate, transport, record, ..Options::default() };
     let started = match runtime {
         Runtime::Tokio => memberlist_tokio::Memberlist::start(config, options)
             .await

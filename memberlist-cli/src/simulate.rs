@@ -25,12 +25,20 @@ pub(crate) struct Args {
     /// Rewrite what the files say below each `----`
     #[arg(long)]
     update: bool,
+
+    /// Record every node to a directory of its own in this one, for `memberlist replay`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "update"])]
+    record: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for file in &args.files {
-        let done = if args.check || args.update { check(file, args.update) } else { show(file) };
+        let done = match &args.record {
+            Some(folder) => record(file, folder),
+            None if args.check || args.update => check(file, args.update),
+            None => show(file),
+        };
         failures.extend(done.err());
     }
     let last = failures.pop();
@@ -44,6 +52,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn show(file: &Path) -> Result<(), Failure> {
     let text = fs::read_to_string(file).map_err(|error| failed(file, &error))?;
     let (happened, result) = script::narrate(&text);
+    put(&happened)?;
+    result.map_err(|error| failed(file, &error))
+}
+
+/// The same, with a recording of every node.
+fn record(file: &Path, folder: &Path) -> Result<(), Failure> {
+    let text = fs::read_to_string(file).map_err(|error| failed(file, &error))?;
+    // Made before, so that nothing fails in the middle of the script.
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let folder = folder.to_owned();
+    let (happened, result) = script::narrate_prepared(&text, move |sim| drop(sim.record(&folder)));
     put(&happened)?;
     result.map_err(|error| failed(file, &error))
 }

@@ -45,9 +45,31 @@ pub struct Options {
     /// Labels of everything that is published with the feature `metrics`, as names and values (Go:
     /// `MetricLabels`): they tell apart several nodes of one process.
     pub metric_labels: Vec<(String, String)>,
+    /// Where everything that enters the node is recorded, if anywhere: see
+    /// [`record_to`](Self::record_to).
+    #[cfg(feature = "record")]
+    pub record: Option<(std::path::PathBuf, memberlist_record::RecordOptions)>,
 }
 
 impl Options {
+    /// Records everything that enters the node into segments in a folder, which is made if it is not
+    /// there, and is for this node alone. The recording replays byte for byte with the same version
+    /// of this library (`memberlist replay`, or the crate `memberlist-record`; docs/recording.md).
+    ///
+    /// A slow or full disk never holds the node up: inputs are dropped then, which
+    /// [`Handle::recording`](crate::Handle::recording) counts and the log reports. Keys are not
+    /// written, but the application's messages are.
+    #[cfg(feature = "record")]
+    #[must_use]
+    pub fn record_to(
+        mut self,
+        folder: impl Into<std::path::PathBuf>,
+        limits: memberlist_record::RecordOptions,
+    ) -> Self {
+        self.record = Some((folder.into(), limits));
+        self
+    }
+
     /// To listen on this address, with everything else as by default.
     pub fn bind(address: SocketAddr) -> Self {
         Self { bind: address, ..Self::default() }
@@ -64,6 +86,8 @@ impl Default for Options {
             events: EventBounds::default(),
             transport: Transport::default(),
             metric_labels: Vec::new(),
+            #[cfg(feature = "record")]
+            record: None,
         }
     }
 }
@@ -114,6 +138,10 @@ pub enum StartError {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] crate::transport::TlsError),
+    /// The folder of the recording cannot be made or read, or no thread can be started.
+    #[cfg(feature = "record")]
+    #[error(transparent)]
+    Record(#[from] memberlist_record::RecordError),
     /// The operating system has no randomness.
     #[error("the operating system has no randomness: {0}")]
     Randomness(#[from] getrandom::Error),

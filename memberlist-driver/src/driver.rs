@@ -80,7 +80,8 @@ impl Driver {
     pub(crate) fn turn(&self, timeouts: bool, work: &mut Work) {
         let handle = |state: &mut State, now| {
             state.all_handed();
-            if timeouts {
+            // Only if something is due: otherwise each turn would be an input, and be recorded.
+            if timeouts && state.core.poll_timeout().is_some_and(|due| due <= now) {
                 state.core.handle_timeout(now);
             }
         };
@@ -246,9 +247,22 @@ impl Driver {
     /// The tasks have let go of the sockets. The figures are published once more, so that what was
     /// counted last is not lost.
     pub(crate) fn ended(&self) {
+        #[cfg(feature = "record")]
+        self.finish_recording();
         let _ = self.0.with(|state, now| state.end(now, Stage::Ended));
         #[cfg(feature = "metrics")]
         self.publish(StdInstant::now());
+    }
+
+    /// What was recorded goes to the disk before the end is reported, since the process may end then;
+    /// unless the disk is slow.
+    #[cfg(feature = "record")]
+    fn finish_recording(&self) {
+        let tap = self.0.lock().core.set_tap(None);
+        drop(tap);
+        if let Some(recording) = &self.0.recording {
+            recording.wait(std::time::Duration::from_secs(1));
+        }
     }
 
     /// Publishes the node's figures.

@@ -11,9 +11,12 @@
 //! * `tracing`: what happens goes to the log through `tracing`, at the severity that the Go library
 //!   gives it, with the fields `node`, `peer`, `member` and `reason` where they apply, under the
 //!   targets `memberlist::probe`, `memberlist::membership`, `memberlist::stream`,
-//!   `memberlist::packet`, `memberlist::join`, `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
+//!   `memberlist::packet`, `memberlist::join`, `memberlist::rejoin`, `memberlist::address`,
+//!   `memberlist::delegate` and `memberlist::record`.
 //! * `metrics`: every figure of [`Stats`](memberlist_proto::Stats) through the facade of the crate
 //!   `metrics`; see [`metrics`](mod@metrics).
+//! * `record`: [`Options::record_to`](bind::Options::record_to), a recording of everything that enters
+//!   the node, which replays byte for byte.
 //! * `serde`: `Serialize` and `Deserialize` as in `memberlist-proto`.
 //! * `async-io`: sockets and timers for runtimes that stand on the reactor of that name.
 // This is where the machine's clock is read for the core.
@@ -46,6 +49,8 @@ pub use self::handle::Handle;
 pub use self::node::start;
 pub use self::operation::Operation;
 pub use self::runtime::Runtime;
+#[cfg(feature = "record")]
+pub use memberlist_record::{RecordOptions, RecordStats};
 
 #[cfg(test)]
 mod tests;

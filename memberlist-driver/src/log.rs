@@ -12,6 +12,8 @@ mod lines;
 mod sink;
 
 use self::escape::{Escaped, escaped_name};
+#[cfg(feature = "record")]
+pub(crate) use self::lines::recording;
 pub(crate) use self::lines::{
     announcing, failed, in_clear, is_logged, panicked, refused_packet, unresolved, unsent,
 };
@@ -46,6 +48,9 @@ pub(crate) enum Target {
     Rejoin,
     /// `memberlist::delegate`
     Delegate,
+    /// `memberlist::record`
+    #[cfg_attr(not(feature = "record"), allow(dead_code))] // Nothing is recorded without it.
+    Record,
     /// `memberlist::address`
     Address,
 }

@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use memberlist_proto::{Config, ConfigError};
+use memberlist_proto::Config;
 
 use self::accept::AcceptTask;
 pub(crate) use self::guard::Keep;
@@ -139,6 +139,8 @@ fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
         delegate: options.delegate,
         events: options.events,
         metric_labels: options.metric_labels,
+        #[cfg(feature = "record")]
+        record: options.record,
     };
     let shared = node(config, address, setup, bind::seed()?)?;
     Ok(Opened { listener, packets, address, advertised: advertise, shared })
@@ -150,7 +152,7 @@ fn node(
     bound: SocketAddr,
     setup: Setup,
     seed: [u8; 32],
-) -> Result<Arc<Shared>, ConfigError> {
+) -> Result<Arc<Shared>, StartError> {
     Ok(Arc::new(Shared::new(config, bound, setup, seed)?))
 }
 

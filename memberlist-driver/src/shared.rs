@@ -5,8 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant as StdInstant;
 
-use memberlist_proto::{Config, ConfigError, Event, Hooks, Instant, Memberlist, Node, NodeName};
+use memberlist_proto::{Config, Event, Hooks, Instant, Memberlist, Node, NodeName};
 
+#[cfg(feature = "record")]
+use memberlist_record::Recorder;
+
+use crate::bind::StartError;
 use crate::clock::Clock;
 use crate::delegate::{Decisions, Delegate, is_deciding};
 use crate::error::Error;
@@ -27,6 +31,9 @@ pub(crate) struct Shared {
     decisions: Option<Arc<Decisions>>,
     pub(crate) log: Log,
     pub(crate) transport: Arc<Figures>,
+    /// Of the recorder, which the core has.
+    #[cfg(feature = "record")]
+    pub(crate) recording: Option<Recorder>,
     #[cfg(feature = "metrics")]
     publisher: Mutex<crate::metrics::Publisher>,
 }
@@ -38,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) events: EventBounds,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))] // Published nowhere without it.
     pub(crate) metric_labels: Vec<(String, String)>,
+    #[cfg(feature = "record")]
+    pub(crate) record: Option<(std::path::PathBuf, memberlist_record::RecordOptions)>,
 }
 
 impl Shared {
@@ -46,7 +55,7 @@ impl Shared {
         bound: SocketAddr,
         setup: Setup,
         seed: [u8; 32],
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, StartError> {
         let clock = Clock::new(StdInstant::now());
         let name = config.name.clone();
         let delegate = setup.delegate;
@@ -56,7 +65,21 @@ impl Shared {
         }
         let decisions = delegate.clone().map(|delegate| Arc::new(Decisions::new(delegate)));
         let hooks = decisions.clone().map(|decisions| decisions as Arc<dyn Hooks>);
-        let core = Memberlist::new(clock.at(StdInstant::now()), config, hooks, seed)?;
+        let now = clock.at(StdInstant::now());
+        #[allow(unused_mut)] // Recorded, it changes.
+        let mut core = Memberlist::new(now, config, hooks, seed)?;
+        #[cfg(feature = "record")]
+        let recording = match &setup.record {
+            Some((folder, options)) => {
+                let log = Log::new(&name);
+                let notify = move |notice| {
+                    let now = clock.at(StdInstant::now());
+                    log.write(now, log::Source::Adapter, || log::recording(&notice));
+                };
+                Some(Recorder::start(&mut core, now, seed, folder, options, notify)?)
+            }
+            None => None,
+        };
         let local = Mutex::new(core.local());
         let mut state = State::new(core);
         // The first reader, which `Events::first` is.
@@ -71,6 +94,8 @@ impl Shared {
             bound,
             delegate,
             decisions,
+            #[cfg(feature = "record")]
+            recording,
             #[cfg(feature = "metrics")]
             publisher: Mutex::new(crate::metrics::Publisher::new(&setup.metric_labels)),
         };

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -22,7 +23,7 @@ impl Digest {
     pub(crate) fn add(&mut self, queue: u8, output: &impl Serialize) {
         self.buffer.clear();
         self.buffer.push(queue);
-        write(&mut self.buffer, output);
+        write_plain(&mut self.buffer, output);
         self.hash = xxh3_64_with_seed(&self.buffer, self.hash);
         if self.buffer.capacity() > KEEP {
             self.buffer = Vec::new();
@@ -37,9 +38,30 @@ impl Digest {
 
 /// Appends the plain form of a value. The forms here cannot fail: nothing in them is of a length
 /// that is not known before.
-pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
-    match postcard::to_extend(value, core::mem::take(out)) {
-        Ok(written) => *out = written,
-        Err(error) => debug_assert!(false, "{error:?}"),
+///
+/// Public for recordings, whose records have the same form.
+pub fn write_plain(out: &mut Vec<u8>, value: &impl Serialize) {
+    let written = postcard::serialize_with_flavor(value, Append(out));
+    debug_assert!(written.is_ok(), "{written:?}");
+}
+
+/// Appends in whole pieces, which the crate's own way of appending does byte by byte.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Append<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }

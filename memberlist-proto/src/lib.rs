@@ -94,6 +94,8 @@ pub use crate::config::{
     Timing, fields,
 };
 pub use crate::decider::Decision;
+#[cfg(feature = "checkpoint")]
+pub use crate::digest::write_plain;
 pub use crate::event::{
     BroadcastEnd, BroadcastId, Change, Channel, Departure, Event, ExchangeError, ExchangeKind,
     ExchangeStep, ForgetError, JoinError, JoinFailure, JoinRefused, JoinReport, LeaveReport,
@@ -104,7 +106,7 @@ pub use crate::hooks::{Candidate, Hooks, View};
 pub use crate::input::{Command, Input, InputError, Reply};
 pub use crate::memberlist::Memberlist;
 #[cfg(feature = "checkpoint")]
-pub use crate::memberlist::checkpoint::{CORE_HASH, CheckpointError, Restoring};
+pub use crate::memberlist::checkpoint::{CORE_HASH, CheckpointError, Restoring, Tap};
 pub use crate::node::{
     Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, VersionKind, Versions,
 };

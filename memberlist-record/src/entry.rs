@@ -9,7 +9,7 @@
 //! since can be negative, which is written in zigzag. A record without decisions' number (0) is the
 //! last: the node ended within the input.
 
-use memberlist_proto::{Command, Decision, Input, Instant, Key, KeyId};
+use memberlist_proto::{Command, Decision, Input, Instant, Key, KeyId, write_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::ReadError;
@@ -29,8 +29,17 @@ pub enum Entry<'a> {
     RemoveKey(KeyId),
 }
 
-impl<'a> From<Input<'a>> for Entry<'a> {
-    fn from(input: Input<'a>) -> Self {
+/// The same, borrowed to be written.
+#[derive(Serialize)]
+pub(crate) enum EntryRef<'a, 'b> {
+    Input(&'b Input<'a>),
+    AddKey(KeyId),
+    UseKey(KeyId),
+    RemoveKey(KeyId),
+}
+
+impl<'a, 'b> From<&'b Input<'a>> for EntryRef<'a, 'b> {
+    fn from(input: &'b Input<'a>) -> Self {
         match input {
             Input::Command(Command::AddKey(key)) => Self::AddKey(key.id()),
             Input::Command(Command::UseKey(key)) => Self::UseKey(key.id()),
@@ -64,15 +73,6 @@ pub struct Record {
     pub decisions: Vec<Decision>,
     /// The digest of what the node put out; none if it ended within this input.
     pub digest: Option<u64>,
-}
-
-/// Appends a value in the form of `postcard`.
-pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
-    match postcard::to_extend(value, std::mem::take(out)) {
-        Ok(written) => *out = written,
-        // Only what has no length before it is written could fail, and nothing here is that.
-        Err(error) => debug_assert!(false, "{error}"),
-    }
 }
 
 /// Writes records into a buffer, which is one block.
@@ -111,25 +111,25 @@ impl Entries {
         self.times.map(|(first, _)| Instant::from_nanos(first))
     }
 
-    pub(crate) fn begin(&mut self, at: Instant, entry: &Entry<'_>) {
+    pub(crate) fn begin(&mut self, at: Instant, entry: &EntryRef<'_, '_>) {
         let at = at.as_nanos();
         if self.times.is_none() {
-            write(&mut self.buffer, &at);
+            write_plain(&mut self.buffer, &at);
         }
         let (first, last) = self.times.unwrap_or((at, at));
         self.times = Some((first, at));
         self.open = Some(self.buffer.len());
         // The difference of two numbers of 64 bits, which wraps the same way when it is read.
-        write(&mut self.buffer, &at.wrapping_sub(last).cast_signed());
-        write(&mut self.buffer, entry);
+        write_plain(&mut self.buffer, &at.wrapping_sub(last).cast_signed());
+        write_plain(&mut self.buffer, entry);
     }
 
     pub(crate) fn end(&mut self, decisions: impl Iterator<Item = Decision>, digest: u64) {
         // Almost every input has none, and for these nothing is collected.
         let decisions: Vec<Decision> = decisions.collect();
-        write(&mut self.buffer, &(decisions.len() as u64 + 1));
+        write_plain(&mut self.buffer, &(decisions.len() as u64 + 1));
         for decision in &decisions {
-            write(&mut self.buffer, decision);
+            write_plain(&mut self.buffer, decision);
         }
         self.buffer.extend_from_slice(&digest.to_le_bytes());
         self.open = None;
@@ -139,7 +139,7 @@ impl Entries {
     /// Takes the block, with `empty` in its place. A record that was begun is marked as the last.
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         if self.open.take().is_some() {
-            write(&mut self.buffer, &0_u64);
+            write_plain(&mut self.buffer, &0_u64);
         }
         (self.times, self.count) = (None, 0);
         std::mem::replace(&mut self.buffer, empty)

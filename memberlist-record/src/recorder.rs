@@ -2,14 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use memberlist_proto::{Instant, Memberlist};
+use memberlist_proto::{Input, Instant, Memberlist, Tap};
 
-use crate::entry::{Entries, Entry};
+use crate::entry::{Entries, EntryRef};
 use crate::format::{Born, Header};
 use crate::ring::Ring;
 use crate::stats::{Counts, Notice, RecordStats};
@@ -47,11 +47,13 @@ pub struct RecordOptions {
     /// The time of the day when the node begins, in milliseconds since 1970, by which people find
     /// the moment that they look for.
     pub wall_clock_ms: Option<u64>,
+    /// Wait for the disk instead of dropping anything: for simulations, whose time is their own.
+    pub patient: bool,
 }
 
 impl Default for RecordOptions {
     fn default() -> Self {
-        Self { max_bytes: 256 << 20, segment_bytes: 0, wall_clock_ms: None }
+        Self { max_bytes: 256 << 20, segment_bytes: 0, wall_clock_ms: None, patient: false }
     }
 }
 
@@ -73,13 +75,23 @@ pub struct RecordError {
     source: io::Error,
 }
 
-/// Records one node. Every input is announced by [`begin`](Self::begin), handed to the core, and then
-/// confirmed by [`end`](Self::end). Neither ever waits for the disk: what it does not take in time is
-/// dropped, up to the beginning of the next segment.
+/// The recording of one node, seen from outside. The node itself holds the other half, its tap, which
+/// never waits for the disk: what that does not take in time is dropped, up to the beginning of the
+/// next segment. For an input no memory is allocated, unless it has more than a few kilobytes or
+/// begins a segment.
 ///
-/// In between no memory is allocated, except for inputs of more than a few kilobytes and at the
-/// beginning of a segment.
+/// The recording ends when the node is dropped, or its tap is taken by
+/// [`set_tap`](Memberlist::set_tap) and dropped.
+#[derive(Debug)]
 pub struct Recorder {
+    counts: Arc<Counts>,
+    link: Arc<Link>,
+    /// Nothing comes, until the thread has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+/// The node's half.
+struct NodeTap {
     entries: Entries,
     jobs: SyncSender<Job>,
     spare: Receiver<Vec<u8>>,
@@ -92,6 +104,7 @@ pub struct Recorder {
     /// Bytes of the segment so far, and how many it may have.
     bytes: u64,
     most: u64,
+    patient: bool,
     /// Inputs that were not recorded since the last segment.
     dropped: u64,
 }
@@ -107,8 +120,8 @@ enum Phase {
 }
 
 impl Recorder {
-    /// Begins to record a node that has taken no input yet, which `seed` was given to. `notify` is
-    /// called on the thread that writes.
+    /// Begins to record a node that has taken no input yet, which was made at `now` with `seed`.
+    /// `notify` is called on the thread that writes.
     ///
     /// # Errors
     ///
@@ -139,11 +152,17 @@ impl Recorder {
             notify: Box::new(notify),
         };
         let thread = std::thread::Builder::new().name("memberlist-record".into());
-        thread.spawn(move || writer.run()).map_err(failed)?;
+        let (alive, ended) = sync_channel(0);
+        let run = move || {
+            writer.run();
+            drop(alive);
+        };
+        thread.spawn(run).map_err(failed)?;
         node.note_decisions();
         node.note_outputs();
         let seed_text = hex(&seed);
-        let mut recorder = Self {
+        let (count, linked) = (Arc::clone(&counts), Arc::clone(&link));
+        let mut tap = NodeTap {
             entries: Entries::default(),
             jobs,
             spare,
@@ -159,21 +178,40 @@ impl Recorder {
             number: 0,
             bytes: 0,
             most: options.segment(),
+            patient: options.patient,
             dropped: 0,
         };
-        recorder.begin_segment(node, now);
-        Ok(recorder)
+        tap.begin_segment(node, now);
+        node.set_tap(Some(Box::new(tap)));
+        Ok(Self { counts: count, link: linked, ended: Mutex::new(ended) })
     }
 
-    /// An input is about to be handed in.
-    pub fn begin(&mut self, now: Instant, entry: &Entry<'_>) {
+    /// What was recorded so far.
+    pub fn stats(&self) -> RecordStats {
+        self.counts.stats()
+    }
+
+    /// How many blocks and segments wait for the disk.
+    pub fn backlog(&self) -> u64 {
+        self.link.queued.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the recording has ended and everything is on disk, but not for longer than
+    /// `limit`. Whether it is.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
+    }
+}
+
+impl Tap for NodeTap {
+    fn begin(&mut self, now: Instant, input: &Input<'_>) {
         if self.phase == Phase::Recording {
-            self.entries.begin(now, entry);
+            self.entries.begin(now, &EntryRef::from(input));
         }
     }
 
-    /// The input that was begun last has been handed in to the node.
-    pub fn end(&mut self, now: Instant, node: &mut Memberlist) {
+    fn end(&mut self, now: Instant, node: &mut Memberlist) {
         let digest = node.take_digest();
         let decisions = std::iter::from_fn(|| node.poll_decision());
         if let Phase::Dropping { until } = self.phase {
@@ -202,28 +240,9 @@ impl Recorder {
             self.end_segment(node, now);
         }
     }
+}
 
-    /// What was recorded so far.
-    pub fn stats(&self) -> RecordStats {
-        self.counts.stats()
-    }
-
-    /// How many blocks and segments wait for the disk.
-    pub fn backlog(&self) -> u64 {
-        self.queued()
-    }
-
-    /// Ends the recording, and waits for the disk, but not for longer than `limit`. Whether
-    /// everything is on disk.
-    pub fn finish(mut self, limit: Duration) -> bool {
-        self.hand_over(Instant::ORIGIN);
-        let _ = self.send(Job::End);
-        let (done, finished) = sync_channel(1);
-        // The other end is dropped when the thread has come to it.
-        self.send(Job::Flush(done))
-            && finished.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
-    }
-
+impl NodeTap {
     fn begin_segment(&mut self, node: &Memberlist, now: Instant) {
         let mut header = Header::new(node, &self.born, self.session, self.number, now);
         let lost = self.link.lost.swap(0, Ordering::Relaxed);
@@ -251,12 +270,8 @@ impl Recorder {
         if self.entries.is_empty() {
             return;
         }
-        let mut spare = match self.spare.try_recv() {
-            Ok(spare) => spare,
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
-                return self.drop_until(now);
-            }
-        };
+        let spare = if self.patient { self.spare.recv().ok() } else { self.spare.try_recv().ok() };
+        let Some(mut spare) = spare else { return self.drop_until(now) };
         spare.reserve_exact((BLOCK_BYTES + SLACK).saturating_sub(spare.capacity()));
         self.bytes += self.entries.len() as u64;
         let count = self.entries.count();
@@ -283,7 +298,11 @@ impl Recorder {
 
     fn send(&self, job: Job) -> bool {
         self.link.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = self.jobs.try_send(job).is_ok();
+        let sent = if self.patient {
+            self.jobs.send(job).is_ok()
+        } else {
+            self.jobs.try_send(job).is_ok()
+        };
         if !sent {
             self.link.queued.fetch_sub(1, Ordering::Relaxed);
         }
@@ -296,14 +315,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-impl Drop for Recorder {
+impl Drop for NodeTap {
     fn drop(&mut self) {
         self.hand_over(Instant::ORIGIN);
-    }
-}
-
-impl std::fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recorder").field("number", &self.number).finish_non_exhaustive()
+        self.send(Job::End);
     }
 }

@@ -25,6 +25,8 @@ pub struct ReplayOptions {
     pub any_core: bool,
     /// Begin with the last segment whose checkpoint is not after this time of the core.
     pub from: Option<Instant>,
+    /// End before the first input that is after this time of the core.
+    pub until: Option<Instant>,
 }
 
 /// Why a replay ends before the recording does.
@@ -115,10 +117,11 @@ pub struct Replay {
     segments: VecDeque<(PathBuf, Header)>,
     keys: BTreeMap<KeyId, Key>,
     any_core: bool,
+    until: Instant,
     current: Current,
     /// Of the segment that was just begun.
     arrived: Option<Verdict>,
-    failed: bool,
+    ended: bool,
 }
 
 /// The segment that is being replayed.
@@ -156,7 +159,8 @@ impl Replay {
         let keys = options.keys.iter().map(|key| (key.id(), key.clone())).collect();
         let any_core = options.any_core;
         let current = Current::open(file, &keys, any_core)?;
-        Ok(Self { segments, keys, any_core, current, arrived: None, failed: false })
+        let until = options.until.unwrap_or(Instant::FAR_FUTURE);
+        Ok(Self { segments, keys, any_core, until, current, arrived: None, ended: false })
     }
 
     /// The node as it is after the steps so far.
@@ -180,17 +184,21 @@ impl Replay {
     ///
     /// The rest cannot be read. There is nothing after that.
     pub fn step(&mut self) -> Result<Option<Step>, ReplayError> {
-        if self.failed {
+        if self.ended {
             return Ok(None);
         }
         let step = self.try_step();
-        self.failed = step.is_err();
+        self.ended |= step.is_err();
         step
     }
 
     fn try_step(&mut self) -> Result<Option<Step>, ReplayError> {
         loop {
             match self.current.reader.next_record() {
+                Ok(Some(record)) if record.at > self.until => {
+                    self.ended = true;
+                    return Ok(None);
+                }
                 Ok(Some(record)) => {
                     let arrived = self.arrived.take();
                     return Ok(Some(self.current.hand_in(record, &self.keys, arrived)));
@@ -268,7 +276,9 @@ impl Current {
     ) -> Step {
         let key = |id: KeyId| {
             keys.get(&id).cloned().or_else(|| {
-                self.missing.push(id);
+                if !self.missing.contains(&id) {
+                    self.missing.push(id);
+                }
                 id.stand_in()
             })
         };

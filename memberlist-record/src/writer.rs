@@ -19,8 +19,6 @@ pub(crate) enum Job {
     Records(Vec<u8>, u64),
     /// The segment is complete.
     End,
-    /// Everything is written when this is dropped.
-    Flush(SyncSender<()>),
 }
 
 /// What recorder and thread see of each other.
@@ -94,11 +92,6 @@ impl Writer {
                 }
                 None => Ok(()),
             },
-            Job::Flush(done) => {
-                let synced = file.as_ref().map_or(Ok(()), File::sync_data);
-                drop(done);
-                synced
-            }
         };
         if let Err(error) = done {
             *file = None;

@@ -13,6 +13,7 @@
 //! | bounds | every timer has a reason, every queue its limit |
 //! | packets | what is sent can be read, is not too long, and goes to an address that can be sent to |
 //!
+//! A simulation holds its nodes to one more, [`Sim::restore_every`](crate::Sim::restore_every).
 //! Beside these, [`Laws::rest`] asks the node for its own invariants.
 //!
 //! ```
@@ -68,6 +69,10 @@ pub struct Broken {
 }
 
 impl Broken {
+    pub(crate) const fn new(law: &'static str, what: String) -> Self {
+        Self { law, what }
+    }
+
     /// The name of the law, as in the table of [the module](self).
     pub fn law(&self) -> &'static str {
         self.law

@@ -11,6 +11,7 @@ mod values;
 
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 use self::command::Stage;
 use crate::sim::Sim;
@@ -116,7 +117,7 @@ pub enum CheckError {
 ///
 /// A law of the protocol is broken.
 pub fn run(text: &str) -> Result<String, ScriptError> {
-    let (happened, result) = perform(text, false);
+    let (happened, result) = perform(text, false, Stage::default());
     result.map(|_| happened)
 }
 
@@ -127,7 +128,20 @@ pub fn run(text: &str) -> Result<String, ScriptError> {
 ///
 /// A law of the protocol is broken.
 pub fn narrate(text: &str) -> (String, Result<(), ScriptError>) {
-    let (happened, result) = perform(text, true);
+    narrate_prepared(text, |_| ())
+}
+
+/// The same, with something done to the simulation before anything happens in it, such as
+/// [`Sim::record`].
+///
+/// # Panics
+///
+/// A law of the protocol is broken.
+pub fn narrate_prepared(
+    text: &str,
+    prepare: impl Fn(&mut Sim) + 'static,
+) -> (String, Result<(), ScriptError>) {
+    let (happened, result) = perform(text, true, Stage::prepared(Rc::new(prepare)));
     (happened, result.map(|_| ()))
 }
 
@@ -141,7 +155,20 @@ pub fn narrate(text: &str) -> (String, Result<(), ScriptError>) {
 ///
 /// A law of the protocol is broken.
 pub fn play(text: &str) -> Result<Sim, ScriptError> {
-    perform(text, false).1.map(Stage::into_sim)
+    play_prepared(text, |_| ())
+}
+
+/// The same, with something done to the simulation before anything happens in it.
+///
+/// # Errors
+///
+/// As of [`run`].
+///
+/// # Panics
+///
+/// A law of the protocol is broken.
+pub fn play_prepared(text: &str, prepare: impl Fn(&mut Sim) + 'static) -> Result<Sim, ScriptError> {
+    perform(text, false, Stage::prepared(Rc::new(prepare))).1.map(Stage::into_sim)
 }
 
 /// Runs the script in a file and compares; with `update` the file is written anew instead.
@@ -176,8 +203,7 @@ pub fn check(path: &Path, update: bool) -> Result<(), CheckError> {
 }
 
 /// Runs a script; its text with what happens. With `all`, that is shown for each paragraph.
-fn perform(text: &str, all: bool) -> (String, Result<Stage, ScriptError>) {
-    let mut stage = Stage::default();
+fn perform(text: &str, all: bool, mut stage: Stage) -> (String, Result<Stage, ScriptError>) {
     let mut result = String::with_capacity(text.len());
     let mut expected = false;
     for (index, line) in text.lines().enumerate() {

@@ -4,12 +4,13 @@ mod observed;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    Config, Event, Instant, Memberlist, NodeName, OpId, Request, Stats, StreamId, StreamOp,
-    Transmit,
+    Config, Event, Hooks, Instant, Memberlist, NodeName, OpId, Request, Restoring, Stats, StreamId,
+    StreamOp, Transmit,
 };
 
 use crate::agenda::What;
@@ -69,6 +70,8 @@ pub(crate) struct Seat {
     node: Option<Memberlist>,
     app: Box<dyn App>,
     config: Config,
+    /// As it was asked for at the start of this life.
+    delegate: Option<Arc<dyn Hooks>>,
     /// Unless they are ignored.
     laws: Option<Laws>,
     /// Streams that ended while the node's outputs were being carried out.
@@ -99,6 +102,7 @@ impl Seat {
             node: None,
             app,
             config,
+            delegate: None,
             laws: None,
             ended: Vec::new(),
             log: Vec::new(),
@@ -133,8 +137,36 @@ impl Seat {
         self.starts.push(self.log.len());
         self.laws = (!lawless).then(|| Laws::new(&self.config));
         let now = self.clock(now);
-        let node = Memberlist::new(now, self.config.clone(), self.app.delegate(), seed);
+        self.delegate = self.app.delegate();
+        let node = Memberlist::new(now, self.config.clone(), self.delegate.clone(), seed);
         self.node = Some(node.expect("a valid configuration"));
+    }
+
+    /// Puts another node in the place of this one, made from its checkpoint: a law is that nothing
+    /// that it does changes.
+    pub(crate) fn replace_by_its_checkpoint(&mut self) -> Result<(), Broken> {
+        let Some(node) = &mut self.node else { return Ok(()) };
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        node.checkpoint(&mut before);
+        let with = Restoring {
+            keys: node.keys(),
+            delegate: self.delegate.clone(),
+            ..Restoring::default()
+        };
+        let mut restored = Memberlist::restore_checkpoint(&before, &with)
+            .map_err(|error| Broken::new("checkpoint", error.to_string()))?;
+        restored.checkpoint(&mut after);
+        if before != after {
+            let what = "another one after it was restored".to_owned();
+            return Err(Broken::new("checkpoint", what));
+        }
+        if let Some(tap) = node.set_tap(None) {
+            restored.note_decisions();
+            restored.note_outputs();
+            restored.set_tap(Some(tap));
+        }
+        *node = restored;
+        Ok(())
     }
 
     /// Ends the process and what it had before it; what it has counted.

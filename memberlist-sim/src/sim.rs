@@ -1,6 +1,7 @@
 //! The simulator: nodes, the network between them, and time.
 
 mod observe;
+mod record;
 mod run;
 mod streams;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, OpId, Stats};
 
+use self::record::Recording;
 use crate::agenda::Agenda;
 use crate::app::{App, Silent};
 use crate::chance::Chance;
@@ -34,6 +36,10 @@ pub struct Sim {
     check_every: u64,
     /// What the lives counted that are over.
     past: BTreeMap<&'static str, u64>,
+    /// At every how many steps a node is replaced by its checkpoint; 0 for never.
+    restore_every: u64,
+    /// Dropped after the nodes.
+    recording: Option<Recording>,
 }
 
 impl Sim {
@@ -51,6 +57,8 @@ impl Sim {
             lawless: false,
             check_every: 1,
             past: BTreeMap::new(),
+            restore_every: 0,
+            recording: None,
         }
     }
 
@@ -70,6 +78,12 @@ impl Sim {
     /// time and memory would count. Each node's laws keep a picture of the whole cluster.
     pub fn ignore_laws(&mut self) {
         self.lawless = true;
+    }
+
+    /// At every so many steps, puts another node in the place of the one whose step it was, made from
+    /// its checkpoint; 0 for never, which is the default. Nothing may happen otherwise than without it.
+    pub fn restore_every(&mut self, steps: u64) {
+        self.restore_every = steps;
     }
 
     /// The time.
@@ -165,6 +179,7 @@ impl Sim {
         assert!(!self.runs(id), "{} runs", self.name(id));
         let (seed, now) = (self.chance.seed(), self.agenda.now());
         self.seats[id].boot(now, ip, seed, self.lawless);
+        self.record_life(id, seed);
         self.seats.settle(id);
         self.trace.step(now, id.index(), "start", b"");
         self.drain(id);

@@ -27,11 +27,14 @@
 //! * `tracing`, on by default: log lines, at the severity that the Go library gives them, with the
 //!   fields `node`, `peer`, `member` and `reason` where they apply, under the targets
 //!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
-//!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address` and `memberlist::delegate`.
+//!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address`,
+//!   `memberlist::delegate` and `memberlist::record`.
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
 //! * `http`: a page about the node, its members and what happens, as a service for hyper and axum:
 //!   the crate `memberlist-http` under the name `http`.
 //! * `tls`: transports over TLS, as Alertmanager and Grafana's programs have them.
+//! * `record`: `Options::record_to`, a recording of everything that enters the node, which replays byte
+//!   for byte.
 //! * `serde`: `Serialize` and `Deserialize` for [`Config`] and what it holds, `Serialize` for
 //!   [`Status`] and [`Stats`].
 
@@ -46,6 +49,8 @@ pub use memberlist_driver::{Error, EventBounds, Events, Handle, Operation};
 pub use memberlist_driver::transport::{Bounds, Framing, Transport, TransportStats};
 #[cfg(feature = "tls")]
 pub use memberlist_driver::transport::{ClientAuth, Tls, TlsError};
+#[cfg(feature = "record")]
+pub use memberlist_driver::{RecordOptions, RecordStats};
 // How it is configured.
 pub use memberlist_proto::{
     AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,

@@ -1,4 +1,5 @@
-//! How many echoes a node answers in a second, on each runtime: `echo [SECONDS]`.
+//! How many echoes a node answers in a second, on each runtime: `echo [SECONDS [DIR]]`. With a directory
+//! the nodes are recorded into it.
 //!
 //! Three figures for each runtime: pings that a plain socket sends to a node, with so many of them
 //! under way at once; and, last, `Handle::ping` from one node to another, one after the other. The
@@ -40,6 +41,13 @@ fn measure<A: Adapter>(name: &str, time: Duration) {
             // The plain socket is no member.
             quiet.limits.replies_per_second = 1_000_000;
             let options = memberlist_driver::bind::Options::bind(([127, 0, 0, 1], 0).into());
+            let options = match std::env::args().nth(2) {
+                Some(folder) => {
+                    let folder = std::path::Path::new(&folder).join(name);
+                    options.record_to(folder, memberlist_driver::RecordOptions::default())
+                }
+                None => options,
+            };
             A::start(quiet, options).await.expect("a free port")
         };
         let (one, _events) = start("one").await;

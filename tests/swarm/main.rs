@@ -11,12 +11,17 @@ use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
 use memberlist_sim::Sim;
-use memberlist_sim::script::{Problem, play};
+use memberlist_sim::script::{Problem, play, play_prepared};
 
 use self::coverage::Coverage;
 
 /// How many seeds are run if nothing else is said, and it takes to see everything.
 const SEEDS: u64 = 100;
+
+/// How many seeds are run once more with checkpoints, at every how many steps. The tests of the core
+/// take one at each step of a single node.
+const CHECKPOINTED: u64 = 4;
+const EVERY: u64 = 29;
 
 #[derive(Debug, PartialEq)]
 enum Failure {
@@ -79,6 +84,17 @@ fn seeds_survive_chaos_and_agree() {
     }
     let missing = coverage.missing();
     assert!(seeds < SEEDS || missing.is_empty(), "none of {seeds} seeds has seen {missing:?}");
+}
+
+/// A node that goes on from its checkpoint does nothing otherwise.
+#[test]
+fn checkpoints_change_nothing() {
+    for seed in 0..CHECKPOINTED {
+        let script = draw::script(seed);
+        let plain = play(&script).expect("it survives").trace_hash();
+        let restored = play_prepared(&script, |sim| sim.restore_every(EVERY));
+        assert_eq!(restored.expect("it survives").trace_hash(), plain, "seed {seed}");
+    }
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use clap::ValueEnum;
+use memberlist_driver::RecordOptions;
 use memberlist_proto::{Config, NodeName, Peer};
 
 #[cfg(unix)]
@@ -64,6 +66,14 @@ pub(crate) struct Args {
     /// Save the known members to this file, and search for those saved by the last run
     #[arg(long, env = "MEMBERLIST_SNAPSHOT", value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
+
+    /// Record everything that enters the node to this directory, for `memberlist replay`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+
+    /// Bytes that the recording may take; the oldest part makes room [default: 256MiB]
+    #[arg(long, value_name = "SIZE", requires = "record", value_parser = parse_size)]
+    record_max: Option<u64>,
 
     /// Try `--join` only once, and exit with an error if no node answers
     #[arg(long, requires = "join")]
@@ -205,6 +215,15 @@ impl Args {
         self.events.clone().unwrap_or_else(usual)
     }
 
+    /// Where to record, and how much, from this moment on.
+    pub(super) fn recording(&self) -> Option<(PathBuf, RecordOptions)> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.ok().and_then(|now| u64::try_from(now.as_millis()).ok());
+        let default = RecordOptions { wall_clock_ms: now, ..RecordOptions::default() };
+        let max_bytes = self.record_max.unwrap_or(default.max_bytes);
+        Some((self.record.clone()?, RecordOptions { max_bytes, ..default }))
+    }
+
     fn place(&self, settings: &mut Settings) {
         if let Some(Place { ip, port }) = self.bind {
             settings.bind.set_ip(ip);
@@ -282,6 +301,25 @@ fn parse_place(text: &str) -> Result<Place, String> {
         Ok(ip) => Ok(Place { ip, port: None }),
         Err(_) => Err("expected IP or IP:PORT".to_owned()),
     }
+}
+
+/// A number of bytes, with or without a unit.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a number of bytes, such as `256MiB`".to_owned();
+    let digits = text.len() - text.trim_start_matches(|it: char| it.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(1 << shift)
+        .filter(|bytes| *bytes >= 1 << 20)
+        .ok_or_else(|| "a recording takes at least 1MiB".to_owned())
 }
 
 fn parse_versions(text: &str) -> Result<Versions, String> {

@@ -98,7 +98,7 @@ impl Cluster {
         config.meta = Bytes::copy_from_slice(meta.as_bytes());
         let mut settings = Settings::new(config);
         settings.bind = seat.address;
-        let (node, events) = node::start(seat.runtime, settings, None).await?;
+        let (node, events) = node::start(seat.runtime, settings, None, None).await?;
         seat.address = node.bound_address();
         seat.node = Some(node.clone());
         tokio::spawn(pass_on(index, node, events, self.sender.clone()));

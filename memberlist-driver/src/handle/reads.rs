@@ -107,6 +107,13 @@ impl Handle {
         self.read(|state| state.core.snapshot().collect()).unwrap_or_default()
     }
 
+    /// What was recorded so far, and what was not; nothing without
+    /// [`Options::record_to`](crate::bind::Options::record_to).
+    #[cfg(feature = "record")]
+    pub fn recording(&self) -> Option<memberlist_record::RecordStats> {
+        self.shared().recording.as_ref().map(memberlist_record::Recorder::stats)
+    }
+
     /// Whether the node has left the cluster. `false` from within a delegate's method that the node
     /// is waiting for.
     pub fn has_left(&self) -> bool {

@@ -158,6 +158,22 @@ pub(crate) fn panicked(Panicked { method, message }: &Panicked) -> Line {
     Line::error(Target::Delegate, text).reason(message)
 }
 
+/// What a recorder reports.
+#[cfg(feature = "record")]
+pub(crate) fn recording(notice: &memberlist_record::Notice) -> Line {
+    use memberlist_record::Notice;
+    match notice {
+        Notice::Dropped(inputs) => {
+            let text = format_args!("{inputs} inputs were not recorded: the disk was too slow");
+            Line::new(Severity::Warning, Target::Record, text)
+        }
+        Notice::Failed(error) => {
+            Line::error(Target::Record, format_args!("recording failed: {error}")).reason(error)
+        }
+        _ => Line::new(Severity::Warning, Target::Record, format_args!("recording: {notice:?}")),
+    }
+}
+
 pub(crate) fn announcing(severity: Severity, advertised: SocketAddr, text: String) -> Line {
     Line::new(severity, Target::Address, text).peer(advertised)
 }

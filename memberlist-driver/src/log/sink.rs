@@ -28,6 +28,7 @@ macro_rules! at_level {
             Target::Join => event!($level, "memberlist::join", $node, $line),
             Target::Rejoin => event!($level, "memberlist::rejoin", $node, $line),
             Target::Address => event!($level, "memberlist::address", $node, $line),
+            Target::Record => event!($level, "memberlist::record", $node, $line),
             Target::Delegate => event!($level, "memberlist::delegate", $node, $line),
         }
     };

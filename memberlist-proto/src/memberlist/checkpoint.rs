@@ -20,6 +20,7 @@ use crate::farewells::Farewells;
 use crate::follow::Follows;
 use crate::hearing::Hearing;
 use crate::hooks::Hooks;
+use crate::input::Input;
 use crate::members::{MemberId, Members};
 use crate::notices::Notices;
 use crate::operations::Operations;
@@ -92,6 +93,17 @@ pub enum CheckpointError {
     MissingKeys(Vec<KeyId>),
 }
 
+/// Sees everything that enters a node, and what comes of it: a recorder.
+pub trait Tap: Send {
+    /// An input is about to be taken in. What the delegate decides in the middle of it is not one of
+    /// these: see [`Memberlist::note_decisions`].
+    fn begin(&mut self, now: Instant, input: &Input<'_>);
+
+    /// The input that began last has been taken in. The tap may fetch digests and decisions, and must
+    /// not change the node otherwise.
+    fn end(&mut self, now: Instant, node: &mut Memberlist);
+}
+
 /// The state, borrowed to be written and owned when it was read.
 macro_rules! state {
     ($($field:ident: $type:ty,)*) => {
@@ -136,6 +148,7 @@ macro_rules! state {
                     opening: Spare::default(),
                     layers: Spare::default(),
                     sealing: Spare::default(),
+                    tap: None,
                     $($field: self.$field,)*
                 };
                 match node.check_restored() {
@@ -191,7 +204,7 @@ impl Memberlist {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&CORE_HASH.to_le_bytes());
-        digest::write(out, &self.borrowed());
+        digest::write_plain(out, &self.borrowed());
     }
 
     /// A node that goes on where the one of the checkpoint was. The bytes may come from anywhere:
@@ -220,6 +233,25 @@ impl Memberlist {
             _ => return Err(CheckpointError::Malformed),
         };
         state.into_node(with)
+    }
+
+    /// Shows everything that enters from now on to `tap`; the one before is given back.
+    pub fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Option<Box<dyn Tap>> {
+        core::mem::replace(&mut self.tap, tap)
+    }
+
+    pub(super) fn enter<'a>(&mut self, now: Instant, input: impl FnOnce() -> Input<'a>) {
+        if let Some(tap) = &mut self.tap {
+            tap.begin(now, &input());
+        }
+    }
+
+    /// What was shown to the tap last has been taken in.
+    pub(super) fn show_tap(&mut self) {
+        if let Some(mut tap) = self.tap.take() {
+            tap.end(self.now, self);
+            self.tap = Some(tap);
+        }
     }
 
     /// Keeps a digest of everything put out from now on, for

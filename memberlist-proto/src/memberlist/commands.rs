@@ -1,5 +1,6 @@
 //! What an application can do with a node: operations, messages and settings.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use super::Memberlist;
 use crate::config::{ConfigError, Oversized, Timing};
 use crate::event::{BroadcastId, Event, ForgetError, MetaError, OpId, SendError};
+use crate::input::Command;
 use crate::node::{Node, NodeName};
 use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
@@ -24,6 +26,7 @@ impl Memberlist {
     /// As [`join`](Self::join), as hard as `policy` says. Each attempt that another one follows is
     /// reported as [`Event::JoinRetries`]; [`cancel`](Self::cancel) aborts.
     pub fn join_with(&mut self, now: Instant, peers: &[Peer], policy: JoinPolicy) -> OpId {
+        self.enter(now, || Command::Join { peers: peers.to_vec(), policy }.into());
         self.step(now, |node| node.begin_join(peers, policy))
     }
 
@@ -32,6 +35,7 @@ impl Memberlist {
     /// sends anything, or after `timeout` (zero: never). Afterwards the node still answers; stop
     /// driving it to end that.
     pub fn leave(&mut self, now: Instant, timeout: Duration) -> OpId {
+        self.enter(now, || Command::Leave { timeout }.into());
         self.step(now, |node| node.begin_leave(timeout))
     }
 
@@ -49,6 +53,7 @@ impl Memberlist {
         meta: Bytes,
         timeout: Duration,
     ) -> Result<OpId, MetaError> {
+        self.enter(now, || Command::SetMeta { meta: meta.clone(), timeout }.into());
         self.step(now, |node| node.begin_set_meta(meta, timeout))
     }
 
@@ -58,12 +63,14 @@ impl Memberlist {
     /// or after `timeout` (zero: never). Begin to join before; a node alone is settled after
     /// `quiet`, too.
     pub fn settle(&mut self, now: Instant, quiet: Duration, timeout: Duration) -> OpId {
+        self.enter(now, || Command::Settle { quiet, timeout }.into());
         self.step(now, |node| node.begin_settle(quiet, timeout))
     }
 
     /// Pings a node by datagram, known or not (Go: `Ping`): no effect on membership. Ends as
     /// [`Outcome::Ping`](crate::Outcome::Ping), at the latest after `probe_timeout`.
     pub fn ping(&mut self, now: Instant, target: Target) -> OpId {
+        self.enter(now, || Command::Ping { target: target.clone() }.into());
         self.step(now, |node| node.begin_ping(target))
     }
 
@@ -74,6 +81,7 @@ impl Memberlist {
     /// What keeps it from being sent at all; one longer than
     /// [`message_limit`](Self::message_limit) is refused with the limit.
     pub fn send(&mut self, now: Instant, to: Target, message: &[u8]) -> Result<(), SendError> {
+        self.enter(now, || Command::Send { to: to.clone(), message: copy(message) }.into());
         self.step(now, |node| node.send_message(to, message))
     }
 
@@ -90,6 +98,7 @@ impl Memberlist {
         to: Target,
         message: &[u8],
     ) -> Result<OpId, SendError> {
+        self.enter(now, || Command::SendReliable { to: to.clone(), message: copy(message) }.into());
         self.step(now, |node| node.begin_send_reliable(to, message))
     }
 
@@ -108,6 +117,9 @@ impl Memberlist {
         kind: BroadcastKind,
         priority: Priority,
     ) -> Result<BroadcastId, SendError> {
+        self.enter(now, || {
+            Command::Broadcast { message: copy(message), kind: kind.clone(), priority }.into()
+        });
         self.step(now, |node| node.queue_broadcast(message, kind, priority))
     }
 
@@ -122,6 +134,7 @@ impl Memberlist {
     /// It is longer than `limits.stream_bytes`; or too many messages, or bytes of them, are on
     /// their way already.
     pub fn disseminate(&mut self, now: Instant, message: &[u8]) -> Result<BroadcastId, SendError> {
+        self.enter(now, || Command::Disseminate { message: copy(message) }.into());
         self.step(now, |node| node.begin_dissemination(message))
     }
 
@@ -129,6 +142,7 @@ impl Memberlist {
     /// reliable message is cut off; of a leave or a change of metadata only the wait ends.
     /// An operation that has already ended stays as it is.
     pub fn cancel(&mut self, now: Instant, op: OpId) {
+        self.enter(now, || Command::Cancel { op }.into());
         self.step(now, |node| node.cancelled(op));
     }
 
@@ -146,6 +160,7 @@ impl Memberlist {
     /// With encryption this node's own announcement would fit into no packet; nothing has changed
     /// then.
     pub fn add_key(&mut self, now: Instant, key: Key) -> Result<(), Oversized> {
+        self.enter(now, || Command::AddKey(key.clone()).into());
         self.step(now, |node| node.key_added(key))
     }
 
@@ -155,6 +170,7 @@ impl Memberlist {
     ///
     /// The key is not in the ring.
     pub fn use_key(&mut self, now: Instant, key: &Key) -> Result<(), KeyringError> {
+        self.enter(now, || Command::UseKey(key.clone()).into());
         self.step(now, |node| node.key_used(key))
     }
 
@@ -165,11 +181,13 @@ impl Memberlist {
     ///
     /// The key is the primary, or the ring is empty.
     pub fn remove_key(&mut self, now: Instant, key: &Key) -> Result<(), KeyringError> {
+        self.enter(now, || Command::RemoveKey(key.clone()).into());
         self.step(now, |node| node.key_removed(key))
     }
 
     /// Whether, with a key, what comes unencrypted is refused and what goes is encrypted.
     pub fn set_verify(&mut self, now: Instant, incoming: bool, outgoing: bool) {
+        self.enter(now, || Command::SetVerify { incoming, outgoing }.into());
         self.step(now, |node| node.verification_set(incoming, outgoing));
     }
 
@@ -181,6 +199,7 @@ impl Memberlist {
     ///
     /// The first rule that is broken; nothing has changed then.
     pub fn reconfigure(&mut self, now: Instant, timing: Timing) -> Result<(), ConfigError> {
+        self.enter(now, || Command::Reconfigure(timing).into());
         self.step(now, |node| node.timing_changed(timing))
     }
 
@@ -188,6 +207,8 @@ impl Memberlist {
     /// simulations. Names already known, this node's own among them, stay as they are; suspects
     /// become alive, since no suspicion of them runs here.
     pub fn restore(&mut self, now: Instant, members: impl IntoIterator<Item = Node>) {
+        let members: Vec<Node> = members.into_iter().collect();
+        self.enter(now, || Command::Restore(members.clone()).into());
         self.step(now, |node| node.members_restored(members));
     }
 
@@ -195,6 +216,8 @@ impl Memberlist {
     /// they are searched for like members that died just now, until `rejoin.give_up_after`. Those
     /// whose host is a name, and those that `limits.lost_members` leaves no room for, are ignored.
     pub fn recall(&mut self, now: Instant, peers: impl IntoIterator<Item = Peer>) {
+        let peers: Vec<Peer> = peers.into_iter().collect();
+        self.enter(now, || Command::Recall(peers.clone()).into());
         self.step(now, |node| node.begin_recall(peers));
     }
 
@@ -206,6 +229,7 @@ impl Memberlist {
     ///
     /// The node is a member, or there is nothing to forget.
     pub fn forget(&mut self, now: Instant, name: &NodeName) -> Result<(), ForgetError> {
+        self.enter(now, || Command::Forget(name.clone()).into());
         self.step(now, |node| node.forgotten(name))
     }
 
@@ -221,4 +245,8 @@ impl Memberlist {
         self.start_timers(Some(&before));
         Ok(())
     }
+}
+
+fn copy(message: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(message)
 }

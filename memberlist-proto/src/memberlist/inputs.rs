@@ -35,7 +35,10 @@ impl Memberlist {
             Input::LookupAnswered { id, found } => {
                 self.handle_lookup(now, id, found.as_deref().map_err(|failure| *failure));
             }
-            Input::TransmitFailed { probe } => self.step(now, |node| node.unsent(probe)),
+            Input::TransmitFailed { probe } => {
+                self.enter(now, || Input::TransmitFailed { probe });
+                self.step(now, |node| node.unsent(probe));
+            }
             Input::Answered { id, answer } => self.answer(now, id, answer),
             // It belongs to the next input, which would be the end of it if it were one itself.
             Input::Decided(decision) => {
@@ -61,16 +64,19 @@ impl Memberlist {
         from: SocketAddr,
         packet: &[u8],
     ) -> Result<(), PacketError> {
+        self.enter(now, || Input::Packet { from, packet: packet.into() });
         self.step(now, |node| node.packet(from, packet))
     }
 
     /// Takes in a new connection; `None` refuses it, and the driver closes it.
     pub fn accept_stream(&mut self, now: Instant, from: SocketAddr) -> Option<StreamId> {
+        self.enter(now, || Input::StreamAccepted { from });
         self.step(now, |node| node.stream_accepted(from))
     }
 
     /// The connection that was asked for stands.
     pub fn handle_stream_connected(&mut self, now: Instant, id: StreamId) {
+        self.enter(now, || Input::StreamConnected { id });
         self.step(now, |node| node.stream_connected(id));
     }
 
@@ -86,16 +92,19 @@ impl Memberlist {
         id: StreamId,
         data: &[u8],
     ) -> Result<(), ExchangeError> {
+        self.enter(now, || Input::StreamData { id, data: data.into() });
         self.step(now, |node| node.stream_data(id, data))
     }
 
     /// The driver has written so many more bytes.
     pub fn handle_stream_written(&mut self, now: Instant, id: StreamId, bytes: usize) {
+        self.enter(now, || Input::StreamWritten { id, bytes });
         self.step(now, |node| node.stream_written(id, bytes));
     }
 
     /// The peer sends no more; it may still read.
     pub fn handle_stream_eof(&mut self, now: Instant, id: StreamId) {
+        self.enter(now, || Input::StreamEof { id });
         self.step(now, |node| node.stream_eof(id));
     }
 
@@ -107,6 +116,7 @@ impl Memberlist {
         id: StreamId,
         cause: Option<StreamFailure>,
     ) {
+        self.enter(now, || Input::StreamClosed { id, cause });
         self.step(now, |node| node.stream_closed(id, cause));
     }
 
@@ -117,6 +127,7 @@ impl Memberlist {
         id: LookupId,
         found: Result<&[IpAddr], LookupFailure>,
     ) {
+        self.enter(now, || Input::LookupAnswered { id, found: found.map(Into::into) });
         let found = match found {
             Ok([]) => Err(LookupFailure::NotFound),
             other => other,
@@ -131,12 +142,14 @@ impl Memberlist {
     /// The driver could not send a datagram: if it was the ping of a running probe, others are
     /// asked at once.
     pub fn handle_transmit_failed(&mut self, now: Instant, transmit: &Transmit) {
+        self.enter(now, || Input::transmit_failed(transmit));
         self.step(now, |node| node.unsent(transmit.probe));
     }
 
     /// Takes in the application's answer to a question. One that comes too late, twice or for
     /// another question is ignored.
     pub fn answer(&mut self, now: Instant, id: RequestId, answer: Answer) {
+        self.enter(now, || Input::Answered { id, answer: answer.clone() });
         self.step(now, |node| node.answered(id, answer));
     }
 
@@ -145,6 +158,7 @@ impl Memberlist {
     /// Packets and stream data that have already arrived should be handed in before, so that a
     /// late call does not take answers that merely wait for silence.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.enter(now, || Input::Timeout);
         self.step(now, |node| {
             while let Some((due, timer)) = node.timers.pop_due(node.now) {
                 node.fire(timer, due);
@@ -162,6 +176,7 @@ impl Memberlist {
     /// twin, under the same key. Nothing else depends on it, and bytes that are weak or known to
     /// others do no harm.
     pub fn mix_entropy(&mut self, now: Instant, fresh: [u8; 32]) {
+        self.enter(now, || Input::Entropy(fresh));
         self.step(now, |node| node.rng.mix(fresh));
     }
 

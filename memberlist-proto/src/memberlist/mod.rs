@@ -51,6 +51,8 @@ mod status;
 mod stream;
 mod ticks;
 
+#[cfg(feature = "checkpoint")]
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -65,6 +67,8 @@ use crate::farewells::Farewells;
 use crate::follow::{Follow, Follows};
 use crate::hearing::Hearing;
 use crate::hooks::Hooks;
+#[cfg(not(feature = "checkpoint"))]
+use crate::input::Input;
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
 use crate::notices::Notices;
@@ -131,6 +135,8 @@ pub struct Memberlist {
     opening: Spare<Scratch>,
     layers: Spare<Scratch>,
     sealing: Spare<send::Workspace>,
+    #[cfg(feature = "checkpoint")]
+    tap: Option<Box<dyn checkpoint::Tap>>,
 }
 
 /// The timers that come back.
@@ -245,6 +251,8 @@ impl Memberlist {
             opening: Spare::default(),
             layers: Spare::default(),
             sealing: Spare::default(),
+            #[cfg(feature = "checkpoint")]
+            tap: None,
             config,
         };
         let limit = node.gossip_limit();
@@ -293,8 +301,16 @@ impl Memberlist {
         self.follow_up();
         self.decider.end_input();
         self.wake_gossip();
+        #[cfg(feature = "checkpoint")]
+        self.show_tap();
         result
     }
+
+    /// An input is about to be taken in, which a tap is shown.
+    #[cfg(not(feature = "checkpoint"))]
+    #[inline]
+    #[allow(clippy::unused_self)] // There is no tap.
+    fn enter<'a>(&mut self, _: Instant, _: impl FnOnce() -> Input<'a>) {}
 
     fn advance(&mut self, now: Instant) {
         // Time that had come to its end could not go on: no timer would be due any more.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use std::time::Duration;
 
 use memberlist_proto::{
@@ -79,20 +80,30 @@ pub(super) struct Stage {
     /// How many events of each node were shown or passed over.
     seen: Vec<usize>,
     output: String,
+    prepare: Prepare,
 }
 
 impl Default for Stage {
     fn default() -> Self {
-        Self::new(1)
+        Self::new(1, Rc::new(|_| ()))
     }
 }
 
+/// What is done to a simulation before anything happens in it.
+pub(super) type Prepare = Rc<dyn Fn(&mut Sim)>;
+
 impl Stage {
-    fn new(seed: u64) -> Self {
-        let sim = Sim::new(seed);
+    pub(super) fn prepared(prepare: Prepare) -> Self {
+        Self::new(1, prepare)
+    }
+
+    fn new(seed: u64, prepare: Prepare) -> Self {
+        let mut sim = Sim::new(seed);
+        prepare(&mut sim);
         Self {
             begin: sim.now(),
             sim,
+            prepare,
             nodes: BTreeMap::new(),
             names: Vec::new(),
             watched: None,
@@ -166,7 +177,7 @@ impl Stage {
                 if !self.names.is_empty() {
                     return Err(Problem::Usage("seed N, before anything is started"));
                 }
-                *self = Self::new(values::number("seed", seed)?);
+                *self = Self::new(values::number("seed", seed)?, Rc::clone(&self.prepare));
             }
             ("seed", _) => return Err(Problem::Usage("seed N")),
             ("tolerate", ["errors"]) => self.sim.tolerate_errors(),

@@ -128,6 +128,10 @@ impl Sim {
         let (now, thorough) = (self.clock(id), self.is_thorough());
         let result = self.seats[id].rest(now, thorough);
         self.judge(id, result);
+        if self.restore_every > 0 && self.trace.steps().is_multiple_of(self.restore_every) {
+            let result = self.seats[id].replace_by_its_checkpoint();
+            self.judge(id, result);
+        }
         self.wake(id);
     }
 

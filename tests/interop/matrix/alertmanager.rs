@@ -40,9 +40,10 @@ pub(crate) fn walk(setting: Setting<'_>, record: &mut Record) {
         let (addr, loopback) = rust.into_address();
         match setting.tls {
             None => peer.until_peer("rust", false),
-            // Over TLS, it takes a ping that it could not send for a failure of its own, and leaves it
-            // to others to find the member dead; here there are none.
-            Some(_) => peer.process().wait_text("Failed to send ping"),
+            // Over TLS, it suspects the member only if a ping was lost on a connection that still stood.
+            // One that it could not send it takes for a failure of its own, and leaves it to others to
+            // find the member dead; here there are none.
+            Some(_) => peer.process().wait_text("connect: connection refused"),
         }
         returned(&peer, launch(setting).bind(addr).keeping(loopback))
     });

@@ -6,7 +6,7 @@
 use crate::source::{File, files};
 
 /// The files and folders that are checked.
-const PATHS: [&str; 31] = [
+const PATHS: [&str; 32] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -25,6 +25,7 @@ const PATHS: [&str; 31] = [
     "memberlist-tokio/",
     "tests/adapters/",
     "tests/agent/",
+    "tests/browser/",
     "tests/examples/",
     "tests/faults/",
     "tests/histories/",

@@ -176,3 +176,12 @@ fn another_page_reads_only_what_it_compares() {
         assert_eq!(from(origin, path).status(), 403, "{path}");
     }
 }
+
+#[test]
+fn it_is_a_service_of_tower() {
+    use tower_service::Service as _;
+    let mut page = Page::start(&start(&[]), Options::default()).expect("started");
+    let request = Request::get("/healthz").body(()).expect("valid");
+    let response = smol::block_on(page.call(request)).unwrap_or_else(|never| match never {});
+    assert_eq!(response.status(), 200);
+}

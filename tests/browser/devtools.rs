@@ -1,4 +1,4 @@
-//! A headless Chromium, driven by its DevTools protocol over a pipe: JSON messages that end with a
+//! A headless Chromium, driven by its `DevTools` protocol over a pipe: JSON messages that end with a
 //! zero byte.
 
 use std::fs::File;

@@ -69,7 +69,13 @@ pub(crate) async fn start(
         (ip, port) => Some(SocketAddr::new(ip.unwrap_or(bind.ip()), port.unwrap_or(0))),
     };
     let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
-    let options = Options { bind, advertise, delegate, transport, record, ..Options::default() };
+    let options = Options::default().with(|it| {
+        it.bind = bind;
+        it.advertise = advertise;
+        it.delegate = delegate;
+        it.transport = transport;
+        it.record = record;
+    });
     let started = match runtime {
         Runtime::Tokio => memberlist_tokio::Memberlist::start(config, options)
             .await

@@ -24,7 +24,20 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 const BACKLOG: i32 = 1024;
 
 /// What a node is started with beside its [`Config`]: where it listens, and what its user brings.
+///
+/// ```
+/// use memberlist_driver::EventBounds;
+/// use memberlist_driver::bind::Options;
+///
+/// let options = Options::bind("[::]:7946")
+///     .advertise("10.0.0.1") // at the port that is bound
+///     .events(EventBounds::new(1000, 1 << 20))
+///     .metric_label("cluster", "blue");
+/// assert_eq!(options.advertise, Some(([10, 0, 0, 1], 0).into()));
+/// ```
 #[derive(Clone)]
+#[must_use = "options do nothing by themselves"]
+#[non_exhaustive]
 pub struct Options {
     /// The address to listen on, for packets (UDP) and streams (TCP) alike. Port 0 picks one that is
     /// free for both; [`Handle::bound_address`](crate::Handle::bound_address) says which. An
@@ -49,6 +62,8 @@ pub struct Options {
     /// [`record_to`](Self::record_to).
     #[cfg(feature = "record")]
     pub record: Option<(std::path::PathBuf, memberlist_record::RecordOptions)>,
+    /// A text that was given as an address and is none.
+    wrong: Option<InvalidAddress>,
 }
 
 impl Options {
@@ -60,7 +75,6 @@ impl Options {
     /// [`Handle::recording`](crate::Handle::recording) counts and the log reports. Keys are not
     /// written, but the application's messages are.
     #[cfg(feature = "record")]
-    #[must_use]
     pub fn record_to(
         mut self,
         folder: impl Into<std::path::PathBuf>,
@@ -70,9 +84,117 @@ impl Options {
         self
     }
 
-    /// To listen on this address, with everything else as by default.
-    pub fn bind(address: SocketAddr) -> Self {
-        Self { bind: address, ..Self::default() }
+    /// To listen on this address, with everything else as by default. Takes addresses and text such
+    /// as `10.0.0.1:7946`, `10.0.0.1` (with the port 7946) or `[::]:0`; of a text that is no address
+    /// the start of the node fails with [`StartError::Address`].
+    pub fn bind(address: impl Into<Address>) -> Self {
+        let mut options = Self::default();
+        if let Some((ip, port)) = options.take(address.into()) {
+            options.bind = SocketAddr::new(ip, port.unwrap_or(DEFAULT_PORT));
+        }
+        options
+    }
+
+    /// Announces this address instead of the bound one; without a port, at the bound port. Takes
+    /// what [`bind`](Self::bind) takes.
+    pub fn advertise(mut self, address: impl Into<Address>) -> Self {
+        if let Some((ip, port)) = self.take(address.into()) {
+            self.advertise = Some(SocketAddr::new(ip, port.unwrap_or_default()));
+        }
+        self
+    }
+
+    /// Asks this delegate what the application has to decide; an `Arc` of one, where the application
+    /// keeps it.
+    pub fn delegate(mut self, delegate: impl Delegate) -> Self {
+        self.delegate = Some(Arc::new(delegate));
+        self
+    }
+
+    /// Lets so many events wait for a slow reader.
+    pub fn events(mut self, bounds: EventBounds) -> Self {
+        self.events = bounds;
+        self
+    }
+
+    /// Adds a label to everything that is published with the feature `metrics`.
+    pub fn metric_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metric_labels.push((name.into(), value.into()));
+        self
+    }
+
+    /// These options with some of them changed, as an expression.
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The first text that is no address.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        self.wrong.clone().map_or(Ok(()), |wrong| Err(wrong.into()))
+    }
+
+    fn take(&mut self, address: Address) -> Option<(IpAddr, Option<u16>)> {
+        match address.0 {
+            Ok(parts) => Some(parts),
+            Err(text) => {
+                self.wrong.get_or_insert(InvalidAddress { text });
+                None
+            }
+        }
+    }
+}
+
+/// An IP address with or without a port, from whatever may be one: text that is none is found out
+/// when the node starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address(Result<(IpAddr, Option<u16>), String>);
+
+/// A text is not an IP address with or without a port.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an address to listen on or to announce, as `IP` or `IP:PORT`", text.escape_debug())]
+pub struct InvalidAddress {
+    /// The text.
+    pub text: String,
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self(Ok((address.ip(), Some(address.port()))))
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        Self(Ok((ip, None)))
+    }
+}
+
+impl<I: Into<IpAddr>> From<(I, u16)> for Address {
+    fn from((ip, port): (I, u16)) -> Self {
+        Self(Ok((ip.into(), Some(port))))
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return address.into();
+        }
+        let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        Self(inner.unwrap_or(text).parse().map(|ip| (ip, None)).map_err(|_| text.to_owned()))
+    }
+}
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Address {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
     }
 }
 
@@ -88,6 +210,7 @@ impl Default for Options {
             metric_labels: Vec::new(),
             #[cfg(feature = "record")]
             record: None,
+            wrong: None,
         }
     }
 }
@@ -117,6 +240,9 @@ pub enum StartError {
         /// What the operating system reports.
         source: io::Error,
     },
+    /// What was given as an address in text is none.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
     /// Bound to every address, and none of them is private: an address to announce must be given.
     #[error(transparent)]
     NoAddress(#[from] NoAddress),
@@ -291,3 +417,6 @@ fn is_private(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+mod tests;

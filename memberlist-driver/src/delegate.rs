@@ -123,6 +123,33 @@ pub trait Delegate: Send + Sync + 'static {
     }
 }
 
+/// One delegate for several nodes, or one that the application keeps.
+impl<D: Delegate + ?Sized> Delegate for Arc<D> {
+    fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+        (**self).admit(candidate)
+    }
+
+    fn ack_payload(&self) -> Option<Bytes> {
+        (**self).ack_payload()
+    }
+
+    fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
+        (**self).broadcasts(view, overhead, limit)
+    }
+
+    fn stream_ping(&self, node: Name<'_>) -> bool {
+        (**self).stream_ping(node)
+    }
+
+    fn local_state(&self, join: bool) -> Bytes {
+        (**self).local_state(join)
+    }
+
+    fn admit_merge(&self, peers: &[Node]) -> Result<(), String> {
+        (**self).admit_merge(peers)
+    }
+}
+
 /// The decisions that the core needs at once, while the node is locked.
 pub(crate) struct Decisions {
     delegate: Arc<dyn Delegate>,

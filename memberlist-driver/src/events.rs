@@ -79,11 +79,19 @@ impl std::fmt::Debug for Events {
 /// [`Event::MembershipOverflow`], has a true view of the membership, however slow it was. Of
 /// [`Event::Health`] only the newest waits. At most 3 × `count` + 4 events wait in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventBounds {
     /// Events of each kind, at least 1.
     pub count: usize,
     /// Bytes of all messages, remote states and ack payloads among them.
     pub bytes: usize,
+}
+
+impl EventBounds {
+    /// So many events of each kind, and so many bytes.
+    pub const fn new(count: usize, bytes: usize) -> Self {
+        Self { count, bytes }
+    }
 }
 
 impl Default for EventBounds {

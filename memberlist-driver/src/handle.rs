@@ -147,8 +147,9 @@ impl Handle {
     /// # Errors
     ///
     /// [`Error::Forget`]: the node is a member, or there is nothing to forget.
-    pub fn forget(&self, name: &NodeName) -> Result<(), Error> {
-        Ok(self.shared().operate(|state, now| state.core.forget(now, name))??)
+    pub fn forget(&self, name: impl Into<NodeName>) -> Result<(), Error> {
+        let name = name.into();
+        Ok(self.shared().operate(|state, now| state.core.forget(now, &name))??)
     }
 
     /// Ends the node without an announcement; [`leave`](Self::leave) before it for a graceful end.
@@ -164,7 +165,8 @@ impl Handle {
     }
 }
 
-/// Messages and pings.
+/// Messages and pings. A message is anything that holds bytes: `&str`, `&[u8]`, `Vec<u8>`, `Bytes`. A
+/// target is a node, a name, or an address: see [`Target`].
 impl Handle {
     /// Sends a message by one datagram, best effort (Go: `SendBestEffort`). It is lost if the
     /// network, the receiver or a full send buffer drops it.
@@ -174,7 +176,8 @@ impl Handle {
     /// [`Error::Send`]: the message does not fit into one packet of `udp_buffer_size` bytes (1,400
     /// by default, less what label and encryption take), no member has the name, its address cannot
     /// be used, or a name is required and none was given.
-    pub fn send(&self, to: Target, message: &[u8]) -> Result<(), Error> {
+    pub fn send(&self, to: impl Into<Target>, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        let (to, message) = (to.into(), message.as_ref());
         Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
     }
 
@@ -186,7 +189,8 @@ impl Handle {
     /// [`Error::Send`]: the message is longer than `limits.stream_bytes` (20 MiB by default), the
     /// target cannot be used, or too many operations or streams are under way. [`Error::Exchange`]:
     /// the connection failed, or made no progress within `tcp_timeout`.
-    pub fn send_reliable(&self, to: Target, message: &[u8]) -> Operation<()> {
+    pub fn send_reliable(&self, to: impl Into<Target>, message: impl AsRef<[u8]>) -> Operation<()> {
+        let (to, message) = (to.into(), message.as_ref());
         self.begin(
             |state, now| Ok(state.core.send_reliable(now, to, message)?),
             |outcome| match outcome {
@@ -200,6 +204,11 @@ impl Handle {
     /// members. Its end is reported as
     /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished).
     ///
+    /// **A member may receive it more than once**, from several peers, long after the first time, and
+    /// in another order than other members: receivers must recognize what they know already, by an id
+    /// in the message or because applying it twice changes nothing. This node does not receive its
+    /// own broadcast, unless another application passes it on.
+    ///
     /// To reach every member, an application that receives a message for the first time broadcasts
     /// it again: the protocol does not know which messages are new.
     ///
@@ -209,16 +218,18 @@ impl Handle {
     /// (`limits.user_broadcasts`) drops its oldest message instead, which is reported as its end.
     pub fn broadcast(
         &self,
-        message: &[u8],
+        message: impl AsRef<[u8]>,
         kind: BroadcastKind,
         priority: Priority,
     ) -> Result<BroadcastId, Error> {
+        let message = message.as_ref();
         let push = |state: &mut State, now| state.core.broadcast(now, message, kind, priority);
         Ok(self.shared().operate(push)??)
     }
 
     /// Spreads a message of any size: one up to half of what [`broadcast`](Self::broadcast) takes by
     /// gossip, a longer one by stream to every member that is alive or suspect now, each tried once.
+    /// What goes by gossip may be received more than once, as with [`broadcast`](Self::broadcast).
     /// Its end is reported as
     /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished).
     ///
@@ -226,7 +237,8 @@ impl Handle {
     ///
     /// [`Error::Send`]: the message is longer than `limits.stream_bytes`, or too many messages, or
     /// bytes of them, are on their way (`limits.disseminations`, `limits.dissemination_bytes`).
-    pub fn disseminate(&self, message: &[u8]) -> Result<BroadcastId, Error> {
+    pub fn disseminate(&self, message: impl AsRef<[u8]>) -> Result<BroadcastId, Error> {
+        let message = message.as_ref();
         Ok(self.shared().operate(|state, now| state.core.disseminate(now, message))??)
     }
 
@@ -237,7 +249,8 @@ impl Handle {
     ///
     /// [`Error::Ping`]: no answer within `probe_timeout`, the target cannot be used, or too many
     /// operations are under way.
-    pub fn ping(&self, target: Target) -> Operation<Pong> {
+    pub fn ping(&self, target: impl Into<Target>) -> Operation<Pong> {
+        let target = target.into();
         self.begin(
             |state, now| Ok(state.core.ping(now, target)),
             |outcome| match outcome {
@@ -259,8 +272,8 @@ impl Handle {
     /// [`Error::TooLong`]: more than `meta_max_size` bytes (512 by default). [`Error::Wait`]: the
     /// time ran out, this node has left, its own delegate refuses the announcement, or too many
     /// operations are under way.
-    pub fn set_meta(&self, meta: impl Into<Bytes>, timeout: Duration) -> Operation<()> {
-        let meta = meta.into();
+    pub fn set_meta(&self, meta: impl AsRef<[u8]>, timeout: Duration) -> Operation<()> {
+        let meta = Bytes::copy_from_slice(meta.as_ref());
         self.begin(
             |state, now| Ok(state.core.set_meta(now, meta, timeout)?),
             |outcome| match outcome {

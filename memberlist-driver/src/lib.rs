@@ -32,6 +32,7 @@ mod entropy;
 mod error;
 mod events;
 mod handle;
+mod keygen;
 mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -42,10 +43,14 @@ mod shared;
 mod state;
 pub mod transport;
 
+/// Messages, states and metadata are [`Bytes`](bytes::Bytes) of this crate.
+pub use bytes;
+
 pub use self::delegate::Delegate;
 pub use self::error::Error;
 pub use self::events::{EventBounds, EventBuffer, Events};
 pub use self::handle::Handle;
+pub use self::keygen::GenerateKey;
 pub use self::node::start;
 pub use self::operation::Operation;
 pub use self::runtime::Runtime;

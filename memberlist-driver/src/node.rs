@@ -119,6 +119,7 @@ struct Opened {
 }
 
 fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
+    options.check()?;
     let wanted = options.bind;
     let (listener, packets) = match options.transport.framing() {
         None => bind::sockets(wanted).map(|(listener, packets)| (listener, Some(packets)))?,

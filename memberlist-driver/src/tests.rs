@@ -31,12 +31,11 @@ mod tasks;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn quiet(name: &str) -> Config {
-    Config {
-        probe_interval: Duration::ZERO,
-        gossip_interval: Duration::ZERO,
-        push_pull_interval: Duration::ZERO,
-        ..Config::local(name)
-    }
+    Config::local(name).with(|it| {
+        it.probe_interval = Duration::ZERO;
+        it.gossip_interval = Duration::ZERO;
+        it.push_pull_interval = Duration::ZERO;
+    })
 }
 
 fn node_with(config: Config, setup: Setup) -> (Handle, Events, Driver) {

@@ -20,7 +20,7 @@ const BEAT: u64 = 15;
 const TIDY: u64 = 60;
 
 /// What may wait for the thread, which keeps up unless the machine does not.
-pub(crate) const BOUNDS: EventBounds = EventBounds { count: 1024, bytes: 1 << 20 };
+pub(crate) const BOUNDS: EventBounds = EventBounds::new(1024, 1 << 20);
 
 /// Starts the thread. A process that can start none has a page without history, which is never
 /// ready.

@@ -112,7 +112,7 @@ pub use crate::node::{
 };
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};
-pub use crate::security::{InvalidKey, Key, KeyId, Keyring, KeyringError};
+pub use crate::security::{InvalidKey, Key, KeyId, Keyring, KeyringError, ParseKeyError};
 pub use crate::stats::{Counters, Decisions, Gauges, Stats};
 pub use crate::status::{LostStatus, NodeStatus, RefusedStatus, SeedStatus, Status, Trouble};
 pub use crate::time::Instant;

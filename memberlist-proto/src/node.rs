@@ -74,7 +74,7 @@ impl fmt::Display for State {
 }
 
 /// A member as it was known at one moment. It is cheap to clone, since the identity is shared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     identity: Identity,
     since: Instant,

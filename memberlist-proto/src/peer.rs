@@ -6,11 +6,13 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::fmt::{self, Write as _};
 use core::net::{IpAddr, SocketAddr};
-use core::ops::Range;
 use core::str::FromStr;
-use core::time::Duration;
 
 use crate::node::{Name, Node, NodeName};
+
+mod policy;
+
+pub use self::policy::{JoinPolicy, Retry};
 
 /// A peer by address or host name: `[name/]host[:port]`, with IPv6 addresses in brackets where a
 /// port follows. The node's name ends at the first `/`, as in Go (`resolveAddr`).
@@ -58,73 +60,6 @@ pub enum Host {
     Name(String),
 }
 
-/// How hard a join tries.
-///
-/// ```
-/// use core::time::Duration;
-///
-/// use memberlist_proto::{JoinPolicy, Retry};
-///
-/// // As long as it takes, but content with two peers.
-/// let patient = JoinPolicy { enough: 2, ..JoinPolicy::until_joined() };
-/// assert_eq!(patient.retry, Some(Retry::default()));
-/// // For a minute.
-/// let _ = JoinPolicy { give_up_after: Duration::from_secs(60), ..patient };
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct JoinPolicy {
-    /// The join ends as soon as so many addresses have exchanged their state; by default every one
-    /// is tried.
-    pub enough: usize,
-    /// Whether, and how soon, to try all peers again, names resolved anew, after an attempt in
-    /// which none has answered; by default one attempt is all there is.
-    pub retry: Option<Retry>,
-    /// How long the whole join may take; zero, the default, for no limit. Each attempt is limited
-    /// by `join_timeout` as well.
-    pub give_up_after: Duration,
-}
-
-/// The waits between attempts: each is twice the one before, and random between a half of that and
-/// all of it, so that nodes started together do not try together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Retry {
-    /// Before the second attempt: at least a millisecond.
-    pub first: Duration,
-    /// The longest wait.
-    pub longest: Duration,
-}
-
-impl JoinPolicy {
-    /// Tries until a peer has answered, without end.
-    pub fn until_joined() -> Self {
-        Self { retry: Some(Retry::default()), ..Self::default() }
-    }
-}
-
-impl Default for JoinPolicy {
-    fn default() -> Self {
-        Self { enough: usize::MAX, retry: None, give_up_after: Duration::ZERO }
-    }
-}
-
-impl Retry {
-    /// The range from which to draw the wait after so many attempts have failed.
-    pub(crate) fn wait(self, failed: u32) -> Range<Duration> {
-        let first = self.first.max(Duration::from_millis(1));
-        let doubled = first.saturating_mul(1 << failed.saturating_sub(1).min(30));
-        let longest = doubled.min(self.longest.max(first));
-        longest / 2..longest
-    }
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { first: Duration::from_millis(500), longest: Duration::from_secs(30) }
-    }
-}
-
 /// A member by name, or any address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -139,6 +74,70 @@ pub enum Target {
         /// The node's name, for transports that route by name.
         node: Option<NodeName>,
     },
+}
+
+/// The member of this name.
+impl From<NodeName> for Target {
+    fn from(name: NodeName) -> Self {
+        Self::Member(name)
+    }
+}
+
+/// Each of these names a member.
+macro_rules! members {
+    ($($name:ty)*) => { $(
+        impl From<$name> for Target {
+            fn from(name: $name) -> Self {
+                Self::Member(name.into())
+            }
+        }
+    )* };
+}
+
+members!(&NodeName Name<'_> &Node String &String);
+
+/// The member of this name. For text that may be an address, [`Target::from_str`].
+impl From<&str> for Target {
+    fn from(name: &str) -> Self {
+        Self::Member(name.into())
+    }
+}
+
+impl From<Node> for Target {
+    fn from(node: Node) -> Self {
+        Self::from(&node)
+    }
+}
+
+impl From<SocketAddr> for Target {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Addr { addr, node: None }
+    }
+}
+
+impl From<&Self> for Target {
+    fn from(target: &Self) -> Self {
+        target.clone()
+    }
+}
+
+/// As an operator writes it: `IP:PORT` is an address, and any other text the name of a member.
+impl FromStr for Target {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.parse::<SocketAddr>().map_or_else(|_| Self::from(text), Self::from))
+    }
+}
+
+/// `NAME`, or `IP:PORT`, as [`Target::from_str`] reads it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member(name) => name.fmt(f),
+            Self::Addr { addr, .. } => addr.fmt(f),
+        }
+    }
 }
 
 /// Why a text, or a node, names no peer.

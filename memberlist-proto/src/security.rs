@@ -17,4 +17,4 @@ pub mod aead;
 mod keyring;
 
 pub use aead::{DecryptError, Version};
-pub use keyring::{InvalidKey, Key, KeyId, Keyring, KeyringError};
+pub use keyring::{InvalidKey, Key, KeyId, Keyring, KeyringError, ParseKeyError};

@@ -196,7 +196,10 @@ impl Seat {
     /// Replaces the configuration, from the next start on; the address stays.
     pub(crate) fn configure(&mut self, config: Config) {
         let (ip, port) = (self.config.advertise_addr, self.config.advertise_port);
-        self.config = Config { advertise_addr: ip, advertise_port: port, ..config };
+        self.config = config.with(|it| {
+            it.advertise_addr = ip;
+            it.advertise_port = port;
+        });
     }
 
     pub(crate) fn name(&self) -> &NodeName {

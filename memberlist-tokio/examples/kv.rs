@@ -67,7 +67,7 @@ struct Replica {
 impl Replica {
     async fn start(name: &str, seeds: &[Peer]) -> Result<Self, Box<dyn std::error::Error>> {
         let store = Store::default();
-        let mut options = Options::bind("127.0.0.1:0".parse()?);
+        let mut options = Options::bind("127.0.0.1:0");
         options.delegate = Some(Arc::new(store.clone()));
         let mut config = Config::local(name);
         config.ask_local_state = true;

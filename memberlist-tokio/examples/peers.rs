@@ -31,8 +31,10 @@ impl Cluster {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let mut config = Config::local(name);
         config.seeds = seeds.to_vec();
-        config.rejoin =
-            Rejoin { interval: Duration::from_millis(500), give_up_after: GIVE_UP_AFTER };
+        config.rejoin = Rejoin::default().with(|it| {
+            it.interval = Duration::from_millis(500);
+            it.give_up_after = GIVE_UP_AFTER;
+        });
         // Faster than a real cluster would be, so that the example ends soon.
         config.probe_interval = Duration::from_millis(200);
         config.probe_timeout = Duration::from_millis(100);
@@ -95,7 +97,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("a: ready with {members} members");
 
     // Too long for gossip: it goes by stream to each, as all of it.
-    a.node.disseminate(&vec![7; 100_000])?;
+    a.node.disseminate(vec![7; 100_000])?;
     for peer in [&b, &c] {
         peer.until("heard 100000 bytes", |it| *it.heard.lock().unwrap() == 100_000).await;
     }

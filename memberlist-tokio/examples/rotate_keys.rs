@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn start(name: &str, key: &Key) -> Result<Memberlist, Box<dyn std::error::Error>> {
     let mut config = Config::local(name);
     config.secret_keys = vec![key.clone()];
-    let (node, _events) = Memberlist::start(config, Options::bind("127.0.0.1:0".parse()?)).await?;
+    let (node, _events) = Memberlist::start(config, Options::bind("127.0.0.1:0")).await?;
     Ok(node)
 }
 

@@ -8,7 +8,7 @@ use memberlist_tokio::{Config, JoinPolicy, Memberlist, Options};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let name = args.next().unwrap_or_else(|| "one".into());
-    let options = Options::bind("127.0.0.1:0".parse()?);
+    let options = Options::bind("127.0.0.1:0");
     let (node, mut events) = Memberlist::start(Config::lan(name.as_str()), options).await?;
     println!("{name} listens on {}", node.bound_address());
     tokio::spawn(async move {

@@ -5,7 +5,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let loopback = || Options::bind("127.0.0.1:0".parse().unwrap());
+//! let loopback = || Options::bind("127.0.0.1:0");
 //! let (one, _events) = Memberlist::start(Config::local("one"), loopback()).await?;
 //! let (two, _events) = Memberlist::start(Config::local("two"), loopback()).await?;
 //!
@@ -43,7 +43,9 @@ mod runtime;
 
 pub use crate::memberlist::Memberlist;
 // The node.
-pub use memberlist_driver::bind::{NoAddress, Options, SocketKind, StartError};
+pub use memberlist_driver::bind::{
+    Address, InvalidAddress, NoAddress, Options, SocketKind, StartError,
+};
 pub use memberlist_driver::{Error, EventBounds, Events, Handle, Operation};
 // How packets and streams travel.
 pub use memberlist_driver::transport::{Bounds, Framing, Transport, TransportStats};
@@ -72,7 +74,10 @@ pub use memberlist_proto::{
 pub use memberlist_driver::Delegate;
 pub use memberlist_proto::{Broadcast, Candidate, TransmitLimitedQueue, View};
 // Encryption.
-pub use memberlist_proto::{InvalidKey, Key, KeyringError};
+pub use memberlist_driver::GenerateKey;
+pub use memberlist_proto::{InvalidKey, Key, KeyringError, ParseKeyError};
+// What messages, states and metadata are made of.
+pub use memberlist_driver::bytes;
 // How the node stands.
 pub use memberlist_proto::{
     Counters, Decisions, Gauges, Instant, LostStatus, NodeStatus, RefusedStatus, SeedStatus, Stats,

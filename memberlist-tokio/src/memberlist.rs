@@ -20,7 +20,7 @@ use crate::runtime::Tokio;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let loopback = || Options::bind(([127, 0, 0, 1], 0).into());
+/// let loopback = || Options::bind(([127, 0, 0, 1], 0));
 /// let (one, mut events) = Memberlist::start(Config::local("one"), loopback()).await?;
 /// let (two, _) = Memberlist::start(Config::local("two"), loopback()).await?;
 /// two.join([one.bound_address()]).await?;

@@ -10,13 +10,12 @@ use memberlist_tokio::{Config, Event, Events, Memberlist, Options, Peer};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn quick(name: &str) -> Config {
-    Config {
-        probe_interval: Duration::from_millis(200),
-        probe_timeout: Duration::from_millis(100),
-        gossip_interval: Duration::from_millis(20),
-        tcp_timeout: Duration::from_secs(5),
-        ..Config::local(name)
-    }
+    Config::local(name).with(|it| {
+        it.probe_interval = Duration::from_millis(200);
+        it.probe_timeout = Duration::from_millis(100);
+        it.gossip_interval = Duration::from_millis(20);
+        it.tcp_timeout = Duration::from_secs(5);
+    })
 }
 
 fn loopback() -> Options {
@@ -103,14 +102,14 @@ impl Bedroom {
 /// A process that was asleep finds the acks in the socket before it notices that they are late.
 #[test]
 fn a_process_that_slept_suspects_no_member() {
-    let still = |name: &str| Config { gossip_interval: Duration::ZERO, ..quick(name) };
+    let still = |name: &str| quick(name).with(|it| it.gossip_interval = Duration::ZERO);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (tell_seed, seed) = mpsc::channel();
     let awake = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             // It sends nothing but acks.
-            let config = Config { probe_interval: Duration::ZERO, ..still("awake") };
+            let config = still("awake").with(|it| it.probe_interval = Duration::ZERO);
             let (node, _events) = Memberlist::start(config, loopback()).await.expect("a free port");
             tell_seed.send(node.bound_address()).expect("the test runs");
             let _ = stopped.await;
@@ -122,8 +121,8 @@ fn a_process_that_slept_suspects_no_member() {
         let advertise = Some(letterbox.local_addr().expect("bound"));
         let (tell_sleeper, sleeper) = mpsc::channel();
         let bedroom = Bedroom::new(letterbox, sleeper);
-        let config = Config { disable_tcp_pings: true, ..still("sleeper") };
-        let options = Options { advertise, ..loopback() };
+        let config = still("sleeper").with(|it| it.disable_tcp_pings = true);
+        let options = loopback().with(|it| it.advertise = advertise);
         let (node, mut events) = Memberlist::start(config, options).await.expect("a free port");
         tell_sleeper.send(node.bound_address()).expect("it waits for that");
         let seed: Peer = seed.recv_timeout(PATIENCE).expect("it started").into();

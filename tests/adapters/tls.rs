@@ -18,7 +18,8 @@ const FRAMING: Framing = Framing::Alertmanager;
 const HERE: &[&str] = &["127.0.0.1"];
 
 async fn start(name: &str, transport: Transport) -> (Handle, Events) {
-    let options = Options { transport, ..Options::bind(SocketAddr::from(([127, 0, 0, 1], 0))) };
+    let options =
+        Options::bind(SocketAddr::from(([127, 0, 0, 1], 0))).with(|it| it.transport = transport);
     Tokio::start(Config::local(name), options).await.expect("a free port")
 }
 
@@ -139,7 +140,7 @@ fn certificates_are_read_again_when_they_change() {
         join(&node, &peer).await.expect("it is good now");
 
         // The connection for packets stands, whatever becomes of the files.
-        let message = |number: u8| node.send(Target::Member("peer".into()), &[number]);
+        let message = |number: u8| node.send(Target::Member("peer".into()), [number]);
         let mut heard = async |expected: u8| loop {
             match tokio::time::timeout(PATIENCE, reports.next()).await.expect("in time") {
                 Some(Event::Message { payload, .. }) => break assert_eq!(payload[..], [expected]),
@@ -207,7 +208,7 @@ fn files_that_cannot_be_used_are_named() {
     Tokio::block_on(async {
         for (tls, words) in cases {
             let transport = Transport::tls(FRAMING, tls);
-            let options = Options { transport, ..Options::bind(([127, 0, 0, 1], 0).into()) };
+            let options = Options::bind(([127, 0, 0, 1], 0)).with(|it| it.transport = transport);
             let error = Tokio::start(Config::local("n"), options).await.expect_err(words);
             assert!(matches!(error, StartError::Tls(_)), "{error}");
             assert!(error.to_string().contains(words), "{error}");

@@ -22,7 +22,7 @@ pub(crate) struct Over<A, W>(PhantomData<(A, W)>);
 
 impl<A: Adapter, W: Way> Adapter for Over<A, W> {
     async fn start(config: Config, options: Options) -> Result<(Handle, Events), StartError> {
-        A::start(config, Options { transport: W::transport(), ..options }).await
+        A::start(config, options.with(|it| it.transport = W::transport())).await
     }
 
     fn block_on<T>(scenario: impl Future<Output = T>) -> T {

@@ -32,15 +32,14 @@ fn main() {
 fn measure<A: Adapter>(name: &str, time: Duration) {
     A::block_on(async {
         let start = async |name: &str| {
-            let mut quiet = Config {
-                probe_interval: Duration::ZERO,
-                gossip_interval: Duration::ZERO,
-                push_pull_interval: Duration::ZERO,
-                ..Config::local(name)
-            };
+            let mut quiet = Config::local(name).with(|it| {
+                it.probe_interval = Duration::ZERO;
+                it.gossip_interval = Duration::ZERO;
+                it.push_pull_interval = Duration::ZERO;
+            });
             // The plain socket is no member.
             quiet.limits.replies_per_second = 1_000_000;
-            let options = memberlist_driver::bind::Options::bind(([127, 0, 0, 1], 0).into());
+            let options = memberlist_driver::bind::Options::bind(([127, 0, 0, 1], 0));
             let options = match std::env::args().nth(2) {
                 Some(folder) => {
                     let folder = std::path::Path::new(&folder).join(name);

@@ -47,7 +47,7 @@ fn default_lan_config_protocol_version() {
 #[test]
 fn create_protocol_version() {
     for (version, good) in [(1, true), (2, true), (5, true), (0, false), (6, false)] {
-        let config = Config { protocol_version: version, ..Config::lan("n") };
+        let config = Config::lan("n").with(|it| it.protocol_version = version);
         assert_eq!(config.validate().is_ok(), good, "{version}");
     }
 }
@@ -68,7 +68,7 @@ fn create_secret_key_empty() {
 #[test]
 fn create_keyring_and_secret_key() {
     let keys = [1, 2, 1].map(|byte| Key::new(&[byte; 16]).expect("a key"));
-    let one = start(Config { secret_keys: keys.to_vec(), ..config() });
+    let one = start(config().with(|it| it.secret_keys = keys.to_vec()));
     assert_eq!(one.node().keys(), keys[..2], "each once, the first is the primary");
 }
 
@@ -285,7 +285,7 @@ impl App for Says {
 #[test]
 fn user_data() {
     let mut sim = Sim::new(10);
-    let asking = |name: &str| Config { ask_local_state: true, ..Config::lan(name) };
+    let asking = |name: &str| Config::lan(name).with(|it| it.ask_local_state = true);
     let one = sim.start_with(asking("one"), Says("something"));
     let two = sim.start_with(asking("two"), Says("my state"));
     joined(&mut sim, two, one).expect("both nodes run");
@@ -358,12 +358,11 @@ fn join_dead_node() {
 
 #[test]
 fn advertise_addr() {
-    let config = Config {
-        advertise_addr: [10, 7, 7, 7].into(),
-        advertise_port: 23,
-        bind_port: 7946,
-        ..config()
-    };
+    let config = config().with(|it| {
+        it.advertise_addr = [10, 7, 7, 7].into();
+        it.advertise_port = 23;
+        it.bind_port = 7946;
+    });
     let one = start(config);
     assert_eq!(one.node().local().address(), Some(([10, 7, 7, 7], 23).into()));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use memberlist_proto::wire::message::{Ack, IndirectPing, Message, Ping, Suspect};
 use memberlist_proto::wire::push_pull;
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, Key, Priority, State, StreamOp, Target,
+    BroadcastKind, Event, ExchangeError, Key, Priority, State, StreamOp, Target,
 };
 use memberlist_sim::rig::{Rig, VSN, addr, address};
 
@@ -210,7 +210,7 @@ fn ingest_packet_empty_message() {
 
 #[test]
 fn gossip_mismatched_keys() {
-    let keyed = |byte| Config { secret_keys: vec![Key::new(&[byte; 16]).unwrap()], ..config() };
+    let keyed = |byte| config().with(|it| it.secret_keys = vec![Key::new(&[byte; 16]).unwrap()]);
     let (mut one, mut two) = (start(keyed(1)), start(keyed(2)));
     let target = Target::Addr { addr: address("x"), node: None };
     one.call(|node, now| node.send(now, target, b"hi")).expect("sent");
@@ -281,7 +281,7 @@ fn read_user_msg_limit() {
 #[test]
 fn handle_conn_nil_conn_after_remove_label_header_from_stream() {
     // A truncated label header, then the end of the stream.
-    let mut one = start(Config { label: "blue".into(), ..config() });
+    let mut one = start(config().with(|it| it.label = "blue".into()));
     let stream = one.accept(address("peer")).expect("room");
     let _ = one.data(stream, &[244, 4, b'b']);
     one.eof(stream);

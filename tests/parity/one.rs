@@ -14,13 +14,13 @@ pub(crate) fn config() -> Config {
     config.gossip_interval = Duration::ZERO;
     config.push_pull_interval = Duration::ZERO;
     config.enable_compression = false;
-    config.differences = Differences { random_phase: false, ..Differences::default() };
+    config.differences = Differences::default().with(|it| it.random_phase = false);
     config
 }
 
 /// The same, probing one member a second.
 pub(crate) fn probing() -> Config {
-    Config { probe_interval: Duration::from_secs(1), ..config() }
+    config().with(|it| it.probe_interval = Duration::from_secs(1))
 }
 
 /// The node, whose peers answer its pings unless they are silent.

@@ -104,7 +104,7 @@ fn probe_node_fallback_tcp_disabled() {
             false
         }
     }
-    let by_config = Config { disable_tcp_pings: true, ..probing() };
+    let by_config = probing().with(|it| it.disable_tcp_pings = true);
     let by_node: Arc<dyn Hooks> = Arc::new(NoStreams);
     for (config, delegate) in [(by_config, None), (probing(), Some(by_node))] {
         let mut one = start_with(config, delegate);
@@ -132,7 +132,7 @@ fn probe_node_fallback_tcp_old_protocol() {
 
 /// How long after its ping a probe fails, and the health score afterwards.
 fn failed_probe(score: u32, helper: Option<(&[u8], bool)>) -> (Duration, u32) {
-    let mut one = start(Config { disable_tcp_pings: true, ..probing() });
+    let mut one = start(probing().with(|it| it.disable_tcp_pings = true));
     for _ in 0..score {
         let incarnation = one.node().local().incarnation();
         one.suspect("me", incarnation, "x");
@@ -243,7 +243,7 @@ fn ping() {
 
 #[test]
 fn reset_nodes() {
-    let mut one = start(Config { gossip_to_the_dead_time: SECOND * 10, ..probing() });
+    let mut one = start(probing().with(|it| it.gossip_to_the_dead_time = SECOND * 10));
     for name in ["a", "b", "c"] {
         one.alive(name, 1);
     }
@@ -276,7 +276,7 @@ fn next_seq() {
 
 #[test]
 fn set_probe_channels() {
-    let mut one = start(Config { disable_tcp_pings: true, ..probing() });
+    let mut one = start(probing().with(|it| it.disable_tcp_pings = true));
     one.silence("bad");
     one.alive("bad", 1);
     let end = one.now() + SECOND * 3;

@@ -24,7 +24,7 @@ fn alive_node_new_node() {
 
 #[test]
 fn alive_node_suspect_node() {
-    let mut one = start(Config { probe_interval: SECOND * 60, ..config() });
+    let mut one = start(config().with(|it| it.probe_interval = SECOND * 60));
     one.alive("test", 1);
     one.suspect("test", 1, "x");
     one.events();
@@ -86,7 +86,7 @@ fn alive_node_refute() {
 
 #[test]
 fn alive_node_conflict() {
-    let reclaim = Config { dead_node_reclaim_time: SECOND, ..config() };
+    let reclaim = config().with(|it| it.dead_node_reclaim_time = SECOND);
     let mut one = start(reclaim);
     let elsewhere = |one: &mut Rig, incarnation| {
         one.receive(&Message::Alive(Alive {
@@ -126,7 +126,7 @@ fn suspect_node_no_node() {
 
 #[test]
 fn suspect_node() {
-    let mut one = start(Config { probe_interval: Duration::from_millis(501), ..config() });
+    let mut one = start(config().with(|it| it.probe_interval = Duration::from_millis(501)));
     one.silence("test");
     one.alive("test", 1);
     one.suspect("test", 1, "x");
@@ -145,7 +145,7 @@ fn suspect_node() {
 
 #[test]
 fn suspect_node_double_suspect() {
-    let mut one = start(Config { probe_interval: SECOND * 60, ..config() });
+    let mut one = start(config().with(|it| it.probe_interval = SECOND * 60));
     one.alive("test", 1);
     one.suspect("test", 1, "x");
     let since = one.node().member(&"test".into()).expect("known").since();
@@ -264,7 +264,7 @@ fn dead_node_refute() {
 #[test]
 fn merge_state() {
     use memberlist_proto::wire::push_pull::{self, NodeState};
-    let mut one = start(Config { probe_interval: SECOND * 60, ..config() });
+    let mut one = start(config().with(|it| it.probe_interval = SECOND * 60));
     for name in ["test1", "test2", "test3"] {
         one.alive(name, 1);
     }
@@ -317,11 +317,10 @@ fn gossip() {
 
 #[test]
 fn gossip_to_dead() {
-    let gossiping = Config {
-        gossip_interval: Duration::from_millis(200),
-        gossip_to_the_dead_time: SECOND * 2,
-        ..config()
-    };
+    let gossiping = config().with(|it| {
+        it.gossip_interval = Duration::from_millis(200);
+        it.gossip_to_the_dead_time = SECOND * 2;
+    });
     let mut one = start(gossiping);
     one.alive("dead", 1);
     one.wait(SECOND * 5);
@@ -344,7 +343,7 @@ fn gossip_to_dead() {
 #[test]
 fn failed_remote() {
     // An unsent ping says nothing about the target: helpers are asked at once.
-    let mut one = start(Config { disable_tcp_pings: true, ..probing() });
+    let mut one = start(probing().with(|it| it.disable_tcp_pings = true));
     one.alive("target", 1);
     one.wait(Duration::from_millis(900));
     one.alive("helper", 1);

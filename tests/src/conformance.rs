@@ -204,13 +204,12 @@ trait Kit: Adapter {
 impl<A: Adapter> Kit for A {}
 
 fn quick(name: &str) -> Config {
-    Config {
-        probe_interval: Duration::from_millis(200),
-        probe_timeout: Duration::from_millis(100),
-        gossip_interval: Duration::from_millis(20),
-        tcp_timeout: Duration::from_secs(5),
-        ..Config::local(name)
-    }
+    Config::local(name).with(|it| {
+        it.probe_interval = Duration::from_millis(200);
+        it.probe_timeout = Duration::from_millis(100);
+        it.gossip_interval = Duration::from_millis(20);
+        it.tcp_timeout = Duration::from_secs(5);
+    })
 }
 
 fn loopback() -> Options {

@@ -42,7 +42,7 @@ fn habit(line: &str) -> Option<(&str, Habit)> {
     let numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
     let numbers: Vec<u64> = numbers.map(|word| word.parse().expect("digits")).collect();
     let [takes, every, count, bytes] = numbers[..] else { panic!("four numbers: {line}") };
-    let bounds = EventBounds { count: count as usize, bytes: bytes as usize };
+    let bounds = EventBounds::new(count as usize, bytes as usize);
     Some((name, Habit { every: Duration::from_millis(every), takes: takes as usize, bounds }))
 }
 
@@ -112,7 +112,7 @@ impl Reader {
             _ => false,
         };
         self.buffer.push(event.clone());
-        let EventBounds { count, bytes } = self.habit.bounds;
+        let EventBounds { count, bytes, .. } = self.habit.bounds;
         if self.buffer.len() > 3 * count + 4 || self.buffer.bytes() > bytes {
             let (len, held) = (self.buffer.len(), self.buffer.bytes());
             return Err(format!("{len} events of {held} bytes wait in {:?}", self.habit.bounds));
@@ -228,7 +228,7 @@ fn a_reader_without_a_view_of_its_own_is_found_out() {
     let line = "# n3 reads 2 events every 700ms of at most 4 of a kind and 90 bytes";
     let (name, habit) = habit(line).expect("a habit");
     assert_eq!((name, habit.takes, habit.every), ("n3", 2, Duration::from_millis(700)));
-    assert_eq!(habit.bounds, EventBounds { count: 4, bytes: 90 });
+    assert_eq!(habit.bounds, EventBounds::new(4, 90));
     let mut reader = Reader::new(habit);
     reader.emit(&Event::Health { score: 1 }).expect("within bounds");
     reader.visit(9).expect("all is read");

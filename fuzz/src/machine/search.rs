@@ -70,7 +70,12 @@ fn status(node: &Memberlist, now: Instant) {
 
 fn policy(input: &mut Input<'_>) -> JoinPolicy {
     let millis = |input: &mut Input<'_>| Duration::from_millis(u64::from(input.byte()) * 64);
-    let retry = input.flag().then(|| Retry { first: millis(input), longest: millis(input) });
+    let retry = input.flag().then(|| Retry::new(millis(input), millis(input)));
     let enough = [usize::MAX, 0, 1, 2][input.below(4)];
-    JoinPolicy { enough, retry, give_up_after: millis(input) }
+    let give_up_after = millis(input);
+    JoinPolicy::default().with(|it| {
+        it.enough = enough;
+        it.retry = retry;
+        it.give_up_after = give_up_after;
+    })
 }

@@ -17,32 +17,31 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     config.advertise_addr = [10, 0, 0, 1].into();
     config.advertise_port = 1;
     config.bind_port = 2;
-    config.limits = Limits {
-        members: 12,
-        new_members_burst: 9,
-        new_members_per_second: 2,
-        streams: 5,
-        streams_per_source: 3,
-        stream_memory: 10 << 10,
-        stream_memory_per_source: 6 << 10,
-        push_pulls: 2,
-        relays: 4,
-        relays_per_second: 4,
-        operations: 6,
-        user_broadcasts: 3,
-        stream_bytes: 1 << 12,
-        stream_decompressed_bytes: 1 << 14,
-        push_pull_nodes: 16,
-        disseminations: 2,
-        dissemination_bytes: 6 << 10,
-        dissemination_streams: 2,
-        told_dead: 2,
-        lost_members: 3,
-        reports_per_second: 5,
-        replies_per_second: 4,
-        share_per_source: 2,
-        ..Limits::default()
-    };
+    config.limits = Limits::default().with(|it| {
+        it.members = 12;
+        it.new_members_burst = 9;
+        it.new_members_per_second = 2;
+        it.streams = 5;
+        it.streams_per_source = 3;
+        it.stream_memory = 10 << 10;
+        it.stream_memory_per_source = 6 << 10;
+        it.push_pulls = 2;
+        it.relays = 4;
+        it.relays_per_second = 4;
+        it.operations = 6;
+        it.user_broadcasts = 3;
+        it.stream_bytes = 1 << 12;
+        it.stream_decompressed_bytes = 1 << 14;
+        it.push_pull_nodes = 16;
+        it.disseminations = 2;
+        it.dissemination_bytes = 6 << 10;
+        it.dissemination_streams = 2;
+        it.told_dead = 2;
+        it.lost_members = 3;
+        it.reports_per_second = 5;
+        it.replies_per_second = 4;
+        it.share_per_source = 2;
+    });
     if flags & 1 != 0 {
         config.label = "blue".into();
     }

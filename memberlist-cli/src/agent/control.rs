@@ -29,7 +29,7 @@ const WAITING: usize = 64;
 /// The most lines that wait for one client to read them. The commands that produce them wait.
 const QUEUE: usize = 16;
 /// What waits for a client that is slow to read events: about each node the last at least.
-const BOUNDS: EventBounds = EventBounds { count: 1024, bytes: 4 << 20 };
+const BOUNDS: EventBounds = EventBounds::new(1024, 4 << 20);
 /// How long the end of the process waits for clients to read their last replies.
 const PARTING: Duration = Duration::from_millis(500);
 /// The pause after a connection that could not be accepted.

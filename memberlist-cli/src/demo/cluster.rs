@@ -214,19 +214,18 @@ fn pace(size: usize) -> u32 {
 /// The `local` preset made faster, so that the demonstration is short, yet slow enough for a busy
 /// machine.
 pub(super) fn timings(name: &str, pace: u32) -> Config {
-    Config {
-        probe_interval: Duration::from_millis(500) * pace,
-        probe_timeout: Duration::from_millis(200) * pace,
-        gossip_interval: Duration::from_millis(100) * pace,
-        push_pull_interval: Duration::from_secs(5) * pace,
+    Config::local(name).with(|it| {
+        it.probe_interval = Duration::from_millis(500) * pace;
+        it.probe_timeout = Duration::from_millis(200) * pace;
+        it.gossip_interval = Duration::from_millis(100) * pace;
+        it.push_pull_interval = Duration::from_secs(5) * pace;
         // A connection may have to wait for its turn on a busy machine.
-        tcp_timeout: Duration::from_secs(10),
-        join_timeout: Duration::from_secs(20),
-        indirect_checks: 3,
+        it.tcp_timeout = Duration::from_secs(10);
+        it.join_timeout = Duration::from_secs(20);
+        it.indirect_checks = 3;
         // Enough that gossip reaches every node; in a small cluster there are few rounds of it.
-        retransmit_mult: if pace == 1 { 8 } else { 4 },
-        ..Config::local(name)
-    }
+        it.retransmit_mult = if pace == 1 { 8 } else { 4 };
+    })
 }
 
 /// A duration as readable text.

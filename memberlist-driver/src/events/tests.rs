@@ -43,7 +43,7 @@ fn a_quick_reader_gets_everything_in_order() {
 
 #[test]
 fn a_slow_reader_learns_how_each_waiting_node_stands() {
-    let mut buffer = EventBuffer::new(EventBounds { count: 2, bytes: 100 });
+    let mut buffer = EventBuffer::new(EventBounds::new(2, 100));
     buffer.push(joined("a", 1));
     buffer.push(joined("b", 1));
     for _ in 0..100 {
@@ -65,7 +65,7 @@ fn a_slow_reader_learns_how_each_waiting_node_stands() {
 
 #[test]
 fn messages_beyond_the_bounds_are_dropped_and_counted() {
-    let mut buffer = EventBuffer::new(EventBounds { count: 3, bytes: 100 });
+    let mut buffer = EventBuffer::new(EventBounds::new(3, 100));
     buffer.push(message(60));
     buffer.push(message(60));
     buffer.push(message(40));
@@ -83,7 +83,7 @@ fn messages_beyond_the_bounds_are_dropped_and_counted() {
 #[test]
 fn what_waits_is_bounded_whatever_comes() {
     const COUNT: usize = 16;
-    let bounds = EventBounds { count: COUNT, bytes: 1000 };
+    let bounds = EventBounds::new(COUNT, 1000);
     let mut buffer = EventBuffer::new(bounds);
     let mut most = 0;
     let [sent, dropped] = [BroadcastEnd::Sent, BroadcastEnd::Dropped].map(finished);
@@ -128,7 +128,7 @@ proptest! {
         count in 1..5_usize,
         steps in vec((0..8_u32, 1..4_u32, any::<bool>(), 0..3_usize), 1..200),
     ) {
-        let mut buffer = EventBuffer::new(EventBounds { count, bytes: 0 });
+        let mut buffer = EventBuffer::new(EventBounds::new(count, 0));
         let (mut truth, mut view) = (BTreeMap::new(), BTreeMap::new());
         for (name, incarnation, alive, reads) in steps {
             let state = if alive { State::Alive } else { State::Dead };
@@ -189,7 +189,7 @@ fn what_was_read_takes_no_room_any_more() {
         join: false,
         state: bytes::Bytes::from(vec![0; len]),
     };
-    let mut buffer = EventBuffer::new(EventBounds { count: 2, bytes: 100 });
+    let mut buffer = EventBuffer::new(EventBounds::new(2, 100));
     for _ in 0..5 {
         buffer.push(state(60));
         assert_eq!(buffer.bytes(), 60, "states count as messages do");
@@ -210,7 +210,7 @@ fn what_was_read_takes_no_room_any_more() {
 /// Of two events about a node, the older is forgotten without the newer.
 #[test]
 fn reading_an_older_event_leaves_the_newer_one_known() {
-    let mut buffer = EventBuffer::new(EventBounds { count: 2, bytes: 100 });
+    let mut buffer = EventBuffer::new(EventBounds::new(2, 100));
     buffer.push(joined("a", 1));
     buffer.push(left("a"));
     assert!(matches!(buffer.pop(), Some(Event::Joined { .. })));

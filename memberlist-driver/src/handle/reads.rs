@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use memberlist_proto::{Config, Key, Node, NodeName, Peer, Stats, Status};
+use memberlist_proto::{Config, Instant, Key, Node, NodeName, Peer, Stats, Status};
 
 use super::Handle;
 use crate::error::Error;
@@ -39,8 +40,9 @@ impl Handle {
 
     /// One node by its name, in any state. `None` from within a delegate's method that the node is
     /// waiting for.
-    pub fn member(&self, name: &NodeName) -> Option<Node> {
-        self.read(|state| state.core.member(name)).ok().flatten()
+    pub fn member(&self, name: impl Into<NodeName>) -> Option<Node> {
+        let name = name.into();
+        self.read(|state| state.core.member(&name)).ok().flatten()
     }
 
     /// How many members are alive or suspect, this node included unless it has left (Go:
@@ -124,6 +126,18 @@ impl Handle {
     /// that the node is waiting for.
     pub fn keys(&self) -> Vec<Key> {
         self.read(|state| state.core.keys()).unwrap_or_default()
+    }
+
+    /// A time of the node, such as [`Node::since`], on the clock of this machine; far in the past or
+    /// future where that clock cannot go.
+    pub fn to_instant(&self, time: Instant) -> std::time::Instant {
+        self.shared().clock.moment(time)
+    }
+
+    /// How long ago a time of the node was, such as [`Node::since`]; zero if it is yet to come.
+    /// `SystemTime::now() - node.age(time)` is that time by the calendar.
+    pub fn age(&self, time: Instant) -> Duration {
+        self.to_instant(time).elapsed()
     }
 
     fn read<R>(&self, f: impl FnOnce(&State) -> R) -> Result<R, Error> {

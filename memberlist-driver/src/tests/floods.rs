@@ -36,13 +36,12 @@ fn fill(fake: &Fake, packet: &[u8]) {
 /// before it has read the number of packets that bounds cheap ones.
 #[test]
 fn probes_go_on_under_packets_that_inflate() {
-    let config = Config {
-        probe_interval: Duration::from_millis(100),
-        probe_timeout: Duration::from_millis(50),
-        awareness_max_multiplier: 1,
-        disable_tcp_pings: true,
-        ..quiet("n")
-    };
+    let config = quiet("n").with(|it| {
+        it.probe_interval = Duration::from_millis(100);
+        it.probe_timeout = Duration::from_millis(50);
+        it.awareness_max_multiplier = 1;
+        it.disable_tcp_pings = true;
+    });
     let (fake, node, _events) = started(config);
     let packet = inflating();
     assert!(packet.len() < 2000);

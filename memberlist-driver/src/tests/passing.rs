@@ -27,7 +27,7 @@ fn nodes_peers_and_timing_go_through_the_handle() {
     let (node, _events, _driver) = node();
     let names: Vec<String> = node.nodes().iter().map(|it| it.name().to_string()).collect();
     assert_eq!(names, ["n"]);
-    assert!(node.member(&"n".into()).is_some() && node.member(&"other".into()).is_none());
+    assert!(node.member("n").is_some() && node.member("other").is_none());
     let peer = Peer::from(address(9));
     let wanted = |node: &Handle| node.stats().gauges.lost_members;
     assert_eq!(wanted(&node), 0);

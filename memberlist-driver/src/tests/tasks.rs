@@ -52,8 +52,11 @@ pub(super) fn peer() -> Target {
 
 /// Announces by gossip, and does nothing else.
 fn gossiping() -> Config {
-    let differences = Differences { leave_directly: 0, ..Differences::default() };
-    Config { gossip_interval: Duration::from_millis(1), differences, ..quiet("n") }
+    let differences = Differences::default().with(|it| it.leave_directly = 0);
+    quiet("n").with(|it| {
+        it.gossip_interval = Duration::from_millis(1);
+        it.differences = differences;
+    })
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn a_packet_allocates_its_answer_and_nothing_else() {
 #[test]
 fn a_stopped_node_does_not_wait_forever() {
     let (fake, node, _events) = started(quiet("n"));
-    let mut message = node.send_reliable(peer(), &vec![7; 100_000]);
+    let mut message = node.send_reliable(peer(), vec![7; 100_000]);
     fake.world(|world| world.stream_room = 10);
     fake.until(|| fake.world(|world| world.written.len()) == 10);
     fake.world(|world| world.room = 0);
@@ -177,7 +180,7 @@ fn a_stopped_node_does_not_wait_forever() {
 fn a_stream_that_is_being_written_is_written_to_its_end() {
     let (fake, node, _events) = started(quiet("n"));
     fake.world(|world| world.stream_room = 10);
-    let message = node.send_reliable(peer(), &vec![7; 100_000]);
+    let message = node.send_reliable(peer(), vec![7; 100_000]);
     fake.until(|| fake.world(|world| world.written.len()) == 10);
     let mut shutdown = Box::pin(node.shutdown());
     for _ in 0..100 {
@@ -232,7 +235,7 @@ fn a_task_that_panics_ends_the_node() {
 #[test]
 fn a_node_ends_with_its_runtime() {
     let (fake, node, _events) = started(quiet("n"));
-    let mut message = node.send_reliable(peer(), &vec![7; 100_000]);
+    let mut message = node.send_reliable(peer(), vec![7; 100_000]);
     fake.world(|world| world.stream_room = 10);
     fake.until(|| fake.world(|world| world.written.len()) == 10);
     fake.end();

@@ -17,7 +17,7 @@ fn start(seeds: &[&str]) -> Memberlist {
 fn start_as(name: &str, seeds: &[&str]) -> Memberlist {
     let mut config = Config::local(name);
     config.seeds = seeds.iter().map(|seed| seed.parse().expect("a seed")).collect();
-    let options = bind::Options::bind(([127, 0, 0, 1], 0).into());
+    let options = bind::Options::bind(([127, 0, 0, 1], 0));
     let started = Memberlist::start(config, options);
     smol::block_on(started).expect("it starts").0
 }

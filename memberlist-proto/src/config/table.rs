@@ -49,6 +49,7 @@ macro_rules! table {
         }
     ) => {
         $(#[$about])*
+        #[non_exhaustive]
         pub struct $name {
             $($(
                 $(#[$($attribute)*])*
@@ -70,6 +71,14 @@ macro_rules! table {
         }
 
         impl $name {
+            /// These values with some of them changed, as an expression: what `..` in a struct
+            /// expression does where fields may be added later.
+            #[must_use = "the changed values are returned"]
+            pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+                change(&mut self);
+                self
+            }
+
             /// The table: one entry for each field, in the order of the struct.
             pub(in crate::config) const FIELDS: &'static [Field] = &[$($(
                 Field {
@@ -129,11 +138,21 @@ macro_rules! timing {
         /// names.
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[non_exhaustive]
         pub struct $timing {
             $(
                 #[doc = concat!("See [`Config::", stringify!($field), "`].")]
                 pub $field: $type,
             )*
+        }
+
+        impl $timing {
+            /// These values with some of them changed, as an expression.
+            #[must_use = "the changed values are returned"]
+            pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+                change(&mut self);
+                self
+            }
         }
 
         impl Config {

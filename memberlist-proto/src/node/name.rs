@@ -1,12 +1,16 @@
 //! Node names: bytes, displayed as text.
 
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
+use core::convert::Infallible;
 use core::fmt::{self, Write as _};
 use core::hash::{Hash, Hasher};
+use core::str::FromStr;
 
-use super::Identity;
+use super::{Identity, Node};
 
 /// The name of a node, unique in its cluster. Names are compared byte by byte; a clone shares the
 /// bytes.
@@ -119,6 +123,46 @@ impl<'a> Name<'a> {
 impl From<&str> for NodeName {
     fn from(name: &str) -> Self {
         Self(Repr::Own(name.as_bytes().into()))
+    }
+}
+
+impl From<String> for NodeName {
+    fn from(name: String) -> Self {
+        Self(Repr::Own(name.into_bytes().into()))
+    }
+}
+
+impl From<&String> for NodeName {
+    fn from(name: &String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
+impl From<Vec<u8>> for NodeName {
+    fn from(name: Vec<u8>) -> Self {
+        Self(Repr::Own(name.into()))
+    }
+}
+
+impl From<&Self> for NodeName {
+    fn from(name: &Self) -> Self {
+        name.clone()
+    }
+}
+
+/// The name of a node.
+impl From<&Node> for NodeName {
+    fn from(node: &Node) -> Self {
+        node.identity().node_name()
+    }
+}
+
+/// Any text is a name; how long one may be depends on the configuration.
+impl FromStr for NodeName {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(name))
     }
 }
 

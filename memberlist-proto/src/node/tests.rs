@@ -131,3 +131,21 @@ fn a_node_shows_name_and_address() {
     assert_eq!(bare.to_string(), "n1 (no address)");
     assert_eq!((bare.meta(), bare.meta_or_nil()), (&b""[..], None));
 }
+
+#[test]
+fn equal_nodes_have_equal_hashes() {
+    use core::hash::{Hash as _, Hasher as _};
+
+    let node = |incarnation| {
+        Node::new(identity(parts()), incarnation, State::Alive, Instant::from_nanos(5))
+    };
+    let hash = |node: Node| {
+        let mut hasher = siphasher::sip::SipHasher::new();
+        node.hash(&mut hasher);
+        hasher.finish()
+    };
+    assert_eq!(hash(node(1)), hash(node(1)));
+    assert_ne!(hash(node(1)), hash(node(2)));
+    assert_eq!("n1".parse::<NodeName>(), Ok(NodeName::from(alloc::string::String::from("n1"))));
+    assert_eq!(NodeName::from(vec![b'n', b'1']), NodeName::from(&NodeName::from("n1")));
+}

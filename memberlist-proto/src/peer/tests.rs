@@ -2,7 +2,10 @@ use alloc::string::ToString as _;
 
 use proptest::prelude::*;
 
+use core::time::Duration;
+
 use super::*;
+use crate::node::{Identity, IdentityParts};
 
 /// Names that people have given to nodes, and what becomes of them before `/127.0.0.1:7946`.
 const NAMES: &[(&[u8], &str)] = &[
@@ -141,4 +144,64 @@ proptest! {
             prop_assert_eq!(peer.to_string().parse(), Ok(peer));
         }
     }
+}
+
+#[test]
+fn every_form_of_a_peer_becomes_one() {
+    let peer: Peer = "10.0.0.1:7".parse().expect("a peer");
+    let address: SocketAddr = "10.0.0.1:7".parse().expect("an address");
+    assert_eq!(
+        [Peer::from(address), Peer::from(&address), Peer::from(&peer)],
+        [const {}; 3].map(|()| peer.clone())
+    );
+    let text = String::from("10.0.0.1:7");
+    assert_eq!(Peer::try_from("10.0.0.1:7"), Ok(peer.clone()));
+    assert_eq!(Peer::try_from(&"10.0.0.1:7"), Ok(peer.clone()));
+    assert_eq!(Peer::try_from(&text), Ok(peer.clone()));
+    assert_eq!(Peer::try_from(text), Ok(peer.clone()));
+    assert_eq!(Peer::try_from("a b"), Err(PeerError::Host));
+    assert_eq!(Peer::from(address.ip()), Peer { port: None, ..peer.clone() });
+
+    let node = |addr: Option<&[u8]>| {
+        let parts = IdentityParts { name: b"n/1", addr, port: 7, ..IdentityParts::default() };
+        let identity = Identity::new(parts).expect("short enough");
+        Node::new(identity, 1, crate::State::Alive, crate::Instant::ORIGIN)
+    };
+    let known = node(Some(&[10, 0, 0, 1]));
+    let named = Peer { name: Some("n/1".into()), ..peer };
+    assert_eq!(Peer::try_from(&known), Ok(named.clone()));
+    assert_eq!(Peer::try_from(known.clone()), Ok(named));
+    assert_eq!(Peer::try_from(node(None)), Err(PeerError::NoAddress));
+    assert_eq!(NodeName::from(&known), "n/1");
+}
+
+#[test]
+fn every_form_of_a_target_becomes_one() {
+    let name = NodeName::from("n");
+    let member = Target::Member(name.clone());
+    assert_eq!(Target::from("n"), member);
+    assert_eq!(Target::from(String::from("n")), member);
+    assert_eq!(Target::from(&name), member);
+    assert_eq!(Target::from(name.as_name()), member);
+    assert_eq!(Target::from(&member), member);
+    let addr: SocketAddr = "[::1]:7".parse().expect("an address");
+    assert_eq!(Target::from(addr), Target::Addr { addr, node: None });
+    // What an operator writes, and what is shown of it.
+    for (text, target) in [("[::1]:7", Target::from(addr)), ("::1", "::1".into()), ("n", member)] {
+        assert_eq!(text.parse(), Ok(target.clone()));
+        assert_eq!(target.to_string(), text);
+    }
+    // A name that looks like an address is still a name where one is given.
+    assert_eq!(Target::from("[::1]:7"), Target::Member("[::1]:7".into()));
+}
+
+#[test]
+fn policies_are_built_step_by_step() {
+    let retry = Retry::new(Duration::from_secs(1), Duration::from_secs(9));
+    let policy = JoinPolicy::until_joined().enough(2).retry(retry).with(|it| {
+        it.give_up_after = Duration::from_secs(60);
+    });
+    assert_eq!((policy.enough, policy.retry), (2, Some(retry)));
+    assert_eq!(policy, policy.give_up_after(Duration::from_secs(60)));
+    assert_eq!(retry.with(|it| it.first = retry.longest).first, Duration::from_secs(9));
 }

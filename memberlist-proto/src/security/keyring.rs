@@ -1,9 +1,13 @@
 //! Keys, and the ring of those in use.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -30,6 +34,11 @@ impl Key {
         Ok(Self(Arc::new(Inner { bytes: Zeroizing::new(bytes.to_vec()), cipher })))
     }
 
+    /// The key in base64, as [`FromStr`] reads it.
+    pub fn to_base64(&self) -> Zeroizing<String> {
+        Zeroizing::new(STANDARD.encode(self.as_bytes()))
+    }
+
     /// The secret bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0.bytes
@@ -48,6 +57,17 @@ impl Key {
     #[cfg(test)]
     pub(crate) fn clones(&self) -> usize {
         Arc::strong_count(&self.0)
+    }
+}
+
+/// In base64, with white space around it, as Serf and Consul write keys and `memberlist keygen` does.
+/// Errors never repeat the text.
+impl FromStr for Key {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new);
+        Ok(Self::new(&bytes.map_err(|_| ParseKeyError::Encoding)?)?)
     }
 }
 
@@ -91,6 +111,18 @@ impl fmt::Display for KeyId {
 pub struct InvalidKey {
     /// Their length.
     pub len: usize,
+}
+
+/// Why a text is not a key. The text is secret, and not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ParseKeyError {
+    /// It is not base64 with padding.
+    #[error("it is not base64")]
+    Encoding,
+    /// It has another length than keys have.
+    #[error(transparent)]
+    Length(#[from] InvalidKey),
 }
 
 /// Why a change to the keyring is refused. The ring is unchanged then.

@@ -54,14 +54,12 @@ pub async fn port_zero_is_one_port_for_both<A: Adapter>() {
 
 /// `Options::advertise` wins over the bound address, in part or as a whole.
 pub async fn bound_to_everything_it_announces_the_given_address<A: Adapter>() {
-    let options = Options {
-        advertise: Some("127.0.0.1:0".parse().expect("an address")),
-        ..Options::bind("0.0.0.0:0".parse().expect("an address"))
-    };
+    let options = Options::bind("0.0.0.0:0")
+        .with(|it| it.advertise = Some("127.0.0.1:0".parse().expect("an address")));
     let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let expected = SocketAddr::from(([127, 0, 0, 1], one.bound_address().port()));
     assert_eq!(one.local().address(), Some(expected));
-    let only_port = Options { advertise: Some(([0, 0, 0, 0], 4000).into()), ..loopback() };
+    let only_port = loopback().with(|it| it.advertise = Some(([0, 0, 0, 0], 4000).into()));
     let (node, _reports) = A::start(quick("n"), only_port).await.expect("a free port");
     assert_eq!(node.local().address(), Some(([127, 0, 0, 1], 4000).into()));
     let (two, _heard) = A::node("two").await;
@@ -72,7 +70,7 @@ pub async fn bound_to_everything_it_announces_the_given_address<A: Adapter>() {
 /// Bound to everything and given no address, it announces a private address of the machine, or says
 /// that there is none.
 pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
-    let anywhere = Options::bind("0.0.0.0:0".parse().expect("an address"));
+    let anywhere = Options::bind("0.0.0.0:0");
     match A::start(quick("n"), anywhere).await {
         Ok((node, _events)) => {
             let announced = node.local().address().expect("announced");
@@ -91,13 +89,13 @@ pub async fn a_node_is_reached_at_the_address_it_announces<A: Adapter>() {
     // What is announced leads to the node only through this door.
     let door = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let announced = door.local_addr().expect("bound");
-    let options = Options { advertise: Some(announced), ..loopback() };
+    let options = loopback().with(|it| it.advertise = Some(announced));
     let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     assert_ne!(one.bound_address(), announced);
     assert_eq!(one.local().address(), Some(announced));
     let _ = A::in_time(one.join([two.bound_address()])).await.expect("both run");
-    let known = two.member(&"one".into()).expect("it joined");
+    let known = two.member("one").expect("it joined");
     assert_eq!(known.address(), Some(announced));
     two.send(Target::Member("one".into()), b"through the door").expect("a member");
     door.set_nonblocking(true).expect("a socket");
@@ -115,12 +113,12 @@ pub async fn ipv6_nodes_find_each_other<A: Adapter>() {
     if !has_ipv6() {
         return;
     }
-    let options = || Options::bind("[::1]:0".parse().expect("an address"));
+    let options = || Options::bind("[::1]:0");
     let (one, mut reports) = A::start(quick("one"), options()).await.expect("a free port");
     let (two, _heard) = A::start(quick("two"), options()).await.expect("a free port");
     let report = A::in_time(two.join([one.bound_address()])).await.expect("both run");
     assert_eq!(report.joined, [one.bound_address()]);
-    assert_eq!(one.member(&"two".into()).and_then(|it| it.address()), Some(two.bound_address()));
+    assert_eq!(one.member("two").and_then(|it| it.address()), Some(two.bound_address()));
     A::in_time(two.ping(at(&one))).await.expect("an answer");
     let text = format!("[::1]:{}", one.bound_address().port());
     assert_eq!(text, one.bound_address().to_string());
@@ -133,10 +131,8 @@ pub async fn one_socket_serves_both_families<A: Adapter>() {
     if !has_ipv6() {
         return;
     }
-    let options = Options {
-        advertise: Some("127.0.0.1:0".parse().expect("an address")),
-        ..Options::bind("[::]:0".parse().expect("an address"))
-    };
+    let options = Options::bind("[::]:0")
+        .with(|it| it.advertise = Some("127.0.0.1:0".parse().expect("an address")));
     let (both, _reports) = A::start(quick("both"), options).await.expect("a free port");
     let (four, mut heard) = A::node("four").await;
     let address = both.local().address().expect("announced");

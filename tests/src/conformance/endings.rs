@@ -7,8 +7,8 @@ use std::time::Duration;
 use memberlist_driver::bind::Options;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
-    BroadcastKind, Config, Event, JoinPolicy, JoinRefused, Key, Node, Peer, Priority, SendError,
-    State, Target, WaitError,
+    BroadcastKind, Event, JoinPolicy, JoinRefused, Key, Node, Peer, Priority, SendError, State,
+    Target, WaitError,
 };
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, member, payload, quick};
@@ -56,10 +56,11 @@ pub async fn a_vanished_node_is_declared_dead<A: Adapter>() {
 /// Who leaves before it is shut down is never suspected, nor declared dead.
 pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
     // So patient that no member is suspected because the machine is slow.
-    let calm = |name: &str| Config {
-        probe_interval: PATIENCE,
-        probe_timeout: PATIENCE / 2,
-        ..quick(name)
+    let calm = |name: &str| {
+        quick(name).with(|it| {
+            it.probe_interval = PATIENCE;
+            it.probe_timeout = PATIENCE / 2;
+        })
     };
     let (one, mut reports) = A::start(calm("one"), loopback()).await.expect("a free port");
     let (two, mut heard) = A::start(calm("two"), loopback()).await.expect("a free port");
@@ -143,7 +144,7 @@ pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
     assert_eq!(broadcast.err(), over);
     assert_eq!(node.disseminate(b"").err(), over);
     assert_eq!(node.recall(&[]).err(), over);
-    assert_eq!(node.forget(&"two".into()).err(), over);
+    assert_eq!(node.forget("two").err(), over);
     let key = Key::new(&[1; 16]).expect("16 bytes");
     assert_eq!(node.add_key(key.clone()).err(), over);
     assert_eq!(node.use_key(&key).err(), over);
@@ -158,7 +159,7 @@ pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
 
 /// A dropped future takes its operation and its streams with it.
 pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
-    let config = Config { enable_compression: false, ..quick("n") };
+    let config = quick("n").with(|it| it.enable_compression = false);
     let (node, _events) = A::start(config, loopback()).await.expect("a free port");
     let (_silent, silent) = silent();
     let peer: Peer = silent.into();
@@ -231,7 +232,7 @@ pub async fn shutdown_waits_until_every_socket_is_closed<A: Adapter>() {
 /// The task that reads the events may call, and await, everything.
 pub async fn an_event_loop_may_call_everything<A: Adapter>() {
     let (one, mut reports) = A::node("one").await;
-    let config = Config { push_pull_interval: Duration::ZERO, ..quick("two") };
+    let config = quick("two").with(|it| it.push_pull_interval = Duration::ZERO);
     let (two, _heard) = A::start(config, loopback()).await.expect("a free port");
     let join = two.join([one.bound_address()]);
     let mut order = Vec::new();

@@ -4,15 +4,14 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use memberlist_driver::EventBounds;
-use memberlist_driver::bind::Options;
 use memberlist_proto::wire::message::{Alive, Message};
-use memberlist_proto::{BroadcastEnd, BroadcastKind, Config, Event, Limits, Priority, State};
+use memberlist_proto::{BroadcastEnd, BroadcastKind, Event, Limits, Priority, State};
 
 use super::{Adapter, Kit as _, PATIENCE, at, encoded, loopback, quick};
 
 /// A slow reader learns how many messages it missed, and its last word about a node is true.
 pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
-    let options = Options { events: EventBounds { count: 8, bytes: 1000 }, ..loopback() };
+    let options = loopback().with(|it| it.events = EventBounds::new(8, 1000));
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");
@@ -52,11 +51,11 @@ pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
 
 /// The bytes of what waits are bounded as well.
 pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
-    let options = Options { events: EventBounds { count: 1000, bytes: 10_000 }, ..loopback() };
+    let options = loopback().with(|it| it.events = EventBounds::new(1000, 10_000));
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     for number in 1..=30 {
-        A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
+        A::in_time(two.send_reliable(at(&one), [7; 1000])).await.expect("one listens");
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
     one.shutdown().await;
@@ -76,13 +75,12 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
     const COUNT: usize = 4;
     const NAMES: usize = 300;
     const BROADCASTS: u64 = 10_000;
-    let options = Options { events: EventBounds { count: COUNT, bytes: 1000 }, ..loopback() };
-    let still = Config {
-        probe_interval: Duration::ZERO,
-        gossip_interval: Duration::ZERO,
-        limits: Limits { user_broadcasts: 1, ..Limits::default() },
-        ..quick("one")
-    };
+    let options = loopback().with(|it| it.events = EventBounds::new(COUNT, 1000));
+    let still = quick("one").with(|it| {
+        it.probe_interval = Duration::ZERO;
+        it.gossip_interval = Duration::ZERO;
+        it.limits = Limits::default().with(|it| it.user_broadcasts = 1);
+    });
     let (one, mut reports) = A::start(still, options).await.expect("a free port");
     for _ in 0..BROADCASTS {
         one.broadcast(b"x", BroadcastKind::Unique, Priority::Normal).expect("short enough");
@@ -124,14 +122,14 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
 /// Each of several readers gets every event from when it began, bounded by itself.
 pub async fn readers_are_independent<A: Adapter>() {
     let [(one, mut first), (two, _heard)] = A::pair().await;
-    let bounds = EventBounds { count: 2, bytes: 1000 };
+    let bounds = EventBounds::new(2, 1000);
     let mut slow = one.subscribe(bounds).expect("not in a delegate");
     let dropped = one.subscribe(bounds).expect("not in a delegate");
     let mut second = one.subscribe(EventBounds::default()).expect("not in a delegate");
-    A::in_time(two.send_reliable(at(&one), &[1])).await.expect("one listens");
+    A::in_time(two.send_reliable(at(&one), [1])).await.expect("one listens");
     drop(dropped);
     for number in 2..=10 {
-        A::in_time(two.send_reliable(at(&one), &[number])).await.expect("one listens");
+        A::in_time(two.send_reliable(at(&one), [number])).await.expect("one listens");
     }
     A::eventually(|| one.stats().counters.messages_received == 10).await;
     // A reader that is late gets only what is still to come.
@@ -163,7 +161,7 @@ pub async fn a_node_without_a_reader_goes_on<A: Adapter>() {
     let [(one, reports), (two, _heard)] = A::pair().await;
     drop(reports);
     for number in 1..=20 {
-        A::in_time(two.send_reliable(at(&one), &[7; 1000])).await.expect("one listens");
+        A::in_time(two.send_reliable(at(&one), [7; 1000])).await.expect("one listens");
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
     A::in_time(one.leave(PATIENCE)).await.expect("it reaches two");

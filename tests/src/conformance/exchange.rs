@@ -7,8 +7,8 @@ use std::time::Duration;
 use memberlist_driver::bind::Options;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
-    BroadcastKind, Config, Event, ExchangeError, ForgetError, JoinError, JoinPolicy, JoinReport,
-    Key, KeyringError, Node, NotJoined, Peer, Priority, Retry, State, StreamFailure, Timing,
+    BroadcastKind, Event, ExchangeError, ForgetError, JoinError, JoinPolicy, JoinReport, Key,
+    KeyringError, Node, NotJoined, Peer, Priority, Retry, State, StreamFailure,
 };
 
 use super::{Adapter, Kit as _, PATIENCE, loopback, member, payload, quick};
@@ -25,6 +25,18 @@ pub async fn two_nodes_exchange_everything<A: Adapter>() {
     assert_eq!(A::until(&mut reports, payload).await, large);
     one.broadcast(b"to all", BroadcastKind::Unique, Priority::Normal).expect("short enough");
     assert_eq!(A::until(&mut heard, payload).await, "to all");
+
+    // Targets and messages in every form, and times by the machine's clocks.
+    two.send(one.local(), String::from("to a node")).expect("a member");
+    assert_eq!(A::until(&mut reports, payload).await, "to a node");
+    two.send_reliable("one", bytes::Bytes::from("to a name")).await.expect("a member");
+    assert_eq!(A::until(&mut reports, payload).await, "to a name");
+    two.send(one.bound_address(), [b'x'; 3]).expect("an address");
+    assert_eq!(A::until(&mut reports, payload).await, "xxx");
+    assert_eq!(two.member(one.local().name()).as_ref().map(Node::incarnation), Some(1));
+    let since = two.member("one").expect("it joined").since();
+    assert!(two.to_instant(since).elapsed() < PATIENCE);
+    assert!(two.age(since) < PATIENCE * 2);
 
     let pong = two.ping(member(&one)).await.expect("an answer");
     assert!(pong.rtt < PATIENCE);
@@ -79,11 +91,11 @@ pub async fn a_join_says_who_has_the_name<A: Adapter>() {
     let failed = A::in_time(twin.join([one.bound_address()])).await;
     let Err(Error::NotJoined(NotJoined { report })) = failed else { panic!("{failed:?}") };
     assert_eq!(report.name_holder(), Some(two.bound_address()));
-    assert_eq!(one.member(&"two".into()).expect("it joined").address(), Some(two.bound_address()));
+    assert_eq!(one.member("two").expect("it joined").address(), Some(two.bound_address()));
 
     // A join that tries again gets the name once it is free.
-    let retry = Some(Retry { first: Duration::from_millis(20), ..Retry::default() });
-    let policy = JoinPolicy { retry, ..JoinPolicy::default() };
+    let retry = Some(Retry::default().with(|it| it.first = Duration::from_millis(20)));
+    let policy = JoinPolicy::default().with(|it| it.retry = retry);
     let join = twin.join_with([one.bound_address()], policy);
     let retries = |event: &Event| match event {
         Event::JoinRetries { failed, .. } => Some(failed[0].error.clone()),
@@ -103,8 +115,8 @@ pub async fn a_patient_join_finds_a_peer_that_starts_later<A: Adapter>() {
     let (one, _reports) = A::node("one").await;
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = free.local_addr().expect("bound");
-    let retry = Some(Retry { first: Duration::from_millis(20), ..Retry::default() });
-    let join = one.join_with([address], JoinPolicy { retry, ..JoinPolicy::default() });
+    let retry = Some(Retry::default().with(|it| it.first = Duration::from_millis(20)));
+    let join = one.join_with([address], JoinPolicy::default().with(|it| it.retry = retry));
     drop(free);
     let (two, _heard) = A::start(quick("two"), Options::bind(address)).await.expect("it was free");
     let report = A::in_time(join).await.expect("both run");
@@ -124,14 +136,14 @@ pub async fn a_patient_join_finds_a_peer_that_starts_later<A: Adapter>() {
 /// A member that died is searched for until it is forgotten.
 pub async fn a_member_that_died_is_forgotten_by_order<A: Adapter>() {
     let [(one, _reports), (two, _heard)] = A::pair().await;
-    let name = "two".into();
-    assert_eq!(one.forget(&name), Err(Error::Forget(ForgetError::Member)));
+    let name = "two";
+    assert_eq!(one.forget(name), Err(Error::Forget(ForgetError::Member)));
     A::in_time(two.shutdown()).await;
     A::eventually(|| one.status().is_ok_and(|status| !status.lost.is_empty())).await;
-    one.forget(&name).expect("it is dead");
-    assert_eq!(one.member(&name), None);
+    one.forget(name).expect("it is dead");
+    assert_eq!(one.member(name), None);
     assert!(one.status().expect("it runs").lost.is_empty());
-    assert_eq!(one.forget(&name), Err(Error::Forget(ForgetError::Unknown)));
+    assert_eq!(one.forget(name), Err(Error::Forget(ForgetError::Unknown)));
 }
 
 /// What a node says of itself and the others.
@@ -142,19 +154,19 @@ pub async fn a_node_reports_its_status<A: Adapter>() {
     };
     let both = BTreeSet::from(["one".to_owned(), "two".to_owned()]);
     assert_eq!((names(one.members()), names(one.nodes())), (both.clone(), both.clone()));
-    let known = one.member(&"two".into()).expect("it joined");
+    let known = one.member("two").expect("it joined");
     assert_eq!((known.address(), known.state()), (Some(two.bound_address()), State::Alive));
-    assert_eq!(one.member(&"three".into()), None);
+    assert_eq!(one.member("three"), None);
     assert_eq!((one.health_score(), one.has_left()), (0, false));
     let status = one.status().expect("it runs");
     assert_eq!((status.addr, status.nodes.len()), (one.bound_address(), 2));
 
     let config = one.config().expect("it runs");
     assert_eq!((config.name.to_string().as_str(), config.gossip_nodes), ("one", 3));
-    let timing = |gossip_nodes| Timing { gossip_nodes, ..config.timing() };
+    let timing = |gossip_nodes| config.timing().with(|it| it.gossip_nodes = gossip_nodes);
     one.reconfigure(timing(7)).expect("it runs");
     assert_eq!(one.config().expect("it runs").gossip_nodes, 7);
-    let wrong = Timing { probe_timeout: PATIENCE, ..config.timing() };
+    let wrong = config.timing().with(|it| it.probe_timeout = PATIENCE);
     assert!(matches!(one.reconfigure(wrong), Err(Error::Config(_))));
 
     two.leave(PATIENCE).await.expect("it reaches one");
@@ -166,7 +178,7 @@ pub async fn a_node_reports_its_status<A: Adapter>() {
 /// A key is brought into use, and the one before it out of use, while all nodes hear each other.
 pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     let [old, new] = [[1; 16], [2; 16]].map(|bytes| Key::new(&bytes).expect("16 bytes"));
-    let secret = |name| Config { secret_keys: vec![old.clone()], ..quick(name) };
+    let secret = |name| quick(name).with(|it| it.secret_keys = vec![old.clone()]);
     let (one, mut reports) = A::start(secret("one"), loopback()).await.expect("a free port");
     let (two, _heard) = A::start(secret("two"), loopback()).await.expect("a free port");
     let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");

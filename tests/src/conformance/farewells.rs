@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use memberlist_driver::{Events, Handle};
+use memberlist_proto::Target;
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::message::{Alive, Message};
 use memberlist_proto::wire::packet::{PacketLimits, Rules, Visit, open};
-use memberlist_proto::{Config, Target};
 
 use super::{Adapter, Kit as _, PATIENCE, encoded, loopback, quick};
 
@@ -58,7 +58,7 @@ pub async fn a_message_under_way_survives_a_shutdown<A: Adapter>() {
     let to = Target::Addr { addr: listener.local_addr().expect("bound"), node: None };
     // More than the sockets hold, so that it is in the middle of it.
     let message = vec![7; 8 << 20];
-    let config = Config { enable_compression: false, ..quick("n") };
+    let config = quick("n").with(|it| it.enable_compression = false);
     let (node, _events) = A::start(config, loopback()).await.expect("a free port");
     let sent = node.send_reliable(to, &message);
     listener.set_nonblocking(true).expect("a socket");
@@ -103,12 +103,11 @@ impl Peer {
 
     /// A node that has this peer as its only other member, and only gossips.
     async fn meet<A: Adapter>(&self) -> (Handle, Events) {
-        let config = Config {
-            probe_interval: Duration::ZERO,
-            push_pull_interval: Duration::ZERO,
-            gossip_interval: Duration::from_millis(2),
-            ..quick("n")
-        };
+        let config = quick("n").with(|it| {
+            it.probe_interval = Duration::ZERO;
+            it.push_pull_interval = Duration::ZERO;
+            it.gossip_interval = Duration::from_millis(2);
+        });
         let (node, events) = A::start(config, loopback()).await.expect("a free port");
         self.0.send_to(&self.alive(), node.bound_address()).expect("sent");
         A::eventually(|| node.num_members() == 2).await;

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_driver::bind::Options;
 use memberlist_driver::{Delegate, Error, Handle};
 use memberlist_proto::wire::message::{Alive, Message, Suspect};
 use memberlist_proto::{Candidate, JoinPolicy, Peer, Retry};
@@ -70,7 +69,7 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
     }
     let token = capture();
     let delegate: Arc<dyn Delegate> = Arc::new(Panics(token.clone()));
-    let options = Options { delegate: Some(delegate), ..loopback() };
+    let options = loopback().with(|it| it.delegate = Some(delegate));
     let (one, _reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, _heard) = A::node("two").await;
     let join = two.join([one.bound_address()]);
@@ -94,8 +93,11 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
 pub async fn a_failed_join_is_logged_with_its_reasons<A: Adapter>() {
     let token = capture();
     let (node, _events) = A::node("n").await;
-    let retry = Some(Retry { first: Duration::from_millis(1), longest: Duration::from_millis(1) });
-    let policy = JoinPolicy { retry, give_up_after: Duration::from_secs(1), ..Default::default() };
+    let retry = Some(Retry::new(Duration::from_millis(1), Duration::from_millis(1)));
+    let policy = JoinPolicy::default().with(|it| {
+        it.retry = retry;
+        it.give_up_after = Duration::from_secs(1);
+    });
     let myself = Peer::from(node.bound_address());
     let peer = Peer { name: Some(token.as_str().into()), ..myself };
     let failed = A::in_time(node.join_with([peer], policy)).await;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_driver::bind::Options;
 use memberlist_driver::{Delegate, Events, Handle};
 use memberlist_proto::wire::push_pull::encode_header;
 use memberlist_proto::{Config, Event, ExchangeError};
@@ -65,7 +64,7 @@ pub async fn a_request_is_answered_however_it_arrives<A: Adapter>() {
 /// A peer that says nothing, or half a message, or always a little more, is given up when its time
 /// is over; one that ends in the middle of a message, at once.
 pub async fn a_peer_that_never_ends_a_message_is_dropped<A: Adapter>() {
-    let hasty = Config { tcp_timeout: Duration::from_secs(1), ..quick("n") };
+    let hasty = quick("n").with(|it| it.tcp_timeout = Duration::from_secs(1));
     let (node, mut events) = A::start(hasty, loopback()).await.expect("a free port");
     let mut silent = TcpStream::connect(node.bound_address()).expect("it listens");
     let mut half = TcpStream::connect(node.bound_address()).expect("it listens");
@@ -201,18 +200,17 @@ fn bad_peer(number: usize, node: &Handle) -> TcpStream {
 
 /// A node whose state is more than sockets hold.
 async fn large<A: Adapter>(name: &str, tcp_timeout: Duration) -> (Handle, Events) {
-    let config = Config { tcp_timeout, ..quick(name) };
+    let config = quick(name).with(|it| it.tcp_timeout = tcp_timeout);
     with_state::<A>(config, LARGE).await
 }
 
 /// A node of a cluster in which all, and those who pester it, share a machine that may be slow.
 async fn patient<A: Adapter>(name: &str) -> (Handle, Events) {
-    let config = Config {
-        tcp_timeout: Duration::from_secs(12),
-        probe_interval: Duration::from_secs(4),
-        probe_timeout: Duration::from_secs(2),
-        ..quick(name)
-    };
+    let config = quick(name).with(|it| {
+        it.tcp_timeout = Duration::from_secs(12);
+        it.probe_interval = Duration::from_secs(4);
+        it.probe_timeout = Duration::from_secs(2);
+    });
     with_state::<A>(config, 1 << 20).await
 }
 
@@ -223,9 +221,12 @@ async fn with_state<A: Adapter>(config: Config, len: usize) -> (Handle, Events) 
             if join { Bytes::new() } else { self.0.clone() }
         }
     }
-    let quiet = Config { push_pull_interval: Duration::ZERO, enable_compression: false, ..config };
+    let quiet = config.with(|it| {
+        it.push_pull_interval = Duration::ZERO;
+        it.enable_compression = false;
+    });
     let delegate: Arc<dyn Delegate> = Arc::new(State(Bytes::from(vec![7; len])));
-    let options = Options { delegate: Some(delegate), ..loopback() };
+    let options = loopback().with(|it| it.delegate = Some(delegate));
     A::start(quiet, options).await.expect("a free port")
 }
 

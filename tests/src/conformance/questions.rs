@@ -4,7 +4,6 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread;
 
 use bytes::Bytes;
-use memberlist_driver::bind::Options;
 use memberlist_driver::{Delegate, Error, Handle};
 use memberlist_proto::{Candidate, Event, Target};
 
@@ -29,7 +28,7 @@ pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
         }
     }
     let delegate = Arc::new(Caller::default());
-    let options = Options { delegate: Some(delegate.clone()), ..loopback() };
+    let options = loopback().with(|it| it.delegate = Some(delegate.clone()));
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     assert!(delegate.0.set(one.clone()).is_ok());
     let (two, mut heard) = A::node("two").await;
@@ -60,7 +59,7 @@ pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
         }
     }
     let slow = Arc::new(Slow(Barrier::new(2)));
-    let options = Options { delegate: Some(slow.clone()), ..loopback() };
+    let options = loopback().with(|it| it.delegate = Some(slow.clone()));
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, mut heard) = A::node("two").await;
     let join = two.join([one.bound_address()]);

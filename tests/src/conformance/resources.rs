@@ -3,8 +3,6 @@
 use std::fs::{read_dir, read_to_string};
 use std::time::Duration;
 
-use memberlist_proto::Config;
-
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, quick};
 
 /// Nodes that join and end after the first have warmed everything up.
@@ -16,7 +14,7 @@ const GROWTH: usize = 1000;
 /// A thousand nodes join, half of them leave, and end: descriptors, threads, memory, and the tasks
 /// that `tasks` counts, are what they were. Linux only.
 pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() -> usize) {
-    let config = |name: &str| Config { gossip_interval: Duration::from_millis(1), ..quick(name) };
+    let config = |name: &str| quick(name).with(|it| it.gossip_interval = Duration::from_millis(1));
     let (seed, mut reports) = A::start(config("seed"), loopback()).await.expect("a free port");
     A::in_time(seed.ping(at(&seed))).await.expect("it runs");
     let settled = || (descriptors(), tasks(), seed.stats().gauges.streams);

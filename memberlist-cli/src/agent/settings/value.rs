@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use memberlist_proto::fields::{Kind, Value};
 use memberlist_proto::{AdvertiseForm, Key, PeerError};
@@ -71,8 +69,7 @@ pub(super) fn wanted(kind: Kind) -> String {
 
 /// A key in base64. The error does not repeat the key.
 pub(crate) fn key(text: &str) -> Result<Key, String> {
-    let bytes = STANDARD.decode(text.trim()).map_err(|_| "it is not base64".to_owned())?;
-    Key::new(&bytes).map_err(|error| error.to_string())
+    text.parse::<Key>().map_err(|error| error.to_string())
 }
 
 fn duration(text: &str) -> Option<Duration> {

@@ -84,3 +84,20 @@ fn removing_never_takes_the_primary() {
     assert_eq!(ring.keys(), [key(1), key(3)]);
     assert_eq!(Keyring::default().remove(&key(1)), Err(KeyringError::Empty));
 }
+
+#[test]
+fn a_key_is_read_from_base64_and_never_repeated() {
+    let key = Key::new(&[7; 24]).expect("24 bytes");
+    let text = key.to_base64();
+    assert_eq!(text.parse(), Ok(key.clone()));
+    assert_eq!(alloc::format!(" {}\n", text.as_str()).parse(), Ok(key));
+    for (text, error) in [
+        ("no base64!", ParseKeyError::Encoding),
+        ("c2VjcmV0", ParseKeyError::Length(InvalidKey { len: 6 })),
+        ("", ParseKeyError::Length(InvalidKey { len: 0 })),
+    ] {
+        let reported = text.parse::<Key>().expect_err("it is no key");
+        assert_eq!(reported, error);
+        assert!(text.is_empty() || !reported.to_string().contains(text), "{reported}");
+    }
+}

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
 
 use crate::event::OpId;
+use crate::members::MemberId;
 use crate::node::{Node, NodeName};
 use crate::time::Instant;
 use crate::timers::TimerId;
@@ -19,6 +20,8 @@ pub(crate) struct Probe {
     deadline: Instant,
     /// Runs until others are asked.
     timeout: Option<TimerId>,
+    /// Runs from then on until the target is pinged again.
+    repeat: Option<TimerId>,
     expiry: TimerId,
     nacks: Nacks,
     send_failed: bool,
@@ -58,6 +61,8 @@ pub(crate) enum Awaiting {
     Ping { op: OpId, sent: Instant, timer: TimerId },
     /// A peer that asked this node to probe another.
     Relay { requester: Requester, expiry: TimerId, nack: Option<TimerId> },
+    /// A suspicion of this member, which was asked itself.
+    Suspect(MemberId),
 }
 
 /// A peer that asked for an indirect probe.
@@ -95,6 +100,7 @@ impl Probe {
             started,
             deadline,
             timeout: Some(timeout),
+            repeat: None,
             expiry,
             nacks: Nacks::default(),
             send_failed: false,
@@ -133,6 +139,11 @@ impl Probe {
         self.timeout.take()
     }
 
+    /// The target is pinged again when this timer fires.
+    pub(crate) fn repeat_by(&mut self, timer: TimerId) {
+        self.repeat = Some(timer);
+    }
+
     /// So many helpers were asked, and so many of them send a nack.
     pub(crate) fn expect_nacks(&mut self, helpers: u32, expected: u32) {
         self.nacks.most = helpers + 1;
@@ -159,7 +170,7 @@ impl Probe {
 
     /// The timers that still run, once the probe is over.
     pub(crate) fn timers(&self) -> impl Iterator<Item = TimerId> {
-        self.timeout.into_iter().chain([self.expiry])
+        self.timeout.into_iter().chain(self.repeat).chain([self.expiry])
     }
 }
 
@@ -222,7 +233,7 @@ impl Probes {
     pub(crate) fn take_nack(&mut self, sequence: u32) -> Option<(Requester, TimerId)> {
         match self.awaiting.get_mut(&sequence)? {
             Awaiting::Relay { requester, nack, .. } => Some((requester.clone(), nack.take()?)),
-            Awaiting::Ping { .. } => None,
+            Awaiting::Ping { .. } | Awaiting::Suspect(_) => None,
         }
     }
 

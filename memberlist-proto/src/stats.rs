@@ -46,7 +46,7 @@ impl Stats {
                 + d.alive_mine_old
                 + d.alive_mine_same,
             conflicts: d.alive_conflict,
-            suspect_accepted: d.suspect_begun + d.suspect_renewed,
+            suspect_accepted: d.suspect_begun + d.suspect_renewed + d.dead_doubted,
             accusations_old: d.suspect_accuser
                 + d.dead_accuser
                 + d.suspect_unknown
@@ -150,6 +150,12 @@ counted! {
         told_dead,
         /// Accusations at old incarnations answered directly by the newer announcement.
         accusations_answered,
+        /// Pings of the same probe after its first.
+        pings_repeated,
+        /// Pings of suspects whose time was almost over.
+        suspects_asked,
+        /// Suspects that got new time because they answered a ping.
+        suspects_answered,
         /// Leaves repeated directly to a peer that had missed them.
         leaves_repeated,
         /// Probes begun.
@@ -300,6 +306,8 @@ counted! {
         dead_mine_left,
         /// Dead: a member left.
         dead_left,
+        /// Dead: of a live member that is not suspected here at that incarnation: it is suspected.
+        dead_doubted,
         /// Dead: a member, as others say.
         dead_declared,
         /// Dead: a member, whose suspicion ran out here.

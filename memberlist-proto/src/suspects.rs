@@ -11,11 +11,30 @@ use crate::timers::TimerId;
 pub(crate) struct Suspect {
     suspicion: Suspicion,
     timer: TimerId,
+    /// The number of the pings that it was sent since its time is almost over.
+    asked: Option<u32>,
 }
 
 impl Suspect {
     pub(crate) fn new(suspicion: Suspicion, timer: TimerId) -> Self {
-        Self { suspicion, timer }
+        Self { suspicion, timer, asked: None }
+    }
+
+    pub(crate) fn set_timer(&mut self, timer: TimerId) {
+        self.timer = timer;
+    }
+
+    pub(crate) fn asked(&self) -> Option<u32> {
+        self.asked
+    }
+
+    pub(crate) fn ask(&mut self, sequence: u32) {
+        self.asked = Some(sequence);
+    }
+
+    /// Those pings need no answer any more: their number.
+    pub(crate) fn answered(&mut self) -> Option<u32> {
+        self.asked.take()
     }
 
     pub(crate) fn suspicion(&self) -> &Suspicion {

@@ -41,7 +41,10 @@ impl SuspicionParams {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Suspicion {
     params: SuspicionParams,
+    /// From when its time counts.
     start: Instant,
+    /// When the first accusation came.
+    begun: Instant,
     /// The first accuser, then those that confirmed: never more than `needed + 1`.
     accusers: SmallVec<[NodeName; 4]>,
 }
@@ -65,7 +68,34 @@ impl Suspicion {
     /// A suspicion that begins now. `from` is the first accuser, which never counts as a
     /// confirmation: its own message comes back to it by gossip.
     pub(crate) fn new(now: Instant, from: NodeName, params: SuspicionParams) -> Self {
-        Self { params, start: now, accusers: SmallVec::from_iter([from]) }
+        Self { params, start: now, begun: now, accusers: SmallVec::from_iter([from]) }
+    }
+
+    /// A suspicion that begins now with a peer's verdict: others have confirmed it already, so that
+    /// it ends after the least time.
+    pub(crate) fn of_verdict(now: Instant, from: NodeName, params: SuspicionParams) -> Self {
+        let mut suspicion = Self::new(now, from, params);
+        suspicion.hear_verdict();
+        suspicion
+    }
+
+    /// A peer says that the suspect is dead: it needs no more confirmations. When the suspect's time
+    /// is over.
+    pub(crate) fn hear_verdict(&mut self) -> Instant {
+        self.params.needed = self.confirmations();
+        self.deadline()
+    }
+
+    /// The suspect has answered: its time begins anew, and what others said before counts no more.
+    /// Not for ever: a node that has restarted and knows no peer answers pings, but cannot refute; it
+    /// is found again only once it is considered dead. Whether it gets new time.
+    pub(crate) fn restart(&mut self, now: Instant) -> bool {
+        let early = now < self.begun + total(0, self.params);
+        if early {
+            self.start = now;
+            self.accusers.truncate(1);
+        }
+        early
     }
 
     /// Takes an accusation by `from` into account.

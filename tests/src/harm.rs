@@ -32,7 +32,7 @@ impl Experiment {
         for size in [12, 100] {
             for percent in [10, 20, 25, 30, 40] {
                 let loss = f64::from(percent) / 100.0;
-                all.push(Self::of(format!("loss-{percent}"), size, Act::Loss(loss)));
+                all.push(Self::of(&format!("loss-{percent}"), size, Act::Loss(loss)));
             }
             let acts = [
                 ("deaf", Act::Deaf),
@@ -42,7 +42,7 @@ impl Experiment {
                 ("kill", Act::Kill { loss: 0.0 }),
                 ("kill-loss-10", Act::Kill { loss: 0.1 }),
             ];
-            all.extend(acts.map(|(name, act)| Self::of(name.into(), size, act)));
+            all.extend(acts.map(|(name, act)| Self::of(name, size, act)));
         }
         let sizes = vec![2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 50];
         for (name, loss) in [("leave", 0.0), ("leave-loss-10", 0.1)] {
@@ -56,7 +56,7 @@ impl Experiment {
         Self::all().into_iter().find(|it| it.name == name)
     }
 
-    fn of(name: String, size: usize, act: Act) -> Self {
+    fn of(name: &str, size: usize, act: Act) -> Self {
         Self { name: format!("{size}-{name}"), act, sizes: vec![size] }
     }
 

@@ -11,7 +11,7 @@ use crate::source::{files, read, root};
 /// Where the code differs from the Go library, and the words in `docs/differences.md` about it: one
 /// entry for each marker in the file that does not name them itself, as
 /// ``Differs from Go (`free_wrap`): …`` does.
-const DIFFERENCES: [(&str, &[&str]); 19] = [
+const DIFFERENCES: [(&str, &[&str]); 21] = [
     ("memberlist-proto/src/broadcast.rs", &["the broadcast queue grows"]),
     ("memberlist-proto/src/memberlist/ticks.rs", &["`random_phase`"]),
     ("memberlist-proto/src/memberlist/myself.rs", &["an accusation at 2³²−1"]),
@@ -34,12 +34,20 @@ const DIFFERENCES: [(&str, &[&str]); 19] = [
     ),
     (
         "memberlist-proto/src/memberlist/accuse.rs",
-        &["`keep_higher_incarnation`", "`renew_suspicion`", "`learn_leaves`"],
+        &["`keep_higher_incarnation`", "`renew_suspicion`", "`learn_leaves`", "`doubt_verdicts`"],
     ),
+    ("memberlist-proto/src/memberlist/probe.rs", &["`repeat_pings`"]),
+    ("memberlist-proto/src/memberlist/reprieve.rs", &["`ask_suspects`"]),
     ("memberlist-proto/src/memberlist/leave.rs", &["`leave_directly`"]),
     (
         "memberlist-proto/src/memberlist/notify.rs",
-        &["`tell_the_dead`", "`answer_old_accusations`", "`repeat_leaves`"],
+        &[
+            "`tell_the_dead`",
+            "`answer_old_accusations`",
+            "`repeat_leaves`",
+            "`accuse_directly`",
+            "`refute_directly`",
+        ],
     ),
     ("memberlist-proto/src/queues.rs", &["membership news that fits into no packet"]),
     ("memberlist-proto/src/members/probe.rs", &["`free_wrap`"]),

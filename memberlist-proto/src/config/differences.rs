@@ -34,6 +34,25 @@ table! {
             /// announcement, sent directly to the accuser (rate-limited).
             answer_old_accusations: bool = (true), none (false);
 
+            /// Repeat the ping of a probe after `probe_timeout`, and then after each half of it or
+            /// eighth of the probe, whichever is longer, until the probe ends.
+            repeat_pings: bool = (true), none (false);
+
+            /// Let a peer's verdict that a member is dead count only once the least time of a
+            /// suspicion has passed here as well, so that the member can refute.
+            doubt_verdicts: bool = (true), none (false);
+
+            /// Ping a suspect before its time is over, unless there are more suspects than
+            /// `limits.told_dead`. One that answers this or any other probe within its first time
+            /// gets its whole time again.
+            ask_suspects: bool = (true), none (false);
+
+            /// Send an accusation to the accused directly as well.
+            accuse_directly: bool = (true), none (false);
+
+            /// Send a refutation to the accuser directly as well (rate-limited).
+            refute_directly: bool = (true), none (false);
+
             /// Pass on what a peer's full state accuses a member of under the peer's name, if it
             /// is known. Under the name of each node that merges it, the verdict of one node that
             /// was cut off would come back as many independent confirmations.

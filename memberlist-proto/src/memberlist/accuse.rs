@@ -10,6 +10,7 @@ use crate::members::MemberId;
 use crate::node::{Name, NodeName, State};
 use crate::suspects::Suspect;
 use crate::suspicion::{Confirmation, Suspicion, SuspicionParams};
+use crate::time::Instant;
 use crate::wire::message::{self, Dead, Message};
 
 /// Who is accused of what: the common part of suspect and dead messages.
@@ -42,7 +43,7 @@ impl Memberlist {
             State::Suspect if self.has_refuted(id, accusation.incarnation) => {
                 self.decisions.suspect_renewed += 1;
                 self.clear_suspicion(id, accusation.incarnation);
-                return self.begin_suspicion(id, accusation);
+                return self.begin_suspicion(id, accusation, Suspicion::new);
             }
             State::Suspect => return self.confirm(id, accusation),
             state @ (State::Dead | State::Left) => {
@@ -65,7 +66,7 @@ impl Memberlist {
             return self.dead(accusation, None);
         }
         self.decisions.suspect_begun += 1;
-        self.begin_suspicion(id, accusation);
+        self.begin_suspicion(id, accusation, Suspicion::new);
     }
 
     /// A member has died or left (Go: `deadNode`). `ran_out` is its suspicion, if that ran out
@@ -100,6 +101,10 @@ impl Memberlist {
         if id == self.me.id && !self.me.left {
             self.decisions.dead_mine_refuted += 1;
             return self.refute(accusation.incarnation, Some(accusation.from));
+        }
+        if !left && ran_out.is_none() && self.doubts(id, accusation) {
+            self.decisions.dead_doubted += 1;
+            return;
         }
         self.end_suspicion(id);
         self.broadcast_dead(accusation, None);
@@ -142,8 +147,23 @@ impl Memberlist {
         self.out.event(Event::Departed { node: self.members.node(id), reason, from });
     }
 
+    /// The timer of a suspicion has fired: its suspect is asked, or it has run out.
+    pub(super) fn suspicion_looked_at(&mut self, id: MemberId) {
+        let Some(slot) = self.members.record(id).suspicion() else { return };
+        let Some(deadline) = self.suspects.get(slot).map(|it| it.suspicion().deadline()) else {
+            return;
+        };
+        if deadline <= self.now {
+            return self.suspicion_expired(id);
+        }
+        self.ask_suspect(id);
+        let look = self.next_look(deadline);
+        let timer = self.timers.insert(look, Timer::Suspicion(id));
+        self.suspects.get_mut(slot).set_timer(timer);
+    }
+
     /// The suspicion of a member has run out.
-    pub(super) fn suspicion_expired(&mut self, id: MemberId) {
+    fn suspicion_expired(&mut self, id: MemberId) {
         let Some(suspect) = self.take_suspicion(id) else {
             return;
         };
@@ -193,8 +213,10 @@ impl Memberlist {
     /// incarnation that was refuted. Together with `keep_higher_incarnation` that would kill a
     /// member at an incarnation at which it was accused only now.
     fn has_refuted(&self, id: MemberId, incarnation: u32) -> bool {
+        let record = self.members.record(id);
         self.config.differences.renew_suspicion
-            && incarnation > self.members.record(id).incarnation()
+            && record.state() == State::Suspect
+            && incarnation > record.incarnation()
     }
 
     /// A suspicion was refuted by an announcement that did not arrive here.
@@ -204,11 +226,41 @@ impl Memberlist {
         self.out.event(Event::Refuted { node: self.members.node(id), by: None });
     }
 
-    fn begin_suspicion(&mut self, id: MemberId, accusation: Accusation<'_>) {
+    /// A peer declares a live member dead. Unless the least time of a suspicion has passed here, the
+    /// member gets what is left of it to refute; whether it does.
+    ///
+    /// Differs from Go: in Go the verdict counts at once. The verdicts of a node that was cut off then
+    /// kill members before they can hear that they are accused.
+    fn doubts(&mut self, id: MemberId, accusation: Accusation<'_>) -> bool {
+        if !self.config.differences.doubt_verdicts || !self.config.suspicion {
+            return false;
+        }
+        if self.has_refuted(id, accusation.incarnation) {
+            self.clear_suspicion(id, accusation.incarnation);
+        }
+        let Some(slot) = self.members.record(id).suspicion() else {
+            self.begin_suspicion(id, accusation, Suspicion::of_verdict);
+            return true;
+        };
+        let suspect = self.suspects.get_mut(slot);
+        let deadline = suspect.suspicion_mut().hear_verdict();
+        let timer = suspect.timer();
+        if deadline > self.now {
+            self.timers.reschedule(timer, self.next_look(deadline));
+        }
+        deadline > self.now
+    }
+
+    fn begin_suspicion(
+        &mut self,
+        id: MemberId,
+        accusation: Accusation<'_>,
+        begin: fn(Instant, NodeName, SuspicionParams) -> Suspicion,
+    ) {
         self.broadcast_suspect(accusation);
         self.members.set_state(id, State::Suspect, accusation.incarnation, self.now);
         let by = NodeName::from(accusation.from);
-        self.start_suspicion(id, by.clone());
+        self.start_suspicion(id, by.clone(), begin);
         self.out.event(Event::Suspected { node: self.members.node(id), by });
     }
 
@@ -225,7 +277,8 @@ impl Memberlist {
             return;
         };
         self.decisions.suspect_confirmed += 1;
-        self.timers.reschedule(suspect.timer(), deadline);
+        let timer = suspect.timer();
+        self.timers.reschedule(timer, self.next_look(deadline));
         self.broadcast_suspect(accusation);
     }
 
@@ -240,22 +293,28 @@ impl Memberlist {
         }
     }
 
-    fn start_suspicion(&mut self, id: MemberId, by: NodeName) {
+    fn start_suspicion(
+        &mut self,
+        id: MemberId,
+        by: NodeName,
+        begin: fn(Instant, NodeName, SuspicionParams) -> Suspicion,
+    ) {
         let params = SuspicionParams::new(
             self.config.suspicion_mult,
             self.config.suspicion_max_timeout_mult,
             self.members.len(),
             self.config.probe_interval,
         );
-        let suspicion = Suspicion::new(self.now, by, params);
-        let deadline = suspicion.deadline().max(self.now);
-        let timer = self.timers.insert(deadline, Timer::Suspicion(id));
+        let suspicion = begin(self.now, by, params);
+        let look = self.next_look(suspicion.deadline().max(self.now));
+        let timer = self.timers.insert(look, Timer::Suspicion(id));
         let slot = self.suspects.insert(Suspect::new(suspicion, timer));
         self.members.set_suspicion(id, Some(slot));
     }
 
     fn take_suspicion(&mut self, id: MemberId) -> Option<Suspect> {
         let slot = self.members.record(id).suspicion()?;
+        self.stop_asking(id);
         self.members.set_suspicion(id, None);
         Some(self.suspects.remove(slot))
     }

@@ -25,7 +25,7 @@ impl Memberlist {
                 self.operations.remove(op);
                 self.out.finished(op, Outcome::Ping(Err(PingError::NoResponse)));
             }
-            None => {}
+            Some(Awaiting::Suspect(_)) | None => {}
         }
     }
 }

@@ -7,7 +7,8 @@
 //! * what enters: `inputs`, `commands`, then `packet` and `stream`, which know every activity;
 //! * activities: `join`, `rejoin`, `leave`, `settle`, `cancel`, `disseminate`, `push_pull` over
 //!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
-//! * decisions: `alive` and `accuse` over `myself`, `notify`, `admission` and `reports`;
+//! * decisions: `alive` and `accuse` over `reprieve`, `myself`, `notify`, `admission`
+//!   and `reports`;
 //! * what leaves: `send` by datagram and `carry` by stream, over `budget` and `own_state`; `ticks`
 //!   for what recurs;
 //! * what only looks: `query`, `status`, `invariants`; what takes the whole: `checkpoint`.
@@ -44,6 +45,7 @@ mod reap;
 mod rejoin;
 mod relay;
 mod reports;
+mod reprieve;
 mod restore;
 mod send;
 mod settle;
@@ -171,6 +173,7 @@ struct Me {
 enum Timer {
     Probe,
     ProbeTimeout(u32),
+    ProbeRepeat(u32),
     ProbeDeadline(u32),
     Gossip,
     PushPull,
@@ -366,13 +369,14 @@ impl Memberlist {
     fn fire(&mut self, timer: Timer, due: Instant) {
         match timer {
             Timer::Probe => self.probe_tick(due),
-            Timer::ProbeTimeout(sequence) => self.probe_indirectly(sequence),
+            Timer::ProbeTimeout(sequence) => self.probe_timed_out(sequence),
+            Timer::ProbeRepeat(sequence) => self.ping_again(sequence),
             Timer::ProbeDeadline(sequence) => self.probe_deadline(sequence),
             Timer::Gossip => self.gossip_tick(due),
             Timer::PushPull => self.push_pull_tick(),
             Timer::Reap => self.reap_tick(due),
             Timer::Rejoin => self.rejoin_tick(),
-            Timer::Suspicion(id) => self.suspicion_expired(id),
+            Timer::Suspicion(id) => self.suspicion_looked_at(id),
             Timer::Relay(sequence) => self.relay_expired(sequence),
             Timer::Nack(sequence) => self.relay_nack(sequence),
             Timer::Ping(sequence) => self.ping_expired(sequence),

@@ -23,6 +23,9 @@ impl Memberlist {
         self.me.incarnation = incarnation;
         self.members.raise_incarnation(self.me.id, incarnation);
         self.broadcast_myself(None, true);
+        if let Some(by) = &by {
+            self.notify_accuser(by);
+        }
         self.out.event(Event::Refuted { node: self.local(), by });
     }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::Memberlist;
 use super::accuse::Accusation;
 use crate::members::MemberId;
-use crate::node::{Identity, State};
+use crate::node::{Identity, NodeName, State};
 use crate::wire::message::{Alive, Dead, Message, Suspect};
 
 /// The shortest time in which notices are counted: without probes there is no probe interval.
@@ -49,6 +49,37 @@ impl Memberlist {
         }
         self.counters.accusations_answered += 1;
         self.send_news_of(id, &accuser, accusation.incarnation);
+    }
+
+    /// Sends this node's refutation to its accuser directly.
+    ///
+    /// Differs from Go: in Go gossip brings it, and until then the accuser spreads its accusation.
+    pub(super) fn notify_accuser(&mut self, accuser: &NodeName) {
+        if !self.config.differences.refute_directly {
+            return;
+        }
+        let (me, incarnation) = (self.me.id, self.me.incarnation);
+        let known = self.members.get(accuser.as_bytes()).filter(|id| *id != me);
+        let Some(accuser) = known.map(|id| self.members.record(id).identity().clone()) else {
+            return;
+        };
+        if self.may_notify(me, &accuser) {
+            self.send_news_of(me, &accuser, incarnation);
+        }
+    }
+
+    /// Lets a suspect know directly that this node suspects it.
+    ///
+    /// Differs from Go: in Go gossip brings it, and until then the accusation spreads.
+    pub(super) fn notify_suspect(&mut self, id: MemberId) {
+        let record = self.members.record(id);
+        if !self.config.differences.accuse_directly || record.state() != State::Suspect {
+            return;
+        }
+        let (incarnation, suspect) = (record.incarnation(), record.identity().clone());
+        let me = self.me.name.clone();
+        let (node, from) = (suspect.name().as_bytes(), me.as_bytes());
+        self.send_to_node(&suspect, &Message::Suspect(Suspect { incarnation, node, from }));
     }
 
     /// A peer has the former address of a member probed, whose leave it missed.

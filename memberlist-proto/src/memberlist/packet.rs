@@ -90,6 +90,7 @@ impl Memberlist {
                 }
                 self.relay_ack(&requester);
             }
+            Some(Awaiting::Suspect(id)) => self.suspect_answered(id),
             None => self.counters.acks_unknown += 1,
         }
     }

@@ -1,4 +1,5 @@
-//! Pings by the application (Go: `Ping`): they have no effect on membership.
+//! Pings: those of the application (Go: `Ping`), which have no effect on membership, and how the ping
+//! of a probe is sent.
 
 use core::time::Duration;
 
@@ -6,11 +7,11 @@ use bytes::Bytes;
 
 use super::{Memberlist, Timer};
 use crate::event::{OpId, Outcome, PingError, Pong, SendError};
-use crate::node::Name;
+use crate::node::{Name, Node, State};
 use crate::operations::Operation;
 use crate::peer::Target;
 use crate::probes::Awaiting;
-use crate::wire::message::{Message, Ping};
+use crate::wire::message::{Message, Ping, Suspect};
 
 impl Memberlist {
     pub(super) fn begin_ping(&mut self, target: Target) -> OpId {
@@ -64,5 +65,30 @@ impl Memberlist {
     fn finish_ping(&mut self, op: OpId, result: Result<Pong, PingError>) {
         self.operations.remove(op);
         self.out.finished(op, Outcome::Ping(result));
+    }
+
+    /// Sends the ping of a probe; a suspect learns of the suspicion by the same packet, so that it can refute
+    /// (Lifeguard's buddy system).
+    pub(super) fn send_probe(&mut self, sequence: u32, target: &Node) -> bool {
+        let Some(to) = target.address() else {
+            return false;
+        };
+        let me = self.local();
+        let ping = Message::Ping(Ping {
+            seq_no: sequence,
+            node: target.name().as_bytes(),
+            source_addr: me.addr_bytes(),
+            source_port: me.port(),
+            source_node: me.name().as_bytes(),
+        });
+        if target.state() == State::Alive || !self.config.buddy_ping {
+            return self.send_piggybacked(to, target.name(), &ping, Some(sequence));
+        }
+        let suspect = Message::Suspect(Suspect {
+            incarnation: target.incarnation(),
+            node: target.name().as_bytes(),
+            from: me.name().as_bytes(),
+        });
+        self.send_pair(target, &ping, &suspect, sequence)
     }
 }

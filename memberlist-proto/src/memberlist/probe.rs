@@ -17,12 +17,14 @@ use crate::node::{Node, State};
 use crate::probes::{Fallback, Probe};
 use crate::stats::add_time;
 use crate::time::Instant;
-use crate::wire::message::{Ack, IndirectPing, Message, Ping, Suspect};
+use crate::wire::message::{Ack, IndirectPing, Message, Ping};
 
 /// The lowest `PMax` of a helper that understands a request for a nack.
 const NACK_VERSION: u8 = 4;
 /// The lowest `PMax` of a target that answers a ping over a stream.
 const STREAM_PING_VERSION: u8 = 3;
+/// How often the ping of a probe is repeated at most, however long it lasts.
+const REPEATS: u32 = 8;
 
 impl Memberlist {
     pub(super) fn start_probing(&mut self, was: Duration) {
@@ -53,11 +55,46 @@ impl Memberlist {
         if probe.awaits_direct_ack() {
             probe.fail_to_send();
             self.probe_indirectly(sequence);
+            self.ping_again_later(sequence);
+        }
+    }
+
+    /// No ack came directly in time.
+    pub(super) fn probe_timed_out(&mut self, sequence: u32) {
+        self.probe_indirectly(sequence);
+        self.ping_again(sequence);
+    }
+
+    /// Pings the target of a running probe once more.
+    ///
+    /// Differs from Go: in Go the loss of a ping or its ack leaves the probe to helpers, each of which
+    /// needs four packets to arrive, even where a node in bad health waits for several seconds.
+    pub(super) fn ping_again(&mut self, sequence: u32) {
+        let Some(probe) = self.probes.current(sequence) else {
+            return;
+        };
+        if self.config.differences.repeat_pings {
+            let target = probe.target().clone();
+            self.counters.pings_repeated += 1;
+            self.send_probe(sequence, &target);
+            self.ping_again_later(sequence);
+        }
+    }
+
+    fn ping_again_later(&mut self, sequence: u32) {
+        let Some(probe) = self.probes.current(sequence) else { return };
+        let whole = probe.deadline().saturating_duration_since(probe.started());
+        let at = self.now + (self.config.probe_timeout / 2).max(whole / REPEATS);
+        if self.config.differences.repeat_pings && at < probe.deadline() {
+            let timer = self.timers.insert(at, Timer::ProbeRepeat(sequence));
+            if let Some(probe) = self.probes.current(sequence) {
+                probe.repeat_by(timer);
+            }
         }
     }
 
     /// No ack came directly in time: ask others, and try a stream.
-    pub(super) fn probe_indirectly(&mut self, sequence: u32) {
+    fn probe_indirectly(&mut self, sequence: u32) {
         let Some(probe) = self.probes.current(sequence) else {
             return;
         };
@@ -131,6 +168,7 @@ impl Memberlist {
         };
         if let Some(id) = self.members.get(probe.target().name().as_bytes()) {
             self.members.set_answered(id);
+            self.suspect_answered(id);
         }
         if !probe.has_failed_to_send() {
             self.add_health(-1);
@@ -183,31 +221,6 @@ impl Memberlist {
         if !sent {
             self.ping_unsent(sequence);
         }
-    }
-
-    /// Sends the ping; a suspect learns of the suspicion by the same packet, so that it can refute
-    /// (Lifeguard's buddy system).
-    fn send_probe(&mut self, sequence: u32, target: &Node) -> bool {
-        let Some(to) = target.address() else {
-            return false;
-        };
-        let me = self.local();
-        let ping = Message::Ping(Ping {
-            seq_no: sequence,
-            node: target.name().as_bytes(),
-            source_addr: me.addr_bytes(),
-            source_port: me.port(),
-            source_node: me.name().as_bytes(),
-        });
-        if target.state() == State::Alive || !self.config.buddy_ping {
-            return self.send_piggybacked(to, target.name(), &ping, Some(sequence));
-        }
-        let suspect = Message::Suspect(Suspect {
-            incarnation: target.incarnation(),
-            node: target.name().as_bytes(),
-            from: me.name().as_bytes(),
-        });
-        self.send_pair(target, &ping, &suspect, sequence)
     }
 
     fn choose_helpers(&mut self, target: &Node) -> SmallVec<[MemberId; 8]> {
@@ -304,6 +317,9 @@ impl Memberlist {
             from: me.as_bytes(),
             via: None,
         });
+        if let Some(id) = self.members.get(target.name().as_bytes()) {
+            self.notify_suspect(id);
+        }
         self.probe_again();
     }
 

@@ -24,6 +24,7 @@ mod state;
 mod status;
 mod stream;
 mod user;
+mod verdicts;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -49,6 +50,8 @@ pub(super) struct Rig {
     pub(super) now: Instant,
     /// Whether every member answers pings while the test waits.
     pub(super) answering: bool,
+    /// But for this one.
+    pub(super) silent: &'static str,
 }
 
 /// A message as it was sent, copied out of its packet.
@@ -71,7 +74,13 @@ pub(super) fn config() -> Config {
     config.gossip_interval = Duration::ZERO;
     config.push_pull_interval = Duration::ZERO;
     config.rejoin.interval = Duration::ZERO;
-    config.differences = Differences { reap_without_probes: false, ..Differences::default() };
+    // The time of a suspect depends on its accusers alone; see `verdicts`.
+    config.differences = Differences {
+        reap_without_probes: false,
+        doubt_verdicts: false,
+        ask_suspects: false,
+        ..Differences::default()
+    };
     config
 }
 
@@ -91,7 +100,7 @@ impl Rig {
         let now = Instant::from_nanos(1_000_000_000);
         let mut node = Memberlist::new(now, config, delegate, [7; 32]).expect("a valid node");
         assert!(matches!(node.poll_event(), Some(Event::Joined { .. })));
-        Self { node, now, answering: false }
+        Self { node, now, answering: false, silent: "" }
     }
 
     pub(super) fn wait(&mut self, time: Duration) {
@@ -109,7 +118,9 @@ impl Rig {
     }
 
     fn answer_pings(&mut self) {
-        for ping in self.sent().iter().filter(|sent| sent.text.starts_with("ping")) {
+        let silent = alloc::format!("ping {} ", self.silent);
+        let answered = |text: &str| text.starts_with("ping") && !text.starts_with(&silent);
+        for ping in self.sent().iter().filter(|sent| answered(&sent.text)) {
             let sequence = ping.text.rsplit('#').next().and_then(|it| it.parse().ok());
             let seq_no = sequence.expect("a ping has a number");
             self.receive(&Message::Ack(Ack { seq_no, payload: None }));

@@ -150,16 +150,17 @@ fn kill(sim: &mut Sim, nodes: &[NodeId], loss: f64) -> Tally {
         member.is_none_or(|node| !node.state().is_live())
     };
     let known = sim.run_until(secs(120), |sim| others.iter().all(|node| gone(sim, node)));
-    let mut tally = Tally::default();
-    tally.news = others.len() as u64;
-    tally.missed = others.iter().filter(|node| !gone(sim, node)).count() as u64;
-    tally.times.extend(known);
     let mut all = Tally::default();
     for node in &others {
         all.observe(sim, *node, start, &|_, other| other == odd);
     }
-    tally.false_departures = all.false_departures;
-    tally
+    Tally {
+        false_departures: all.false_departures,
+        news: others.len() as u64,
+        missed: others.iter().filter(|node| !gone(sim, node)).count() as u64,
+        times: known.into_iter().collect(),
+        ..Tally::default()
+    }
 }
 
 /// Each process ends once its `leave` has returned.

@@ -84,8 +84,9 @@ impl Tally {
         }
         let end = sim.now();
         let innocents = suspect.iter().filter(|(subject, _)| !cut(observer, **subject));
-        self.suspected += innocents.map(|(_, at)| end.saturating_duration_since(*at)).sum();
-        self.gone += gone.values().map(|at| end.saturating_duration_since(*at)).sum();
+        self.suspected +=
+            innocents.map(|(_, at)| end.saturating_duration_since(*at)).sum::<Duration>();
+        self.gone += gone.values().map(|at| end.saturating_duration_since(*at)).sum::<Duration>();
     }
 
     /// The time that this share of the news took at most.

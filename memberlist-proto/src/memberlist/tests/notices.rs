@@ -77,7 +77,7 @@ fn an_accuser_that_missed_a_refutation_gets_it_directly() {
     let mut rig = six();
     rig.suspect("me", 1, "m0");
     assert_eq!(rig.state("me"), (State::Alive, 2));
-    rig.sent();
+    assert_eq!(to(&mut rig, 3), ["alive me 2"], "so does the first");
     rig.suspect("me", 1, "m1");
     assert_eq!(to(&mut rig, 4), ["alive me 2"]);
     // Once in a probe interval, however often it is accused.
@@ -123,7 +123,8 @@ fn notices_are_limited_in_all() {
     for port in 2..20 {
         rig.suspect("me", 1, &alloc::format!("m{port}"));
     }
-    assert_eq!(rig.sent().len(), 3);
+    // The refutation that went to the first accuser was one of the three.
+    assert_eq!(rig.sent().len(), 2);
 }
 
 /// Without probes there is no probe interval, and notices are limited all the same.

@@ -87,7 +87,7 @@ impl Suspicion {
     }
 
     /// The suspect has answered: its time begins anew, and what others said before counts no more.
-    /// Not for ever: a node that has restarted and knows no peer answers pings, but cannot refute; it
+    /// Not forever: a node that has restarted and knows no peer answers pings, but cannot refute; it
     /// is found again only once it is considered dead. Whether it gets new time.
     pub(crate) fn restart(&mut self, now: Instant) -> bool {
         let early = now < self.begun + total(0, self.params);

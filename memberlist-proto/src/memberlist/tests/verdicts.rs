@@ -144,7 +144,7 @@ fn a_suspect_is_asked_before_its_time_is_over() {
     assert_eq!(rig.node.stats().counters.suspects_answered, 1);
 }
 
-/// But not for ever: one that restarted and knows no peer answers, and cannot refute.
+/// But not forever: one that restarted and knows no peer answers, and cannot refute.
 #[test]
 fn a_suspect_that_answers_probes_gets_new_time_once() {
     let mut rig = six(probing());

@@ -55,6 +55,8 @@ pub use memberlist_driver::transport::{ClientAuth, Tls, TlsError};
 #[cfg(feature = "record")]
 pub use memberlist_driver::{RecordOptions, RecordStats};
 // How it is configured.
+#[cfg(feature = "serde")]
+pub use memberlist_driver::settings::{SettingError, Settings};
 pub use memberlist_proto::{
     AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
 };

@@ -41,7 +41,7 @@ pub(crate) use self::kinds::Kinds;
 use self::output::{Output, Style};
 use self::seeds::Holders;
 use self::session::{Next, Session};
-pub(crate) use self::settings::{Settings, value::key};
+pub(crate) use self::settings::Settings;
 use self::signals::Signals;
 use self::snapshot::Snapshot;
 use self::socket::Socket;
@@ -53,6 +53,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
+    let transport = args.transport()?;
     descriptors::prepare(&settings.config.limits);
     // Before there is a second thread.
     let socket = Socket::claim(args, &settings)?;
@@ -67,9 +68,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             .map_err(|error| Failure::failed(format_args!("cannot handle signals: {error}")))?;
         let servers = http::Servers::start(args).await?;
         let carried = Arc::new(Carried::default());
-        let (node, events) =
-            node::start(args.runtime, settings, Some(Arc::clone(&carried)), args.recording())
-                .await?;
+        let (node, events) = node::start(
+            args.runtime,
+            settings,
+            Some(Arc::clone(&carried)),
+            transport,
+            args.recording(),
+        )
+        .await?;
         let (output, written) = Output::start(if args.json { Style::Json } else { Style::Text });
         let about = Arc::new(About {
             runtime: args.runtime,

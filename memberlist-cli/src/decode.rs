@@ -13,7 +13,6 @@ use memberlist_proto::wire::message::{Message, MessageType};
 use memberlist_proto::wire::packet::{self, Layer, LayerKind, PacketLimits, Rules, Visit};
 use serde_json::{Value, json};
 
-use crate::agent::key;
 use crate::failure::Failure;
 use crate::hex;
 
@@ -87,7 +86,7 @@ impl Args {
 
     fn keyring(&self) -> Result<Keyring, Failure> {
         let refused = |error| Failure::usage(format_args!("--key: {error}"));
-        self.key.iter().map(|text| key(text)).collect::<Result<Keyring, _>>().map_err(refused)
+        self.key.iter().map(|text| text.parse()).collect::<Result<Keyring, _>>().map_err(refused)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Starting a node: all that the program knows of the adapters beyond the methods of their handle.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use memberlist_driver::bind::{Options, StartError};
+use memberlist_driver::bind::StartError;
+use memberlist_driver::transport::Transport;
 use memberlist_driver::{Delegate, Events, Handle, RecordOptions};
 
 use crate::agent::Settings;
@@ -60,22 +60,13 @@ pub(crate) async fn start(
     runtime: Runtime,
     settings: Settings,
     carried: Option<Arc<Carried>>,
+    transport: Transport,
     record: Option<(PathBuf, RecordOptions)>,
 ) -> Result<(Handle, Events), Failure> {
-    let Settings { config, bind, advertise_ip, advertise_port, transport } = settings;
-    let advertise = match (advertise_ip, advertise_port) {
-        (None, None) => None,
-        // Port 0 stands for the one bound, and the address bound stands for itself.
-        (ip, port) => Some(SocketAddr::new(ip.unwrap_or(bind.ip()), port.unwrap_or(0))),
-    };
-    let delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
-    let options = Options::default().with(|it| {
-        it.bind = bind;
-        it.advertise = advertise;
-        it.delegate = delegate;
-        it.transport = transport;
-        it.record = record;
-    });
+    let (config, mut options) = settings.into_parts();
+    options.delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
+    options.transport = transport;
+    options.record = record;
     let started = match runtime {
         Runtime::Tokio => memberlist_tokio::Memberlist::start(config, options)
             .await

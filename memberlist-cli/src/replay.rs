@@ -9,7 +9,6 @@ use memberlist_proto::{Instant, Key};
 use memberlist_record::{Header, Recording, Replay, ReplayOptions, Session};
 
 use self::summary::Summary;
-use crate::agent::key;
 use crate::failure::Failure;
 
 /// The flags of `memberlist replay`.
@@ -76,7 +75,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 impl Args {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
-        let keys = self.key.iter().map(|text| key(text)).collect::<Result<_, _>>();
+        let keys = self
+            .key
+            .iter()
+            .map(|text| text.parse::<memberlist_proto::Key>())
+            .collect::<Result<_, _>>();
         keys.map_err(|error| Failure::usage(format_args!("--key: {error}")))
     }
 

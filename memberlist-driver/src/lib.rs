@@ -17,7 +17,8 @@
 //!   `metrics`; see [`metrics`](mod@metrics).
 //! * `record`: [`Options::record_to`](bind::Options::record_to), a recording of everything that enters
 //!   the node, which replays byte for byte.
-//! * `serde`: `Serialize` and `Deserialize` as in `memberlist-proto`.
+//! * `serde`: `Serialize` and `Deserialize` as in `memberlist-proto`; [`settings`], a whole
+//!   configuration as a document, in TOML for example.
 //! * `async-io`: sockets and timers for runtimes that stand on the reactor of that name.
 // This is where the machine's clock is read for the core.
 #![allow(clippy::disallowed_methods)]
@@ -39,6 +40,8 @@ pub mod metrics;
 mod node;
 mod operation;
 pub mod runtime;
+#[cfg(feature = "serde")]
+pub mod settings;
 mod shared;
 mod state;
 pub mod transport;

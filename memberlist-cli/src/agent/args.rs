@@ -8,13 +8,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use clap::ValueEnum;
 use memberlist_driver::RecordOptions;
+use memberlist_driver::transport::Transport;
 use memberlist_proto::{Config, NodeName, Peer};
 
 #[cfg(unix)]
 use super::control;
 use super::key_file;
 use super::kinds::Kinds;
-use super::settings::{self, Settings, value};
+use super::settings::{self, Settings};
 use super::transport::TransportArgs;
 use crate::failure::Failure;
 use crate::hex;
@@ -180,7 +181,7 @@ impl Args {
         });
         if let Some(path) = &self.config {
             let failed = |error| Failure::usage(format_args!("--config: {error}"));
-            settings.load(path).map_err(failed)?;
+            settings::load(&mut settings, path).map_err(failed)?;
         }
         for assignment in &self.set {
             let failed = |error| Failure::usage(format_args!("--set: {error}"));
@@ -190,9 +191,13 @@ impl Args {
         self.place(&mut settings);
         self.identity(&mut settings.config)?;
         self.security(&mut settings.config)?;
-        settings.transport = self.transport.transport()?;
         check(&settings)?;
         Ok(settings)
+    }
+
+    /// How packets and streams travel.
+    pub(super) fn transport(&self) -> Result<Transport, Failure> {
+        self.transport.transport()
     }
 
     /// How the page is served.
@@ -263,7 +268,7 @@ impl Args {
 
     fn security(&self, config: &mut Config) -> Result<(), Failure> {
         let failed = |error| Failure::usage(format_args!("--key: {error}"));
-        let keys: Result<Vec<_>, _> = self.key.iter().map(|text| value::key(text)).collect();
+        let keys: Result<Vec<_>, _> = self.key.iter().map(|text| text.parse()).collect();
         let mut keys = keys.map_err(failed)?;
         if let Some(path) = &self.key_file {
             let failed = |error| Failure::usage(format_args!("--key-file: {error}"));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use memberlist_proto::{Key, NodeName, Peer};
 
 use super::kinds::Kinds;
-use super::settings::{self, value};
+use super::settings;
 use crate::hex;
 
 /// What `help` prints.
@@ -221,7 +221,7 @@ fn text(rest: &[u8]) -> Result<&str, CommandError> {
 
 fn keys(rest: &str) -> Result<KeyCommand, CommandError> {
     let (verb, key) = rest.split_once(' ').unwrap_or((rest, ""));
-    let key = || value::key(key).map_err(CommandError::Argument);
+    let key = || key.parse::<Key>().map_err(|error| CommandError::Argument(error.to_string()));
     match verb {
         "" => Ok(KeyCommand::List),
         "list" if rest == "list" => Ok(KeyCommand::List),

@@ -6,8 +6,6 @@ use std::path::Path;
 
 use memberlist_proto::Key;
 
-use super::settings::value;
-
 /// The longest file that is read, in bytes.
 const FILE_MAX: u64 = 64 << 10;
 
@@ -26,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Key>, String> {
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if !line.is_empty() && !line.starts_with('#') {
-            let key = value::key(line);
+            let key = line.parse::<Key>();
             keys.push(key.map_err(|error| failed(&format_args!("line {number}: {error}")))?);
         }
     }

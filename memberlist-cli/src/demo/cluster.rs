@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use memberlist_driver::transport::Transport;
 use memberlist_driver::{Events, Handle};
 use memberlist_proto::{BroadcastKind, Config, Event, Priority};
 use tokio::sync::mpsc;
@@ -98,7 +99,8 @@ impl Cluster {
         config.meta = Bytes::copy_from_slice(meta.as_bytes());
         let mut settings = Settings::new(config);
         settings.bind = seat.address;
-        let (node, events) = node::start(seat.runtime, settings, None, None).await?;
+        let (node, events) =
+            node::start(seat.runtime, settings, None, Transport::default(), None).await?;
         seat.address = node.bound_address();
         seat.node = Some(node.clone());
         tokio::spawn(pass_on(index, node, events, self.sender.clone()));

@@ -61,7 +61,7 @@ fn a_line_may_carry_an_id() {
 #[test]
 fn keys_are_parsed_and_never_echoed() {
     let text = "EBESExQVFhcYGRobHB0eHw==";
-    let key = value::key(text).unwrap();
+    let key = text.parse::<Key>().unwrap();
     assert_eq!(parse("keys list"), Ok(Command::Keys(KeyCommand::List)));
     assert_eq!(parse("keys"), Ok(Command::Keys(KeyCommand::List)));
     assert_eq!(parse(&format!("keys add {text}")), Ok(Command::Keys(KeyCommand::Add(key.clone()))));

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 # Durations are text: \"200ms\", \"5s\", \"1h\"; 0 is none. Sizes are bytes; 1 KiB is 1024 of them.
 #
 # This file follows from the table of fields in memberlist-proto/src/config.rs and config/:
-# `UPDATE=1 cargo test -p memberlist-cli documented` writes it anew.
+# `UPDATE=1 cargo test -p memberlist-driver --features serde documented` writes it anew.
 ";
 
 /// The longest line of the document.

@@ -41,9 +41,9 @@ fn field() -> impl Strategy<Value = String> {
 }
 
 /// Reads a text; an error is one line, and what is read is a configuration or none.
-fn read(text: &str) -> Result<Settings, String> {
+fn settled(text: &str) -> Result<Settings, String> {
     let mut settings = settings();
-    let result = settings.read(text);
+    let result = read(&mut settings, text);
     if let Err(error) = &result {
         assert!(!error.is_empty() && !error.contains(char::is_control), "{error:?}");
     }
@@ -56,7 +56,7 @@ fn read(text: &str) -> Result<Settings, String> {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_in_one_line(text in any::<String>()) {
-        let _ = read(&text);
+        let _ = settled(&text);
     }
 
     /// The documented file with some of its bytes replaced.
@@ -64,12 +64,12 @@ proptest! {
     fn a_spoilt_file_is_read_or_refused_in_one_line(
         spoilt in vec((any::<prop::sample::Index>(), any::<char>()), 1..8),
     ) {
-        let mut text: Vec<char> = include_str!("../../../../../docs/agent.toml").chars().collect();
+        let mut text: Vec<char> = include_str!("../../../../docs/agent.toml").chars().collect();
         for (at, character) in spoilt {
             let at = at.index(text.len());
             text[at] = character;
         }
-        let _ = read(&text.into_iter().collect::<String>());
+        let _ = settled(&text.into_iter().collect::<String>());
     }
 
     #[test]
@@ -77,7 +77,7 @@ proptest! {
         table in btree_map(field(), value(), 0..6),
     ) {
         let table: toml::Table = table.into_iter().collect();
-        let _ = read(&toml::to_string(&table).expect("a table"));
+        let _ = settled(&toml::to_string(&table).expect("a table"));
     }
 
     /// In a file a field takes what `--set` takes, and nothing else.
@@ -89,7 +89,7 @@ proptest! {
         let mut set = settings();
         let reported = set.set(field, &text).map_err(|error| error.to_string());
         let written = format!("{field} = {}\n", toml::Value::from(text));
-        prop_assert_eq!(read(&written), reported.map(|()| set));
+        prop_assert_eq!(settled(&written), reported.map(|()| set));
     }
 
     #[test]
@@ -99,7 +99,7 @@ proptest! {
         list in any::<bool>(),
     ) {
         let value = if list { format!("[{key:?}, {key:?}]") } else { format!("{key:?}") };
-        let error = read(&format!("{field} = {value}\n")).err().unwrap_or_default();
+        let error = settled(&format!("{field} = {value}\n")).err().unwrap_or_default();
         prop_assert!(!error.contains(&key), "{}", error);
     }
 }
@@ -115,7 +115,7 @@ fn depth_is_refused() {
         format!("[limits{}]\nx = 0", ".a".repeat(depth)),
         format!("[[limits{}]]\nx = 0", ".a".repeat(depth)),
     ] {
-        let reported = read(&text).expect_err("no such field");
+        let reported = settled(&text).expect_err("no such field");
         assert!(reported.len() < 200, "{} bytes: {}…", reported.len(), &reported[..200]);
     }
 }

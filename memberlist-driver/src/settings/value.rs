@@ -7,6 +7,8 @@ use bytes::Bytes;
 use memberlist_proto::fields::{Kind, Value};
 use memberlist_proto::{AdvertiseForm, Key, PeerError};
 
+use serde::{Deserialize, Serialize};
+
 use super::shown;
 
 /// Why a text is not a value. It never repeats a text that may be a secret.
@@ -68,7 +70,7 @@ pub(super) fn wanted(kind: Kind) -> String {
 }
 
 /// A key in base64. The error does not repeat the key.
-pub(crate) fn key(text: &str) -> Result<Key, String> {
+fn key(text: &str) -> Result<Key, String> {
     text.parse::<Key>().map_err(|error| error.to_string())
 }
 
@@ -82,4 +84,52 @@ fn list<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
 
 fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// An item of a list in a document, or a text that need not be UTF-8.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "text, a number, or bytes as a list of numbers")]
+pub(super) enum Item {
+    Text(String),
+    Number(u64),
+    Bytes(Vec<u8>),
+}
+
+impl From<&Bytes> for Item {
+    fn from(bytes: &Bytes) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+}
+
+/// Reads a list as a value of this kind. Each item is whole, with any commas.
+pub(super) fn from_items(kind: Kind, items: &[Item]) -> Result<Value, Wrong> {
+    match kind {
+        Kind::Text => {
+            let byte = |item: &Item| match item {
+                Item::Number(number) => u8::try_from(*number).map_err(|_| Wrong::Kind),
+                _ => Err(Wrong::Kind),
+            };
+            items.iter().map(byte).collect::<Result<Vec<_>, _>>().map(|it| Value::Text(it.into()))
+        }
+        Kind::Labels => {
+            let label = |item: &Item| match item {
+                Item::Text(text) => Ok(Bytes::copy_from_slice(text.as_bytes())),
+                Item::Bytes(bytes) => Ok(Bytes::copy_from_slice(bytes)),
+                Item::Number(_) => Err(Wrong::Kind),
+            };
+            items.iter().map(label).collect::<Result<_, _>>().map(Value::Labels)
+        }
+        Kind::Networks | Kind::Keys | Kind::Peers => {
+            let text = |item: &Item| match item {
+                Item::Text(text) if text != "any" => Ok(text.clone()),
+                _ => Err(Wrong::Kind),
+            };
+            let texts = items.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+            parse(kind, &texts.join(","))
+        }
+        _ => Err(Wrong::Kind),
+    }
 }

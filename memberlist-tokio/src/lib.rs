@@ -73,13 +73,11 @@ pub use memberlist_proto::{
     BroadcastEnd, Change, Channel, Departure, Event, ExchangeKind, OpId, Outcome, Refusal,
 };
 // What the application decides.
-pub use memberlist_driver::Delegate;
+// Keys from the system's randomness; what messages and states are made of.
+pub use memberlist_driver::{Delegate, GenerateKey, bytes};
 pub use memberlist_proto::{Broadcast, Candidate, TransmitLimitedQueue, View};
 // Encryption.
-pub use memberlist_driver::GenerateKey;
 pub use memberlist_proto::{InvalidKey, Key, KeyringError, ParseKeyError};
-// What messages, states and metadata are made of.
-pub use memberlist_driver::bytes;
 // How the node stands.
 pub use memberlist_proto::{
     Counters, Decisions, Gauges, Instant, LostStatus, NodeStatus, RefusedStatus, SeedStatus, Stats,

@@ -1,4 +1,4 @@
-//! Files that nobody would write.
+//! Files that no person would write.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;

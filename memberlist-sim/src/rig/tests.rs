@@ -42,7 +42,9 @@ fn time_has_a_latest_moment() {
 /// It departs only once.
 #[test]
 fn a_leave_may_be_learnt_after_a_death() {
-    let mut rig = Rig::new(config("me"));
+    let mut config = config("me");
+    config.differences.doubt_verdicts = false;
+    let mut rig = Rig::new(config);
     rig.alive("x", 1);
     rig.dead("x", 1, "y");
     assert_eq!(rig.state("x"), Some((State::Dead, 1)));

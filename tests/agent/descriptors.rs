@@ -20,7 +20,7 @@ fn a_low_limit_of_open_files_is_warned_of() {
     one.process().wait_text(WORDS);
     let stderr = one.process().stderr();
     let line = stderr.lines().find(|line| line.contains(WORDS)).expect("waited for");
-    for word in ["WARN", "may have 512 ", "needs 2176 ", "2048 streams", "`limits.streams`"] {
+    for word in ["WARN", "may have 512 ", "needs 2240 ", "2048 streams", "`limits.streams`"] {
         assert!(line.contains(word), "{word}: {line}");
     }
     assert_eq!(allowed(&one), ("512".to_owned(), "512".to_owned()));
@@ -29,15 +29,15 @@ fn a_low_limit_of_open_files_is_warned_of() {
 /// A hard limit that suffices is used, and fewer streams need fewer files.
 #[test]
 fn the_limit_of_open_files_is_raised_silently() {
-    let enough = Launch::agent("enough").open_files(256, 2176).start();
-    assert_eq!(allowed(&enough).0, "2176");
+    let enough = Launch::agent("enough").open_files(256, 2240).start();
+    assert_eq!(allowed(&enough).0, "2240");
     let launch = |name: &str, accepted: u32| {
         let accepted = format!("limits.streams={accepted}");
         let launch = Launch::agent(name).open_files(256, 256).flag("--set", &accepted);
         launch.flag("--set", "limits.streams_opened=28").start()
     };
-    let few = launch("few", 100);
-    let one_more = launch("more", 101);
+    let few = launch("few", 36);
+    let one_more = launch("more", 37);
     one_more.process().wait_text(WORDS);
     for node in [enough, few] {
         assert!(node.quit().success());

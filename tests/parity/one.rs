@@ -14,7 +14,12 @@ pub(crate) fn config() -> Config {
     config.gossip_interval = Duration::ZERO;
     config.push_pull_interval = Duration::ZERO;
     config.enable_compression = false;
-    config.differences = Differences::default().with(|it| it.random_phase = false);
+    config.differences = Differences::default().with(|it| {
+        it.random_phase = false;
+        // As in Go: what a peer says is dead is dead, and a suspect is not asked once more.
+        it.doubt_verdicts = false;
+        it.ask_suspects = false;
+    });
     config
 }
 

@@ -158,6 +158,7 @@ pub async fn a_node_reports_its_status<A: Adapter>() {
     assert_eq!((known.address(), known.state()), (Some(two.bound_address()), State::Alive));
     assert_eq!(one.member("three"), None);
     assert_eq!((one.health_score(), one.has_left()), (0, false));
+    assert!(one.recording().is_none(), "nothing records it");
     let status = one.status().expect("it runs");
     assert_eq!((status.addr, status.nodes.len()), (one.bound_address(), 2));
 

@@ -66,10 +66,17 @@ fn searched() -> Vec<PathBuf> {
     directories
 }
 
-/// The socket of the agent whose node has this name, where a client looks for it.
-pub(crate) fn find(name: &[u8]) -> PathBuf {
-    let mut paths = searched().into_iter().map(|directory| directory.join(file_name(name)));
-    paths.find(|path| path.exists()).unwrap_or_else(|| path(name))
+/// The socket of the agent whose node has this name, where a client looks for it. A directory in
+/// which another user could have put it is refused: commands can carry keys.
+pub(crate) fn find(name: &[u8]) -> io::Result<PathBuf> {
+    for directory in searched() {
+        let path = directory.join(file_name(name));
+        if path.exists() {
+            trusted(&directory)?;
+            return Ok(path);
+        }
+    }
+    Ok(path(name))
 }
 
 /// The sockets in the default directories at which an agent answers, sorted.
@@ -113,8 +120,8 @@ fn prepare() -> io::Result<()> {
 fn trusted(directory: &Path) -> io::Result<()> {
     let about = fs::symlink_metadata(directory)?;
     let own = about.uid() == geteuid().as_raw();
-    // Only root can make the directory in /run, and may hand it to the user of a service.
-    let by_root = geteuid().is_root() && directory.starts_with("/run");
+    // Only root can make this directory, and may hand it to the user of a service.
+    let by_root = geteuid().is_root() && directory == Path::new(SYSTEM);
     let shut = about.is_dir() && about.mode() & 0o022 == 0;
     if by_root || (own && shut) {
         return Ok(());

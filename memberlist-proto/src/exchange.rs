@@ -135,9 +135,11 @@ impl Exchange {
         self.accepted && self.reader.eof() == Eof::Empty && self.reader.layers().label.is_none()
     }
 
-    /// How it fails if the peer closes it now.
-    pub(crate) fn closed(&self) -> ExchangeError {
-        if self.has_written_all() {
+    /// How it fails if the peer closes it now, where a label takes the first `label` bytes. A peer
+    /// that cannot have read more than its own label has not closed because of what would follow.
+    pub(crate) fn closed(&self, label: usize) -> ExchangeError {
+        let only_label = label > 0 && !self.accepted && self.written <= label as u64;
+        if only_label || self.has_written_all() {
             ExchangeError::Closed
         } else {
             ExchangeError::CutOff { written: self.written, len: self.queued }

@@ -19,10 +19,28 @@ pub(crate) struct Ring {
     next: u64,
 }
 
+/// Creates the folder, unless it exists, for its owner alone: a recording holds what the cluster
+/// encrypts.
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// How a segment is created: for its owner alone.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 impl Ring {
     /// Takes over the segments that a folder holds, which may be those of an earlier run.
     pub(crate) fn open(folder: &Path, most: u64) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        create_private(folder)?;
         let found = segments(folder)?;
         let next = found.last().map_or(1, |(number, ..)| number.saturating_add(1));
         let bytes = found.iter().map(|(_, _, len)| len).sum();
@@ -37,7 +55,7 @@ impl Ring {
         loop {
             let path = self.folder.join(format!("{:010}.{EXTENSION}", self.next));
             self.next = self.next.saturating_add(1);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            match private().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     self.segments.push_back((path, 0));
                     return Ok(file);

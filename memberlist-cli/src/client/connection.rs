@@ -127,7 +127,8 @@ pub(super) fn is_error(reply: &Value) -> bool {
 /// The socket that the flags and the environment mean.
 fn find(common: &Common) -> Result<PathBuf, Failure> {
     if let Some(name) = &common.agent {
-        return Ok(socket::find(name.as_bytes()));
+        return socket::find(name.as_bytes())
+            .map_err(|error| Failure::unreachable(format_args!("--agent {name}: {error}")));
     }
     if let Some(path) = &common.control {
         if path == Path::new("none") {

@@ -242,6 +242,7 @@ impl Memberlist {
             self.begin_suspicion(id, accusation, Suspicion::of_verdict);
             return true;
         };
+        self.keep_higher(id, accusation.incarnation);
         let suspect = self.suspects.get_mut(slot);
         let deadline = suspect.suspicion_mut().hear_verdict();
         let timer = suspect.timer();

@@ -193,10 +193,15 @@ impl Memberlist {
         }
     }
 
+    /// The length of the header of [`write_label`](Self::write_label).
+    pub(super) fn label_bytes(&self) -> usize {
+        if self.config.label.is_empty() { 0 } else { 2 + self.config.label.len() }
+    }
+
     /// The header that comes first on every stream opened here: the label, if there is one.
     pub(super) fn write_label(&mut self, id: StreamId) {
         if !self.config.label.is_empty() {
-            let mut header = Vec::with_capacity(2 + self.config.label.len());
+            let mut header = Vec::with_capacity(self.label_bytes());
             crate::wire::label::write_header(&mut header, &self.config.label);
             self.write(id, header.into());
         }

@@ -91,9 +91,12 @@ impl Memberlist {
             return None;
         }
         let me = self.members.record(self.me.id).identity();
+        // What the bytes mean, not the bytes: an IPv4 address has two forms, and a former life of
+        // this node may have announced the other one.
+        let ip = me.addr_bytes().and_then(ip_of);
         let other = |it: &NodeState<'_>| {
             it.known_state().is_some_and(State::is_live)
-                && (it.addr != me.addr_bytes() || self.substitute_port(it.port) != me.port())
+                && (it.addr.and_then(ip_of) != ip || self.substitute_port(it.port) != me.port())
         };
         let holder = body.states().find(|it| self.is_me(it.name) && other(it))?;
         Some(SocketAddr::new(ip_of(holder.addr?)?, self.substitute_port(holder.port)))

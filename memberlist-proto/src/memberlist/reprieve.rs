@@ -45,7 +45,9 @@ impl Memberlist {
         if !self.config.differences.ask_suspects {
             return;
         }
-        let Some(slot) = self.members.record(id).suspicion() else { return };
+        // A checkpoint that was tampered with can name a record that does not exist.
+        let Some(record) = self.members.try_record(id) else { return };
+        let Some(slot) = record.suspicion() else { return };
         self.stop_asking(id);
         let suspect = self.suspects.get_mut(slot);
         if !suspect.suspicion_mut().restart(self.now) {

@@ -120,7 +120,7 @@ impl Memberlist {
         };
         // A message needs no answer, so the peer may end its side early.
         if exchange.stage().reads() && !matches!(exchange.stage(), Stage::Message(..)) {
-            self.fail(id, &exchange.closed());
+            self.fail(id, &exchange.closed(self.label_bytes()));
         }
     }
 
@@ -137,7 +137,8 @@ impl Memberlist {
         if sent {
             self.succeed(id);
         } else {
-            let error = cause.map_or_else(|| exchange.closed(), ExchangeError::Stream);
+            let error =
+                cause.map_or_else(|| exchange.closed(self.label_bytes()), ExchangeError::Stream);
             self.report_failure(id, &error);
         }
         self.forget_stream(id);

@@ -82,6 +82,26 @@ fn a_state_that_the_peer_cuts_off_is_not_blamed_on_the_label() {
     }
 }
 
+/// A peer without labels closes as soon as it has read that byte: what follows was not too long.
+#[test]
+fn a_peer_that_reads_only_the_label_is_blamed_on_the_label() {
+    for (taken, closed) in [(6, true), (7, false)] {
+        let mut rig = Rig::with(config().with(|it| it.label = "blue".into()));
+        rig.node.join(rig.now, &[address(2).into()]);
+        let id = rig.connects().remove(0).0;
+        rig.node.handle_stream_connected(rig.now, id);
+        rig.node.handle_stream_written(rig.now, id, taken);
+        rig.node.handle_stream_eof(rig.now, id);
+        let Some(Event::Finished { outcome: Outcome::Join(Ok(report)), .. }) =
+            rig.node.poll_event()
+        else {
+            panic!("the join has not ended")
+        };
+        let JoinError::Exchange(error) = &report.failed[0].error else { panic!("{report:?}") };
+        assert_eq!(*error == ExchangeError::Closed, closed, "{error}");
+    }
+}
+
 /// A reliable message whose receiver answers with an error, as one without its key does.
 #[test]
 fn an_error_that_answers_a_message_is_its_end() {

@@ -197,6 +197,25 @@ fn a_name_that_is_taken_fails_the_join_with_its_holder() {
     }
 }
 
+/// A former life at the same address is no other node, in whichever form it announced that address.
+#[test]
+fn a_former_life_at_the_same_address_does_not_hold_the_name() {
+    let mapped = core::net::Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped().octets();
+    for addr in [&[10, 0, 0, 1][..], &mapped] {
+        let mut pair = Pair::new(|_, _| {});
+        pair.rigs[1].receive(&Message::Alive(Alive {
+            incarnation: 1,
+            node: b"one",
+            addr: Some(addr),
+            port: 1,
+            meta: Some(b"old"),
+            vsn: Some(&VSN),
+        }));
+        let report = pair.join();
+        assert_eq!(report.joined.len(), 1, "{report}");
+    }
+}
+
 /// The search for seeds and lost members reports it as well; an exchange between members does not.
 #[test]
 fn a_name_that_is_taken_fails_the_exchange_with_a_seed() {

@@ -112,7 +112,9 @@ pub fn stream(data: &[u8]) {
             max_plain_push_pull: 1 << 12,
             max_nodes: 64,
             max_small: 1 << 10,
-        }, known: None };
+        },
+        known: None,
+    };
     let role = if choice & 16 == 0 { Role::Acceptor } else { Role::Initiator };
     let data = input.rest();
     let whole = FrameReader::new(role).feed(data, &rules);
@@ -204,7 +206,9 @@ pub fn roundtrip(data: &[u8]) {
         accept_labels: &[],
         keyring: Some(&ring),
         verify_incoming: true,
-        limits: FrameLimits::default(), known: None };
+        limits: FrameLimits::default(),
+        known: None,
+    };
     let mut sent = Vec::new();
     label::write_header(&mut sent, name);
     sent.extend_from_slice(&seal_frame(&message, &sealing, &mut scratch).expect("short"));

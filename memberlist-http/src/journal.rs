@@ -59,7 +59,7 @@ pub(crate) struct Journal(Arc<Mutex<Ring>>);
 
 #[derive(Debug)]
 struct Ring {
-    /// Tells this life of the page from others in the ids of entries.
+    /// Makes the ids of entries differ between lives of the page.
     life: u64,
     entries: VecDeque<Entry>,
     next: u64,

@@ -10,6 +10,9 @@ use crate::series::{History, Sample, Series};
 
 /// Failures within this time, in milliseconds, are one loss.
 const AT_ONCE: u64 = 60_000;
+/// How long one loss goes on at most. Where members fail all the time it would otherwise never end,
+/// and after some days amount to half of the cluster.
+const AT_MOST: u64 = 10 * AT_ONCE;
 /// How long a loss is remembered after the last failure.
 const REMEMBERED: u64 = 12 * 3_600_000;
 /// How long a conflict counts that is not repeated.
@@ -125,7 +128,8 @@ impl Recorder {
     }
 
     fn lost(&mut self, now: u64, name: NodeName, live: usize) {
-        let last = self.losses.back_mut().filter(|loss| loss.until + AT_ONCE >= now);
+        let goes_on = |loss: &&mut Loss| loss.until + AT_ONCE >= now && loss.since + AT_MOST >= now;
+        let last = self.losses.back_mut().filter(goes_on);
         if let Some(loss) = last {
             loss.until = now;
             if !loss.names.contains(&name) {

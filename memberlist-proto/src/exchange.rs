@@ -135,6 +135,14 @@ impl Exchange {
         self.accepted && self.reader.eof() == Eof::Empty && self.reader.layers().label.is_none()
     }
 
+    /// Whether it was opened here, and the peer owes an answer that it has not begun.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        !self.accepted
+            && self.stage.reads()
+            && !matches!(self.stage, Stage::Message(..))
+            && self.reader.eof() == Eof::Empty
+    }
+
     /// How it fails if the peer closes it now, where a label takes the first `label` bytes. A peer
     /// that cannot have read more than its own label has not closed because of what would follow.
     pub(crate) fn closed(&self, label: usize) -> ExchangeError {

@@ -39,6 +39,17 @@ fn failures_close_to_each_other_are_one_loss() {
     assert_eq!(recorder.great_losses().count(), 0);
 }
 
+/// One of fifty members fails each half minute and is replaced: that is no loss of half of them.
+#[test]
+fn steady_failures_are_not_one_loss() {
+    let mut recorder = recorder();
+    for number in 0..1000_u64 {
+        recorder.observe(number * AT_ONCE / 2, &failed(&format!("pod-{number}")), 50);
+    }
+    assert_eq!(recorder.great_losses().count(), 0);
+    assert!(recorder.losses.iter().all(|loss| loss.names.len() <= 21), "bounded");
+}
+
 #[test]
 fn a_leave_and_a_single_failure_are_not_great_losses() {
     let mut recorder = recorder();

@@ -54,8 +54,9 @@ pub enum ExchangeError {
     /// The connection failed.
     #[error(transparent)]
     Stream(#[from] StreamFailure),
-    /// The peer closed the connection before its message was complete. A peer with another label
-    /// does so silently, and so does one whose limits were exceeded.
+    /// The peer closed the connection before its message was complete, or cut it before it had begun
+    /// an answer. A peer with another label does so silently, and so does one whose limits were
+    /// exceeded.
     #[error(
         "closed by the peer without an answer (a different label, or a state longer than it \
          accepts, closes silently)"

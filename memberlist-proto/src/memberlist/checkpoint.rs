@@ -173,6 +173,7 @@ state! {
     probes: Probes,
     notices: Notices,
     leave_notices: Notices,
+    answer_notices: Notices,
     farewells: Farewells,
     hearing: Hearing,
     exchanges: Exchanges,

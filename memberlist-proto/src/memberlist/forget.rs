@@ -24,6 +24,7 @@ impl Memberlist {
         self.departures.remove(&id);
         self.notices.forget(id);
         self.leave_notices.forget(id);
+        self.answer_notices.forget(id);
         Ok(())
     }
 }

@@ -118,6 +118,9 @@ pub struct Memberlist {
     notices: Notices,
     /// Of leaves: apart, since stale news from any address counts, though it may not be answered.
     leave_notices: Notices,
+    /// Of answers to accusations: apart, since an accusation can be forged, and must not keep a
+    /// member that is considered dead from learning it.
+    answer_notices: Notices,
     farewells: Farewells,
     hearing: Hearing,
     exchanges: Exchanges,
@@ -236,6 +239,7 @@ impl Memberlist {
             probes: Probes::default(),
             notices: Notices::default(),
             leave_notices: Notices::default(),
+            answer_notices: Notices::default(),
             farewells: Farewells::default(),
             hearing: Hearing::default(),
             exchanges: Exchanges::default(),

@@ -44,7 +44,7 @@ impl Memberlist {
         let Some(accuser) = self.accuser(accusation) else { return };
         let first_hand = accuser.socket_addr() == accusation.via;
         let alive = self.members.record(id).state() == State::Alive;
-        if !alive || (id != self.me.id && !first_hand) || !self.may_notify(id, &accuser) {
+        if !alive || (id != self.me.id && !first_hand) || !self.may_answer(id, &accuser) {
             return;
         }
         self.counters.accusations_answered += 1;
@@ -63,7 +63,7 @@ impl Memberlist {
         let Some(accuser) = known.map(|id| self.members.record(id).identity().clone()) else {
             return;
         };
-        if self.may_notify(me, &accuser) {
+        if self.may_answer(me, &accuser) {
             self.send_news_of(me, &accuser, incarnation);
         }
     }
@@ -174,6 +174,12 @@ impl Memberlist {
         let limits = self.notice_limits();
         let Some(to) = to.socket_addr() else { return false };
         self.notices.may_send(self.now, subject, to, limits)
+    }
+
+    fn may_answer(&mut self, subject: MemberId, accuser: &Identity) -> bool {
+        let limits = self.notice_limits();
+        let Some(to) = accuser.socket_addr() else { return false };
+        self.answer_notices.may_send(self.now, subject, to, limits)
     }
 
     fn notice_limits(&self) -> (Duration, usize) {

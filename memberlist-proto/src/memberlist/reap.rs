@@ -39,6 +39,7 @@ impl Memberlist {
             self.departures.remove(id);
             self.notices.forget(*id);
             self.leave_notices.forget(*id);
+            self.answer_notices.forget(*id);
             // Without company, news about the name would wait forever.
             self.queues.forget(node.name().as_bytes());
         }

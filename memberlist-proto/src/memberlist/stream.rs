@@ -137,8 +137,13 @@ impl Memberlist {
         if sent {
             self.succeed(id);
         } else {
-            let error =
-                cause.map_or_else(|| exchange.closed(self.label_bytes()), ExchangeError::Stream);
+            // Whether a peer's end arrives as that or as a reset depends on what it left unread: a
+            // peer that refuses this node's label does either.
+            let refused = cause == Some(StreamFailure::Reset) && exchange.awaits_answer();
+            let error = match cause.filter(|_| !refused) {
+                Some(cause) => ExchangeError::Stream(cause),
+                None => exchange.closed(self.label_bytes()),
+            };
             self.report_failure(id, &error);
         }
         self.forget_stream(id);

@@ -82,6 +82,29 @@ fn a_state_that_the_peer_cuts_off_is_not_blamed_on_the_label() {
     }
 }
 
+/// A peer that refuses this node's label may cut the connection instead of closing it.
+#[test]
+fn a_reset_without_an_answer_is_the_same_as_a_close() {
+    for cause in [None, Some(StreamFailure::Reset)] {
+        let mut rig = Rig::new();
+        rig.node.join(rig.now, &[address(2).into()]);
+        let id = rig.connects().remove(0).0;
+        rig.node.handle_stream_connected(rig.now, id);
+        let Some(StreamOp::Write { data, .. }) = rig.node.poll_stream() else {
+            panic!("nothing is sent")
+        };
+        rig.node.handle_stream_written(rig.now, id, data.len());
+        rig.node.handle_stream_closed(rig.now, id, cause);
+        let Some(Event::Finished { outcome: Outcome::Join(Ok(report)), .. }) =
+            rig.node.poll_event()
+        else {
+            panic!("the join has not ended")
+        };
+        let closed = JoinError::Exchange(ExchangeError::Closed);
+        assert_eq!(report.failed[0].error, closed);
+    }
+}
+
 /// A peer without labels closes as soon as it has read that byte: what follows was not too long.
 #[test]
 fn a_peer_that_reads_only_the_label_is_blamed_on_the_label() {

@@ -303,6 +303,23 @@ fn a_peer_cannot_accuse_under_the_names_of_others() {
     assert_eq!(by[0], *"me", "as in Go: the peer is not known");
 }
 
+/// Accusations of this node can be forged; the answers to them leave the dead their share.
+#[test]
+fn forged_accusations_keep_no_dead_member_from_learning_it() {
+    let mut rig = six();
+    rig.dead("m0", 12, "m1");
+    for port in 100..140 {
+        let name = alloc::format!("p{port}");
+        rig.alive(&name, port, 1);
+        rig.suspect("me", 1, &name);
+    }
+    let answers = rig.node.stats().counters.accusations_answered;
+    assert!(answers >= 31, "as many as may be: {answers}");
+    rig.sent();
+    rig.alive("m0", 3, 12);
+    assert_eq!(to(&mut rig, 3), ["suspect m0 12 by me"]);
+}
+
 /// Stale news from addresses that are no members' leaves the answers to accusers their room.
 #[test]
 fn stale_news_from_strangers_uses_up_no_answers() {

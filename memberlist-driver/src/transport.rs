@@ -21,6 +21,7 @@ mod link;
 mod outbound;
 mod pool;
 mod security;
+mod sources;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -31,7 +32,7 @@ pub use self::figures::TransportStats;
 pub(crate) use self::framed::Framed;
 pub use self::frames::{Frame, FrameError, FrameReader, Framing, Origin, alertmanager, dskit};
 pub(crate) use self::hub::Hub;
-pub use self::pool::{Bounds, Pool, Queued, Serial, Turned};
+pub use self::pool::{Bounds, Failed, Pool, Queued, Serial, Turned};
 pub(crate) use self::security::Security;
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::{Certificates, Refusal};
@@ -101,11 +102,14 @@ pub struct Limits {
     pub frame: usize,
     /// Accepted connections at a time.
     pub connections: usize,
-    /// Accepted connections from one IP address at a time.
+    /// Accepted connections from one IPv4 address, or one IPv6 /64, at a time.
     pub connections_per_peer: usize,
     /// Accepted connections at a time that have not said what they are for: their handshake, or their
     /// first frame, is under way.
     pub handshakes: usize,
+    /// As many of them one IPv4 address, or one IPv6 /64, finds free whatever others take: the last
+    /// quarter of `handshakes` is for those that have fewer.
+    pub handshakes_per_peer: usize,
     /// The time for opening a connection with its handshake, for an accepted connection to say what
     /// it is for, and for a frame to arrive that has begun.
     pub handshake_time: Duration,
@@ -120,7 +124,8 @@ pub struct Limits {
     pub queue: Bounds,
     /// Bytes of packets that have arrived and wait to be handled; more are dropped.
     pub arrived_bytes: usize,
-    /// Bytes of frames that have begun to arrive, on all connections together.
+    /// Bytes of frames that have begun to arrive, on all connections together. The last quarter is for
+    /// IPv4 addresses, and IPv6 /64, that hold at most a thirty-second of it.
     pub partial_bytes: usize,
 }
 
@@ -131,6 +136,7 @@ impl Default for Limits {
             connections: 4096,
             connections_per_peer: 512,
             handshakes: 256,
+            handshakes_per_peer: 16,
             handshake_time: Duration::from_secs(10),
             write_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(600),

@@ -113,6 +113,8 @@ pub use crate::node::{
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};
 pub use crate::security::{InvalidKey, Key, KeyId, Keyring, KeyringError, ParseKeyError};
+#[doc(hidden)] // For the transports of the driver.
+pub use crate::shares::{may_take_place, source_of};
 pub use crate::stats::{Counters, Decisions, Gauges, Stats};
 pub use crate::status::{LostStatus, NodeStatus, RefusedStatus, SeedStatus, Status, Trouble};
 pub use crate::time::Instant;

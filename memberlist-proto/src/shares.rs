@@ -76,7 +76,7 @@ impl Shares {
 ///
 /// One host is one source, whichever way its address arrives: a socket that listens on both families
 /// reports IPv4 senders in the mapped form.
-pub(crate) fn source_of(ip: IpAddr) -> IpAddr {
+pub fn source_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,
@@ -86,7 +86,7 @@ pub(crate) fn source_of(ip: IpAddr) -> IpAddr {
 /// Whether a source that has `own` of the `taken` places may take one more of `most`. As long as more
 /// than a quarter of them is free, it may; the last quarter is for sources that keep to `share`, so
 /// that a few of them cannot take every place.
-pub(crate) fn may_take_place(own: usize, taken: usize, most: usize, share: usize) -> bool {
+pub fn may_take_place(own: usize, taken: usize, most: usize, share: usize) -> bool {
     let free = most.saturating_sub(taken);
     free > most / 4 || (free > 0 && own < share)
 }

@@ -73,6 +73,33 @@ fn a_node_of_another_authority_is_kept_out() {
     });
 }
 
+/// With TLS 1.3, a peer refuses a certificate when packets have been written already: they count as
+/// unsent, the reason is known, and the peer as one that cannot be reached.
+#[test]
+fn packets_to_a_peer_that_refuses_the_certificate_are_counted() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let strange = Tls { ca: Some(authority.file()), ..tls(&other, "strange", HERE) };
+    let good = tls(&authority, "good", HERE);
+    Tokio::block_on(async {
+        for framing in [Framing::Alertmanager, Framing::Dskit] {
+            let (node, _events) = start("node", Transport::tls(framing, strange.clone())).await;
+            let (peer, _reports) = start("peer", Transport::tls(framing, good.clone())).await;
+            let to = || Target::Addr { addr: peer.bound_address(), node: None };
+            let mut sent = 0;
+            eventually(&node, |stats| {
+                node.send(to(), "x").expect("the node runs");
+                sent += 1;
+                stats.failed >= 3
+            })
+            .await;
+            eventually(&node, |stats| stats.packets_unsent == sent).await;
+            let stats = node.transport_stats();
+            assert!(stats.tls_failures.contains_key(&TlsFailure::RefusedIssuer), "{stats:?}");
+            assert!(stats.opened < sent, "the peer rests: {stats:?}");
+        }
+    });
+}
+
 #[test]
 fn a_node_without_a_certificate_is_kept_out_unless_none_is_required() {
     let authority = Authority::new();

@@ -41,6 +41,14 @@ pub(crate) struct Keep {
     _last: Arc<Last>,
 }
 
+#[cfg(test)]
+impl Keep {
+    /// Of a node that has no tasks.
+    pub(crate) fn of(driver: &Driver) -> Self {
+        Self { _last: Arc::new(Last(driver.clone())) }
+    }
+}
+
 impl Drop for TaskGuard {
     fn drop(&mut self) {
         self.driver.stop();

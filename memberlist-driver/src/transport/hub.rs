@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -13,7 +14,8 @@ use memberlist_proto::StreamFailure;
 
 use super::figures::{Figures, count};
 use super::link::Link;
-use super::pool::{Pool, Queued, Serial, Turned};
+use super::pool::{Failed, Pool, Queued, Serial, Turned};
+use super::sources::Sources;
 use super::{Framing, Limits};
 use crate::driver::{Driver, stream_failure};
 use crate::log::Target;
@@ -41,15 +43,12 @@ struct State<S> {
     accept_task: Option<Waker>,
     pool: Pool,
     /// The tasks that carry queues of the pool and have nothing to write.
-    writers: BTreeMap<SocketAddr, Waker>,
+    writers: BTreeMap<SocketAddr, (Serial, Waker)>,
     /// What waits until everything is written.
     flush: Option<Waker>,
     seats: BTreeMap<u64, Option<Waker>>,
     last_seat: u64,
-    accepted: usize,
-    handshakes: usize,
-    accepted_by: BTreeMap<IpAddr, usize>,
-    partial_bytes: usize,
+    sources: Sources,
     /// The node has not ended for as long as one of these is there.
     keep: Option<Keep>,
     /// Everything is to end.
@@ -75,10 +74,7 @@ impl<S> Hub<S> {
             flush: None,
             seats: BTreeMap::new(),
             last_seat: 0,
-            accepted: 0,
-            handshakes: 0,
-            accepted_by: BTreeMap::new(),
-            partial_bytes: 0,
+            sources: Sources::default(),
             keep: Some(keep),
             closed: false,
         };
@@ -123,14 +119,13 @@ impl<S> Hub<S> {
                 ),
             ));
         }
+        let queued = self.with_pool(|pool| pool.push(Instant::now(), to, frame.into()));
         let mut state = self.lock();
-        let before = state.pool.dropped();
-        let queued = state.pool.push(Instant::now(), to, frame.into());
-        let dropped = state.pool.dropped() - before;
-        let writer = state.writers.remove(&to);
+        // The task of an address that made room for this one is to end.
+        let replaced = state.pool.take_replaced();
+        let writers = [Some(to), replaced].map(|to| state.writers.remove(&to?));
         drop(state);
-        self.figures.packets_unsent.fetch_add(dropped, std::sync::atomic::Ordering::Relaxed);
-        if let Some(writer) = writer {
+        for (_, writer) in writers.into_iter().flatten() {
             writer.wake();
         }
         match queued {
@@ -156,7 +151,7 @@ impl<S> Hub<S> {
             Turned::Write(frame) => Poll::Ready(Some(frame)),
             Turned::Gone => Poll::Ready(None),
             Turned::Wait => {
-                let replaced = state.writers.insert(to, cx.waker().clone());
+                let replaced = state.writers.insert(to, (task, cx.waker().clone()));
                 drop(state);
                 drop(replaced);
                 Poll::Pending
@@ -169,21 +164,45 @@ impl<S> Hub<S> {
         self.lock().pool.ends(to, task)
     }
 
-    /// The packet that was fetched has been written, or the peer cannot be reached.
-    pub(super) fn turned(&self, to: SocketAddr, task: Serial, failure: Option<StreamFailure>) {
+    /// The packet that was fetched has been written.
+    pub(super) fn written(&self, to: SocketAddr, task: Serial) {
+        self.with_pool(|pool| pool.written(Instant::now(), to, task));
+    }
+
+    /// The peer cannot be reached: what its task is to do.
+    pub(super) fn unreachable(&self, to: SocketAddr, task: Serial, why: StreamFailure) -> Failed {
+        self.with_pool(|pool| pool.failed(Instant::now(), to, task, why))
+    }
+
+    /// So many packets were written and have not arrived.
+    pub(super) fn lost(&self, packets: u64) {
+        self.with_pool(|pool| pool.lost(packets));
+    }
+
+    /// The task has ended that carried the packets to an address.
+    pub(super) fn retired(&self, to: SocketAddr, task: Serial) {
+        let mut state = self.lock();
+        let writer = match state.writers.get(&to) {
+            Some((waits, _)) if *waits == task => state.writers.remove(&to),
+            _ => None,
+        };
+        drop(state);
+        drop(writer);
+    }
+
+    /// Does something with the queues, and what follows from it.
+    fn with_pool<T>(&self, act: impl FnOnce(&mut Pool) -> T) -> T {
         let mut state = self.lock();
         let before = state.pool.dropped();
-        match failure {
-            None => state.pool.written(to, task),
-            Some(why) => state.pool.failed(Instant::now(), to, task, why),
-        }
+        let done = act(&mut state.pool);
         let dropped = state.pool.dropped() - before;
         let flush = if state.pool.is_flushed() { state.flush.take() } else { None };
         drop(state);
-        self.figures.packets_unsent.fetch_add(dropped, std::sync::atomic::Ordering::Relaxed);
+        self.figures.packets_unsent.fetch_add(dropped, Ordering::Relaxed);
         if let Some(flush) = flush {
             flush.wake();
         }
+        done
     }
 
     /// Ready when every packet is written.
@@ -272,10 +291,7 @@ impl<S> Hub<S> {
     /// A seat for an accepted connection, unless there are too many or everything is to end.
     pub(super) fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Seat<S>> {
         let mut state = self.lock();
-        let of_peer = state.accepted_by.get(&from).copied().unwrap_or_default();
-        let room = state.accepted < self.limits.connections
-            && state.handshakes < self.limits.handshakes
-            && of_peer < self.limits.connections_per_peer;
+        let room = !state.closed && state.sources.admit(from, &self.limits);
         let seat = if room { Seat::new(self, &mut state) } else { None };
         let Some(mut seat) = seat else {
             drop(state);
@@ -284,9 +300,6 @@ impl<S> Hub<S> {
         };
         seat.accepted = Some(from);
         seat.shakes = true;
-        state.accepted += 1;
-        state.handshakes += 1;
-        *state.accepted_by.entry(from).or_default() += 1;
         drop(state);
         count(&self.figures.accepted);
         Some(seat)
@@ -335,17 +348,18 @@ impl<S> Seat<S> {
 
     /// It has said what it is for.
     pub(super) fn settled(&mut self) {
-        if std::mem::replace(&mut self.shakes, false) {
-            self.hub.lock().handshakes -= 1;
+        if std::mem::replace(&mut self.shakes, false)
+            && let Some(from) = self.accepted
+        {
+            self.hub.lock().sources.settled(from);
         }
     }
 
     /// So many bytes wait for the rest of their frame; whether there is room for them.
     pub(super) fn holds(&mut self, bytes: usize) -> bool {
-        let mut state = self.hub.lock();
-        state.partial_bytes = state.partial_bytes - self.partial + bytes;
-        self.partial = bytes;
-        state.partial_bytes <= self.hub.limits.partial_bytes
+        let before = std::mem::replace(&mut self.partial, bytes);
+        let Some(from) = self.accepted else { return true };
+        self.hub.lock().sources.holds(from, before, bytes, &self.hub.limits)
     }
 }
 
@@ -353,18 +367,13 @@ impl<S> Drop for Seat<S> {
     fn drop(&mut self) {
         let mut state = self.hub.lock();
         let waker = state.seats.remove(&self.id);
-        state.partial_bytes -= self.partial;
-        state.handshakes -= usize::from(self.shakes);
         if let Some(from) = self.accepted {
-            state.accepted -= 1;
-            if let Some(of_peer) = state.accepted_by.get_mut(&from) {
-                *of_peer -= 1;
-                if *of_peer == 0 {
-                    state.accepted_by.remove(&from);
-                }
-            }
+            state.sources.ends(from, self.shakes, self.partial);
         }
         drop(state);
         drop(waker);
     }
 }
+
+#[cfg(test)]
+mod tests;

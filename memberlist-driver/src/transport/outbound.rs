@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use memberlist_proto::{StreamFailure, TlsFailure};
 
 use super::figures::count;
 use super::framed::Framed;
 use super::hub::Seat;
 use super::link::Link;
-use super::pool::Serial;
+use super::pool::{Failed, PROVEN, Serial};
 use crate::driver::stream_failure;
 use crate::log::Target;
 use crate::node::unless;
@@ -32,55 +33,123 @@ pub(super) async fn carry<R: Runtime>(
     seat: Seat<R::Stream>,
 ) {
     let mut carrier =
-        Carrier { timer: framed.runtime.timer(Instant::now()), framed, to, link: None };
-    while let Some(frame) = carrier.next(task, &seat).await {
-        let written = unless(|cx| seat.poll_closed(cx), carrier.write(&frame)).await;
-        let hub = seat.hub();
-        match written {
-            None => return,
-            Some(Ok(())) => hub.turned(to, task, None),
-            Some(Err(error)) => {
-                count(&hub.figures.failed);
-                hub.failed(Target::Packet, &format!("sending to {to}"), &error);
-                hub.turned(to, task, Some(stream_failure(&error)));
-                return;
-            }
-        }
-    }
+        Carrier { timer: framed.runtime.timer(Instant::now()), framed, to, task, link: None };
+    let ended = carrier.run(&seat).await;
+    seat.hub().retired(to, task);
     // The peer is to see an end, and no cut, if that takes no time.
-    if let Some(link) = &mut carrier.link {
+    if let (Ended::Idle, Some(open)) = (ended, &mut carrier.link) {
         poll_fn(|cx| {
-            let _ = link.poll_shutdown(cx);
+            let _ = open.link.poll_shutdown(cx);
             Poll::Ready(())
         })
         .await;
     }
 }
 
+/// Why a task ends.
+enum Ended {
+    /// Nothing was sent for long, or everything is to end.
+    Idle,
+    /// The peer cannot be reached.
+    Failed,
+}
+
+/// What there is to do.
+enum Next {
+    Write(Bytes),
+    /// The peer has refused the connection.
+    Refused(io::Error),
+    End,
+}
+
+/// A connection that stands.
+struct Open<S> {
+    link: Link<S>,
+    since: Instant,
+    /// Frames that were written on it.
+    frames: u64,
+}
+
+impl<S> Open<S> {
+    /// Whether an error on it means that the peer has never taken anything from it.
+    fn is_refused_by(&self, error: &io::Error) -> bool {
+        use TlsFailure::{Refused, RefusedExpired, RefusedIssuer, RefusedWithout};
+        let refused = matches!(
+            stream_failure(error),
+            StreamFailure::Tls(Refused | RefusedExpired | RefusedIssuer | RefusedWithout)
+        );
+        refused || self.since.elapsed() < PROVEN
+    }
+}
+
 struct Carrier<R: Runtime> {
     framed: Framed<R>,
     to: SocketAddr,
-    link: Option<Link<R::Stream>>,
+    task: Serial,
+    link: Option<Open<R::Stream>>,
     timer: R::Timer,
 }
 
 impl<R: Runtime> Carrier<R> {
-    /// The next packet to write. Meanwhile the peer's end is noticed, which writing would only notice
-    /// when a packet is lost.
-    async fn next(&mut self, task: Serial, seat: &Seat<R::Stream>) -> Option<Bytes> {
+    async fn run(&mut self, seat: &Seat<R::Stream>) -> Ended {
+        loop {
+            let went_on = match self.next(seat).await {
+                Next::Write(frame) => self.deliver(&frame, seat).await,
+                Next::Refused(error) => self.rests(&error, seat).await,
+                Next::End => return Ended::Idle,
+            };
+            if let Err(ended) = went_on {
+                return ended;
+            }
+        }
+    }
+
+    /// Writes a packet, and tries again once if the peer cannot be reached.
+    async fn deliver(&mut self, frame: &[u8], seat: &Seat<R::Stream>) -> Result<(), Ended> {
+        loop {
+            match unless(|cx| seat.poll_closed(cx), self.write(frame)).await {
+                None => return Err(Ended::Idle),
+                Some(Ok(())) => {
+                    self.framed.hub.written(self.to, self.task);
+                    return Ok(());
+                }
+                Some(Err(error)) => self.rests(&error, seat).await?,
+            }
+        }
+    }
+
+    /// The peer could not be reached: waits until it may be tried again, if it may.
+    async fn rests(&mut self, error: &io::Error, seat: &Seat<R::Stream>) -> Result<(), Ended> {
+        let hub = &self.framed.hub;
+        count(&hub.figures.failed);
+        hub.failed(Target::Packet, &format!("sending to {}", self.to), error);
+        let Failed::Again(until) = hub.unreachable(self.to, self.task, stream_failure(error))
+        else {
+            return Err(Ended::Failed);
+        };
+        let mut timer = self.framed.runtime.timer(until);
+        let waited = unless(|cx| seat.poll_closed(cx), poll_fn(|cx| timer.poll(cx))).await;
+        waited.ok_or(Ended::Idle)
+    }
+
+    /// What to do next. Meanwhile the peer's end is noticed, which writing would only notice when a
+    /// packet is lost.
+    async fn next(&mut self, seat: &Seat<R::Stream>) -> Next {
         self.timer.reset(Instant::now() + self.framed.hub.limits.idle_time);
         let mut heard = 0;
         poll_fn(|cx| {
-            self.listen(cx, &mut heard);
-            if let Poll::Ready(turn) = seat.hub().poll_turn(cx, self.to, task) {
-                return Poll::Ready(turn);
+            if let Some(error) = self.listen(cx, &mut heard) {
+                return Poll::Ready(Next::Refused(error));
+            }
+            if let Poll::Ready(turn) = seat.hub().poll_turn(cx, self.to, self.task) {
+                return Poll::Ready(turn.map_or(Next::End, Next::Write));
             }
             if seat.poll_closed(cx).is_ready() {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::End);
             }
             while self.timer.poll(cx).is_ready() {
-                if seat.hub().ends(self.to, task) {
-                    return Poll::Ready(None);
+                if seat.hub().ends(self.to, self.task) {
+                    return Poll::Ready(Next::End);
                 }
                 self.timer.reset(Instant::now() + self.framed.hub.limits.idle_time);
             }
@@ -89,23 +158,32 @@ impl<R: Runtime> Carrier<R> {
         .await
     }
 
-    /// Drops the connection if the peer has ended it.
-    fn listen(&mut self, cx: &mut Context<'_>, heard: &mut usize) {
+    /// Drops the connection if the peer has ended it; why, if the peer never took anything from it.
+    fn listen(&mut self, cx: &mut Context<'_>, heard: &mut usize) -> Option<io::Error> {
         let mut buffer = [0; 1024];
-        while let Some(link) = &mut self.link {
-            match link.poll_read(cx, &mut buffer) {
-                Poll::Pending => return,
+        while let Some(open) = &mut self.link {
+            match open.link.poll_read(cx, &mut buffer) {
+                Poll::Pending => return None,
                 Poll::Ready(Ok(len)) if len > 0 && *heard < CHATTER => *heard += len,
-                Poll::Ready(_) => self.link = None,
+                Poll::Ready(Ok(_)) => self.link = None,
+                Poll::Ready(Err(error)) => {
+                    let open = self.link.take()?;
+                    if open.is_refused_by(&error) {
+                        self.framed.hub.lost(open.frames);
+                        return Some(error);
+                    }
+                }
             }
         }
+        None
     }
 
     async fn write(&mut self, frame: &[u8]) -> io::Result<()> {
-        if let Some(mut link) = self.link.take() {
+        if let Some(mut open) = self.link.take() {
             let time = self.framed.hub.limits.write_time;
-            if self.framed.within(time, link.write_all(frame)).await.is_ok() {
-                self.link = Some(link);
+            if self.framed.within(time, open.link.write_all(frame)).await.is_ok() {
+                open.frames += 1;
+                self.link = Some(open);
                 return Ok(());
             }
         }
@@ -115,7 +193,7 @@ impl<R: Runtime> Carrier<R> {
         count(&self.framed.hub.figures.opened);
         self.framed.within(limits.write_time, link.write_all(frame)).await?;
         if self.framed.hub.framing.reuses_connections() {
-            self.link = Some(link);
+            self.link = Some(Open { link, since: Instant::now(), frames: 1 });
         } else {
             // What the peer makes of it shows in the probe.
             self.framed.within(FAREWELL, link.finish()).await.or_else(|error| {

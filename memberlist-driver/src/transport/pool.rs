@@ -15,6 +15,9 @@ use memberlist_proto::StreamFailure;
 const FIRST_REST: Duration = Duration::from_millis(100);
 /// The longest rest. A peer that comes back is heard of by its own packets, and is to be answered.
 const LONGEST_REST: Duration = Duration::from_secs(2);
+/// A peer has been reached if nothing went wrong for this long. That a packet could be written proves
+/// little: with TLS 1.3, a peer may refuse this side's certificate only afterwards.
+pub(super) const PROVEN: Duration = LONGEST_REST;
 
 /// How much may wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,16 @@ pub enum Queued {
     Full,
 }
 
+/// What becomes of a queue whose peer could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The first failure in a row costs nothing: try again at this time, beginning with the frame
+    /// that was fetched last.
+    Again(Instant),
+    /// Everything that waited is dropped, and the task is to end.
+    Over,
+}
+
 /// What a task is to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turned {
@@ -71,6 +84,8 @@ pub struct Pool {
     serials: u64,
     bytes: usize,
     dropped: u64,
+    /// The address that made room for another one.
+    replaced: Option<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -82,14 +97,24 @@ struct Peer {
     writing: bool,
     /// When a frame was last queued.
     used: Instant,
-    /// Failures in a row.
+    /// Failures in a row, and the end of the rest after the last of them.
     failures: u32,
+    rested: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Carried(Serial),
-    Resting { until: Instant, why: StreamFailure },
+    /// The task tries again at the end of the rest.
+    Retrying {
+        task: Serial,
+        until: Instant,
+        why: StreamFailure,
+    },
+    Resting {
+        until: Instant,
+        why: StreamFailure,
+    },
 }
 
 impl Pool {
@@ -101,11 +126,13 @@ impl Pool {
     /// Queues a frame for an address.
     pub fn push(&mut self, now: Instant, to: SocketAddr, frame: Bytes) -> Queued {
         let begin = match self.peers.get(&to).map(|peer| peer.state) {
-            Some(State::Carried(_)) => None,
-            Some(State::Resting { until, why }) if now < until => {
+            Some(State::Resting { until, why } | State::Retrying { until, why, .. })
+                if now < until =>
+            {
                 self.dropped += 1;
                 return Queued::Rests(why);
             }
+            Some(State::Carried(_) | State::Retrying { .. }) => None,
             Some(State::Resting { .. }) => Some(self.serial()),
             None if self.peers.len() < self.bounds.peers || self.make_room() => Some(self.serial()),
             None => {
@@ -152,27 +179,49 @@ impl Pool {
         }
     }
 
-    /// The frame that was fetched last has been given to the socket: the peer can be reached.
-    pub fn written(&mut self, to: SocketAddr, task: Serial) {
+    /// The frame that was fetched last has been given to the socket.
+    pub fn written(&mut self, now: Instant, to: SocketAddr, task: Serial) {
         if let Some(peer) = self.carried(to, task) {
+            peer.state = State::Carried(task);
             peer.writing = false;
-            peer.failures = 0;
+            if now.saturating_duration_since(peer.rested) >= PROVEN {
+                peer.failures = 0;
+            }
         }
     }
 
-    /// The peer cannot be reached: what waits for it is dropped, and what follows is refused for a
-    /// while, longer each time.
-    pub fn failed(&mut self, now: Instant, to: SocketAddr, task: Serial, why: StreamFailure) {
-        let Some(peer) = self.carried(to, task) else { return };
-        let lost = peer.queue.len() as u64 + u64::from(peer.writing);
+    /// The peer cannot be reached, and what follows is refused for a while, longer each time. What
+    /// waits is dropped, unless this is the first failure in a row and it came at once.
+    pub fn failed(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        task: Serial,
+        why: StreamFailure,
+    ) -> Failed {
+        let Some(peer) = self.carried(to, task) else { return Failed::Over };
         let rest = FIRST_REST * 2_u32.saturating_pow(peer.failures.min(8));
+        let until = now + rest.min(LONGEST_REST);
         peer.failures += 1;
+        peer.rested = until;
+        // What has waited for a whole time limit is too old to wait for a second one.
+        if peer.failures == 1 && why != StreamFailure::TimedOut {
+            peer.state = State::Retrying { task, until, why };
+            return Failed::Again(until);
+        }
+        let lost = peer.queue.len() as u64 + u64::from(peer.writing);
         peer.writing = false;
-        peer.state = State::Resting { until: now + rest.min(LONGEST_REST), why };
+        peer.state = State::Resting { until, why };
         let bytes = std::mem::take(&mut peer.bytes);
         peer.queue.clear();
         self.bytes -= bytes;
         self.dropped += lost;
+        Failed::Over
+    }
+
+    /// So many frames that counted as written have never arrived.
+    pub fn lost(&mut self, frames: u64) {
+        self.dropped += frames;
     }
 
     /// The task ends because nothing was queued for long. Whether it may: a frame may just have come.
@@ -187,6 +236,12 @@ impl Pool {
     /// Whether nothing is waiting or being written.
     pub fn is_flushed(&self) -> bool {
         self.peers.values().all(|peer| peer.queue.is_empty() && !peer.writing)
+    }
+
+    /// The address that made room for that of the frame queued last, once: its task, if it has one, is
+    /// to be woken, so that it ends.
+    pub fn take_replaced(&mut self) -> Option<SocketAddr> {
+        self.replaced.take()
     }
 
     /// Addresses with a queue.
@@ -205,7 +260,10 @@ impl Pool {
     }
 
     fn carried(&mut self, to: SocketAddr, task: Serial) -> Option<&mut Peer> {
-        self.peers.get_mut(&to).filter(|peer| peer.state == State::Carried(task))
+        self.peers.get_mut(&to).filter(|peer| match peer.state {
+            State::Carried(carries) | State::Retrying { task: carries, .. } => carries == task,
+            State::Resting { .. } => false,
+        })
     }
 
     fn serial(&mut self) -> Serial {
@@ -218,6 +276,7 @@ impl Pool {
     fn make_room(&mut self) -> bool {
         let spare = self.peers.iter().filter(|(_, peer)| peer.queue.is_empty() && !peer.writing);
         let oldest = spare.min_by_key(|(_, peer)| peer.used).map(|(address, _)| *address);
+        self.replaced = oldest;
         oldest.is_some_and(|address| self.peers.remove(&address).is_some())
     }
 }
@@ -231,6 +290,7 @@ impl Peer {
             writing: false,
             used: now,
             failures: 0,
+            rested: now,
         }
     }
 

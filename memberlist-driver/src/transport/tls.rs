@@ -133,9 +133,10 @@ impl<R: Runtime> Framed<R> {
                 if unless(|cx| seat.poll_closed(cx), fires).await.is_none() {
                     return;
                 }
-                let (hub, certificates) = (framed.hub.clone(), certificates.clone());
-                // Files may be slow.
-                framed.runtime.spawn_blocking(move || match certificates.reload() {
+                // Files may be slow; then they are not read twice at a time.
+                let Some(reading) = certificates.begin_reading() else { continue };
+                let hub = framed.hub.clone();
+                framed.runtime.spawn_blocking(move || match reading.read() {
                     Ok(false) => {}
                     Ok(true) => super::figures::count(&hub.figures.certificates_reloaded),
                     Err(error) => {

@@ -26,10 +26,10 @@ fn one_task_carries_the_frames_of_an_address_in_order() {
     assert_eq!(pool.push(now, to, frame(2)), Queued::Waits);
     assert_eq!(pool.next(to, task), Turned::Write(frame(1)));
     assert!(!pool.is_flushed());
-    pool.written(to, task);
+    pool.written(now, to, task);
     assert_eq!(pool.next(to, task), Turned::Write(frame(2)));
     assert!(!pool.is_flushed(), "it is being written");
-    pool.written(to, task);
+    pool.written(now, to, task);
     assert!(pool.is_flushed());
     assert_eq!(pool.next(to, task), Turned::Wait);
     assert_eq!(pool.dropped(), 0);
@@ -69,19 +69,47 @@ fn a_peer_that_cannot_be_reached_rests_longer_and_longer() {
     let mut task = begun(pool.push(now, to, frame(1)));
     for rest in [100, 200, 400, 800, 1600, 2000, 2000] {
         assert_eq!(pool.push(now, to, frame(1)), Queued::Waits);
-        pool.failed(now, to, task, StreamFailure::Refused);
+        let failed = pool.failed(now, to, task, StreamFailure::TimedOut);
+        assert_eq!(failed, Failed::Over);
         assert!(pool.is_flushed());
         assert_eq!(pool.next(to, task), Turned::Gone);
         now += Duration::from_millis(rest - 1);
-        assert_eq!(pool.push(now, to, frame(1)), Queued::Rests(StreamFailure::Refused));
+        assert_eq!(pool.push(now, to, frame(1)), Queued::Rests(StreamFailure::TimedOut));
         now += Duration::from_millis(1);
         task = begun(pool.push(now, to, frame(1)));
     }
     assert_eq!(pool.dropped(), 7 * 3);
     assert_eq!(pool.next(to, task), Turned::Write(frame(1)));
-    pool.written(to, task);
-    pool.failed(now, to, task, StreamFailure::Reset);
-    begun(pool.push(now + FIRST_REST, to, frame(1)));
+    // Only time proves that the peer takes what is written.
+    pool.written(now, to, task);
+    assert_eq!(pool.failed(now, to, task, StreamFailure::Reset), Failed::Over);
+    now += LONGEST_REST + PROVEN;
+    task = begun(pool.push(now, to, frame(1)));
+    assert_eq!(pool.next(to, task), Turned::Write(frame(1)));
+    pool.written(now, to, task);
+    let again = pool.failed(now, to, task, StreamFailure::Reset);
+    assert_eq!(again, Failed::Again(now + FIRST_REST));
+}
+
+/// The first failure costs nothing of what waits; the second one in a row costs all of it.
+#[test]
+fn a_queue_survives_one_failure() {
+    let (mut pool, mut now, to) = (Pool::default(), Instant::now(), address(1));
+    let task = begun(pool.push(now, to, frame(1)));
+    assert_eq!(pool.push(now, to, frame(2)), Queued::Waits);
+    assert_eq!(pool.next(to, task), Turned::Write(frame(1)));
+    let failed = pool.failed(now, to, task, StreamFailure::Reset);
+    assert_eq!(failed, Failed::Again(now + FIRST_REST));
+    assert!(!pool.is_flushed());
+    // Meanwhile a probe is to go on by other ways at once.
+    assert_eq!(pool.push(now, to, frame(3)), Queued::Rests(StreamFailure::Reset));
+    now += FIRST_REST;
+    assert_eq!(pool.push(now, to, frame(4)), Queued::Waits);
+    pool.written(now, to, task);
+    assert_eq!(pool.next(to, task), Turned::Write(frame(2)));
+    assert_eq!(pool.dropped(), 1);
+    assert_eq!(pool.failed(now, to, task, StreamFailure::Reset), Failed::Over);
+    assert_eq!((pool.dropped(), pool.bytes(), pool.is_flushed()), (3, 0, true));
 }
 
 #[test]
@@ -97,9 +125,12 @@ fn the_address_used_longest_ago_makes_room() {
         assert_eq!(pool.next(address(number), task), Turned::Write(frame(1)));
     }
     assert_eq!(pool.push(now, address(3), frame(1)), Queued::Full, "both are being written");
-    pool.written(address(1), tasks[0]);
-    pool.written(address(2), tasks[1]);
+    pool.written(now, address(1), tasks[0]);
+    pool.written(now, address(2), tasks[1]);
+    assert_eq!(pool.take_replaced(), None);
     begun(pool.push(now, address(3), frame(1)));
+    assert_eq!(pool.take_replaced(), Some(address(1)));
+    assert_eq!(pool.take_replaced(), None);
     assert_eq!(pool.next(address(1), tasks[0]), Turned::Gone);
     assert_eq!(pool.next(address(2), tasks[1]), Turned::Wait);
 }
@@ -110,7 +141,7 @@ fn an_idle_task_ends_unless_a_frame_has_just_come() {
     let task = begun(pool.push(now, to, frame(1)));
     assert!(!pool.ends(to, task));
     assert_eq!(pool.next(to, task), Turned::Write(frame(1)));
-    pool.written(to, task);
+    pool.written(now, to, task);
     assert!(pool.ends(to, task));
     assert_eq!(pool.peers(), 0);
     assert!(pool.ends(to, task), "it is gone already");
@@ -168,13 +199,15 @@ proptest! {
                 Step::Written(to) => {
                     if writing.remove(&to) {
                         written += 1;
-                        pool.written(address(to), tasks[&to]);
+                        pool.written(now, address(to), tasks[&to]);
                     }
                 }
                 Step::Failed(to) => {
-                    if let Some(task) = tasks.remove(&to) {
+                    if let Some(task) = tasks.get(&to)
+                        && pool.failed(now, address(to), *task, StreamFailure::Reset) == Failed::Over
+                    {
+                        tasks.remove(&to);
                         writing.remove(&to);
-                        pool.failed(now, address(to), task, StreamFailure::Reset);
                     }
                 }
                 Step::Ends(to) => {

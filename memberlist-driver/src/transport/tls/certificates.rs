@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -24,8 +25,25 @@ pub(crate) struct Certificates {
     settings: Tls,
     server_name: Option<ServerName<'static>>,
     current: Mutex<Loaded>,
-    /// What the files looked like when they were read last.
-    seen: Mutex<Vec<Stamp>>,
+    seen: Mutex<Seen>,
+    /// The files are being read again.
+    reading: AtomicBool,
+}
+
+/// What came of reading the files last.
+struct Seen {
+    /// What they looked like before.
+    stamps: Vec<Stamp>,
+    failure: Option<TlsError>,
+}
+
+/// The right to read the files again: one at a time, since a file may take any time.
+pub(super) struct Reading(Arc<Certificates>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.reading.store(false, Ordering::Release);
+    }
 }
 
 #[derive(Clone)]
@@ -47,23 +65,15 @@ impl Certificates {
             .clone()
             .map(|name| ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName(name)));
         let server_name = server_name.transpose()?;
-        let seen = Mutex::new(stamps(&settings));
+        let seen = Mutex::new(Seen { stamps: stamps(&settings), failure: None });
         let current = Mutex::new(read(&settings)?);
-        Ok(Self { settings, server_name, current, seen })
+        Ok(Self { settings, server_name, current, seen, reading: AtomicBool::new(false) })
     }
 
-    /// Reads the files again if they have changed; whether they had. What cannot be used leaves
-    /// everything as it was, until the files change again.
-    pub(super) fn reload(&self) -> Result<bool, TlsError> {
-        let stamps = stamps(&self.settings);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == stamps {
-            return Ok(false);
-        }
-        *seen = stamps;
-        let loaded = read(&self.settings)?;
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = loaded;
-        Ok(true)
+    /// Nothing, while the files are being read already.
+    pub(super) fn begin_reading(self: &Arc<Self>) -> Option<Reading> {
+        let began = !self.reading.swap(true, Ordering::AcqRel);
+        began.then(|| Reading(Arc::clone(self)))
     }
 
     fn current(&self) -> Loaded {
@@ -92,6 +102,37 @@ impl Certificates {
             Err(error) => return Err((in_io(&error), Some(stream))),
         };
         Session::shake(stream, tls.into()).await
+    }
+}
+
+impl Reading {
+    /// Reads the files again if they have changed, or could not be used the last time; whether they
+    /// could be now. What cannot be used leaves everything as it was.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be used, unless that is all as it was the last time.
+    pub(super) fn read(&self) -> Result<bool, TlsError> {
+        let certificates = &self.0;
+        let stamps = stamps(&certificates.settings);
+        let mut seen = certificates.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = seen.stamps != stamps;
+        if !changed && seen.failure.is_none() {
+            return Ok(false);
+        }
+        seen.stamps = stamps;
+        match read(&certificates.settings) {
+            Ok(loaded) => {
+                seen.failure = None;
+                *certificates.current.lock().unwrap_or_else(PoisonError::into_inner) = loaded;
+                Ok(true)
+            }
+            Err(error) => {
+                let known = !changed && seen.failure.as_ref() == Some(&error);
+                seen.failure = Some(error.clone());
+                if known { Ok(false) } else { Err(error) }
+            }
+        }
     }
 }
 
@@ -213,3 +254,6 @@ fn mismatch(certificate: &Path, error: &rustls::Error) -> TlsError {
     };
     problem(certificate, &words)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use super::*;
+
+fn limits() -> Limits {
+    Limits { handshakes: 40, handshakes_per_peer: 4, partial_bytes: 6400, ..Limits::default() }
+}
+
+fn v4(last: u8) -> IpAddr {
+    IpAddr::from([127, 0, 0, last])
+}
+
+/// However much one source takes, others find some.
+#[test]
+fn the_last_quarter_of_handshakes_is_for_sources_that_take_few() {
+    let (mut sources, limits) = (Sources::default(), limits());
+    let greedy = (0..100).filter(|_| sources.admit(v4(1), &limits)).count();
+    assert_eq!(greedy, 30, "three quarters");
+    for source in 2..=3 {
+        assert_eq!((0..100).filter(|_| sources.admit(v4(source), &limits)).count(), 4);
+    }
+    assert_eq!((4..100).filter(|source| sources.admit(v4(*source), &limits)).count(), 2);
+    assert!(!sources.admit(v4(200), &limits), "all are taken");
+    sources.settled(v4(1));
+    assert!(sources.admit(v4(200), &limits));
+}
+
+#[test]
+fn a_host_with_many_ipv6_addresses_is_one_source() {
+    let (mut sources, limits) = (Sources::default(), limits());
+    let of_host = |number: u128| IpAddr::from((0x2001_0db8_u128 << 96 | number).to_be_bytes());
+    assert_eq!((0..100).filter(|number| sources.admit(of_host(*number), &limits)).count(), 30);
+    let limits = Limits { connections_per_peer: 31, ..limits };
+    sources.settled(of_host(0));
+    assert!(sources.admit(of_host(1000), &limits));
+    sources.settled(of_host(1));
+    assert!(!sources.admit(of_host(1001), &limits), "it has all of its connections");
+    assert!(sources.admit(v4(1), &limits));
+}
+
+#[test]
+fn the_last_quarter_of_bytes_is_for_sources_that_hold_few() {
+    let (mut sources, limits) = (Sources::default(), limits());
+    for source in 1..=3 {
+        assert!(sources.admit(v4(source), &limits));
+    }
+    assert!(sources.holds(v4(1), 0, 4800, &limits));
+    assert!(!sources.holds(v4(1), 4800, 4801, &limits));
+    assert!(sources.holds(v4(2), 0, 200, &limits));
+    assert!(!sources.holds(v4(2), 200, 201, &limits), "more than its share");
+    assert!(sources.holds(v4(3), 0, 200, &limits));
+    // What has been read no longer counts.
+    assert!(sources.holds(v4(1), 4801, 0, &limits));
+    assert!(sources.holds(v4(2), 201, 1000, &limits));
+}
+
+#[test]
+fn what_ends_leaves_nothing_behind() {
+    let (mut sources, limits) = (Sources::default(), limits());
+    for source in 1..=2 {
+        assert!(sources.admit(v4(source), &limits));
+    }
+    sources.settled(v4(1));
+    assert!(sources.holds(v4(1), 0, 7, &limits));
+    sources.ends(v4(1), false, 7);
+    sources.ends(v4(2), true, 0);
+    assert_eq!(sources.all, Taken::default());
+    assert!(sources.each.is_empty());
+}

@@ -22,11 +22,14 @@ impl Files {
         Arc::new(Certificates::load(settings).expect("valid files"))
     }
 
-    /// Writes the key, so that a look at the files shows no difference from the last time.
-    fn write_key(&self, key: &[u8], at: SystemTime) {
-        std::fs::write(self.0.join("key"), key).expect("writable");
-        let file = File::options().write(true).open(self.0.join("key")).expect("a file");
-        file.set_modified(at).expect("it has a time");
+    /// Writes the key; with `unseen`, so that a look at the files shows no difference from before.
+    fn write_key(&self, key: &[u8], unseen: bool) {
+        let path = self.0.join("key");
+        let file = || File::options().write(true).open(&path).expect("a file");
+        let before = file().metadata().and_then(|it| it.modified()).expect("it has a time");
+        std::fs::write(&path, key).expect("writable");
+        let changed = if unseen { before } else { before + Duration::from_secs(1) };
+        file().set_modified(changed).expect("it has a time");
     }
 }
 
@@ -56,11 +59,10 @@ fn files_that_could_not_be_used_are_tried_again() {
     let files = Files::new("again");
     let certificates = files.load();
     let key = std::fs::read(files.0.join("key")).expect("the key");
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-    files.write_key(&vec![b'x'; key.len()], at);
+    files.write_key(&vec![b'x'; key.len()], false);
     assert!(read_again(&certificates).is_err());
     assert_eq!(read_again(&certificates), Ok(false), "the same is reported once");
-    files.write_key(&key, at);
+    files.write_key(&key, true);
     assert_eq!(read_again(&certificates), Ok(true));
     assert_eq!(read_again(&certificates), Ok(false));
 }

@@ -98,6 +98,10 @@ impl Handle {
     /// member has nothing to wait for. The node goes on answering until it is shut down, and dropping
     /// the future ends only the wait.
     ///
+    /// A node that its cluster refused, because another node has its name
+    /// ([`name_holder`](JoinReport::name_holder)), leaves without an announcement, which would be taken
+    /// for that of the other: the report counts no members.
+    ///
     /// # Errors
     ///
     /// [`Error::Wait`] with [`TimedOut`](memberlist_proto::WaitError::TimedOut): the announcement is

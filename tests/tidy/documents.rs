@@ -38,7 +38,10 @@ const DIFFERENCES: [(&str, &[&str]); 21] = [
     ),
     ("memberlist-proto/src/memberlist/probe.rs", &["`repeat_pings`"]),
     ("memberlist-proto/src/memberlist/reprieve.rs", &["`ask_suspects`"]),
-    ("memberlist-proto/src/memberlist/leave.rs", &["`leave_directly`"]),
+    (
+        "memberlist-proto/src/memberlist/leave.rs",
+        &["`leave_directly`", "leaving a cluster that refused this node"],
+    ),
     (
         "memberlist-proto/src/memberlist/notify.rs",
         &[

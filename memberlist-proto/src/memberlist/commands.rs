@@ -33,7 +33,8 @@ impl Memberlist {
     /// Announces that this node leaves on purpose; final for this object. Ends as
     /// [`Outcome::Leave`](crate::Outcome::Leave) when the message has been sent as often as gossip
     /// sends anything, or after `timeout` (zero: never). Afterwards the node still answers; stop
-    /// driving it to end that.
+    /// driving it to end that. A node that its cluster refused, because another has its name
+    /// ([`NameTaken`](crate::ExchangeError::NameTaken)), announces nothing.
     pub fn leave(&mut self, now: Instant, timeout: Duration) -> OpId {
         self.enter(now, || Command::Leave { timeout }.into());
         self.step(now, |node| node.begin_leave(timeout))

@@ -29,6 +29,13 @@ impl Memberlist {
         }
         let me = self.me.name.clone();
         let incarnation = self.members.record(self.me.id).incarnation();
+        if self.me.name_taken.is_some() {
+            // Differs from Go: in Go the announcement goes out, and the cluster takes the bearer of
+            // the name for departed until that one refutes.
+            self.depart(self.me.id, incarnation, Departure::Left, None);
+            self.out.finished(op, Outcome::Leave(Ok(LeaveReport::default())));
+            return op;
+        }
         // As in Go: a leave is a death that the dead member itself declares.
         let (node, from) = (me.as_bytes(), me.as_bytes());
         let accusation = Accusation { incarnation, node, from, via: None };

@@ -10,10 +10,11 @@ use super::accuse::Accusation;
 use super::admission::{ip_of, versions_of};
 use super::push_pull::says_join;
 use crate::event::{Event, ExchangeError, VersionMismatch};
-use crate::exchange::Stage;
+use crate::exchange::{Exchange, Stage};
 use crate::node::compatibility::{Incompatible, VersionCheck, Vsn};
 use crate::node::{Identity, IdentityParts, Node, NodeName, State};
 use crate::stats::add_time;
+use crate::time::Instant;
 use crate::transmit::StreamId;
 use crate::wire::frame::{Frame, PushPull, StreamMessage};
 use crate::wire::message::Alive;
@@ -33,7 +34,9 @@ impl Memberlist {
         match frame.message() {
             StreamMessage::PushPull(body) => {
                 self.merge_states(id, from, frame, &body);
-                if let Some(holder) = self.name_holder(id, &body) {
+                let holder = self.name_holder(id, &body);
+                self.note_standing(id, begun, &body, holder.is_some());
+                if let Some(holder) = holder {
                     return self.fail(id, &ExchangeError::NameTaken { holder });
                 }
             }
@@ -51,6 +54,7 @@ impl Memberlist {
         }
         if !self.me.left {
             self.hearing.state(self.now, true);
+            self.me.name_taken = None;
         }
         let nodes = self.members.len() as u64;
         self.decisions.merged_alive += nodes;
@@ -83,23 +87,50 @@ impl Memberlist {
     ///
     /// Differs from Go: in Go such a join succeeds, and the node sees a cluster that does not see it.
     fn name_holder(&self, id: StreamId, body: &PushPull<'_>) -> Option<SocketAddr> {
-        let joins = match self.exchanges.get(id)?.stage() {
-            Stage::PushPull(why, _) => why.is_join(),
-            _ => false,
-        };
-        if !joins || self.me.left {
+        if !self.joins_by(id) || self.me.left {
             return None;
         }
-        let me = self.members.record(self.me.id).identity();
-        // What the bytes mean, not the bytes: an IPv4 address has two forms, and a former life of
-        // this node may have announced the other one.
-        let ip = me.addr_bytes().and_then(ip_of);
-        let other = |it: &NodeState<'_>| {
-            it.known_state().is_some_and(State::is_live)
-                && (it.addr.and_then(ip_of) != ip || self.substitute_port(it.port) != me.port())
-        };
-        let holder = body.states().find(|it| self.is_me(it.name) && other(it))?;
+        let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
+        let mut holders = body.states().filter(|it| self.is_me(it.name) && live(it));
+        let holder = holders.find(|it| !self.is_my_address(it))?;
         Some(SocketAddr::new(ip_of(holder.addr?)?, self.substitute_port(holder.port)))
+    }
+
+    /// Whether this node began the exchange in order to join.
+    fn joins_by(&self, id: StreamId) -> bool {
+        match self.exchanges.get(id).map(Exchange::stage) {
+            Some(Stage::PushPull(why, _)) => why.is_join(),
+            _ => false,
+        }
+    }
+
+    /// Whether a record has this node's address: what the bytes mean, not the bytes. An IPv4 address
+    /// has two forms, and a former life of this node may have announced the other one.
+    fn is_my_address(&self, it: &NodeState<'_>) -> bool {
+        let me = self.members.record(self.me.id).identity();
+        it.addr.and_then(ip_of) == me.addr_bytes().and_then(ip_of)
+            && self.substitute_port(it.port) == me.port()
+    }
+
+    /// Remembers whether the name is this node's in the cluster: a leave is only for what is.
+    fn note_standing(&mut self, id: StreamId, begun: Instant, body: &PushPull<'_>, taken: bool) {
+        if self.me.left {
+            return;
+        }
+        if taken {
+            self.me.name_taken = Some(self.now);
+            return;
+        }
+        let Some(refused) = self.me.name_taken else { return };
+        // A peer that does not know the name takes it from this node by the exchange. One that was
+        // asked beside the peer that refused may only not know the other bearer yet.
+        let accepted = self.joins_by(id) && begun > refused;
+        let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
+        let listed =
+            |it: NodeState<'_>| self.is_me(it.name) && live(&it) && self.is_my_address(&it);
+        if accepted || body.states().any(listed) {
+            self.me.name_taken = None;
+        }
     }
 
     /// One record of a peer's state. A member that the peer considers dead is only accused: it

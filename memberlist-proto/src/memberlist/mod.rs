@@ -165,6 +165,9 @@ struct Me {
     /// The highest incarnation used.
     incarnation: u32,
     left: bool,
+    /// When a cluster last refused this node, because another node has its name there, unless this
+    /// one has been accepted since. Final once it has left, which it then did not announce.
+    name_taken: Option<Instant>,
     /// When a node last joined or departed.
     changed: Instant,
     sequence: u32,
@@ -221,6 +224,7 @@ impl Memberlist {
             versions: myself::own_versions(&config),
             incarnation: 1,
             left: false,
+            name_taken: None,
             changed: now,
             sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
         };

@@ -136,7 +136,10 @@ impl Memberlist {
     /// Differs from Go: in Go a leave that a node missed stays missed. It suspects the member, and
     /// refuses its name at another address until the dead record is reaped.
     pub(super) fn notify_of_leave(&mut self, id: MemberId, to: SocketAddr) {
-        if !self.config.differences.repeat_leaves {
+        // This node itself may have left unannounced.
+        if !self.config.differences.repeat_leaves
+            || (id == self.me.id && self.me.name_taken.is_some())
+        {
             return;
         }
         let record = self.members.record(id);

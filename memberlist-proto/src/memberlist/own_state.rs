@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::Memberlist;
 use crate::members::Record;
-use crate::node::State;
+use crate::node::{NodeName, State};
 use crate::wire::frame::{FrameSealing, compress_frame};
 use crate::wire::push_pull::{self, NodeState};
 
@@ -63,13 +63,25 @@ impl Memberlist {
 
     /// Everything this node knows, as a message.
     pub(super) fn local_state(&mut self, join: bool, user: &[u8]) -> Vec<u8> {
-        encode(self.members.len(), self.members.by_name(), join, user)
+        let hidden = self.hidden();
+        let number = self.members.len() - usize::from(hidden.is_some());
+        let shown =
+            |it: &&Record| hidden.as_ref().is_none_or(|hidden| it.name() != hidden.as_name());
+        encode(number, self.members.by_name().filter(shown), join, user)
+    }
+
+    /// This node's own name, if it has left without an announcement: a record that says that it has
+    /// left would be one.
+    fn hidden(&self) -> Option<NodeName> {
+        (self.me.left && self.me.name_taken.is_some()).then(|| self.me.name.clone())
     }
 
     /// Whether what would be sent is what would be encoded now.
     pub(super) fn check_own_state(&self) -> Result<(), String> {
         let Some(kept) = self.current_state() else { return Ok(()) };
-        let mut records: Vec<&Record> = self.members.iter().map(|(_, record)| record).collect();
+        let hidden = self.hidden().map(|_| self.me.id);
+        let shown = self.members.iter().filter(|(id, _)| Some(*id) != hidden);
+        let mut records: Vec<&Record> = shown.map(|(_, record)| record).collect();
         records.sort_by(|one, other| one.name().cmp(&other.name()));
         let body = encode(records.len(), records.into_iter(), false, &[]);
         let fresh = compress_frame(&body, &self.plain_sealing(), &mut crate::wire::Scratch::new());

@@ -5,6 +5,8 @@ use crate::event::{ExchangeError, JoinError, JoinReport, Outcome};
 use crate::transmit::{Answer, RequestKind, StreamFailure, StreamId, StreamOp};
 use crate::{Key, Target};
 
+mod taken;
+
 /// Two nodes and the connections between them, without any delay.
 struct Pair {
     rigs: [Rig; 2],
@@ -162,76 +164,6 @@ fn a_join_tells_each_of_the_other_however_it_is_cut() {
             assert_eq!(gauges.timers, 0);
         }
     }
-}
-
-/// A cluster that knows another node of this node's name refuses it, and the join says so.
-#[test]
-fn a_name_that_is_taken_fails_the_join_with_its_holder() {
-    for state in [State::Alive, State::Suspect, State::Dead, State::Left] {
-        let mut pair = Pair::new(|_, config| {
-            config.probe_interval = Duration::from_secs(1);
-            config.dead_node_reclaim_time = Duration::from_nanos(1);
-        });
-        pair.rigs[1].alive("one", 7, 1);
-        match state {
-            State::Alive => {}
-            State::Suspect => pair.rigs[1].suspect("one", 1, "x"),
-            State::Dead => pair.rigs[1].dead("one", 1, "x"),
-            State::Left => pair.rigs[1].dead("one", 1, "one"),
-        }
-        let report = pair.join();
-        if state.is_live() {
-            let holder = address(7);
-            assert_eq!(report.name_holder(), Some(holder), "{state}: {report}");
-            let error = JoinError::Exchange(ExchangeError::NameTaken { holder });
-            assert_eq!(report.failed[0].error, error);
-            let failed = report.into_result().expect_err("joined no peer").to_string();
-            assert!(failed.ends_with("of this node's name, at 10.0.0.1:7"), "{failed}");
-            assert_eq!(pair.rigs[1].member("one").port(), 7);
-        } else {
-            assert_eq!(report.name_holder(), None, "{state}: {report}");
-            assert!(report.into_result().is_ok());
-        }
-        let gauges = pair.rigs[0].node.stats().gauges;
-        assert_eq!((gauges.streams, gauges.operations), (0, 0), "{state}");
-    }
-}
-
-/// A former life at the same address is no other node, in whichever form it announced that address.
-#[test]
-fn a_former_life_at_the_same_address_does_not_hold_the_name() {
-    let mapped = core::net::Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped().octets();
-    for addr in [&[10, 0, 0, 1][..], &mapped] {
-        let mut pair = Pair::new(|_, _| {});
-        pair.rigs[1].receive(&Message::Alive(Alive {
-            incarnation: 1,
-            node: b"one",
-            addr: Some(addr),
-            port: 1,
-            meta: Some(b"old"),
-            vsn: Some(&VSN),
-        }));
-        let report = pair.join();
-        assert_eq!(report.joined.len(), 1, "{report}");
-    }
-}
-
-/// The search for seeds and lost members reports it as well; an exchange between members does not.
-#[test]
-fn a_name_that_is_taken_fails_the_exchange_with_a_seed() {
-    let mut pair = Pair::new(|index, config| {
-        if index == 0 {
-            config.seeds = alloc::vec![address(2).into()];
-            config.rejoin.interval = Duration::from_secs(1);
-        }
-    });
-    pair.rigs[1].alive("one", 7, 1);
-    for _ in 0..4 {
-        pair.rigs[0].wait(Duration::from_secs(1));
-        pair.run();
-    }
-    let reported = pair.reported[0].join("; ");
-    assert!(reported.contains("NameTaken") && !reported.contains("Rejoined"), "{reported}");
 }
 
 #[test]

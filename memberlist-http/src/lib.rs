@@ -44,6 +44,7 @@ mod body;
 mod entries;
 mod guard;
 mod journal;
+mod leaf;
 mod options;
 mod recorder;
 mod respond;
@@ -54,18 +55,21 @@ mod watch;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use memberlist_driver::{Error, Handle};
+use memberlist_proto::Event;
 
 pub use self::body::Body;
 pub use self::guard::InvalidOption;
+use self::journal::Journal;
+use self::leaf::{Asked, Leaf};
 pub use self::options::Options;
 use self::recorder::Recorder;
+use self::respond::Cached;
 pub use self::respond::metrics;
 
 /// The page about one node. Cheap to clone; every clone is the same page.
@@ -77,12 +81,13 @@ pub use self::respond::metrics;
 pub struct Page(Arc<Inner>);
 
 struct Inner {
-    node: Handle,
+    asked: Asked,
     options: Options,
     started: u64,
-    recorder: Mutex<Recorder>,
-    stage: Mutex<Stage>,
-    members: Cached,
+    journal: Journal,
+    recorder: Leaf<Recorder>,
+    stage: Leaf<Stage>,
+    members: Leaf<Cached>,
 }
 
 /// How far the node has come.
@@ -96,10 +101,6 @@ enum Stage {
     Ended,
 }
 
-/// An answer that is expensive to make, and when it was made after how many entries of the journal.
-#[derive(Default)]
-struct Cached(Mutex<Option<(Instant, u64, std::time::Duration, Bytes)>>);
-
 impl Page {
     /// The page of this node, from now on.
     ///
@@ -109,14 +110,14 @@ impl Page {
     pub fn start(node: &Handle, options: Options) -> Result<Self, Error> {
         let events = node.subscribe(watch::BOUNDS)?;
         let started = now();
-        let journal = journal::Journal::new(started, options.streams);
         let page = Self(Arc::new(Inner {
-            node: node.clone(),
+            asked: Asked::new(node.clone()),
+            journal: Journal::new(started, options.streams),
             options,
             started,
-            recorder: Mutex::new(Recorder::new(journal)),
-            stage: Mutex::new(Stage::Settling),
-            members: Cached::default(),
+            recorder: Leaf::default(),
+            stage: Leaf::new(Stage::Settling),
+            members: Leaf::default(),
         }));
         watch::start(&page.0, events);
         Ok(page)
@@ -146,23 +147,31 @@ impl<B> tower_service::Service<Request<B>> for Page {
 
 impl std::fmt::Debug for Page {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Page").field("node", &self.0.node).finish_non_exhaustive()
+        f.debug_struct("Page").field("node", self.0.node()).finish_non_exhaustive()
     }
 }
 
 impl Inner {
-    fn recorder(&self) -> MutexGuard<'_, Recorder> {
-        lock(&self.recorder)
+    fn node(&self) -> &Handle {
+        self.asked.node()
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        lock(&self.stage)
+    fn stage(&self) -> Stage {
+        self.stage.with(|stage| *stage)
     }
-}
 
-/// No code of others runs under these locks, and no panic leaves them half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes an event in; `live` is how many members there are after it.
+    fn observe(&self, event: &Event, live: usize) {
+        let entry = self.recorder.with(|recorder| recorder.observe(now(), event, live));
+        // This wakes readers, which may run any code.
+        if let Some(entry) = entry {
+            self.journal.push(entry);
+        }
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.with(|now| *now = stage);
+    }
 }
 
 /// Milliseconds since 1970.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use memberlist_proto::{Departure, Event, NodeName, Stats};
 
 use crate::entries;
-use crate::journal::Journal;
+use crate::journal::Entry;
 use crate::series::{History, Sample, Series};
 
 /// Failures within this time, in milliseconds, are one loss.
@@ -47,9 +47,8 @@ pub(crate) struct Noted<T> {
 
 /// Fed with every event and, once a second, with the figures. All times are in milliseconds since
 /// 1970.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    pub(crate) journal: Journal,
     series: Series,
     last: Option<(u64, Stats)>,
     round_trips: BTreeMap<NodeName, RoundTrip>,
@@ -61,25 +60,9 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(journal: Journal) -> Self {
-        Self {
-            journal,
-            series: Series::default(),
-            last: None,
-            round_trips: BTreeMap::new(),
-            origins: BTreeMap::new(),
-            by_stream: BTreeMap::new(),
-            losses: VecDeque::new(),
-            poisoned: None,
-            conflict: None,
-        }
-    }
-
-    /// Takes an event in; `live` is how many members there are after it.
-    pub(crate) fn observe(&mut self, now: u64, event: &Event, live: usize) {
-        if let Some(entry) = entries::of(event, now) {
-            self.journal.push(entry);
-        }
+    /// Takes an event in; `live` is how many members there are after it. The entry of the journal that
+    /// it makes, if it does.
+    pub(crate) fn observe(&mut self, now: u64, event: &Event, live: usize) -> Option<Entry> {
         if let Some((node, origin)) = entries::origin(event) {
             self.origins.insert(node.name().into(), origin);
         }
@@ -108,6 +91,7 @@ impl Recorder {
             }
             _ => {}
         }
+        entries::of(event, now)
     }
 
     /// Takes the figures in.

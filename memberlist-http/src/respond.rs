@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::body::Body;
 use crate::guard::{HEADERS, reads};
 use crate::view::{Facts, MembersView, StatusView};
-use crate::{Inner, Stage, lock, now};
+use crate::{Inner, Stage, now};
 
 const PAGE: &str = include_str!("page.html");
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -23,6 +23,8 @@ const PATHS: &str = "/ /status /members /events /metrics /healthz /readyz\n";
 
 /// How long the answer to `/members` may be old where nothing has happened.
 const FRESH: Duration = Duration::from_millis(200);
+/// How old it may be while another client's is being made.
+const OLD: Duration = Duration::from_secs(1);
 /// It is made anew at most after as many times the time that it takes, during which the node waits.
 const SHARE: u32 = 10;
 
@@ -61,7 +63,7 @@ fn of_path<B>(inner: &Inner, path: &str, request: &Request<B>, head: bool) -> Re
             Some(render) => with_body(StatusCode::OK, METRICS, render()),
             None => text(StatusCode::NOT_FOUND, "This page was started without metrics.\n"),
         },
-        "healthz" => match *inner.stage() {
+        "healthz" => match inner.stage() {
             Stage::Ended => text(StatusCode::SERVICE_UNAVAILABLE, "the node has ended\n"),
             _ => text(StatusCode::OK, "ok\n"),
         },
@@ -111,65 +113,107 @@ fn since(query: &str) -> Option<u64> {
 
 /// Why the node should not be sent work, if it should not.
 fn unready(inner: &Inner) -> Option<&'static str> {
-    match *inner.stage() {
+    match inner.stage() {
         Stage::Settling => return Some("members still come and go, or a join is under way"),
         Stage::Ended => return Some("the node has ended"),
         Stage::Settled => {}
     }
-    if inner.node.has_left() {
+    if inner.node().has_left() {
         return Some("the node has left");
     }
-    if inner.node.num_members() > 1 {
+    if inner.node().num_members() > 1 {
         return None;
     }
     // A node among whose seeds is only itself is the first of its cluster.
-    let seeds = inner.node.status().map(|status| status.seeds).unwrap_or_default();
+    let seeds = inner.node().status().map(|status| status.seeds).unwrap_or_default();
     seeds.iter().any(|seed| !seed.live).then_some("the node has seeds and is alone")
 }
 
 fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
-    let (Ok(status), Ok(config)) = (inner.node.status(), inner.node.config()) else {
+    let (Ok(status), Ok(config)) = (inner.node().status(), inner.node().config()) else {
         return busy();
     };
-    let unready = unready(inner);
-    let recorder = inner.recorder();
-    json(&StatusView::new(Facts {
-        now: now(),
-        started: inner.started,
-        running: *inner.stage() != Stage::Ended,
-        unready,
-        status: &status,
-        config: &config,
-        recorder: &recorder,
-        peers: inner.options.guard.origins().collect(),
-        since,
-    }))
+    let (unready, stage) = (unready(inner), inner.stage());
+    inner.recorder.with(|recorder| {
+        json(&StatusView::new(Facts {
+            now: now(),
+            started: inner.started,
+            running: stage != Stage::Ended,
+            unready,
+            status: &status,
+            config: &config,
+            recorder,
+            peers: inner.options.guard.origins().collect(),
+            since,
+        }))
+    })
+}
+
+/// The last answer to `/members`, which is expensive to make.
+#[derive(Debug, Default)]
+pub(crate) struct Cached {
+    last: Option<Made>,
+    /// Who makes it anew makes it for all: meanwhile others are answered with the last one, unless it
+    /// is old.
+    making: bool,
+}
+
+#[derive(Debug)]
+struct Made {
+    at: Instant,
+    /// How many entries the journal had had.
+    seen: u64,
+    took: Duration,
+    body: Bytes,
+}
+
+impl Made {
+    fn is_fresh(&self, seen: u64, making: bool) -> bool {
+        let age = self.at.elapsed();
+        age < self.took * SHARE || (age < FRESH && self.seen == seen) || (making && age < OLD)
+    }
+}
+
+/// Lets others make the answer again, however this ends.
+struct Making<'a>(&'a Inner);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.members.with(|cached| cached.making = false);
+    }
 }
 
 /// Many clients cost as much as one: the same answer is given for a while, or until something
 /// happens.
 fn members(inner: &Inner) -> Response<Body> {
-    let mut cached = lock(&inner.members.0);
-    let happened = inner.recorder().journal.len();
-    if let Some((made, seen, took, body)) = &*cached {
-        let age = made.elapsed();
-        if age < *took * SHARE || (age < FRESH && *seen == happened) {
-            return with_body(StatusCode::OK, JSON, body.clone());
-        }
+    let seen = inner.journal.len();
+    let known = inner.members.with(|cached| {
+        let making = cached.making;
+        let known = cached.last.as_ref().filter(|made| made.is_fresh(seen, making));
+        let known = known.map(|made| made.body.clone());
+        cached.making |= known.is_none();
+        known
+    });
+    if let Some(body) = known {
+        return with_body(StatusCode::OK, JSON, body);
     }
+    let making = Making(inner);
     let begun = Instant::now();
-    let Ok(status) = inner.node.status() else { return busy() };
-    let view = MembersView::new(now(), &inner.node, &status, &inner.recorder());
+    let Ok(status) = inner.node().status() else { return busy() };
+    let nodes = inner.node().nodes();
+    let view = inner.recorder.with(|it| MembersView::new(now(), nodes, &status, it));
     // A structure of numbers and texts always has a form in JSON.
     let body = Bytes::from(serde_json::to_vec(&view).unwrap_or_default());
-    *cached = Some((Instant::now(), happened, begun.elapsed(), body.clone()));
+    let (at, took) = (Instant::now(), begun.elapsed());
+    let made = Made { at, seen, took, body: body.clone() };
+    inner.members.with(|cached| cached.last = Some(made));
+    drop(making);
     with_body(StatusCode::OK, JSON, body)
 }
 
 fn events<B>(inner: &Inner, request: &Request<B>, head: bool) -> Response<Body> {
     let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
-    let journal = inner.recorder().journal.clone();
-    match journal.read(last) {
+    match inner.journal.read(last) {
         Some(_) if head => with_body(StatusCode::OK, EVENTS, ""),
         Some(reader) => respond(StatusCode::OK, EVENTS, Body::events(reader)),
         None => {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memberlist_driver::Handle;
 use memberlist_proto::{
     Config, Departure, LostStatus, Node, NodeName, NodeStatus, SeedStatus, State, Status, Trouble,
     Versions,
@@ -169,9 +168,9 @@ struct MemberView {
 }
 
 impl MembersView {
-    pub(crate) fn new(now: u64, node: &Handle, status: &Status, recorder: &Recorder) -> Self {
+    pub(crate) fn new(now: u64, nodes: Vec<Node>, status: &Status, recorder: &Recorder) -> Self {
         let nodes: BTreeMap<NodeName, Node> =
-            node.nodes().into_iter().map(|node| (node.name().into(), node)).collect();
+            nodes.into_iter().map(|node| (node.name().into(), node)).collect();
         let view = |it: &NodeStatus| {
             MemberView::new(now, it, nodes.get(&it.name), it.name == status.name, recorder)
         };

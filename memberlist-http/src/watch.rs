@@ -27,8 +27,8 @@ pub(crate) const BOUNDS: EventBounds = EventBounds::new(1024, 1 << 20);
 pub(crate) fn start(inner: &Arc<Inner>, events: Events) {
     let weak = Arc::downgrade(inner);
     // The time of a round of probes: the news of a join has gone around by then.
-    let quiet = inner.node.config().map_or(INTERVAL, |config| config.probe_interval);
-    let settled = inner.node.settled(quiet, Duration::ZERO);
+    let quiet = inner.node().config().map_or(INTERVAL, |config| config.probe_interval);
+    let settled = inner.node().settled(quiet, Duration::ZERO);
     // It fails only where threads cannot be had.
     let _ = thread::Builder::new()
         .name("memberlist-page".into())
@@ -53,17 +53,17 @@ fn watch(inner: &Weak<Inner>, settled: Operation<usize>, mut events: Events) {
         if let Some(Poll::Ready(result)) = settled.as_mut().map(|it| Pin::new(it).poll(&mut cx)) {
             settled = None;
             if result.is_ok() {
-                *inner.stage() = Stage::Settled;
+                inner.enter(Stage::Settled);
             }
         }
         while let Poll::Ready(event) = events.poll_next(&cx) {
             let Some(event) = event else {
-                *inner.stage() = Stage::Ended;
-                inner.recorder().journal.close();
+                inner.enter(Stage::Ended);
+                inner.journal.close();
                 return;
             };
-            let live = inner.node.num_members();
-            inner.recorder().observe(now(), &event, live);
+            let live = inner.node().num_members();
+            inner.observe(&event, live);
         }
         let at = Instant::now();
         if at >= next {
@@ -78,14 +78,14 @@ fn watch(inner: &Weak<Inner>, settled: Operation<usize>, mut events: Events) {
 }
 
 fn round(inner: &Inner, rounds: u64) {
-    let stats = inner.node.stats();
-    inner.recorder().sample(now(), stats);
+    let stats = inner.node().stats();
+    inner.recorder.with(|recorder| recorder.sample(now(), stats));
     if rounds.is_multiple_of(BEAT) {
-        inner.recorder().journal.beat();
+        inner.journal.beat();
     }
     if rounds.is_multiple_of(TIDY) {
         let live: std::collections::BTreeSet<NodeName> =
-            inner.node.members().iter().map(|node| node.name().into()).collect();
-        inner.recorder().keep_only(|name| live.contains(name));
+            inner.node().members().iter().map(|node| node.name().into()).collect();
+        inner.recorder.with(|recorder| recorder.keep_only(|name| live.contains(name)));
     }
 }

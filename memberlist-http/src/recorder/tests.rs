@@ -21,7 +21,7 @@ fn failed(name: &str) -> Event {
 }
 
 fn recorder() -> Recorder {
-    Recorder::new(Journal::new(1, 1))
+    Recorder::default()
 }
 
 #[test]

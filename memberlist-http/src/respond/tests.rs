@@ -1,4 +1,6 @@
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -145,7 +147,7 @@ fn an_event_is_seen_at_once_by_all_that_read() {
     let node = start(&[]);
     let page = Page::start(&node, Options::default().streams(1)).expect("started");
     let event = memberlist_proto::Event::Joined { node: node.local() };
-    page.0.recorder().observe(now(), &event, 1);
+    page.0.observe(&event, 1);
     let stream = ask(&page, Method::GET, "/events");
     assert!(stream.body().is_stream());
     assert_eq!(get(&page, "/events").0, 503, "one reader at a time");
@@ -175,6 +177,52 @@ fn another_page_reads_only_what_it_compares() {
     for path in ["/", "/events", "/metrics", "/readyz"] {
         assert_eq!(from(origin, path).status(), 403, "{path}");
     }
+}
+
+/// A delegate that asks the page holds the node's lock, which every answer to others needs.
+#[test]
+fn a_delegate_that_asks_the_page_blocks_nothing() {
+    const PATHS: [&str; 5] = ["/members", "/status?since=0", "/readyz", "/events", "/"];
+    #[derive(Default)]
+    struct Asks(OnceLock<Page>, AtomicUsize);
+    impl memberlist_driver::Delegate for Asks {
+        fn admit(&self, _: &memberlist_proto::Candidate<'_>) -> Result<(), String> {
+            for path in self.0.get().map_or(&PATHS[..0], |_| &PATHS) {
+                let page = self.0.get().expect("there is one");
+                assert!([200, 503].contains(&get(page, path).0.as_u16()), "{path}");
+                self.1.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+    }
+    let asks = Arc::new(Asks::default());
+    let options = bind::Options::bind(([127, 0, 0, 1], 0)).delegate(Arc::clone(&asks));
+    let node = smol::block_on(Memberlist::start(Config::local("one"), options)).expect("started").0;
+    let page = Page::start(&node, Options::default()).expect("started");
+    assert!(asks.0.set(page.clone()).is_ok());
+    let (done, ended) = std::sync::mpsc::channel();
+    let over = Arc::new(AtomicBool::new(false));
+    for path in &PATHS[..2] {
+        let (page, done, over) = (page.clone(), done.clone(), Arc::clone(&over));
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                get(&page, path);
+            }
+            let _ = done.send(());
+        });
+    }
+    std::thread::spawn(move || {
+        for round in 0..500_u32 {
+            // The announcement of other metadata is put to the delegate.
+            drop(node.set_meta(round.to_string(), Duration::from_secs(1)));
+        }
+        over.store(true, Ordering::Relaxed);
+        let _ = done.send(());
+    });
+    for _ in 0..=2 {
+        ended.recv_timeout(Duration::from_secs(60)).expect("no thread waits for another forever");
+    }
+    assert!(asks.1.load(Ordering::Relaxed) >= 500 * PATHS.len(), "every change asked every path");
 }
 
 #[test]

@@ -3,7 +3,6 @@ use std::time::Duration;
 use memberlist_proto::{Config, Departure, Event, Instant, Memberlist, Node, Status};
 
 use super::*;
-use crate::journal::Journal;
 
 const NOW: u64 = 1_000_000;
 
@@ -22,7 +21,7 @@ fn texts(status: &Status, recorder: &Recorder) -> Vec<String> {
 }
 
 fn recorder() -> Recorder {
-    Recorder::new(Journal::new(1, 1))
+    Recorder::default()
 }
 
 /// One more node, in this state.

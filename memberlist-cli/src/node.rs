@@ -50,6 +50,10 @@ impl Delegate for Carried {
         self.ack_payload.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn has_broadcasts(&self) -> bool {
+        false
+    }
+
     fn local_state(&self, _join: bool) -> Bytes {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -85,6 +85,13 @@ pub trait Delegate: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether this delegate ever has [`broadcasts`](Self::broadcasts). Asked once, when the node
+    /// starts. With `false` it is not asked for them, and a node that has nothing to gossip sleeps
+    /// instead of waking in every gossip interval. By default it may have some.
+    fn has_broadcasts(&self) -> bool {
+        true
+    }
+
     /// Whether to probe a member over a stream when it does not answer a ping by packet (Go: the
     /// opposite of `DisableTcpPingsForNode`).
     ///
@@ -137,6 +144,10 @@ impl<D: Delegate + ?Sized> Delegate for Arc<D> {
         (**self).broadcasts(view, overhead, limit)
     }
 
+    fn has_broadcasts(&self) -> bool {
+        (**self).has_broadcasts()
+    }
+
     fn stream_ping(&self, node: Name<'_>) -> bool {
         (**self).stream_ping(node)
     }
@@ -174,6 +185,11 @@ impl Decisions {
     /// The panics since the last call.
     pub(crate) fn take_panics(&self) -> Vec<Panicked> {
         std::mem::take(&mut *self.panics.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the delegate ever has broadcasts.
+    pub(crate) fn has_broadcasts(&self) -> bool {
+        self.ask("has_broadcasts", Delegate::has_broadcasts).unwrap_or(true)
     }
 
     /// Asks the delegate; nothing, if it panics: the core is in the middle of something and must

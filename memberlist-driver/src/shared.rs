@@ -64,6 +64,9 @@ impl Shared {
             config.ask_admit_merge = true;
         }
         let decisions = delegate.clone().map(|delegate| Arc::new(Decisions::new(delegate)));
+        if let Some(decisions) = &decisions {
+            config.ask_broadcasts = decisions.has_broadcasts();
+        }
         let hooks = decisions.clone().map(|decisions| decisions as Arc<dyn Hooks>);
         let now = clock.at(StdInstant::now());
         #[allow(unused_mut)] // Recorded, it changes.

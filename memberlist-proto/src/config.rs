@@ -230,6 +230,11 @@ table! {
             /// Ask the application before the full state of a join is merged
             /// ([`RequestKind::AdmitMerge`](crate::RequestKind)).
             ask_admit_merge: bool = (false), go "Merge", by adapter;
+
+            /// Ask the delegate for messages each time that gossip is sent
+            /// ([`Hooks::broadcasts`](crate::Hooks::broadcasts)). A node with a delegate that
+            /// never has any sleeps through gossip intervals only if this is off.
+            ask_broadcasts: bool = (true), go "Delegate.GetBroadcasts", by adapter;
         }
 
         "On the wire" {

@@ -143,8 +143,14 @@ fn a_bad_key_is_never_repeated() {
 #[test]
 fn every_field_of_the_configuration_can_be_set() {
     // What adapters and sockets decide is not for the user to set.
-    let elsewhere =
-        ["advertise_addr", "advertise_port", "bind_port", "ask_local_state", "ask_admit_merge"];
+    let elsewhere = [
+        "advertise_addr",
+        "advertise_port",
+        "bind_port",
+        "ask_local_state",
+        "ask_admit_merge",
+        "ask_broadcasts",
+    ];
     let shown = format!("{:#?}", Config::lan("n"));
     let mut group = String::new();
     let mut seen = 0;

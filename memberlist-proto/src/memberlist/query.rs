@@ -102,7 +102,12 @@ impl Memberlist {
 
     /// Whether nothing is queued, and no delegate may have something.
     pub(super) fn has_no_news(&self) -> bool {
-        !self.decider.is_some() && self.queues.is_empty()
+        !self.asks_for_broadcasts() && self.queues.is_empty()
+    }
+
+    /// Whether the delegate may have messages of its own.
+    pub(super) fn asks_for_broadcasts(&self) -> bool {
+        self.config.ask_broadcasts && self.decider.is_some()
     }
 
     pub(super) fn own_address(&self) -> SocketAddr {

@@ -284,7 +284,7 @@ impl Memberlist {
     }
 
     fn pull_delegate(&mut self, budget: usize, space: &mut Workspace) {
-        if !self.decider.is_some() {
+        if !self.asks_for_broadcasts() {
             return;
         }
         let mut rest = budget;

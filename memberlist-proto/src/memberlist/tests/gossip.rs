@@ -221,3 +221,17 @@ fn a_tick_without_news_asks_the_delegate_once() {
     assert_eq!(asked.0.load(core::sync::atomic::Ordering::Relaxed), before + 1);
     assert_eq!(rig.sent(), []);
 }
+
+/// A delegate that never has broadcasts does not keep a node awake.
+#[test]
+fn without_questions_for_broadcasts_a_node_with_a_delegate_sleeps() {
+    let asked = alloc::sync::Arc::new(Asked(0.into()));
+    let config = Config { ask_broadcasts: false, ..gossiping() };
+    let mut rig = Rig::with_delegate(config, Some(asked.clone()));
+    rig.alive("m", 2, 1);
+    rig.wait(Duration::from_secs(60));
+    assert_eq!(asked.0.load(core::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(rig.queued(), 0);
+    let until = rig.now + Duration::from_secs(10);
+    assert!(rig.node.poll_timeout().is_none_or(|due| due > until), "gossip wakes the node");
+}

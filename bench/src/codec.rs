@@ -1,10 +1,10 @@
-//! What bytes cost: CODEC, SEAL, and LZW.
+//! What bytes cost: CODEC, SEAL, and COMPRESS.
 
 use std::hint::black_box;
 
 use foca::{Codec as _, Member};
 use memberlist_proto::wire::Scratch;
-use memberlist_proto::wire::compress::Lzw;
+use memberlist_proto::wire::compress::{Algorithm, Compressor};
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{PacketLimits, Rules, Sealing, Visit, open, seal};
 use memberlist_proto::{Key, Keyring};
@@ -48,7 +48,7 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
         label: b"label",
         key: Some((&key, memberlist_proto::security::Version::Plain)),
         nonce: [5; 12],
-        compress: false,
+        compress: None,
         compress_min_size: 0,
         checksum: false,
     };
@@ -70,26 +70,33 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
         open(black_box(&sealed), &rules, &mut scratch, &mut Ignore).expect("sealed by us");
     });
     rows.push(Row::of("SEAL 1,400 B, opened", decrypt));
-    lzw(rows);
+    compression(rows);
 }
 
-/// A packet full of alive messages, as gossip sends it.
-fn lzw(rows: &mut Vec<Row>) {
+/// A packet full of alive messages, as gossip sends it, and a full state.
+fn compression(rows: &mut Vec<Row>) {
     let parts: Vec<_> = (0..18).map(|index| ours::alive(index * 577, 1)).collect();
     let mut compound = Vec::new();
     memberlist_proto::wire::compound::encode(&mut compound, &parts).expect("few");
-    let (mut lzw, mut buffer, mut out) = (Lzw::default(), Vec::new(), Vec::new());
-    let compress = each(2_000, |_| {
-        out.clear();
-        assert!(lzw.encode(&compound, compound.len(), &mut buffer, &mut out));
-    });
-    rows.push(Row::of(format!("LZW, a compound of {} B", compound.len()), compress));
-    let packet = out.clone();
-    let decompress = each(2_000, |_| {
-        out.clear();
-        lzw.decode(&packet[1..], 1 << 20, &mut out).expect("compressed by us");
-    });
-    rows.push(Row::of("LZW, the same decompressed", decompress));
+    let state: Vec<u8> = (0..1000).flat_map(|index| ours::alive(index * 577, 1)).collect();
+    for (what, message, rounds) in [("a compound", &compound, 2_000), ("a state", &state, 100)] {
+        for algorithm in [Algorithm::Lzw, Algorithm::Snappy] {
+            let name = algorithm.to_string();
+            let (mut all, mut out) = (Compressor::default(), Vec::new());
+            let compress = each(rounds, |_| {
+                out.clear();
+                assert!(all.encode(algorithm, message, message.len(), &mut out));
+            });
+            let (from, to) = (message.len(), out.len());
+            rows.push(Row::of(format!("COMPRESS {name}, {what} of {from} B to {to} B"), compress));
+            let packed = out.clone();
+            let decompress = each(rounds, |_| {
+                out.clear();
+                all.decode(&packed[1..], 1 << 20, &mut out).expect("compressed by us");
+            });
+            rows.push(Row::of(format!("COMPRESS {name}, {what} decompressed"), decompress));
+        }
+    }
 }
 
 fn put<I: Id>() -> f64 {

@@ -16,7 +16,7 @@ Written by `cargo run --release` in `bench/`; edit nothing here by hand (the not
 
 | workload | what is measured |
 |---|---|
-| CODEC, SEAL, LZW | one alive message encoded and decoded; 1,400 bytes encrypted and opened; a compound compressed |
+| CODEC, SEAL, COMPRESS | one alive message encoded and decoded; 1,400 bytes encrypted and opened; a packet and a full state compressed |
 | PING N | a node that knows N members takes in a ping and hands out the ack, byte for byte; nothing is queued |
 | KNOWN(16) N | a packet of 16 alive messages about random known members, without news |
 | NEWS(16) N | a packet of 16 alive messages that are all news |

@@ -17,7 +17,7 @@ pub use crate::machine::machine;
 pub use crate::pair::pair;
 pub use crate::recording::recording;
 pub use crate::secrets::{keyring, label};
-pub use crate::wire::{lzw, packet, roundtrip, stream};
+pub use crate::wire::{lzw, packet, roundtrip, snappy, stream};
 
 #[cfg(fuzzing)]
 pub use libfuzzer_sys;
@@ -26,11 +26,12 @@ pub use libfuzzer_sys;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("packet", packet),
     ("stream", stream),
     ("roundtrip", roundtrip),
     ("lzw", lzw),
+    ("snappy", snappy),
     ("label", label),
     ("keyring", keyring),
     ("config", config),

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use memberlist_proto::security::Version;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
@@ -128,7 +129,7 @@ impl World {
             label: &label,
             key: keys.first().map(|key| (key, Version::Plain)),
             nonce: [9; 12],
-            compress: layers > 3,
+            compress: (layers > 3).then_some(Algorithm::Lzw),
             compress_min_size: 1,
             checksum: layers == 2,
         };

@@ -2,7 +2,7 @@
 
 use memberlist_proto::security::Version;
 use memberlist_proto::wire::Scratch;
-use memberlist_proto::wire::compress::Lzw;
+use memberlist_proto::wire::compress::{Algorithm, Lzw, Snappy};
 use memberlist_proto::wire::frame::{
     Frame, FrameError, FrameLimits, FrameReader, FrameRules, FrameSealing, Role, StreamMessage,
     seal_frame,
@@ -168,7 +168,7 @@ pub fn roundtrip(data: &[u8]) {
         label: name,
         key,
         nonce: [input.byte(); 12],
-        compress: choice & 16 != 0,
+        compress: algorithm(choice & 16 != 0, choice & 128 != 0),
         compress_min_size: input.byte().into(),
         checksum: choice & 32 != 0,
     };
@@ -218,6 +218,10 @@ pub fn roundtrip(data: &[u8]) {
     read(&frame);
 }
 
+fn algorithm(compress: bool, snappy: bool) -> Option<Algorithm> {
+    compress.then_some(if snappy { Algorithm::Snappy } else { Algorithm::Lzw })
+}
+
 /// LZW both ways: any input comes back, and any bytes can be decompressed.
 pub fn lzw(data: &[u8]) {
     const LIMIT: usize = 1 << 16;
@@ -239,5 +243,31 @@ pub fn lzw(data: &[u8]) {
     assert!(lzw.compress(data, exact, &mut packed), "what fits exactly fits");
     packed.clear();
     assert!(!lzw.compress(data, exact - 1, &mut packed), "what does not fit does not");
+    assert!(packed.is_empty());
+}
+
+/// Snappy both ways: any input comes back, and any bytes can be decompressed.
+pub fn snappy(data: &[u8]) {
+    const LIMIT: usize = 1 << 16;
+    let mut snappy = Snappy::default();
+    let mut out = b"before".to_vec();
+    let result = snappy.decompress(data, LIMIT, &mut out);
+    assert!(out.starts_with(b"before") && out.len() <= LIMIT + 6, "beyond the limit");
+    // A length that cannot be true takes no memory.
+    assert!(out.capacity() <= 64 + data.len() * 48, "{} for {}", out.capacity(), data.len());
+    if result.is_err() {
+        assert_eq!(out, b"before", "a failure leaves something behind");
+    }
+    let (mut packed, mut unpacked) = (Vec::new(), Vec::new());
+    assert!(snappy.compress(data, usize::MAX, &mut packed));
+    assert_eq!(snappy.decompress(&packed, data.len(), &mut unpacked), Ok(()));
+    assert_eq!(unpacked, data);
+    let exact = packed.len();
+    let first = packed.clone();
+    packed.clear();
+    assert!(snappy.compress(data, exact, &mut packed), "what fits exactly fits");
+    assert_eq!(packed, first, "state is carried over");
+    packed.clear();
+    assert!(!snappy.compress(data, exact - 1, &mut packed), "what does not fit does not");
     assert!(packed.is_empty());
 }

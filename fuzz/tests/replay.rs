@@ -32,6 +32,11 @@ fn lzw() {
 }
 
 #[test]
+fn snappy() {
+    replay("snappy");
+}
+
+#[test]
 fn label() {
     replay("label");
 }
@@ -74,6 +79,7 @@ fn every_target_is_replayed() {
         "stream",
         "roundtrip",
         "lzw",
+        "snappy",
         "label",
         "keyring",
         "config",

@@ -23,6 +23,9 @@ fn seed() {
     for (number, hex) in hex("lzw.jsonl").iter().enumerate() {
         keep("lzw", &format!("lzw-{number}"), hex);
     }
+    for (number, hex) in hex("snappy.jsonl").iter().enumerate().step_by(3) {
+        keep("snappy", &format!("snappy-{number}"), hex);
+    }
     for (number, text) in configurations().iter().enumerate() {
         keep("config", &format!("preset-{number}"), text.as_bytes());
     }
@@ -97,7 +100,9 @@ fn hex(file: &str) -> Vec<Vec<u8>> {
     let text = std::fs::read_to_string(folder.join(file)).expect("a fixture");
     let cases = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     cases
-        .filter_map(|case| ["hex", "lzw_hex"].iter().find_map(|field| unhex(&case[field])))
+        .filter_map(|case| {
+            ["hex", "lzw_hex", "in_hex"].iter().find_map(|field| unhex(&case[field]))
+        })
         .collect()
 }
 

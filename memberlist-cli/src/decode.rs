@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use memberlist_proto::security::{Keyring, Version};
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::frame::{Eof, FrameError, FrameLimits, FrameReader, FrameRules, Role};
 use memberlist_proto::wire::label::{self, Peek};
 use memberlist_proto::wire::message::{Message, MessageType};
@@ -152,7 +153,7 @@ impl Visit for Decoded {
                 json!({ "layer": "plaintext", "message": error.to_string() })
             }
             Layer::Checksum => json!({ "layer": "checksum" }),
-            Layer::Compressed { from, to } => compressed(from, to),
+            Layer::Compressed { algorithm, from, to } => compressed(algorithm, from, to),
             Layer::Compound { parts } => json!({ "layer": "compound", "parts": parts }),
         });
     }
@@ -211,8 +212,8 @@ fn decode_stream(stream: &[u8], keyring: &Keyring, label: Option<&str>) -> Decod
     if let Some((version, key_index, len)) = layers.encrypted {
         decoded.contents.push(encrypted(version, key_index, len));
     }
-    if let Some((from, to)) = layers.compressed {
-        decoded.contents.push(compressed(from, to));
+    if let Some((algorithm, from, to)) = layers.compressed {
+        decoded.contents.push(compressed(algorithm, from, to));
     }
     match result {
         Ok(Some(frame)) => {
@@ -268,8 +269,11 @@ fn encrypted(version: Version, key_index: usize, len: usize) -> Value {
     json!({ "layer": "encryption", "version": version.code(), "key": key_index, "bytes": len })
 }
 
-fn compressed(from: usize, to: usize) -> Value {
-    json!({ "layer": "compression", "compressed_bytes": from, "bytes": to })
+fn compressed(algorithm: Algorithm, from: usize, to: usize) -> Value {
+    let algorithm = algorithm.to_string();
+    json!({
+        "layer": "compression", "algorithm": algorithm, "compressed_bytes": from, "bytes": to
+    })
 }
 
 #[cfg(test)]

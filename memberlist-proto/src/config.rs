@@ -3,7 +3,10 @@
 
 #[macro_use]
 mod table;
+#[macro_use]
+mod words;
 mod announcement;
+mod compression;
 mod differences;
 pub mod fields;
 mod limits;
@@ -18,6 +21,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 
 pub use self::announcement::Oversized;
+pub use self::compression::Compression;
 pub use self::differences::{AdvertiseForm, Differences};
 use self::fields::{Bounds, Field, FieldType};
 pub use self::limits::Limits;
@@ -238,8 +242,10 @@ table! {
         }
 
         "On the wire" {
-            /// Compress packets where that makes them smaller, and streams.
-            [live] enable_compression: bool = (true), go "EnableCompression";
+            /// Compress packets where that makes them smaller, and streams: `lzw`, which every
+            /// node reads, `snappy`, which only Rust nodes and those of Grafana's fork since 2026
+            /// read (docs/compression.md), or `none`. Both are read whatever is sent.
+            [live] compression: Compression = (Compression::Lzw), go "EnableCompression";
 
             /// Packets shorter than this many bytes are sent uncompressed: they would only grow.
             [live] compress_min_size: usize = (128), within (0 bytes to 64 MiB);

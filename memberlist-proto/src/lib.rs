@@ -90,8 +90,8 @@ pub mod wire;
 
 pub use crate::broadcast::{Broadcast, TransmitLimitedQueue};
 pub use crate::config::{
-    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Oversized, Rejoin,
-    Timing, fields,
+    AdvertiseForm, Compression, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Oversized,
+    Rejoin, Timing, fields,
 };
 pub use crate::decider::Decision;
 #[cfg(feature = "checkpoint")]

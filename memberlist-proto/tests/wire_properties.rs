@@ -3,7 +3,7 @@
 use memberlist_proto::security::{Key, Keyring, Version};
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::compound;
-use memberlist_proto::wire::compress::Lzw;
+use memberlist_proto::wire::compress::{Algorithm, Lzw, Snappy};
 use memberlist_proto::wire::frame::{
     FrameLimits, FrameReader, FrameRules, FrameSealing, Role, StreamMessage, seal_frame,
 };
@@ -151,6 +151,10 @@ impl Visit for Opened {
     }
 }
 
+fn algorithm() -> impl Strategy<Value = Option<Algorithm>> {
+    prop_oneof![Just(None), Just(Some(Algorithm::Lzw)), Just(Some(Algorithm::Snappy))]
+}
+
 proptest! {
     #[test]
     fn opening_reverses_sealing(
@@ -159,7 +163,8 @@ proptest! {
         padded in any::<bool>(),
         label in label(),
         nonce in any::<[u8; 12]>(),
-        [compress, checksum, strict] in any::<[bool; 3]>(),
+        compress in algorithm(),
+        [checksum, strict] in any::<[bool; 2]>(),
         min in 0..300_usize,
     ) {
         let mut packet = Vec::new();
@@ -222,7 +227,8 @@ proptest! {
         user_state in bytes(),
         key in key(),
         label in label(),
-        [compress, only_if_smaller] in any::<[bool; 2]>(),
+        compress in algorithm(),
+        only_if_smaller in any::<bool>(),
         cuts in vec(1..50_usize, 1..20),
     ) {
         let mut message = Vec::new();
@@ -332,6 +338,12 @@ proptest! {
         let (mut output, mut restored) = (Vec::new(), Vec::new());
         prop_assert!(lzw.compress(&input, usize::MAX, &mut output));
         prop_assert_eq!(lzw.decompress(&output, input.len(), &mut restored), Ok(()));
+        prop_assert_eq!(&restored, &input);
+        let mut snappy = Snappy::default();
+        output.clear();
+        restored.clear();
+        prop_assert!(snappy.compress(&input, usize::MAX, &mut output));
+        prop_assert_eq!(snappy.decompress(&output, input.len(), &mut restored), Ok(()));
         prop_assert_eq!(restored, input);
     }
 

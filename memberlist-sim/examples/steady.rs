@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use memberlist_sim::{Config, Sim};
+use memberlist_sim::{Compression, Config, Sim};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +23,7 @@ fn main() {
             match how {
                 None => {}
                 Some("off") => config.push_pull_interval = Duration::ZERO,
-                Some("plain") => config.enable_compression = false,
+                Some("plain") => config.compression = Compression::None,
                 Some(other) => panic!("`off` or `plain`, not {other:?}"),
             }
             sim.start(config)

@@ -58,7 +58,8 @@ pub use memberlist_driver::{RecordOptions, RecordStats};
 #[cfg(feature = "serde")]
 pub use memberlist_driver::settings::{SettingError, Settings};
 pub use memberlist_proto::{
-    AdvertiseForm, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin, Timing,
+    AdvertiseForm, Compression, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin,
+    Timing,
 };
 // Nodes, and how they are named.
 pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, Target, Versions};

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::message::{Ack, Message};
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_tests::{Launch, Node};
@@ -44,7 +45,7 @@ fn inflating() -> Vec<u8> {
         label: b"",
         key: None,
         nonce: [0; 12],
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         compress_min_size: 0,
         checksum: false,
     };

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant as Clock};
 
 use memberlist_proto::fields::{Field, Kind, Value};
-use memberlist_proto::{AdvertiseForm, Config, Key};
+use memberlist_proto::{Config, Key};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -74,7 +74,7 @@ fn value(field: &Field, draw: &Draw, preset: &Config) -> Option<Value> {
             networks.resize(len.max(1), "192.0.2.0/24".parse().expect("a network"));
             Value::Networks(Some(networks))
         }
-        (Kind::AdvertiseForm, _) => Value::AdvertiseForm(AdvertiseForm::Mapped),
+        (Kind::Word(words), _) => Value::Word(words, words[words.len() - 1]),
         // The two addresses are those of the network that the nodes live in.
         (_, address) => address,
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::wire::compound;
-use memberlist_proto::wire::compress::Lzw;
+use memberlist_proto::wire::compress::{Algorithm, Compressor};
 use memberlist_proto::{
     Answer, BroadcastKind, Config, Instant, LookupFailure, Memberlist, NodeName, Peer, Priority,
     RequestKind, Target,
@@ -106,8 +106,7 @@ impl Life {
             packed
         });
         let mut bomb = Vec::new();
-        let mut buffer = Vec::new();
-        assert!(Lzw::default().encode(&vec![0; 1 << 20], usize::MAX, &mut buffer, &mut bomb));
+        assert!(Compressor::default().encode(Algorithm::Lzw, &[0; 1 << 20], usize::MAX, &mut bomb));
         for packet in [&deep[..], &bomb, &alive("n2", &[10, 1, 0, 2], 7), b"", b"\xff junk"] {
             // Most of it is refused; with a label or a key all of it.
             let _ = self.rigs[1].packet(stranger(1), packet);

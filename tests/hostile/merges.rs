@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
 use memberlist_proto::wire::push_pull::encode_header;
 use memberlist_proto::{
@@ -25,7 +26,7 @@ fn many_nodes() -> Bytes {
         label: b"",
         key: None,
         nonce: [0; 12],
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         only_if_smaller: true,
     };
     seal_frame(&message, &sealing, &mut Scratch::new()).expect("not encrypted")

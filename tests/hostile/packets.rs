@@ -1,5 +1,6 @@
 //! What one datagram can cost.
 
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::message::{Message, Ping};
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
@@ -17,7 +18,7 @@ fn compressed(message: &[u8]) -> Vec<u8> {
         label: b"",
         key: None,
         nonce: [0; 12],
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         compress_min_size: 0,
         checksum: false,
     };

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
 use memberlist_proto::wire::push_pull::{NodeState, encode_header, encode_state, encode_user};
 use memberlist_proto::{
-    Answer, Event, ExchangeError, Key, Outcome, RequestKind, StreamFailure, StreamId, StreamOp,
+    Answer, Compression, Event, ExchangeError, Key, Outcome, RequestKind, StreamFailure, StreamId,
+    StreamOp,
 };
 use memberlist_sim::rig::{Rig, VSN, Wires, addr, stranger};
 
@@ -58,7 +60,7 @@ fn compressed(message: &[u8]) -> Bytes {
         label: b"",
         key: None,
         nonce: [0; 12],
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         only_if_smaller: true,
     };
     seal_frame(message, &sealing, &mut Scratch::new()).expect("not encrypted")
@@ -302,7 +304,7 @@ fn the_largest_honest_state_is_exchanged() {
                 config.name = name.into();
                 config.advertise_addr = [10, 0, 0, last].into();
                 config.ask_local_state = true;
-                config.enable_compression = compress;
+                config.compression = if compress { Compression::Lzw } else { Compression::None };
             })
         };
         let mut nodes = [node("a", 1), node("b", 2)];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use memberlist_proto::{Config, Differences, Event, Hooks};
+use memberlist_proto::{Compression, Config, Differences, Event, Hooks};
 use memberlist_sim::rig::{Rig, Watch, address};
 
 /// A node named `me` that does nothing by itself.
@@ -13,7 +13,7 @@ pub(crate) fn config() -> Config {
     config.probe_interval = Duration::ZERO;
     config.gossip_interval = Duration::ZERO;
     config.push_pull_interval = Duration::ZERO;
-    config.enable_compression = false;
+    config.compression = Compression::None;
     config.differences = Differences::default().with(|it| {
         it.random_phase = false;
         // As in Go: what a peer says is dead is dead, and a suspect is not asked once more.

@@ -1,4 +1,4 @@
-use memberlist_sim::{BroadcastKind, Event, Link, Priority, State};
+use memberlist_sim::{BroadcastKind, Compression, Event, Link, Priority, State};
 
 use super::{as_go, cluster, count, plain, secs, state};
 
@@ -51,7 +51,7 @@ fn broadcasts_arrive_while_members_come_and_go() {
 fn differing_nodes_live_together() {
     let (mut sim, nodes) = cluster(55, 20, |index, config| match index % 3 {
         0 => as_go(index, config),
-        1 => config.enable_compression = false,
+        1 => config.compression = Compression::None,
         _ => config.protocol_version = 5,
     });
     sim.network().set_default(Link { loss: 0.02, ..Link::default() });

@@ -50,7 +50,7 @@ fn encryption_matches_go() {
                 label: label.as_bytes(),
                 key: Some((&key, version)),
                 nonce,
-                compress: false,
+                compress: None,
                 only_if_smaller: false,
             };
             let frame = seal_frame(&plaintext, &sealing, &mut Scratch::new());

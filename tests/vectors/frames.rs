@@ -3,6 +3,7 @@
 use memberlist_proto::security::{Keyring, Version};
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::compound::{self, CompoundError};
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::label::{self, Label};
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{self, PacketLimits, Rules, Sealing, Visit};
@@ -96,7 +97,7 @@ fn check_packet(case: &Case) {
         label,
         key: key.as_ref().map(|key| (key, Version::for_protocol(protocol))),
         nonce: key.as_ref().map_or([0; 12], |_| nonce(&fields["nonce"])),
-        compress: boolean(&fields["compression"]),
+        compress: boolean(&fields["compression"]).then_some(Algorithm::Lzw),
         compress_min_size: 0,
         checksum: fields["dest_pmax"].as_u64().expect("a number") >= 5,
     };

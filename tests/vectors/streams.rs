@@ -2,6 +2,7 @@
 
 use memberlist_proto::security::{Keyring, Version};
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::frame::{
     Eof, Frame, FrameLimits, FrameReader, FrameRules, FrameSealing, Role, StreamMessage, seal_frame,
 };
@@ -132,7 +133,7 @@ impl Setup {
             label: &self.label,
             key: self.keyring.primary().map(|key| (key, self.version)),
             nonce: self.nonce,
-            compress: self.compress,
+            compress: self.compress.then_some(Algorithm::Lzw),
             only_if_smaller: false,
         };
         let frame = seal_frame(message, &sealing, &mut Scratch::new()).expect("short enough");

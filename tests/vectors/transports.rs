@@ -1,6 +1,6 @@
 //! The frames of Alertmanager and dskit, as their own code writes and reads them.
 
-mod input;
+pub(crate) mod input;
 
 use std::net::SocketAddr;
 

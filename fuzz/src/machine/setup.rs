@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Candidate, Config, Differences, Hooks, Instant, Limits, Name, View};
+use memberlist_proto::{
+    Candidate, Compression, Config, Differences, Hooks, Instant, Limits, Name, View,
+};
 use memberlist_sim::rig::{Rig, Watch};
 
 use crate::input::Input;
@@ -55,7 +57,11 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     config.ask_admit_merge = flags & 16 != 0;
     config.gossip_verify_incoming = flags & 32 == 0;
     config.gossip_verify_outgoing = flags & 64 == 0;
-    config.enable_compression = flags & 128 == 0;
+    config.compression = match (flags & 128 == 0, more & 64 == 0) {
+        (true, true) => Compression::Lzw,
+        (true, false) => Compression::Snappy,
+        (false, _) => Compression::None,
+    };
     config.protocol_version = 1 + numbers % 5;
     config.udp_buffer_size = [512, 1400, 65_507][usize::from(numbers / 5 % 3)];
     config.suspicion = more & 1 == 0;

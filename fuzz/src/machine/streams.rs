@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use memberlist_proto::security::Version;
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::frame::{FrameSealing, seal_frame};
 use memberlist_proto::wire::label;
 use memberlist_proto::{StreamFailure, StreamId, StreamOp};
@@ -97,7 +98,7 @@ impl World {
             label: &own,
             key: keys.first().map(|key| (key, Version::Plain)),
             nonce: [9; 12],
-            compress: input.flag(),
+            compress: input.flag().then_some(Algorithm::Lzw),
             only_if_smaller: true,
         };
         let mut sent = Vec::new();

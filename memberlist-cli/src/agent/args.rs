@@ -9,7 +9,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use memberlist_driver::RecordOptions;
 use memberlist_driver::transport::Transport;
-use memberlist_proto::{Config, NodeName, Peer};
+use memberlist_proto::{Compression, Config, NodeName, Peer};
 
 #[cfg(unix)]
 use super::control;
@@ -115,8 +115,12 @@ pub(crate) struct Args {
     #[arg(long, env = "MEMBERLIST_LABEL", value_name = "TEXT")]
     label: Option<String>,
 
-    /// Send packets and streams uncompressed
-    #[arg(long)]
+    /// How packets and streams that are sent are compressed
+    #[arg(long, value_name = "ALGORITHM", value_parser = ["lzw", "snappy", "none"])]
+    compression: Option<String>,
+
+    /// The same as `--compression none`
+    #[arg(long, conflicts_with = "compression")]
     no_compression: bool,
 
     #[command(flatten)]
@@ -280,8 +284,11 @@ impl Args {
         if let Some(label) = &self.label {
             config.label = Bytes::from(label.clone());
         }
-        if self.no_compression {
-            config.enable_compression = false;
+        match self.compression.as_deref() {
+            Some("lzw") => config.compression = Compression::Lzw,
+            Some("snappy") => config.compression = Compression::Snappy,
+            None if !self.no_compression => {}
+            _ => config.compression = Compression::None,
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
 use memberlist_proto::security::Key;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::message::{Ack, Suspect};
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{compound, label};
@@ -28,7 +29,7 @@ fn layers_of_a_packet_are_listed_from_the_outside_to_the_inside() {
         label: b"blue",
         key: Some((&key, Version::Plain)),
         nonce: [9; 12],
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         compress_min_size: 0,
         checksum: true,
     };
@@ -38,6 +39,7 @@ fn layers_of_a_packet_are_listed_from_the_outside_to_the_inside() {
     let layers: Vec<_> =
         decoded.contents.iter().filter_map(|content| content["layer"].as_str()).collect();
     assert_eq!(layers, ["label", "encryption", "checksum", "compression", "compound"]);
+    assert_eq!(decoded.contents[3]["algorithm"], "lzw");
     let messages = &decoded.contents[5..];
     assert_eq!(messages[0]["message"], "suspect");
     assert_eq!(messages[0]["incarnation"], 3);
@@ -48,6 +50,15 @@ fn layers_of_a_packet_are_listed_from_the_outside_to_the_inside() {
     assert_eq!(decoded.document(false, packet.len())["error"], Value::Null);
 }
 
+/// The bytes are those that Grafana's fork writes.
+#[test]
+fn the_algorithm_of_a_compressed_message_is_shown() {
+    let packet = hex::decode(b"0982a4416c676f01a3427566ab1d1468656c6c6f205a0600").unwrap();
+    let layer = &decode_packet(&packet, &Keyring::default(), None).contents[0];
+    assert_eq!(layer["algorithm"], "snappy");
+    assert_eq!((&layer["compressed_bytes"], &layer["bytes"]), (&json!(24), &json!(29)));
+}
+
 #[test]
 fn a_failure_names_its_layer_and_keeps_what_came_before() {
     let key = Key::new(&KEY).unwrap();
@@ -55,7 +66,7 @@ fn a_failure_names_its_layer_and_keeps_what_came_before() {
         label: b"blue",
         key: Some((&key, Version::Plain)),
         nonce: [9; 12],
-        compress: false,
+        compress: None,
         compress_min_size: 0,
         checksum: false,
     };

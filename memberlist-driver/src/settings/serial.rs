@@ -231,7 +231,7 @@ impl Serialize for Written {
             Value::Keys(keys) => to.collect_seq(keys.iter().map(|key| key.to_base64().to_string())),
             Value::Labels(labels) => to.collect_seq(labels.iter().map(Item::from)),
             Value::Peers(peers) => to.collect_seq(peers.iter().map(ToString::to_string)),
-            value @ (Value::Duration(_) | Value::Address(_) | Value::AdvertiseForm(_)) => {
+            value @ (Value::Duration(_) | Value::Address(_) | Value::Word(..)) => {
                 to.collect_str(value)
             }
         }

@@ -32,7 +32,7 @@ fn durations_numbers_switches_and_lists_are_read() {
         "push_pull_interval=0",
         "tcp_timeout=1h",
         "indirect_checks=7",
-        "enable_compression=false",
+        "compression=snappy",
         "cidrs_allowed=10.0.0.0/8, ::1/128",
         "limits.streams=10",
         "differences.tell_the_dead=false",
@@ -52,7 +52,7 @@ fn durations_numbers_switches_and_lists_are_read() {
     assert_eq!(config.push_pull_interval, Duration::ZERO);
     assert_eq!(config.tcp_timeout, Duration::from_secs(3600));
     assert_eq!(config.indirect_checks, 7);
-    assert!(!config.enable_compression);
+    assert_eq!(config.compression, memberlist_proto::Compression::Snappy);
     assert_eq!(config.cidrs_allowed.as_ref().unwrap().len(), 2);
     assert_eq!(config.limits.streams, 10);
     assert!(!config.differences.tell_the_dead);
@@ -264,6 +264,7 @@ fn every_documented_field_sets_what_it_says() {
             ("accept_labels", _) => "blue".into(),
             ("bind_addr", _) => "127.0.0.1".into(),
             ("differences.advertise_form", _) => "mapped".into(),
+            ("compression", _) => "snappy".into(),
             (_, toml::Value::Boolean(it)) => (!it).to_string(),
             // What may be a number may be a duration that is none.
             ("dead_node_reclaim_time", _) => "77s".into(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::fields::{Kind, Value};
-use memberlist_proto::{AdvertiseForm, Key, PeerError};
+use memberlist_proto::{Key, PeerError};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,11 +46,7 @@ pub(super) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
             let keys = items(text).map(|item| key(item).map_err(Wrong::Item));
             return keys.collect::<Result<_, _>>().map(Value::Keys);
         }
-        Kind::AdvertiseForm => match text {
-            "compact" => Some(Value::AdvertiseForm(AdvertiseForm::Compact)),
-            "mapped" => Some(Value::AdvertiseForm(AdvertiseForm::Mapped)),
-            _ => None,
-        },
+        Kind::Word(_) => kind.word(text),
     };
     value.ok_or(Wrong::Kind)
 }

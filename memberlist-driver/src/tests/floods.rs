@@ -1,6 +1,7 @@
 //! Packets that cost far more than their length says.
 
 use memberlist_proto::wire::Scratch;
+use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{Sealing, seal};
 
@@ -16,7 +17,7 @@ fn inflating() -> Vec<u8> {
         label: b"",
         key: None,
         nonce: [0; 12],
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         compress_min_size: 0,
         checksum: false,
     };

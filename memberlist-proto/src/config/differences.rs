@@ -1,7 +1,5 @@
 //! Where we behave differently from the Go library, each switchable.
 
-use core::fmt;
-
 use super::Preset;
 use super::fields::{Bounds, Field, FieldType};
 
@@ -164,11 +162,9 @@ pub enum AdvertiseForm {
     Mapped,
 }
 
-impl fmt::Display for AdvertiseForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Compact => "compact",
-            Self::Mapped => "mapped",
-        })
+words! {
+    AdvertiseForm {
+        Compact = "compact",
+        Mapped = "mapped",
     }
 }

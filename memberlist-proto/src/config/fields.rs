@@ -27,7 +27,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use ipnet::IpNet;
 
-use super::{AdvertiseForm, Config, ConfigError, Differences, Limits, Rejoin};
+use super::{Config, ConfigError, Differences, Limits, Rejoin};
 use crate::node::NodeName;
 use crate::peer::Peer;
 use crate::security::Key;
@@ -162,8 +162,8 @@ pub enum Kind {
     Labels,
     /// Peers by address or host name.
     Peers,
-    /// How a node writes its own IPv4 address.
-    AdvertiseForm,
+    /// One of these words.
+    Word(&'static [&'static str]),
 }
 
 impl Kind {
@@ -175,6 +175,7 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Word(words) => return one_of(words, f),
             Self::Switch => "`true` or `false`",
             Self::Number => "a number",
             Self::Duration => "a duration",
@@ -184,9 +185,29 @@ impl fmt::Display for Kind {
             Self::Keys => "a list of keys",
             Self::Labels => "a list of labels",
             Self::Peers => "a list of peers",
-            Self::AdvertiseForm => "`compact` or `mapped`",
         })
     }
+}
+
+impl Kind {
+    /// The word of this text, if it is one of them.
+    pub fn word(self, text: &str) -> Option<Value> {
+        let Self::Word(words) = self else { return None };
+        let word = words.iter().find(|word| **word == text)?;
+        Some(Value::Word(words, word))
+    }
+}
+
+fn one_of(words: &[&str], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (place, word) in words.iter().enumerate() {
+        let before = match place {
+            0 => "",
+            last if last + 1 == words.len() => " or ",
+            _ => ", ",
+        };
+        write!(f, "{before}`{word}`")?;
+    }
+    Ok(())
 }
 
 /// The value of a field. `Display` is one line and never shows a key.
@@ -210,8 +231,8 @@ pub enum Value {
     Labels(Vec<Bytes>),
     /// Peers by address or host name.
     Peers(Vec<Peer>),
-    /// How a node writes its own IPv4 address.
-    AdvertiseForm(AdvertiseForm),
+    /// One of some words, and which.
+    Word(&'static [&'static str], &'static str),
 }
 
 impl Value {
@@ -227,7 +248,7 @@ impl Value {
             Self::Keys(_) => Kind::Keys,
             Self::Labels(_) => Kind::Labels,
             Self::Peers(_) => Kind::Peers,
-            Self::AdvertiseForm(_) => Kind::AdvertiseForm,
+            Self::Word(words, _) => Kind::Word(words),
         }
     }
 
@@ -242,7 +263,7 @@ impl Value {
             Self::Keys(keys) => keys.len() as u64,
             Self::Labels(labels) => labels.len() as u64,
             Self::Peers(peers) => peers.len() as u64,
-            Self::Switch(_) | Self::Address(_) | Self::AdvertiseForm(_) => return None,
+            Self::Switch(_) | Self::Address(_) | Self::Word(..) => return None,
         };
         Some(measure)
     }
@@ -265,7 +286,7 @@ impl fmt::Display for Value {
             Self::Networks(Some(_)) | Self::Keys(_) | Self::Labels(_) | Self::Peers(_) => {
                 write!(f, "a list of {} entries", self.measure().unwrap_or_default())
             }
-            Self::AdvertiseForm(form) => write!(f, "{form}"),
+            Self::Word(_, word) => f.write_str(word),
         }
     }
 }
@@ -372,7 +393,6 @@ field_type! {
     Vec<Key>: Keys, |own| own.clone(), |value| Some(value);
     Vec<Bytes>: Labels, |own| own.clone(), |value| Some(value);
     Vec<Peer>: Peers, |own| own.clone(), |value| Some(value);
-    AdvertiseForm: AdvertiseForm, |own| *own, |value| Some(value);
 }
 
 #[cfg(test)]

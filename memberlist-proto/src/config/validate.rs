@@ -10,6 +10,7 @@ use super::fields::{Field, Value};
 use super::{Config, Oversized};
 use crate::event::display::escape::Line;
 use crate::node::names_one_host;
+use crate::wire::compress::Algorithm;
 use crate::wire::label::MAX_LABEL;
 
 /// Why a node cannot run with a configuration. `Display` is one line.
@@ -116,7 +117,17 @@ impl Config {
         )
     }
 
+    fn check_compression(&self) -> Result<(), ConfigError> {
+        rule(
+            self.compression.algorithm().is_none_or(Algorithm::is_built_in),
+            "compression",
+            &self.compression,
+            "that is not built into this program (feature `snappy`)",
+        )
+    }
+
     fn check_timing(&self) -> Result<(), ConfigError> {
+        self.check_compression()?;
         rule(
             self.probe_interval.is_zero() || self.probe_timeout < self.probe_interval,
             "probe_timeout",

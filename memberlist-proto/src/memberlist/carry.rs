@@ -188,7 +188,7 @@ impl Memberlist {
             label,
             key: key.map(|key| (key, self.encryption_version())),
             nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
-            compress: self.config.enable_compression,
+            compress: self.config.compression.algorithm(),
             only_if_smaller: self.config.differences.compress_streams_if_smaller,
         }
     }

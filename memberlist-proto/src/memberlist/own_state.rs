@@ -96,7 +96,7 @@ impl Memberlist {
             label: &[],
             key: None,
             nonce: [0; 12],
-            compress: self.config.enable_compression,
+            compress: self.config.compression.algorithm(),
             only_if_smaller: self.config.differences.compress_streams_if_smaller,
         }
     }

@@ -317,7 +317,7 @@ impl Memberlist {
             label: &self.config.label,
             key: key.map(|key| (key, self.encryption_version())),
             nonce: if encrypts { self.rng.nonces.nonce() } else { [0; 12] },
-            compress: self.config.enable_compression,
+            compress: self.config.compression.algorithm(),
             compress_min_size: self.config.compress_min_size,
             checksum: destination.checksum,
         };

@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::config::{Config, Differences};
+use crate::config::{Compression, Config, Differences};
 use crate::event::Event;
 use crate::memberlist::Memberlist;
 use crate::node::{Node, NodeName, State};

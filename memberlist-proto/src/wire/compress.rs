@@ -1,9 +1,12 @@
 //! Compressed messages: LZW with least-significant-bit-first codes and literals of 8 bits
-//! (Go: `compress/lzw`).
+//! (Go: `compress/lzw`), or Snappy's block format.
 //!
 //! ```text
-//! 09 | msgpack map: Algo 0, Buf the LZW bytes of a whole message with its type byte
+//! 09 | msgpack map: Algo, Buf the compressed bytes of a whole message with its type byte
 //! ```
+
+mod compressor;
+mod snappy;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,18 +17,66 @@ use weezl::{BitOrder, LzwStatus};
 use super::message::MessageType;
 use super::msgpack::{DecodeError, Reader, write_bytes, write_map, write_raw, write_uint};
 
+pub use compressor::Compressor;
+pub use snappy::Snappy;
+
 /// The most bytes that one compressed message may inflate to, unless the caller sets a lower limit
 /// (Go: `maxDecompressedBytes`).
 pub(crate) const MAX_DECOMPRESSED: usize = 40 << 20;
 
-/// The only algorithm of the protocol (Go: `lzwAlgo`). A fork uses 1 for Snappy, which Go refuses.
-const LZW: u8 = 0;
 /// Bits of a literal code (Go: `lzwLitWidth`).
 const LITERAL_WIDTH: u8 = 8;
 /// Bounds on how many bytes an output buffer grows by at once. The smallest holds what most packets
 /// decompress to; the largest bounds the memory that is allocated before it is used.
 const SMALLEST_STEP: usize = 4 << 10;
 const LARGEST_STEP: usize = 1 << 20;
+
+/// How a message is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Algorithm {
+    /// LZW, the only one that the Go library knows (`lzwAlgo`).
+    Lzw,
+    /// Snappy's block format, which Grafana's fork of the Go library reads and writes since 2026.
+    /// Every other Go node refuses it.
+    Snappy,
+}
+
+impl Algorithm {
+    /// The code on the wire.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Lzw => 0,
+            Self::Snappy => 1,
+        }
+    }
+
+    /// The algorithm of a code.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Lzw),
+            1 => Some(Self::Snappy),
+            _ => None,
+        }
+    }
+
+    /// Whether this build can compress and decompress by it.
+    pub const fn is_built_in(self) -> bool {
+        match self {
+            Self::Lzw => true,
+            Self::Snappy => cfg!(feature = "snappy"),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lzw => "lzw",
+            Self::Snappy => "snappy",
+        })
+    }
+}
 
 /// Why a compressed message cannot be decompressed. On streams the acceptor sends these texts to
 /// its peer.
@@ -35,9 +86,16 @@ pub enum CompressError {
     /// The message around the compressed bytes is malformed.
     #[error("compressed message: {0}")]
     Message(DecodeError),
-    /// The algorithm is not 0, the only one there is.
+    /// The code of the algorithm is none of those of [`Algorithm`].
     #[error("cannot decompress unknown algorithm {0}")]
     UnknownAlgorithm(u8),
+    /// The message is compressed by Snappy, and this build lacks the feature `snappy`.
+    #[error("cannot decompress algorithm 1 (Snappy), which is not built into this node")]
+    NotBuiltIn,
+    /// The bytes are not valid Snappy data: their length is unreadable or not the one announced, or
+    /// they refer to what is not there.
+    #[error("Snappy data is corrupt")]
+    Corrupt,
     /// The bytes end without LZW's end code.
     #[error("compressed data ends unexpectedly")]
     Unfinished,
@@ -58,7 +116,7 @@ pub enum CompressError {
 /// A compressed message (Go: `compress`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compressed<'a> {
-    /// The algorithm: 0 is LZW.
+    /// The code of the algorithm ([`Algorithm`]).
     pub algo: u8,
     /// The compressed bytes.
     pub buf: Option<&'a [u8]>,
@@ -151,63 +209,6 @@ impl Lzw {
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
         self.decompress_counted(input, max, out).0
-    }
-
-    /// Appends the compressed message for `message`, type byte first, if all of it takes at most
-    /// `limit` bytes, and returns whether it does. `buffer` is scratch space.
-    pub fn encode(
-        &mut self,
-        message: &[u8],
-        limit: usize,
-        buffer: &mut Vec<u8>,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        buffer.clear();
-        if !self.compress(message, limit, buffer) {
-            return false;
-        }
-        let start = out.len();
-        Compressed { algo: LZW, buf: Some(buffer) }.encode(out);
-        let fits = out.len().saturating_sub(start) <= limit;
-        if !fits {
-            out.truncate(start);
-        }
-        fits
-    }
-
-    /// Decompresses the body of a compressed message (without the type byte) and appends the
-    /// message inside to `out`.
-    ///
-    /// # Errors
-    /// The body is malformed, or decompresses to nothing or to more than `max` bytes. `out` is
-    /// unchanged then.
-    pub fn decode(
-        &mut self,
-        body: &[u8],
-        max: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CompressError> {
-        self.decode_counted(body, max, out).0
-    }
-
-    /// As [`decode`](Self::decode). Also returns how many bytes were decompressed, even if that
-    /// ended in an error: a packet's budget counts the work, whether or not it led to a message.
-    pub(super) fn decode_counted(
-        &mut self,
-        body: &[u8],
-        max: usize,
-        out: &mut Vec<u8>,
-    ) -> (Result<(), CompressError>, usize) {
-        match Compressed::decode(body) {
-            Err(error) => (Err(CompressError::Message(error)), 0),
-            Ok(Compressed { algo: LZW, buf }) => {
-                match self.decompress_counted(buf.unwrap_or_default(), max, out) {
-                    (Ok(()), 0) => (Err(CompressError::Empty), 0),
-                    counted => counted,
-                }
-            }
-            Ok(Compressed { algo, .. }) => (Err(CompressError::UnknownAlgorithm(algo)), 0),
-        }
     }
 
     fn decompress_counted(

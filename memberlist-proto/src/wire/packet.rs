@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::checksum::{self, ChecksumError};
 use super::compound::{self, CompoundError};
-use super::compress::{CompressError, Lzw};
+use super::compress::{Algorithm, CompressError, Compressor};
 use super::label::{self, LabelError};
 use super::message::{Message, MessageType};
 use super::msgpack::DecodeError;
@@ -90,6 +90,8 @@ pub enum Layer<'a> {
     Checksum,
     /// A compressed message.
     Compressed {
+        /// How it is compressed.
+        algorithm: Algorithm,
         /// Its length in bytes.
         from: usize,
         /// Its length in bytes when decompressed.
@@ -215,7 +217,7 @@ pub fn open(
     scratch: &mut Scratch,
     visit: &mut impl Visit,
 ) -> Result<(), PacketError> {
-    let Scratch { decrypted, layers, lzw, .. } = scratch;
+    let Scratch { decrypted, layers, compressor, .. } = scratch;
     // One buffer for each depth, since the bytes of an outer layer are still being read while an
     // inner one is opened.
     if layers.len() < rules.limits.max_depth {
@@ -223,7 +225,7 @@ pub fn open(
     }
     let mut opening = Opening {
         visit,
-        lzw,
+        compressor,
         limits: rules.limits,
         decompressed: 0,
         parts: 0,
@@ -250,7 +252,7 @@ type Fault = (LayerKind, PacketCause);
 
 struct Opening<'r, V> {
     visit: &'r mut V,
-    lzw: &'r mut Lzw,
+    compressor: &'r mut Compressor,
     limits: PacketLimits,
     /// Bytes decompressed so far, in all compressed messages together: a budget for each message
     /// would let a compound of bombs multiply it.
@@ -357,12 +359,14 @@ impl<V: Visit> Opening<'_, V> {
         // Failed attempts are charged too, or a packet full of damaged bombs would cost as much as
         // if there were no budget.
         let body = message.get(1..).unwrap_or_default();
-        let (result, made) = self.lzw.decode_counted(body, left, buffer);
+        let (result, made) = self.compressor.decode_counted(body, left, buffer);
         self.decompressed = self.decompressed.saturating_add(made);
-        if let Err(error) = result {
-            return self.fail(LayerKind::Compression, error.into(), 1);
-        }
-        self.visit.layer(Layer::Compressed { from: message.len(), to: buffer.len() });
+        let algorithm = match result {
+            Ok(algorithm) => algorithm,
+            Err(error) => return self.fail(LayerKind::Compression, error.into(), 1),
+        };
+        let (from, to) = (message.len(), buffer.len());
+        self.visit.layer(Layer::Compressed { algorithm, from, to });
         self.dispatch(buffer, buffers);
     }
 

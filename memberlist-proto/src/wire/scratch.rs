@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::compress::Lzw;
+use super::compress::{Algorithm, Compressor};
 
 /// A buffer that has grown beyond this many bytes is freed rather than reused. A full UDP datagram
 /// fits, so that only packets that inflate to something unusual allocate anew; and the memory that
@@ -17,8 +17,7 @@ pub struct Scratch {
     /// One buffer for each depth of compressed messages.
     pub(super) layers: Vec<Vec<u8>>,
     pub(super) compressed: Vec<u8>,
-    pub(super) lzw_output: Vec<u8>,
-    pub(super) lzw: Lzw,
+    pub(super) compressor: Compressor,
     pub(super) last: Compression,
 }
 
@@ -26,6 +25,7 @@ pub struct Scratch {
 #[derive(Debug, Default)]
 pub(super) struct Compression {
     pub(super) of: Vec<u8>,
+    pub(super) by: Option<Algorithm>,
     /// Empty if compressing does not make it smaller.
     pub(super) to: Vec<u8>,
 }
@@ -41,14 +41,15 @@ impl Scratch {
     pub(super) fn capacity(&self) -> usize {
         self.layers
             .iter()
-            .chain([&self.decrypted, &self.compressed, &self.lzw_output])
+            .chain([&self.decrypted, &self.compressed])
             .chain([&self.last.of, &self.last.to])
-            .fold(0, |sum, buffer| sum.saturating_add(buffer.capacity()))
+            .fold(self.compressor.capacity(), |sum, buffer| sum.saturating_add(buffer.capacity()))
     }
 
     /// Empties the buffers, and frees those that an unusual packet made large.
     pub(super) fn clear(&mut self) {
-        let single = [&mut self.decrypted, &mut self.compressed, &mut self.lzw_output];
+        let output = self.compressor.output();
+        let single = [&mut self.decrypted, &mut self.compressed, output];
         if self.last.of.capacity() > KEEP {
             self.last = Compression::default();
         }

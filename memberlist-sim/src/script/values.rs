@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use memberlist_proto::fields::Value;
-use memberlist_proto::{Config, Differences, Host, Key, Peer};
+use memberlist_proto::{Compression, Config, Differences, Host, Key, Peer};
 
 use super::Problem;
 use crate::network::Link;
@@ -88,7 +88,14 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
                 config.secret_keys = vec![key];
             }
             "meta" => config.meta = text.to_owned().into(),
-            "compress" => config.enable_compression = switch(what, text)?,
+            "compress" => {
+                config.compression = match text {
+                    "on" => Compression::Lzw,
+                    "off" => Compression::None,
+                    "snappy" => Compression::Snappy,
+                    _ => return Err(value(what, text)),
+                }
+            }
             "differences" => match text {
                 "all" => config.differences = Differences::default(),
                 "none" => config.differences = Differences::none(),

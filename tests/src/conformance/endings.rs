@@ -159,7 +159,7 @@ pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
 
 /// A dropped future takes its operation and its streams with it.
 pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
-    let config = quick("n").with(|it| it.enable_compression = false);
+    let config = quick("n").with(|it| it.compression = memberlist_proto::Compression::None);
     let (node, _events) = A::start(config, loopback()).await.expect("a free port");
     let (_silent, silent) = silent();
     let peer: Peer = silent.into();

@@ -58,7 +58,7 @@ pub async fn a_message_under_way_survives_a_shutdown<A: Adapter>() {
     let to = Target::Addr { addr: listener.local_addr().expect("bound"), node: None };
     // More than the sockets hold, so that it is in the middle of it.
     let message = vec![7; 8 << 20];
-    let config = quick("n").with(|it| it.enable_compression = false);
+    let config = quick("n").with(|it| it.compression = memberlist_proto::Compression::None);
     let (node, _events) = A::start(config, loopback()).await.expect("a free port");
     let sent = node.send_reliable(to, &message);
     listener.set_nonblocking(true).expect("a socket");

@@ -223,7 +223,7 @@ async fn with_state<A: Adapter>(config: Config, len: usize) -> (Handle, Events) 
     }
     let quiet = config.with(|it| {
         it.push_pull_interval = Duration::ZERO;
-        it.enable_compression = false;
+        it.compression = memberlist_proto::Compression::None;
     });
     let delegate: Arc<dyn Delegate> = Arc::new(State(Bytes::from(vec![7; len])));
     let options = loopback().with(|it| it.delegate = Some(delegate));

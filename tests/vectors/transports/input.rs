@@ -23,7 +23,7 @@ pub(super) fn payload(bytes: &Value, len: &Value) -> Vec<u8> {
 }
 
 /// Whether these are the bytes of a case.
-pub(super) fn matches(bytes: &[u8], described: &Value) -> bool {
+pub(crate) fn matches(bytes: &[u8], described: &Value) -> bool {
     if described["len"].as_u64() != Some(bytes.len() as u64) {
         return false;
     }

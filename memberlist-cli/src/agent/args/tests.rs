@@ -84,7 +84,7 @@ fn every_flag_reaches_its_field() {
     assert_eq!(settings.advertise_ip, Some("::1".parse().unwrap()));
     assert_eq!(settings.advertise_port, None);
     assert_eq!(config.secret_keys.len(), 1);
-    assert!(!config.enable_compression);
+    assert_eq!(config.compression, memberlist_proto::Compression::None);
     assert_eq!(&config.meta[..], [0xff, 1]);
     assert_eq!(config.protocol_version, 5);
     assert_eq!(

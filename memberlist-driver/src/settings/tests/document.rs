@@ -93,7 +93,7 @@ fn toml(value: &Value) -> String {
     match value {
         Value::Duration(span) if !span.is_zero() => format!("\"{value}\""),
         Value::Text(text) => format!("{:?}", std::str::from_utf8(text).unwrap()),
-        Value::Address(_) | Value::AdvertiseForm(_) => format!("\"{value}\""),
+        Value::Address(_) | Value::Word(..) => format!("\"{value}\""),
         Value::Networks(None) => "\"any\"".to_owned(),
         Value::Keys(list) if list.is_empty() => "[]".to_owned(),
         Value::Labels(list) if list.is_empty() => "[]".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use memberlist_proto::{AdvertiseForm, Key, Peer};
+use memberlist_proto::{Key, Peer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -93,10 +93,10 @@ fn value(field: &Field, draw: u64, texts: &[Vec<u8>]) -> Value {
             };
             Value::Peers(texts.iter().map(peer).collect())
         }
-        Kind::AdvertiseForm => Value::AdvertiseForm(match draw % 2 {
-            0 => AdvertiseForm::Compact,
-            _ => AdvertiseForm::Mapped,
-        }),
+        Kind::Word(words) => {
+            let at = usize::try_from(draw).unwrap_or_default() % words.len();
+            Value::Word(words, words[at])
+        }
     }
 }
 

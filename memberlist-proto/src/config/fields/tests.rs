@@ -33,7 +33,7 @@ fn every_field_is_described_and_bounded() {
         let path = field.path();
         let doc: Vec<_> = field.doc().collect();
         assert!(doc.last().is_some_and(|line| line.ends_with('.')), "{path}: {doc:?}");
-        let free = matches!(field.kind(), Kind::Switch | Kind::Address | Kind::AdvertiseForm);
+        let free = matches!(field.kind(), Kind::Switch | Kind::Address | Kind::Word(_));
         assert_eq!(field.bounds().is_any(), free, "{path}");
         for preset in presets() {
             assert_eq!(field.check(&field.get(&preset)), Ok(()), "{path}");
@@ -120,7 +120,9 @@ fn other() -> Config {
         let other = match field.get(&config) {
             Value::Switch(on) => Value::Switch(!on),
             Value::Address(_) => Value::Address([10, 0, 0, 1].into()),
-            Value::AdvertiseForm(_) => Value::AdvertiseForm(AdvertiseForm::Mapped),
+            Value::Word(words, word) => {
+                Value::Word(words, words.iter().find(|other| **other != word).unwrap())
+            }
             Value::Text(_) => Value::Text(Bytes::from_static(b"other")),
             Value::Networks(_) | Value::Keys(_) | Value::Labels(_) | Value::Peers(_) => {
                 value(field, 2)
@@ -167,7 +169,9 @@ fn no_difference_is_left_in_none() {
 fn names_follow_the_go_library() {
     for field in Config::fields() {
         let Some(go) = field.go_name() else { continue };
-        if matches!(field.path(), "secret_keys" | "ask_admit_merge") || go.contains('.') {
+        if matches!(field.path(), "secret_keys" | "ask_admit_merge" | "compression")
+            || go.contains('.')
+        {
             continue;
         }
         let plain = |name: &str| name.to_ascii_lowercase().replace('_', "");

@@ -56,7 +56,7 @@ fn the_longest_announcement_that_is_accepted_is_gossiped() {
         let mut config = config();
         config.gossip_interval = Duration::from_millis(200);
         config.meta_max_size = 2000;
-        config.enable_compression = false;
+        config.compression = Compression::None;
         config.label = label.into();
         config.skip_inbound_label_check = !label.is_empty();
         config.gossip_verify_incoming = false;

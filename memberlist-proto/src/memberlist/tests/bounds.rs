@@ -222,7 +222,7 @@ fn everything_sent_fits_whatever_is_around_it() {
     {
         let mut config = config();
         config.label = label.as_bytes().to_vec().into();
-        config.enable_compression = compress;
+        config.compression = if compress { Compression::Lzw } else { Compression::None };
         config.secret_keys = key.then(|| Key::new(&[1; 16]).expect("a key")).into_iter().collect();
         let rules = config.clone();
         let mut rig = Rig::with(config);

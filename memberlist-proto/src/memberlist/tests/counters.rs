@@ -121,7 +121,7 @@ impl crate::Hooks for Talker {
 fn gossiped(talker: Talker) -> Rig {
     let mut config = config();
     config.gossip_interval = Duration::from_millis(200);
-    config.enable_compression = false;
+    config.compression = Compression::None;
     let mut rig = Rig::with_delegate(config, Some(alloc::sync::Arc::new(talker)));
     rig.alive("a", 2, 1);
     rig.wait(Duration::from_millis(200));

@@ -3,6 +3,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Rig, config};
+use crate::config::Compression;
 use crate::event::{BroadcastEnd, BroadcastId, Event, SendError};
 use crate::queues::{BroadcastKind, Priority};
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
@@ -12,7 +13,7 @@ fn rig() -> Rig {
     config.limits.disseminations = 3;
     config.limits.dissemination_bytes = 10_000;
     config.limits.dissemination_streams = 2;
-    config.enable_compression = false;
+    config.compression = Compression::None;
     let mut rig = Rig::with(config);
     for port in 2..7 {
         rig.alive(&port.to_string(), port, 1);

@@ -32,7 +32,7 @@ fn a_packet_keeps_to_its_size_whatever_is_around_it() {
     for (label, key) in [("", false), ("label", false), ("", true), ("label", true)] {
         let mut config = gossiping();
         config.label = label.as_bytes().to_vec().into();
-        config.enable_compression = false;
+        config.compression = Compression::None;
         config.limits.user_broadcasts = 100;
         if key {
             config.secret_keys.push(crate::Key::new(&[1; 16]).expect("a key"));
@@ -128,7 +128,7 @@ fn what_a_delegate_returns_beyond_its_limit_waits() {
         }
     }
     let mut config = gossiping();
-    config.enable_compression = false;
+    config.compression = Compression::None;
     let mut rig = Rig::with_delegate(config, Some(alloc::sync::Arc::new(Greedy)));
     rig.alive("a", 2, 1);
     rig.wait(Duration::from_millis(200));
@@ -165,7 +165,7 @@ fn a_time_that_never_comes_stops_nothing() {
 /// broadcast (none for 0) and of the news.
 fn first_packet_amid_churn(percent: u32, len: usize) -> (usize, usize) {
     let mut config = gossiping();
-    config.enable_compression = false;
+    config.compression = Compression::None;
     config.differences.user_share_percent = percent;
     let mut rig = Rig::with(config);
     for index in 0..40_u16 {

@@ -73,7 +73,7 @@ fn the_more_urgent_goes_first_and_all_share_one_packet() {
     push(&mut rig, &long("l"), BroadcastKind::Unique, Priority::Low);
     push(&mut rig, &long("n"), BroadcastKind::Unique, Priority::Normal);
     push(&mut rig, &long("h"), BroadcastKind::Unique, Priority::High);
-    rig.node.config.enable_compression = false;
+    rig.node.config.compression = Compression::None;
     rig.wait(Duration::from_millis(200));
     let transmits = rig.transmits();
     let first = transmits.first().expect("a packet");

@@ -142,7 +142,7 @@ fn a_join_tells_each_of_the_other_however_it_is_cut() {
     ] {
         let mut pair = Pair::new(|index, config| {
             config.label = label.as_bytes().to_vec().into();
-            config.enable_compression = compress;
+            config.compression = if compress { Compression::Lzw } else { Compression::None };
             config.meta = [&b"first"[..], b"second"][index].into();
             config.ask_local_state = true;
             if key {

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::parsed::Frame;
 use super::{FrameError, FrameRules};
 use crate::security::{Keyring, Version, aead};
-use crate::wire::compress::Lzw;
+use crate::wire::compress::{Algorithm, Compressor};
 use crate::wire::label::{self, Label, LabelError, Peek};
 use crate::wire::message::MessageType;
 
@@ -42,8 +42,8 @@ pub struct Layers {
     pub label: Option<Label>,
     /// The encryption: version, index of the key in the ring, length of the plaintext in bytes.
     pub encrypted: Option<(Version, usize, usize)>,
-    /// The compression: length in bytes before and after decompression.
-    pub compressed: Option<(usize, usize)>,
+    /// The compression: how, and the length in bytes before and after decompression.
+    pub compressed: Option<(Algorithm, usize, usize)>,
 }
 
 /// What it means if the peer's data ends here.
@@ -233,8 +233,10 @@ impl FrameReader {
         }
         // A stream carries one message, so that its decoder is of no use afterwards.
         let mut message = Vec::new();
-        Lzw::default().decode(body.bytes(), rules.limits.max_decompressed, &mut message)?;
-        self.layers.compressed = Some((body.bytes().len().saturating_add(1), message.len()));
+        let max = rules.limits.max_decompressed;
+        let algorithm = Compressor::default().decode(body.bytes(), max, &mut message)?;
+        let from = body.bytes().len().saturating_add(1);
+        self.layers.compressed = Some((algorithm, from, message.len()));
         if message.first() == Some(&MessageType::Compress.code()) {
             return Ok(Frame::other(MessageType::Compress.code()));
         }

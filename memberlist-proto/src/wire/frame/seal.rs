@@ -10,6 +10,7 @@ use super::reader::{PREFIX, authenticated};
 use crate::security::aead::{self, NONCE};
 use crate::security::{Key, Version};
 use crate::wire::Scratch;
+use crate::wire::compress::Algorithm;
 use crate::wire::message::MessageType;
 
 /// How a message is sent on a stream. The initiator writes the label header before it
@@ -22,8 +23,8 @@ pub struct FrameSealing<'a> {
     pub key: Option<(&'a Key, Version)>,
     /// A nonce that was never used with this key before.
     pub nonce: [u8; NONCE],
-    /// Whether to compress the message.
-    pub compress: bool,
+    /// How to compress the message; `None` leaves it as it is.
+    pub compress: Option<Algorithm>,
     /// Whether to leave a message uncompressed that compression does not make smaller.
     ///
     /// Differs from Go: it compresses every message on a stream, even if it grows.
@@ -55,12 +56,14 @@ pub fn seal_frame(
 
 /// The first half of [`seal_frame`]: compressed, if that is wanted, but not encrypted yet.
 pub fn compress_frame(message: &[u8], sealing: &FrameSealing<'_>, scratch: &mut Scratch) -> Bytes {
-    let Scratch { lzw, lzw_output, compressed, .. } = scratch;
+    let Scratch { compressor, compressed, .. } = scratch;
     compressed.clear();
     // Without `only_if_smaller` the result is used even if it is longer. Receivers read either: the
     // type byte says which it is.
     let limit = if sealing.only_if_smaller { message.len().saturating_sub(1) } else { usize::MAX };
-    let smaller = sealing.compress && lzw.encode(message, limit, lzw_output, compressed);
+    let smaller = sealing
+        .compress
+        .is_some_and(|algorithm| compressor.encode(algorithm, message, limit, compressed));
     let body = Bytes::copy_from_slice(if smaller { compressed } else { message });
     scratch.clear();
     body

@@ -3,6 +3,7 @@ use alloc::{format, string::ToString, vec, vec::Vec};
 use super::*;
 use crate::security::{Key, Version};
 use crate::wire::Scratch;
+use crate::wire::compress::Algorithm;
 use crate::wire::message::{Ack, Ping};
 use crate::wire::push_pull::{
     Header, NodeState, UserHeader, encode_header, encode_state, encode_user,
@@ -21,7 +22,7 @@ fn rules() -> FrameRules<'static> {
 }
 
 fn sealing() -> FrameSealing<'static> {
-    FrameSealing { label: b"", key: None, nonce: [9; 12], compress: false, only_if_smaller: false }
+    FrameSealing { label: b"", key: None, nonce: [9; 12], compress: None, only_if_smaller: false }
 }
 
 fn key() -> Key {
@@ -50,7 +51,7 @@ fn push_pull(nodes: usize, user_state: &[u8]) -> Vec<u8> {
 }
 
 fn compressed(message: &[u8]) -> Vec<u8> {
-    let sealing = FrameSealing { compress: true, ..sealing() };
+    let sealing = FrameSealing { compress: Some(Algorithm::Lzw), ..sealing() };
     seal_frame(message, &sealing, &mut Scratch::new()).expect("short").into()
 }
 
@@ -165,7 +166,7 @@ fn layers_show_how_far_a_stream_was_read() {
     let mut reader = FrameReader::new(Role::Initiator);
     let error = reader.feed(&message, &rules).expect_err("c1 is reserved");
     assert_eq!(error, DecodeError::Reserved { at: 1 }.into());
-    assert_eq!(reader.layers().compressed.map(|(_, to)| to), Some(2));
+    assert_eq!(reader.layers().compressed.map(|(_, _, to)| to), Some(2));
     assert_eq!(reader.layers().encrypted.map(|(_, key, _)| key), Some(0));
 }
 
@@ -244,8 +245,8 @@ fn only_faults_of_the_outer_layers_are_answered() {
     // Cut inside the LZW bytes, with a map that says so.
     let error = fault(b"\x09\x82\xa4Algo\x00\xa3Buf\xa2\x00\xd1", &rules());
     assert_eq!((error, error.replies()), (CompressError::Unfinished.into(), true));
-    let error = fault(b"\x09\x82\xa4Algo\x01\xa3Buf\xa2\x00\xd1", &rules());
-    assert_eq!((error, error.replies()), (CompressError::UnknownAlgorithm(1).into(), true));
+    let error = fault(b"\x09\x82\xa4Algo\x02\xa3Buf\xa2\x00\xd1", &rules());
+    assert_eq!((error, error.replies()), (CompressError::UnknownAlgorithm(2).into(), true));
     let error = fault(b"\x09\x82\xa4Algo\xa1x\xc0\xc0", &rules());
     assert!(matches!(error, FrameError::Compress(CompressError::Message(_))), "{error}");
     assert!(error.replies());
@@ -269,7 +270,7 @@ fn a_malformed_state_is_refused_as_soon_as_it_arrives() {
 fn streams_may_be_sent_plain_when_compression_does_not_help() {
     let mut ping = Vec::new();
     Ping::default().encode(&mut ping);
-    let always = FrameSealing { compress: true, ..sealing() };
+    let always = FrameSealing { compress: Some(Algorithm::Lzw), ..sealing() };
     let smaller = FrameSealing { only_if_smaller: true, ..always };
     let seal = |message: &[u8], sealing: &_| {
         seal_frame(message, sealing, &mut Scratch::new()).expect("short")

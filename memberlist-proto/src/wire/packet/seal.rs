@@ -1,6 +1,6 @@
 //! Sealing a packet.
 
-use super::{Bytes, Key, NONCE, Scratch, Vec, Version, aead, checksum, label};
+use super::{Algorithm, Bytes, Key, NONCE, Scratch, Vec, Version, aead, checksum, label};
 
 /// How a packet is sent.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +11,8 @@ pub struct Sealing<'a> {
     pub key: Option<(&'a Key, Version)>,
     /// A nonce that was never used with this key before.
     pub nonce: [u8; NONCE],
-    /// Whether to compress the message if that makes it smaller.
-    pub compress: bool,
+    /// How to compress the message if that makes it smaller.
+    pub compress: Option<Algorithm>,
     /// Messages shorter than this many bytes are not compressed: they would only grow.
     pub compress_min_size: usize,
     /// Whether to add a checksum. Only nodes that understand protocol version 5 accept one.
@@ -43,16 +43,18 @@ impl Sealing<'_> {
 /// The order is Go's (`rawSendMsgPacket`), and receivers depend on it. A message of more than
 /// 64 GiB, which AES-GCM cannot encrypt, gives an empty packet, which every peer drops.
 pub fn seal(message: &[u8], sealing: &Sealing<'_>, scratch: &mut Scratch) -> Bytes {
-    let Scratch { lzw, lzw_output, last, .. } = scratch;
+    let Scratch { compressor, last, .. } = scratch;
     let mut body = message;
-    if sealing.compress && message.len() >= sealing.compress_min_size.max(1) {
-        if last.of != message {
+    let compress = sealing.compress.filter(|_| message.len() >= sealing.compress_min_size.max(1));
+    if let Some(algorithm) = compress {
+        if last.of != message || last.by != compress {
+            last.by = compress;
             last.of.clear();
             last.of.extend_from_slice(message);
             last.to.clear();
             // Only a strictly smaller result is worth the receiver's work. Small messages hardly
             // ever are, and would pay for the attempt: hence the minimum.
-            lzw.encode(message, message.len().saturating_sub(1), lzw_output, &mut last.to);
+            compressor.encode(algorithm, message, message.len().saturating_sub(1), &mut last.to);
         }
         if !last.to.is_empty() {
             body = &last.to;

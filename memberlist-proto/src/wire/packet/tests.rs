@@ -38,7 +38,7 @@ fn plain() -> Sealing<'static> {
         label: b"",
         key: None,
         nonce: [9; NONCE],
-        compress: false,
+        compress: None,
         compress_min_size: 128,
         checksum: false,
     }
@@ -61,8 +61,9 @@ fn compound(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn compress(message: &[u8]) -> Vec<u8> {
-    let (mut buffer, mut out) = (Vec::new(), Vec::new());
-    assert!(Lzw::default().encode(message, usize::MAX, &mut buffer, &mut out));
+    let mut out = Vec::new();
+    let mut all = Compressor::default();
+    assert!(all.encode(Algorithm::Lzw, message, usize::MAX, &mut out));
     out
 }
 
@@ -78,7 +79,7 @@ fn layers_are_visited_from_the_outside_to_the_inside() {
     let sealing = Sealing {
         label: b"lbl",
         key: Some((&primary, version)),
-        compress: true,
+        compress: Some(Algorithm::Lzw),
         checksum: true,
         ..plain()
     };
@@ -95,7 +96,7 @@ fn layers_are_visited_from_the_outside_to_the_inside() {
 
 #[test]
 fn compression_that_does_not_help_is_not_used() {
-    let sealing = Sealing { compress: true, compress_min_size: 0, ..plain() };
+    let sealing = Sealing { compress: Some(Algorithm::Lzw), compress_min_size: 0, ..plain() };
     assert_eq!(seal(NACK, &sealing, &mut Scratch::new()), NACK);
     let repeated = [8; 200];
     assert!(seal(&repeated, &sealing, &mut Scratch::new()).len() < 60);
@@ -193,7 +194,7 @@ fn all_parts_share_one_budget_of_decompressed_bytes() {
     let error = fault(&compound(&[&bomb, &part]), &Rules { limits: limits(2000), ..rules() });
     assert_eq!((error.handled, error.dropped), (0, 2));
     let (mut codes, mut damaged) = (Vec::new(), Vec::new());
-    assert!(Lzw::default().compress(&[8; 5000], usize::MAX, &mut codes));
+    assert!(crate::wire::compress::Lzw::default().compress(&[8; 5000], usize::MAX, &mut codes));
     codes.pop();
     Compressed { algo: 0, buf: Some(&codes) }.encode(&mut damaged);
     let both = compound(&[&damaged, &part]);

@@ -106,7 +106,12 @@ impl Life {
             packed
         });
         let mut bomb = Vec::new();
-        assert!(Compressor::default().encode(Algorithm::Lzw, &[0; 1 << 20], usize::MAX, &mut bomb));
+        assert!(Compressor::default().encode(
+            Algorithm::Lzw,
+            &vec![0; 1 << 20],
+            usize::MAX,
+            &mut bomb
+        ));
         for packet in [&deep[..], &bomb, &alive("n2", &[10, 1, 0, 2], 7), b"", b"\xff junk"] {
             // Most of it is refused; with a label or a key all of it.
             let _ = self.rigs[1].packet(stranger(1), packet);

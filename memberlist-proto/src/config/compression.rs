@@ -11,7 +11,7 @@ pub enum Compression {
     None,
     /// By LZW, as every Go node does.
     Lzw,
-    /// By Snappy, which takes less time, and which HashiCorp's Go library does not read.
+    /// By Snappy, which takes less time, and which the Go library does not read.
     Snappy,
 }
 

@@ -5,7 +5,7 @@ use crate::source::{File, files, mask, read};
 const RUNTIMES: [&str; 3] = ["tokio", "async-std", "smol"];
 
 /// Lines of code of an adapter, without tests, comments and empty lines.
-const LINES: usize = 150;
+const LINES: usize = 155;
 
 #[test]
 fn adapters_are_thin() {

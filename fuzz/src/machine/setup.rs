@@ -57,11 +57,7 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     config.ask_admit_merge = flags & 16 != 0;
     config.gossip_verify_incoming = flags & 32 == 0;
     config.gossip_verify_outgoing = flags & 64 == 0;
-    config.compression = match (flags & 128 == 0, more & 64 == 0) {
-        (true, true) => Compression::Lzw,
-        (true, false) => Compression::Snappy,
-        (false, _) => Compression::None,
-    };
+    config.compression = compression(flags & 128 == 0, more & 64 == 0);
     config.protocol_version = 1 + numbers % 5;
     config.udp_buffer_size = [512, 1400, 65_507][usize::from(numbers / 5 % 3)];
     config.suspicion = more & 1 == 0;
@@ -85,6 +81,14 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     let delegate: Option<Arc<dyn Hooks>> =
         if more & 128 == 0 { None } else { Some(Arc::new(Picky)) };
     Rig::start(now, config, delegate, [numbers; 32], Watch::Complete).ok()
+}
+
+const fn compression(on: bool, lzw: bool) -> Compression {
+    match (on, lzw) {
+        (true, true) => Compression::Lzw,
+        (true, false) => Compression::Snappy,
+        (false, _) => Compression::None,
+    }
 }
 
 /// An application that uses every hook.

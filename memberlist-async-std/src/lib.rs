@@ -62,7 +62,9 @@ pub use memberlist_proto::{
     Timing,
 };
 // Nodes, and how they are named.
-pub use memberlist_proto::{Host, Name, Node, NodeName, Peer, PeerError, State, Target, Versions};
+pub use memberlist_proto::{
+    Host, Name, Node, NodeName, Peer, PeerError, State, Target, Versions, ZoneInfo, ZoneRole,
+};
 // Joining, and what else an application begins.
 pub use memberlist_proto::{
     BroadcastId, BroadcastKind, ExchangeError, ForgetError, JoinError, JoinFailure, JoinPolicy,

@@ -12,6 +12,7 @@ pub mod fields;
 mod limits;
 mod rejoin;
 mod validate;
+mod zones;
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -27,7 +28,7 @@ use self::fields::{Bounds, Field, FieldType};
 pub use self::limits::Limits;
 pub use self::rejoin::Rejoin;
 pub use self::validate::ConfigError;
-use crate::node::NodeName;
+use crate::node::{NodeName, ZoneRole};
 use crate::peer::Peer;
 use crate::security::Key;
 
@@ -116,6 +117,18 @@ table! {
             #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
             meta: Bytes = (empty), within (0 to 65_535 bytes), go "Delegate.NodeMeta";
 
+            /// The zone that this node is in, such as one of a cloud's availability zones; empty for
+            /// none. With it, gossip and full state exchanges stay within the zone, but for those
+            /// of bridges (docs/zones.md). It is announced in front of `meta`, and takes three
+            /// bytes more than its own.
+            #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
+            zone: Bytes = (empty), within (0 to 16 bytes);
+
+            /// What this node does in its zone: `member`, or `bridge`, which connects it with the
+            /// bridges of other zones. Each zone needs two or three bridges; while one has none,
+            /// zones have no effect.
+            role: ZoneRole = (ZoneRole::Member);
+
             /// The most bytes of metadata that this node announces. Go nodes never announce more
             /// than 512.
             meta_max_size: usize = (512), within (0 to 65_535 bytes), go "MetaMaxSize";
@@ -202,6 +215,10 @@ table! {
             /// none. It grows with the size of the cluster beyond 32 members.
             [live] push_pull_interval: Duration = (30 s), wan (60 s), local (15 s),
                 within (0 or 1 ms to 24 h), go "PushPullInterval";
+
+            /// How many members each full state exchange is begun with; 0 for none. A bridge in a
+            /// zone takes at least two: the bridge of another zone, and any candidate.
+            [live] push_pull_nodes: usize = (1), within (0 to 1000);
 
             /// How long opening a stream may take, and again each step of the exchange on it.
             [live] tcp_timeout: Duration = (10 s), wan (30 s), local (1 s),

@@ -109,6 +109,7 @@ pub use crate::memberlist::Memberlist;
 pub use crate::memberlist::checkpoint::{CORE_HASH, CheckpointError, Restoring, Tap};
 pub use crate::node::{
     Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, VersionKind, Versions,
+    ZoneInfo, ZoneRole,
 };
 pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
 pub use crate::queues::{BroadcastKind, Priority};

@@ -19,9 +19,11 @@ mod record;
 #[cfg(feature = "serde")]
 mod serial;
 mod slab;
+mod zones;
 
 pub(crate) use probe::{ProbeStep, ProbeTick};
 pub(crate) use record::Record;
+pub(crate) use zones::{Routed, ZoneRules};
 
 use listing::Tally;
 use slab::Slab;
@@ -53,6 +55,8 @@ pub(crate) struct Members {
     sorted: Vec<MemberId>,
     is_sorted: bool,
     edition: u64,
+    /// The members by their zones, if this node has one.
+    zones: Option<alloc::boxed::Box<zones::Zones>>,
 }
 
 impl Members {
@@ -69,6 +73,7 @@ impl Members {
             sorted: Vec::new(),
             is_sorted: true,
             edition: 0,
+            zones: None,
         }
     }
 
@@ -139,6 +144,9 @@ impl Members {
         self.index.insert_unique(hash, id, rehash);
         self.counts[state as usize] += 1;
         self.tally.add(&self.records[id]);
+        if let Some(zones) = &mut self.zones {
+            zones.add(id, &self.records[id]);
+        }
         self.sorted.push(id);
         self.is_sorted = false;
         self.edition += 1;
@@ -170,8 +178,14 @@ impl Members {
         self.counts[record.state() as usize] -= 1;
         self.counts[state as usize] += 1;
         self.tally.remove(record);
+        if let Some(zones) = &mut self.zones {
+            zones.remove(id, record);
+        }
         record.set_state(state, incarnation, since);
         self.tally.add(record);
+        if let Some(zones) = &mut self.zones {
+            zones.add(id, record);
+        }
         self.edition += 1;
     }
 
@@ -218,8 +232,14 @@ impl Members {
             return None;
         }
         self.tally.remove(record);
+        if let Some(zones) = &mut self.zones {
+            zones.remove(id, record);
+        }
         let before = record.set_identity(identity);
         self.tally.add(record);
+        if let Some(zones) = &mut self.zones {
+            zones.add(id, record);
+        }
         self.edition += 1;
         Some(before)
     }
@@ -269,6 +289,9 @@ impl Members {
                 found.remove();
             }
             self.tally.remove(&self.records[*id]);
+            if let Some(zones) = &mut self.zones {
+                zones.remove(*id, &self.records[*id]);
+            }
             self.records.remove(*id);
         }
         let records = &self.records;
@@ -308,6 +331,7 @@ impl Members {
         if counts != self.counts {
             return Err(format!("counted {counts:?}, recorded {:?}", self.counts));
         }
+        self.check_zones()?;
         self.check_listing().map_err(String::from)
     }
 

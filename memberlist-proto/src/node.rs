@@ -11,10 +11,12 @@ mod name;
 #[cfg(feature = "serde")]
 mod serial;
 mod versions;
+mod zone;
 
 pub use identity::{Identity, IdentityError, IdentityParts};
 pub use name::{Name, NodeName};
 pub use versions::{VersionKind, Versions};
+pub use zone::{ZoneInfo, ZoneRole};
 
 /// Whether an address can be that of one node: what is sent to any other is answered by no peer, or
 /// by many.
@@ -122,6 +124,11 @@ impl Node {
     /// The application's metadata; `None` for nil, which the wire distinguishes from empty.
     pub fn meta_or_nil(&self) -> Option<&[u8]> {
         self.identity.meta()
+    }
+
+    /// What its metadata says of its zone, in a cluster that has zones.
+    pub fn zone(&self) -> ZoneInfo<'_> {
+        ZoneInfo::of(self.meta())
     }
 
     /// The versions it announced; `None` if they are unknown.

@@ -205,6 +205,10 @@ counted! {
         push_pulls_ended,
         /// How long these took in all, in nanoseconds (Go: `pushPullNode`).
         push_pull_nanos,
+        /// Choices of members for gossip and full state exchanges while this node had a zone.
+        zone_choices,
+        /// Those of them that were among all members, since some zone had no alive bridge.
+        zone_choices_skipped,
         /// Exchanges with a seed or a member that had died, begun here to find it again.
         rejoins,
         /// Those that failed.

@@ -52,7 +52,7 @@ mod trace;
 // What an application and a scenario name; everything else is in `memberlist-proto`.
 pub use memberlist_proto::{
     Answer, BroadcastKind, Channel, Compression, Config, Event, Hooks, Instant, Memberlist, Node,
-    NodeName, OpId, Outcome, Peer, Priority, RequestKind, State, Target,
+    NodeName, OpId, Outcome, Peer, Priority, RequestKind, State, Target, ZoneRole,
 };
 
 pub use crate::app::{App, Silent, Spread};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use memberlist_driver::RecordOptions;
 use memberlist_driver::transport::Transport;
-use memberlist_proto::{Compression, Config, NodeName, Peer};
+use memberlist_proto::{Compression, Config, NodeName, Peer, ZoneRole};
 
 #[cfg(unix)]
 use super::control;
@@ -114,6 +114,14 @@ pub(crate) struct Args {
     /// Label of the cluster
     #[arg(long, env = "MEMBERLIST_LABEL", value_name = "TEXT")]
     label: Option<String>,
+
+    /// The zone that this node is in
+    #[arg(long, value_name = "NAME")]
+    zone: Option<String>,
+
+    /// What this node does in its zone: gossip within it, or connect it with others
+    #[arg(long, value_name = "ROLE", value_parser = ["member", "bridge"])]
+    role: Option<String>,
 
     /// How packets and streams that are sent are compressed
     #[arg(long, value_name = "ALGORITHM", value_parser = ["lzw", "snappy", "none"])]
@@ -283,6 +291,13 @@ impl Args {
         }
         if let Some(label) = &self.label {
             config.label = Bytes::from(label.clone());
+        }
+        if let Some(zone) = &self.zone {
+            config.zone = Bytes::from(zone.clone());
+        }
+        if let Some(role) = &self.role {
+            let bridge = role == "bridge";
+            config.role = if bridge { ZoneRole::Bridge } else { ZoneRole::Member };
         }
         match self.compression.as_deref() {
             Some("lzw") => config.compression = Compression::Lzw,

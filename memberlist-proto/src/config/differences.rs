@@ -137,6 +137,17 @@ table! {
             /// free; what a delegate's `broadcasts` returns has no part in it.
             user_share_percent: u32 = (25), none (0), within (0 to 50 percent);
 
+            /// Let a zone do without a bridge once none of its members is alive or suspect. In dskit
+            /// one dead member of such a zone switches zones off everywhere until it is forgotten.
+            count_live_zones_only: bool = (true), none (false);
+
+            /// Draw the bridge that a bridge prefers among those that can be chosen, rather than
+            /// among all that are known, dead ones included.
+            prefer_live_bridges: bool = (true), none (false);
+
+            /// Choose among all members where the rules of zones leave none to choose.
+            open_lone_zones: bool = (true), none (false);
+
             /// How this node writes its own IPv4 address: `compact` or `mapped`.
             advertise_form: AdvertiseForm = (AdvertiseForm::Compact);
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::fields::{Field, Value};
 use super::{Config, Oversized};
 use crate::event::display::escape::Line;
-use crate::node::names_one_host;
+use crate::node::{ZoneRole, names_one_host};
 use crate::wire::compress::Algorithm;
 use crate::wire::label::MAX_LABEL;
 
@@ -50,7 +50,8 @@ impl Config {
         self.check_identity()?;
         self.check_packets()?;
         self.check_timing()?;
-        Ok(self.check_announcement(&self.meta, !self.secret_keys.is_empty())?)
+        let meta = self.announced(&self.meta);
+        Ok(self.check_announcement(&meta, !self.secret_keys.is_empty())?)
     }
 
     /// Checks what can change while the node runs.
@@ -93,8 +94,14 @@ impl Config {
             &Value::Labels(self.accept_labels.clone()),
             "it must be empty with `skip_inbound_label_check`, which leaves no label to compare",
         )?;
+        rule(
+            self.role == ZoneRole::Member || !self.zone.is_empty(),
+            "role",
+            &self.role,
+            "a bridge connects its zone with others: it needs a `zone`",
+        )?;
         // What this node would refuse from a peer, peers with the same configuration refuse.
-        let (name, meta) = (self.name.as_bytes().len(), self.meta.len());
+        let (name, meta) = (self.name.as_bytes().len(), self.announced(&self.meta).len());
         for (field, len, limit, at_most) in [
             ("name", name, "differences.received_name_max", self.differences.received_name_max),
             ("meta", meta, "meta_max_size", self.meta_max_size),

@@ -280,6 +280,7 @@ impl Memberlist {
         self.check_suspicions()?;
         self.check_counts()?;
         if self.me.name != self.config.name
+            || !self.members.has_zones(&self.config.zone, self.config.role)
             || self.now > Instant::LATEST
             || self.departures.keys().any(|id| self.members.try_record(*id).is_none())
         {

@@ -8,7 +8,7 @@ use super::query::age;
 use super::send::Destination;
 use super::ticks::next_tick;
 use super::{Memberlist, Timer, send};
-use crate::members::MemberId;
+use crate::members::{MemberId, Record, Routed};
 use crate::node::State;
 use crate::time::Instant;
 use crate::timers::TimerId;
@@ -70,22 +70,28 @@ impl Memberlist {
         }
     }
 
+    /// Counts a choice that zones had a part in.
+    pub(super) fn count_routed(&mut self, routed: Routed) {
+        if routed != Routed::No {
+            self.counters.zone_choices += 1;
+        }
+        // A node that is alone has no zones to route between yet.
+        if routed == Routed::Skipped && self.members.len() > 1 {
+            self.counters.zone_choices_skipped += 1;
+        }
+    }
+
     fn gossip_targets(&mut self) -> SmallVec<[MemberId; 8]> {
         let (now, me, reach) = (self.now, self.me.id, self.config.gossip_to_the_dead_time);
         let mut targets = SmallVec::new();
-        self.members.choose(
+        let routed = self.members.choose_routed(
             self.config.gossip_nodes,
+            self.config.zone_rules(),
             &mut self.rng.gossip,
             &mut targets,
-            |id, record| {
-                id != me
-                    && match record.state() {
-                        State::Alive | State::Suspect => true,
-                        State::Dead => reachable(now, record.since(), reach),
-                        State::Left => false,
-                    }
-            },
+            |id, record| id != me && gets_gossip(record, now, reach),
         );
+        self.count_routed(routed);
         targets
     }
 }
@@ -93,6 +99,14 @@ impl Memberlist {
 /// The first tick at `now` or later, by the interval, of those that go on from `due`.
 fn not_before(now: Instant, due: Instant, interval: Duration) -> Instant {
     if due >= now { due } else { next_tick(Instant::from_nanos(now.as_nanos() - 1), due, interval) }
+}
+
+fn gets_gossip(record: &Record, now: Instant, reach: Duration) -> bool {
+    match record.state() {
+        State::Alive | State::Suspect => true,
+        State::Dead => reachable(now, record.since(), reach),
+        State::Left => false,
+    }
 }
 
 /// Whether a dead member still gets gossip: it may want to refute what is in it.

@@ -77,9 +77,10 @@ impl Memberlist {
         meta: Bytes,
         timeout: Duration,
     ) -> Result<OpId, MetaError> {
-        self.check_meta(&meta)?;
+        let announced = self.config.announced(&meta);
+        self.check_meta(&announced)?;
         let op = self.operations.next_id();
-        let identity = own_identity(&self.config, &meta);
+        let identity = own_identity(&self.config, &announced);
         let refused = if self.me.left {
             Some(WaitError::Left)
         } else if self.operations.is_full(self.config.limits.operations) {
@@ -92,7 +93,7 @@ impl Memberlist {
             self.out.finished(op, Outcome::SetMeta(Err(refused)));
             return Ok(op);
         }
-        let changed = self.local().meta() != &meta[..];
+        let changed = self.local().meta() != &announced[..];
         self.config.meta = meta;
         self.me.incarnation = self.me.incarnation.saturating_add(1);
         self.members.replace_identity(self.me.id, identity);

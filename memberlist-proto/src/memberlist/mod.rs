@@ -215,8 +215,8 @@ impl Memberlist {
         let mut rng = Randomness::new(seed);
         let hash_key = Randomness::hash_key(seed);
         let now = now.clamp(Instant::from_nanos(1), Instant::LATEST);
-        let identity = myself::own_identity(&config, &config.meta);
-        let mut members = Members::new(hash_key);
+        let identity = myself::own_identity(&config, &config.announced(&config.meta));
+        let mut members = Members::new(hash_key).in_zone(&config.zone, config.role);
         let id = members.insert(identity, 1, State::Alive, now, &mut rng.probe_order);
         let me = Me {
             name: config.name.clone(),

@@ -39,14 +39,20 @@ impl Memberlist {
         self.arm_push_pull(Duration::ZERO);
         let me = self.me.id;
         let mut chosen = smallvec::SmallVec::new();
-        self.members.choose(1, &mut self.rng.gossip, &mut chosen, |id, record| {
-            id != me && record.state() == State::Alive
-        });
-        let Some(id) = chosen.first() else { return };
-        let identity = self.members.record(*id).identity().clone();
-        if let Some(to) = identity.socket_addr() {
-            // A full table of streams has been counted; the next tick tries again.
-            let _ = self.open_push_pull(to, Some(identity.node_name()), Why::AntiEntropy);
+        let routed = self.members.choose_routed(
+            self.config.exchange_nodes(),
+            self.config.zone_rules(),
+            &mut self.rng.gossip,
+            &mut chosen,
+            |id, record| id != me && record.state() == State::Alive,
+        );
+        self.count_routed(routed);
+        for id in chosen {
+            let identity = self.members.record(id).identity().clone();
+            if let Some(to) = identity.socket_addr() {
+                // A full table of streams has been counted; the next tick tries again.
+                let _ = self.open_push_pull(to, Some(identity.node_name()), Why::AntiEntropy);
+            }
         }
     }
 

@@ -5,6 +5,25 @@ use smallvec::SmallVec;
 use super::{MemberId, Members, Record};
 use crate::rng::Rng;
 
+/// Members to choose from: those of two lists.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pool<'a>(pub(super) &'a [MemberId], pub(super) &'a [MemberId]);
+
+impl Pool<'_> {
+    const fn len(self) -> usize {
+        self.0.len() + self.1.len()
+    }
+
+    /// One of them, if there is one.
+    pub(super) fn draw(self, rng: &mut Rng) -> Option<MemberId> {
+        if self.len() == 0 {
+            return None;
+        }
+        let at = rng.index(self.len());
+        self.0.get(at).or_else(|| self.1.get(at - self.0.len())).copied()
+    }
+}
+
 impl Members {
     /// Chooses up to `k` different random members that pass `accept`. They replace the contents of
     /// `chosen`.
@@ -22,18 +41,32 @@ impl Members {
         accept: impl FnMut(MemberId, &Record) -> bool,
     ) {
         chosen.clear();
-        if k == 0 {
+        self.choose_more(Pool(&self.order, &[]), k, rng, chosen, accept);
+    }
+
+    /// As [`choose`](Self::choose), of these members, and in addition to those that are chosen
+    /// already: up to `k` in all.
+    pub(super) fn choose_more(
+        &self,
+        pool: Pool<'_>,
+        k: usize,
+        rng: &mut Rng,
+        chosen: &mut SmallVec<[MemberId; 8]>,
+        accept: impl FnMut(MemberId, &Record) -> bool,
+    ) {
+        if chosen.len() >= k || pool.len() == 0 {
             return;
         }
-        if self.order.len() < k.saturating_mul(3) {
-            self.choose_of_all(k, rng, chosen, accept);
+        if pool.len() < k.saturating_mul(3) {
+            self.choose_of_all(pool, k, rng, chosen, accept);
         } else {
-            self.choose_by_lot(k, rng, chosen, accept);
+            self.choose_by_lot(pool, k, rng, chosen, accept);
         }
     }
 
-    fn choose_of_all(
+    pub(super) fn choose_of_all(
         &self,
+        pool: Pool<'_>,
         k: usize,
         rng: &mut Rng,
         chosen: &mut SmallVec<[MemberId; 8]>,
@@ -41,10 +74,11 @@ impl Members {
     ) {
         // In small clusters random draws would easily miss the few that pass (Go draws from a shuffled
         // copy here, too).
-        let mut left: SmallVec<[MemberId; 32]> = SmallVec::from_slice(&self.order);
+        let mut left: SmallVec<[MemberId; 32]> = SmallVec::from_slice(pool.0);
+        left.extend_from_slice(pool.1);
         while !left.is_empty() && chosen.len() < k {
             let id = left.swap_remove(rng.index(left.len()));
-            if accept(id, &self.records[id]) {
+            if !chosen.contains(&id) && accept(id, &self.records[id]) {
                 chosen.push(id);
             }
         }
@@ -52,6 +86,7 @@ impl Members {
 
     fn choose_by_lot(
         &self,
+        pool: Pool<'_>,
         k: usize,
         rng: &mut Rng,
         chosen: &mut SmallVec<[MemberId; 8]>,
@@ -59,8 +94,8 @@ impl Members {
     ) {
         // The bound is for the case that hardly any member passes, as after a partition: then this
         // takes O(n), like a search of all.
-        for _ in 0..3 * self.order.len() {
-            let id = self.order[rng.index(self.order.len())];
+        for _ in 0..3 * pool.len() {
+            let Some(id) = pool.draw(rng) else { return };
             // A linear search, since `k` is a handful: gossip goes to 3 or 4 members, and 3 help with
             // a probe.
             if !chosen.contains(&id) && accept(id, &self.records[id]) {

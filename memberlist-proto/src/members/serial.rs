@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::slab::Slab;
+use super::zones::Zones;
 use super::{MemberId, Members, Record, hash_name};
 
 #[derive(Serialize, Deserialize)]
@@ -18,6 +19,8 @@ struct Plain<'a> {
     order: Vec<MemberId>,
     cursor: usize,
     hash_key: [u8; 16],
+    /// With the order of its lists, which depends on the past.
+    zones: Option<alloc::boxed::Box<Zones>>,
 }
 
 impl Serialize for Members {
@@ -29,6 +32,7 @@ impl Serialize for Members {
             order: self.order.clone(),
             cursor: self.cursor,
             hash_key: self.hash_key,
+            zones: self.zones.clone(),
         };
         plain.serialize(to)
     }
@@ -36,7 +40,7 @@ impl Serialize for Members {
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Plain { records, free, order, cursor, hash_key } = Plain::deserialize(from)?;
+        let Plain { records, free, order, cursor, hash_key, zones } = Plain::deserialize(from)?;
         let records = records.into_iter().map(|it| it.map(alloc::borrow::Cow::into_owned));
         let records = Slab::of(records.collect(), free).ok_or(D::Error::custom("free records"))?;
         let mut members = Self { records, order: Vec::new(), cursor, ..Self::new(hash_key) };
@@ -55,6 +59,7 @@ impl<'de> Deserialize<'de> for Members {
             members.is_sorted = false;
             members.order.push(id);
         }
+        members.zones = zones;
         members.check().map_err(D::Error::custom)?;
         Ok(members)
     }

@@ -7,6 +7,7 @@ use super::*;
 use crate::node::IdentityParts;
 
 mod model;
+mod zones;
 
 const SEED: [u8; 32] = [5; 32];
 

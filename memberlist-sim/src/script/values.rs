@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use memberlist_proto::fields::Value;
-use memberlist_proto::{Compression, Config, Differences, Host, Key, Peer};
+use memberlist_proto::{Compression, Config, Differences, Host, Key, Peer, ZoneRole};
 
 use super::Problem;
 use crate::network::Link;
@@ -88,6 +88,8 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
                 config.secret_keys = vec![key];
             }
             "meta" => config.meta = text.to_owned().into(),
+            "zone" => config.zone = text.to_owned().into(),
+            "role" => config.role = role(what, text)?,
             "compress" => {
                 config.compression = match text {
                     "on" => Compression::Lzw,
@@ -232,6 +234,14 @@ fn preset(name: &str, text: &str) -> Result<Config, Problem> {
 fn numbered(name: &str) -> Result<(&str, u32), Problem> {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     Ok((stem, number("a range of names", &name[stem.len()..])?))
+}
+
+fn role(what: &str, text: &str) -> Result<ZoneRole, Problem> {
+    match text {
+        "member" => Ok(ZoneRole::Member),
+        "bridge" => Ok(ZoneRole::Bridge),
+        _ => Err(value(what, text)),
+    }
 }
 
 fn switch(what: &str, text: &str) -> Result<bool, Problem> {

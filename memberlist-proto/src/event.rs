@@ -41,8 +41,14 @@ impl BroadcastId {
 }
 
 /// What happened, in the order in which it happened.
+///
+/// With the feature `serde`, JSON has an event as an object whose one key is its name in snake case:
+/// `{"departed": {"node": {…}, "reason": "left", "from": "10.0.0.2:7946"}}`. Nodes are as [`Node`] says;
+/// addresses are text; messages, states and payloads are text where they are UTF-8, else a list of
+/// their bytes; durations are seconds; variants without fields (`"left"`) are words.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Event {
     /// A node is now a member: new, or back from the dead. The first such event is about this node itself.
@@ -117,6 +123,7 @@ pub enum Event {
         /// How it travelled.
         channel: Channel,
         /// The message.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::text::serialize"))]
         payload: Bytes,
     },
     /// The application's state of another node, never empty.
@@ -127,6 +134,7 @@ pub enum Event {
         /// Whether the exchange is part of a join.
         join: bool,
         /// The state.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::text::serialize"))]
         state: Bytes,
     },
     /// A probed member answered directly and in time.
@@ -134,8 +142,10 @@ pub enum Event {
         /// The member.
         node: Node,
         /// The round trip time.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::seconds::serialize"))]
         rtt: Duration,
         /// What the ack carried.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::text::serialize"))]
         payload: Bytes,
     },
     /// An operation ended.
@@ -152,6 +162,7 @@ pub enum Event {
         /// What failed in this attempt, and why.
         failed: Vec<JoinFailure>,
         /// How long until the next attempt.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::seconds::serialize"))]
         wait: Duration,
     },
     /// A user broadcast left the queue.
@@ -178,6 +189,7 @@ pub enum Event {
     NothingReceived {
         /// How long ago the last packet came; if none ever did, for how long probes have gone
         /// unanswered.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::seconds::serialize"))]
         silent: Duration,
         /// The address that this node announces, to which peers send.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
@@ -286,6 +298,7 @@ pub enum Departure {
 /// Why news about a node was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Refusal {
     /// The delegate's `admit` refused it.
@@ -317,6 +330,7 @@ pub enum Refusal {
 /// How a message travelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Channel {
     /// A datagram: gossip or best effort.
     Packet,
@@ -327,6 +341,7 @@ pub enum Channel {
 /// How an operation ended.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Outcome {
     /// Of `join`.
@@ -358,6 +373,7 @@ pub struct LeaveReport {
 /// Why a wait ended early. A broadcast that was waited for goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum WaitError {
     /// What was waited for did not happen in time.
@@ -385,14 +401,17 @@ pub enum WaitError {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Pong {
     /// The round trip time.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::seconds::serialize"))]
     pub rtt: Duration,
     /// What the ack carried.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::text::serialize"))]
     pub payload: Bytes,
 }
 
 /// Why a ping has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum PingError {
     /// No ack within `probe_timeout`.
@@ -421,6 +440,7 @@ pub enum ForgetError {
 /// Why a message cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SendError {
     /// It is longer than what fits.
@@ -448,6 +468,7 @@ pub enum SendError {
 /// Why a user broadcast left the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum BroadcastEnd {
     /// It was sent to as many members as its retransmit limit asks for.
     Sent,

@@ -76,6 +76,26 @@ impl fmt::Display for State {
 }
 
 /// A member as it was known at one moment. It is cheap to clone, since the identity is shared.
+///
+/// With the feature `serde`, JSON and other forms that people read have it as
+///
+/// ```json
+/// {
+///   "name": "db-1",
+///   "address": "10.0.0.1:7946",
+///   "meta": "role=db",
+///   "versions": { "pmin": 1, "pmax": 5, "pcur": 2, "dmin": 0, "dmax": 0, "dcur": 0 },
+///   "incarnation": 3,
+///   "state": "alive",
+///   "since": 12000000000
+/// }
+/// ```
+///
+/// Name and metadata are text where they are UTF-8, else a list of their bytes; metadata that is nil,
+/// and unknown versions, are `null`; `since` is in nanoseconds of the clock of the node that reports it.
+/// Only where the announced address has another form than 4 bytes of IPv4 or 16 of IPv6 is there also
+/// `announced`, with its bytes and the port, and `address` may be `null`. What was written so is read
+/// back equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     identity: Identity,

@@ -131,6 +131,77 @@ pub(crate) mod exact {
     }
 }
 
+/// Bytes that often are text: in a form for people the text, or where it is not UTF-8 a list of
+/// numbers; in any other form bytes.
+pub(crate) mod text {
+    use alloc::vec::Vec;
+    use core::fmt;
+
+    use serde::de::{Deserializer, SeqAccess, Visitor};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<T, S>(bytes: &T, to: S) -> Result<S::Ok, S::Error>
+    where
+        T: AsRef<[u8]> + ?Sized,
+        S: Serializer,
+    {
+        let bytes = bytes.as_ref();
+        match core::str::from_utf8(bytes) {
+            Ok(text) if to.is_human_readable() => to.serialize_str(text),
+            _ => to.serialize_bytes(bytes),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        if from.is_human_readable() {
+            from.deserialize_any(TextOrBytes)
+        } else {
+            from.deserialize_byte_buf(TextOrBytes)
+        }
+    }
+
+    struct TextOrBytes;
+
+    impl<'de> Visitor<'de> for TextOrBytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("text or bytes")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Vec<u8>, E> {
+            Ok(text.into())
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.into())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<u8>, A::Error> {
+            let mut bytes = Vec::new();
+            while let Some(byte) = from.next_element::<u8>()? {
+                bytes.push(byte);
+            }
+            Ok(bytes)
+        }
+    }
+}
+
+/// Durations, as seconds in a form for people.
+pub(crate) mod seconds {
+    use core::time::Duration;
+
+    use serde::ser::{Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            to.serialize_f64(time.as_secs_f64())
+        } else {
+            time.serialize(to)
+        }
+    }
+}
+
 /// Borrowed bytes as one piece, not as a sequence of numbers.
 pub(crate) mod bytes {
     use alloc::borrow::Cow;

@@ -93,6 +93,7 @@ impl StreamOp {
 /// Why a connection ended or never came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum StreamFailure {
     /// Nothing listens at the address.
     #[error("connection refused")]
@@ -126,6 +127,7 @@ pub enum StreamFailure {
 /// Why two nodes did not agree on TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum TlsFailure {
     /// The peer's certificate has expired.
@@ -191,6 +193,7 @@ pub struct Lookup {
 /// Why a name could not be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum LookupFailure {
     /// The name has no address.
     #[error("no such host")]

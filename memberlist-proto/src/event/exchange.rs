@@ -10,6 +10,7 @@ use crate::wire::frame::{FrameError, FrameTooLong};
 /// What an exchange over a stream was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ExchangeKind {
     /// A periodic full state exchange begun here.
@@ -29,6 +30,7 @@ pub enum ExchangeKind {
 /// What an exchange was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ExchangeStep {
     /// The connection was being established.
@@ -46,6 +48,7 @@ pub enum ExchangeStep {
 /// Why an exchange over a stream failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ExchangeError {
     /// A step took longer than `tcp_timeout`.

@@ -71,6 +71,7 @@ impl core::error::Error for JoinFailure {
 /// Why a peer could not be joined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum JoinError {
     /// Its name could not be resolved.
@@ -99,6 +100,7 @@ pub enum JoinError {
 /// Why a join did not even start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum JoinRefused {
     /// This node has left, which is final.

@@ -278,56 +278,21 @@ impl fmt::Debug for NodeName {
 mod serial {
     //! Text where a name is text and a person may read it, else bytes.
 
-    use alloc::vec::Vec;
-    use core::fmt;
-
-    use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+    use serde::de::{Deserialize, Deserializer};
     use serde::ser::{Serialize, Serializer};
 
     use super::NodeName;
+    use crate::serial::text;
 
     impl Serialize for NodeName {
         fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-            match core::str::from_utf8(self.as_bytes()) {
-                Ok(text) if to.is_human_readable() => to.serialize_str(text),
-                _ => to.serialize_bytes(self.as_bytes()),
-            }
+            text::serialize(self.as_bytes(), to)
         }
     }
 
     impl<'de> Deserialize<'de> for NodeName {
         fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-            if from.is_human_readable() {
-                from.deserialize_any(TextOrBytes)
-            } else {
-                from.deserialize_byte_buf(TextOrBytes)
-            }
-        }
-    }
-
-    struct TextOrBytes;
-
-    impl<'de> Visitor<'de> for TextOrBytes {
-        type Value = NodeName;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a node name as text or bytes")
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<NodeName, E> {
-            Ok(NodeName::from(text))
-        }
-
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<NodeName, E> {
-            Ok(NodeName::from(bytes))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<NodeName, A::Error> {
-            let mut bytes = Vec::new();
-            while let Some(byte) = from.next_element::<u8>()? {
-                bytes.push(byte);
-            }
-            Ok(NodeName::from(&bytes[..]))
+            text::deserialize(from).map(|bytes| NodeName::from(&bytes[..]))
         }
     }
 }

@@ -62,6 +62,7 @@ impl From<Versions> for [u8; 6] {
 /// The two kinds of versions that nodes have to agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum VersionKind {
     /// The version of the memberlist protocol.
     Protocol,

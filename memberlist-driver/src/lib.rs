@@ -58,7 +58,7 @@ pub use self::node::start;
 pub use self::operation::Operation;
 pub use self::runtime::Runtime;
 #[cfg(feature = "record")]
-pub use memberlist_record::{RecordOptions, RecordStats};
+pub use memberlist_record::{RecordError, RecordOptions, RecordStats};
 
 #[cfg(test)]
 mod tests;

@@ -123,4 +123,7 @@ pub use crate::transmit::{
     Answer, Lookup, LookupFailure, LookupId, Request, RequestId, RequestKind, StreamFailure,
     StreamId, StreamOp, TlsFailure, Transmit,
 };
+pub use crate::wire::frame::{FrameError, FrameTooLong};
 pub use crate::wire::packet::PacketError;
+/// A network, as [`Config::cidrs_allowed`] lists them.
+pub use ipnet::IpNet;

@@ -20,6 +20,7 @@
 //! * `serde`: `Serialize` and `Deserialize` as in `memberlist-proto`; [`settings`], a whole
 //!   configuration as a document, in TOML for example.
 //! * `async-io`: sockets and timers for runtimes that stand on the reactor of that name.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // This is where the machine's clock is read for the core.
 #![allow(clippy::disallowed_methods)]
 

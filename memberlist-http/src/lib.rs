@@ -39,6 +39,7 @@
 //! Any host that can connect can read everything: bind to a loopback or management address, or put
 //! authentication in front. What is answered at all is decided by [`Options::allow_host`] and
 //! [`Options::allow_origin`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
 mod entries;

@@ -44,6 +44,7 @@
 //!
 //! The modules under [`wire`] and [`security`] are public for tools and tests; their API may
 //! change in any release before 1.0.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

@@ -12,6 +12,7 @@
 //! A segment begins with a checkpoint of the core, so that the oldest can be dropped and the rest
 //! still replays. `docs/recording.md` in the repository has the format, and what a recording holds
 //! that should stay secret. This crate knows no runtime and no clock.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod entry;
 mod format;

@@ -29,6 +29,7 @@
 //! questions and calls its operations.
 //!
 //! [`script`] runs scenarios written as text. [`rig`] is for tests of a single node.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The tutorial, run as a test.
 #[cfg(doctest)]

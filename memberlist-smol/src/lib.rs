@@ -303,6 +303,7 @@
 //! | `Leave`, `Shutdown` | [`Handle::leave`], [`Handle::shutdown`] |
 //!
 //! `docs/from-go.md` in the repository has every name, `docs/differences.md` what behaves differently.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod memberlist;
 mod runtime;

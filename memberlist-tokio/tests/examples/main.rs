@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+mod service;
+
 /// For one line, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -73,6 +75,7 @@ fn built() -> &'static Path {
     FOLDER.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--package", "memberlist-tokio", "--examples"]);
+        cargo.args(["--features", "http,metrics,serde"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }

@@ -63,8 +63,7 @@ impl Config {
 }
 
 table! {
-    /// The configuration of one node: plain data, checked as a whole by
-    /// [`Memberlist::new`](crate::Memberlist::new).
+    /// The configuration of one node: plain data, checked as a whole when a node is made of it.
     ///
     /// Start from [`Config::lan`], [`Config::wan`] or [`Config::local`], which hold the values of
     /// the Go library's presets of the same names, and change what you need. `Default` is
@@ -233,7 +232,7 @@ table! {
         "Joining" {
             /// Where the cluster can be found: addresses, and host names that are resolved anew
             /// each time. While a seed is not a live member, this node looks for it as `rejoin`
-            /// says. To join at once, use [`Memberlist::join`](crate::Memberlist::join).
+            /// says. To join at once, use `join`.
             seeds: Vec<Peer> = (empty), within (0 to 1024 entries);
 
             /// How many peers of one `join` are tried at the same time.
@@ -245,16 +244,16 @@ table! {
                 within (0 or 1 ms to 24 h);
 
             /// Ask the application for its state in every full state exchange
-            /// ([`RequestKind::LocalState`](crate::RequestKind)).
+            /// (`RequestKind::LocalState`).
             ask_local_state: bool = (false), go "Delegate.LocalState", by adapter;
 
             /// Ask the application before the full state of a join is merged
-            /// ([`RequestKind::AdmitMerge`](crate::RequestKind)).
+            /// (`RequestKind::AdmitMerge`).
             ask_admit_merge: bool = (false), go "Merge", by adapter;
 
             /// Ask the delegate for messages each time that gossip is sent
-            /// ([`Hooks::broadcasts`](crate::Hooks::broadcasts)). A node with a delegate that
-            /// never has any sleeps through gossip intervals only if this is off.
+            /// (`Hooks::broadcasts`). A node with a delegate that never has any sleeps through gossip
+            /// intervals only if this is off.
             ask_broadcasts: bool = (true), go "Delegate.GetBroadcasts", by adapter;
         }
 
@@ -277,13 +276,11 @@ table! {
             secret_keys: Vec<Key> = (empty), within (0 to 256 entries), go "SecretKey";
 
             /// Refuse what is not encrypted, provided that there is a key
-            /// ([`Memberlist::set_verify`](crate::Memberlist::set_verify) changes it while the node
-            /// runs).
+            /// (`set_verify` changes it while the node runs).
             gossip_verify_incoming: bool = (true), go "GossipVerifyIncoming";
 
             /// Encrypt what is sent, provided that there is a key
-            /// ([`Memberlist::set_verify`](crate::Memberlist::set_verify) changes it while the node
-            /// runs).
+            /// (`set_verify` changes it while the node runs).
             gossip_verify_outgoing: bool = (true), go "GossipVerifyOutgoing";
 
             /// Refuse to send to an address without the name of its node, for transports that route

@@ -2,8 +2,7 @@
 
 use crate::time::Instant;
 
-/// Counters since the start, and gauges as of the call of
-/// [`Memberlist::stats`](crate::Memberlist::stats).
+/// Counters since the start, and gauges as of the call of `stats`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

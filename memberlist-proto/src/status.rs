@@ -8,7 +8,7 @@ use crate::event::Departure;
 use crate::node::{NodeName, State};
 use crate::stats::Stats;
 
-/// How a node and its cluster stand, as [`Memberlist::status`](crate::Memberlist::status) reports it:
+/// How a node and its cluster stand, as `status` reports it:
 /// to be shown to people, or serialized (feature `serde`). Times are ages in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

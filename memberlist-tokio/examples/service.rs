@@ -28,7 +28,7 @@
 //! | `GET /metrics` | for Prometheus |
 //! | `GET /cluster/` | a page about the cluster |
 //!
-//! It listens on a loopback address: whoever may connect may change things.
+//! Any client that can connect may change things: listen on a loopback address.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -133,9 +133,8 @@ macro_rules! timing {
     // The fields of a group are live or not as a whole: there is no struct for a part of it.
     ($([live] $field:ident: $type:ty;)*) => {};
     ($timing:ident $([live] $field:ident: $type:ty;)*) => {
-        /// The part of a [`Config`] that can change while the node runs
-        /// ([`Memberlist::reconfigure`](crate::Memberlist::reconfigure)): the fields of the same
-        /// names.
+        /// The part of a [`Config`] that can change while the node runs (`reconfigure`): the fields of
+        /// the same names.
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]

@@ -9,6 +9,7 @@ mod machine;
 mod pair;
 mod recording;
 mod secrets;
+mod transport;
 mod wire;
 
 pub use crate::config::config;
@@ -17,6 +18,7 @@ pub use crate::machine::machine;
 pub use crate::pair::pair;
 pub use crate::recording::recording;
 pub use crate::secrets::{keyring, label};
+pub use crate::transport::{frames, pool};
 pub use crate::wire::{lzw, packet, roundtrip, snappy, stream};
 
 #[cfg(fuzzing)]
@@ -26,7 +28,7 @@ pub use libfuzzer_sys;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("packet", packet),
     ("stream", stream),
     ("roundtrip", roundtrip),
@@ -39,6 +41,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("machine", machine),
     ("pair", pair),
     ("recording", recording),
+    ("frames", frames),
+    ("pool", pool),
 ];
 
 /// The program of one target: libFuzzer's when it is built by `cargo fuzz`, else one that replays

@@ -72,6 +72,16 @@ fn recording() {
 }
 
 #[test]
+fn frames() {
+    replay("frames");
+}
+
+#[test]
+fn pool() {
+    replay("pool");
+}
+
+#[test]
 fn every_target_is_replayed() {
     let names = TARGETS.map(|(name, _)| name);
     let replayed = [
@@ -87,6 +97,8 @@ fn every_target_is_replayed() {
         "machine",
         "pair",
         "recording",
+        "frames",
+        "pool",
     ];
     assert_eq!(names, replayed);
 }

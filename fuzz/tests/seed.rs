@@ -39,6 +39,7 @@ fn seed() {
     {
         keep("label", &format!("short-{number}"), bytes);
     }
+    frames();
     for (target, name, count, len, mild) in [
         ("keyring", "noise", 8, 400, false),
         ("roundtrip", "noise", 8, 200, false),
@@ -47,11 +48,29 @@ fn seed() {
         ("pair", "noise", 12, 700, false),
         ("recording", "noise", 12, 9, false),
         ("recording", "changes", 12, 60, true),
+        ("pool", "noise", 12, 300, false),
+        ("pool", "mild", 12, 300, true),
     ] {
         let mut random = Random(0x2545_f491_4f6c_dd1d);
         for number in 0..count {
             let noise: Vec<u8> = (0..len).map(|_| random.byte(mild)).collect();
             keep(target, &format!("{name}-{number}"), &noise);
+        }
+    }
+}
+
+/// Connections as the programs' own code reads them, behind the framing, the limit, the cut and whether
+/// they end.
+fn frames() {
+    for (file, framing) in [("alertmanager_tls.jsonl", 0_u8), ("dskit.jsonl", 1)] {
+        let cases = cases(file).into_iter().filter(|case| case["kind"] == "read");
+        for case in cases.step_by(3) {
+            let whole = unhex(&case["in_hex"]).or_else(|| {
+                let records = case["records"].as_array()?;
+                Some(records.iter().map(unhex).collect::<Option<Vec<_>>>()?.concat())
+            });
+            let (Some(bytes), Some(name)) = (whole, case["name"].as_str()) else { continue };
+            keep("frames", name, &[&[framing, 255, 6, 1], &bytes[..]].concat());
         }
     }
 }
@@ -96,14 +115,16 @@ fn flipped(text: &str) -> String {
 
 /// The bytes of a fixture's cases.
 fn hex(file: &str) -> Vec<Vec<u8>> {
+    cases(file)
+        .iter()
+        .filter_map(|case| ["hex", "lzw_hex", "in_hex"].iter().find_map(|field| unhex(&case[field])))
+        .collect()
+}
+
+fn cases(file: &str) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/vectors");
     let text = std::fs::read_to_string(folder.join(file)).expect("a fixture");
-    let cases = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    cases
-        .filter_map(|case| {
-            ["hex", "lzw_hex", "in_hex"].iter().find_map(|field| unhex(&case[field]))
-        })
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 fn unhex(value: &Value) -> Option<Vec<u8>> {

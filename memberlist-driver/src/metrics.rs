@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use memberlist_proto::{Counters, Decisions, Gauges, Instant, Stats};
+use memberlist_proto::{Counters, Decisions, Gauges, Instant, Stats, TlsFailure};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
+
+use crate::transport::TransportStats;
 
 /// How often a running node publishes its figures.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -51,6 +53,12 @@ pub const GO_QUEUE: &str = "memberlist.queue.broadcasts";
 /// The name under which [`Decisions`] are published, each with the label `row`.
 pub const DECISIONS: &str = "memberlist.decisions";
 
+/// Stands before the names of [`TransportStats`].
+const TRANSPORT: &str = "memberlist.transport.";
+
+/// The name under which the failures of TLS are published, each with the label `reason`.
+pub const TLS_FAILURES: &str = "memberlist.transport.tls_failures";
+
 /// The name under which a counter is published.
 fn counter_name(field: &str) -> String {
     match GO_COUNTERS.iter().find(|(ours, _)| *ours == field) {
@@ -82,8 +90,11 @@ pub(crate) struct Publisher {
     gauges: Vec<Gauge>,
     times: Vec<Histogram>,
     decisions: Vec<Counter>,
+    transport: Vec<Counter>,
+    tls_failures: Vec<Counter>,
     queue: Histogram,
     last: Stats,
+    last_of_transport: TransportStats,
     queue_checked: Instant,
 }
 
@@ -107,6 +118,13 @@ impl Publisher {
             let decision = |(row, _)| {
                 recorder.register_counter(&key(DECISIONS.into(), Some(("row", row))), &METADATA)
             };
+            let of_transport = |(field, _)| {
+                recorder.register_counter(&key(format!("{TRANSPORT}{field}"), None), &METADATA)
+            };
+            let tls_failure = |failure: TlsFailure| {
+                let label = Some(("reason", failure.as_str()));
+                recorder.register_counter(&key(TLS_FAILURES.into(), label), &METADATA)
+            };
             let gauge = |(field, _)| {
                 let (name, state) = gauge_name(field);
                 let label = state.map(|state| ("node_state", state));
@@ -120,8 +138,11 @@ impl Publisher {
                 gauges: Gauges::default().iter().map(gauge).collect(),
                 times: GO_TIMES.iter().map(|(.., name)| histogram(name)).collect(),
                 decisions: Decisions::default().iter().map(decision).collect(),
+                transport: TransportStats::default().iter().map(of_transport).collect(),
+                tls_failures: TlsFailure::ALL.into_iter().map(tls_failure).collect(),
                 queue: histogram(GO_QUEUE),
                 last: Stats::default(),
+                last_of_transport: TransportStats::default(),
                 queue_checked: Instant::ORIGIN,
             }
         })
@@ -162,6 +183,28 @@ impl Publisher {
     }
 }
 
+impl Publisher {
+    /// Publishes what has changed of the transport's figures since the last time.
+    pub(crate) fn publish_transport(&mut self, stats: TransportStats) {
+        let last = &self.last_of_transport;
+        for (((_, figure), (_, before)), handle) in
+            stats.iter().zip(last.iter()).zip(&self.transport)
+        {
+            if figure > before {
+                handle.increment(figure - before);
+            }
+        }
+        for (failure, handle) in TlsFailure::ALL.iter().zip(&self.tls_failures) {
+            let of = |stats: &TransportStats| stats.tls_failures.get(failure).copied();
+            let (figure, before) = (of(&stats).unwrap_or(0), of(last).unwrap_or(0));
+            if figure > before {
+                handle.increment(figure - before);
+            }
+        }
+        self.last_of_transport = stats;
+    }
+}
+
 /// Describes every name that is published.
 fn describe(recorder: &dyn Recorder) {
     for (field, text) in Counters::descriptions().filter(|(field, _)| !is_time(field)) {
@@ -176,12 +219,18 @@ fn describe(recorder: &dyn Recorder) {
         recorder.describe_histogram((*name).into(), Some(Unit::Seconds), (*text).into());
     }
     recorder.describe_counter(DECISIONS.into(), Some(Unit::Count), DECIDED.into());
+    for (field, text) in TransportStats::descriptions() {
+        let name = format!("{TRANSPORT}{field}");
+        recorder.describe_counter(name.into(), Some(unit(field)), sentence(text));
+    }
+    recorder.describe_counter(TLS_FAILURES.into(), Some(Unit::Count), TLS_FAILED.into());
     recorder.describe_histogram(GO_QUEUE.into(), Some(Unit::Count), QUEUED.into());
 }
 
 const INSTANCES: &str = "Nodes in each state, this node included.";
 const DECIDED: &str =
     "What became of alive, suspect and dead messages, by row of the decision table.";
+const TLS_FAILED: &str = "TLS connections that did not come to be, by the reason.";
 const QUEUED: &str = "Membership messages in the gossip queue, sampled every queue_check_interval.";
 const TIMES: &[(&str, &str)] = &[
     ("memberlist.probeNode", "How long probes took."),

@@ -172,6 +172,7 @@ impl Shared {
             let interval = locked.core.config().queue_check_interval;
             drop(locked);
             publisher.publish(self.clock.at(now), interval, stats);
+            publisher.publish_transport(self.transport.read());
         }
     }
 

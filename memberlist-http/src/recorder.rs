@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use memberlist_proto::{Departure, Event, NodeName, Stats};
+use memberlist_driver::transport::TransportStats;
+use memberlist_proto::{Departure, Event, NodeName, Stats, TlsFailure};
 
 use crate::entries;
 use crate::journal::Entry;
@@ -17,6 +18,8 @@ const AT_MOST: u64 = 10 * AT_ONCE;
 const REMEMBERED: u64 = 12 * 3_600_000;
 /// How long a conflict counts that is not repeated.
 const CONFLICT: u64 = 10 * 60_000;
+/// How long a connection counts that TLS refused.
+const REFUSED: u64 = 10 * 60_000;
 /// The most losses that are remembered.
 const LOSSES: usize = 4;
 
@@ -57,6 +60,10 @@ pub(crate) struct Recorder {
     losses: VecDeque<Loss>,
     poisoned: Option<u64>,
     conflict: Option<Noted<NodeName>>,
+    transport: TransportStats,
+    /// The last connection that TLS refused, and the last time certificates could not be read again.
+    tls_failure: Option<Noted<TlsFailure>>,
+    certificates: Option<u64>,
 }
 
 impl Recorder {
@@ -102,6 +109,38 @@ impl Recorder {
         }
         self.last = Some((now, stats));
         self.losses.retain(|loss| loss.until + REMEMBERED >= now);
+    }
+
+    /// Takes the transport's figures in.
+    pub(crate) fn transport(&mut self, now: u64, stats: TransportStats) {
+        let before = &self.transport;
+        let count = |stats: &TransportStats, failure| stats.tls_failures.get(failure).copied();
+        let grown = stats.tls_failures.keys().find(|it| count(&stats, it) > count(before, it));
+        if let Some(failure) = grown {
+            self.tls_failure = Some(Noted { what: *failure, at: now });
+        }
+        if stats.certificate_errors > before.certificate_errors {
+            self.certificates = Some(now);
+        }
+        if stats.certificates_reloaded > before.certificates_reloaded {
+            self.certificates = None;
+        }
+        self.transport = stats;
+    }
+
+    /// Whether packets travel over connections.
+    pub(crate) fn by_connections(&self) -> bool {
+        self.transport.framing.is_some()
+    }
+
+    /// The last connection that TLS refused, if that was lately.
+    pub(crate) fn tls_failure(&self, now: u64) -> Option<&Noted<TlsFailure>> {
+        self.tls_failure.as_ref().filter(|it| it.at + REFUSED >= now)
+    }
+
+    /// Since when this node's certificates cannot be read again.
+    pub(crate) fn unreadable_certificates(&self) -> Option<u64> {
+        self.certificates
     }
 
     /// Forgets what is not known of any of these any more. Events about it may have been dropped.

@@ -51,14 +51,17 @@ fn about_itself(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning> 
     }
     if let Some(age) = status.silent_ms {
         let addr = status.addr;
+        let blocked = if recorder.by_connections() { "its port" } else { "UDP" };
         let text = if is_alone(status) {
             // Which of these it is cannot be seen from here.
             format!(
-                "No packet reaches this node: UDP is blocked, {addr} is not its address, or every \
+                "No packet reaches this node: {blocked} is blocked, {addr} is not its address, or every \
                  other member has failed"
             )
         } else {
-            format!("No packet reaches this node: UDP is blocked, or {addr} is not its address")
+            format!(
+                "No packet reaches this node: {blocked} is blocked, or {addr} is not its address"
+            )
         };
         found.push(Warning::bad(Some(now.saturating_sub(age)), text));
     }
@@ -71,6 +74,15 @@ fn about_itself(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning> 
         let text = "This node's name is unusable: it was accused at the highest incarnation there \
                     is. Restart it under another name";
         found.push(Warning::bad(Some(at), text.to_owned()));
+    }
+    if let Some(at) = recorder.unreadable_certificates() {
+        let text = "This node's certificates have changed and cannot be used: the ones before stay \
+                    in force until they expire. The log says what is wrong";
+        found.push(Warning::bad(Some(at), text.to_owned()));
+    }
+    if let Some(failure) = recorder.tls_failure(now) {
+        let text = format!("A connection failed for TLS: {}. The log names the peer", failure.what);
+        found.push(Warning::warn(Some(failure.at), text));
     }
     if status.health_score > 0 {
         let text = format!(

@@ -78,8 +78,11 @@ fn watch(inner: &Weak<Inner>, settled: Operation<usize>, mut events: Events) {
 }
 
 fn round(inner: &Inner, rounds: u64) {
-    let stats = inner.node().stats();
-    inner.recorder.with(|recorder| recorder.sample(now(), stats));
+    let (stats, transport) = (inner.node().stats(), inner.node().transport_stats());
+    inner.recorder.with(|recorder| {
+        recorder.sample(now(), stats);
+        recorder.transport(now(), transport);
+    });
     if rounds.is_multiple_of(BEAT) {
         inner.journal.beat();
     }

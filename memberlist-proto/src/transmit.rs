@@ -171,6 +171,44 @@ pub enum TlsFailure {
     Handshake,
 }
 
+impl TlsFailure {
+    /// Every one.
+    pub const ALL: [Self; 13] = [
+        Self::Expired,
+        Self::NotYetValid,
+        Self::WrongName,
+        Self::UnknownIssuer,
+        Self::InvalidCertificate,
+        Self::NoCertificate,
+        Self::RefusedExpired,
+        Self::RefusedIssuer,
+        Self::RefusedWithout,
+        Self::Refused,
+        Self::PlainText,
+        Self::Cut,
+        Self::Handshake,
+    ];
+
+    /// Its name in metrics and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongName => "wrong_name",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::InvalidCertificate => "invalid_certificate",
+            Self::NoCertificate => "no_certificate",
+            Self::RefusedExpired => "refused_expired",
+            Self::RefusedIssuer => "refused_issuer",
+            Self::RefusedWithout => "refused_without",
+            Self::Refused => "refused",
+            Self::PlainText => "plain_text",
+            Self::Cut => "cut",
+            Self::Handshake => "handshake",
+        }
+    }
+}
+
 /// One name look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -39,6 +39,29 @@ fn prometheus_metrics_use_the_go_names() {
     assert!(!figures.contains("memberlist_probe_nanos"), "published as a histogram instead");
 }
 
+/// What a transport counts is in the metrics, and in `status`.
+#[test]
+fn the_figures_of_a_transport_are_published() {
+    let place = Loopback::reserve();
+    let metrics = place.port(9100);
+    let one = Launch::agent("one").flag("--framing", "dskit").flag("--metrics", metrics).start();
+    let two = Launch::agent("two").flag("--framing", "dskit").start();
+    two.join(one.addr());
+    eventually("connections are counted", || {
+        let figures = &one.ask("status")["transport"];
+        let published = request(metrics, "GET", "/metrics", "")?.body;
+        let opened =
+            published.lines().find_map(|it| it.strip_prefix("memberlist_transport_opened "));
+        let opened = opened.and_then(|figure| figure.parse::<u64>().ok()).unwrap_or_default();
+        assert_eq!(figures["framing"], "dskit");
+        if opened > 0 && figures["opened"].as_u64() >= Some(opened) {
+            assert!(published.contains("memberlist_transport_tls_failures{reason=\"expired\"} 0"));
+            return Ok(());
+        }
+        Err(format!("{figures}: {published}"))
+    });
+}
+
 /// Sends these bytes on a new connection.
 fn ask(server: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server).expect("it listens");

@@ -51,17 +51,27 @@ pub trait Adapter {
 /// ```ignore
 /// memberlist_tests::conformance!(MyAdapter);
 /// ```
+///
+/// Scenarios behind `sockets` speak to a node over UDP and TCP by themselves, or are about these two;
+/// `but for sockets: MyAdapter` leaves them out, for nodes whose packets travel over connections.
 #[macro_export]
 macro_rules! conformance {
     ($adapter:ty) => {
-        $crate::conformance! { $adapter:
+        $crate::conformance! { @list [sockets] $adapter }
+    };
+    (but for sockets: $adapter:ty) => {
+        $crate::conformance! { @list [] $adapter }
+    };
+    (@list $sockets:tt $adapter:ty) => {
+        $crate::conformance! { @subjects $sockets $adapter:
             addresses {
                 a_host_name_stands_for_all_its_addresses
-                a_port_in_use_is_named
                 an_address_that_is_not_here_is_named
-                bound_to_everything_it_announces_a_private_address
                 bound_to_everything_it_announces_the_given_address
                 ipv6_nodes_find_each_other
+            } sockets {
+                a_port_in_use_is_named
+                bound_to_everything_it_announces_a_private_address
                 one_socket_serves_both_families
                 port_zero_is_one_port_for_both
                 a_node_is_reached_at_the_address_it_announces
@@ -74,10 +84,11 @@ macro_rules! conformance {
                 after_shutdown_every_call_says_so
                 an_event_loop_may_call_everything
                 ends_when_the_last_handle_is_dropped
-                ends_when_the_last_handle_is_dropped_amid_streams
                 leaving_twice_is_leaving_once
-                shutdown_waits_until_every_socket_is_closed
                 a_node_that_leaves_and_shuts_down_has_left
+            } sockets {
+                ends_when_the_last_handle_is_dropped_amid_streams
+                shutdown_waits_until_every_socket_is_closed
             }
             exchange {
                 a_message_of_any_size_is_spread
@@ -85,28 +96,33 @@ macro_rules! conformance {
                 a_patient_join_finds_a_peer_that_starts_later
                 keys_change_while_nodes_talk
                 a_join_says_why_each_peer_failed
-                a_join_says_who_has_the_name
                 a_member_that_died_is_forgotten_by_order
                 two_nodes_exchange_everything
+            } sockets {
+                a_join_says_who_has_the_name
             }
             farewells {
+            } sockets {
                 a_message_under_way_survives_a_shutdown
                 no_packet_of_a_leave_is_lost
                 what_was_sent_before_a_shutdown_arrives
             }
             events {
                 a_node_without_a_reader_goes_on
-                readers_are_independent
                 a_slow_reader_holds_no_more_bytes_than_it_may
                 a_slow_reader_learns_what_it_missed
+            } sockets {
+                readers_are_independent
                 a_slow_reader_makes_no_node_grow
             }
             log {
                 a_panic_of_a_delegate_is_logged_as_that
+            } sockets {
                 a_failed_join_is_logged_with_its_reasons
                 what_others_choose_forges_no_line
             }
             peers {
+            } sockets {
                 a_peer_that_sends_nonsense_does_no_harm
                 a_request_is_answered_however_it_arrives
                 a_reset_ends_its_stream_and_nothing_else
@@ -117,10 +133,19 @@ macro_rules! conformance {
             questions {
                 a_delegate_that_calls_its_node_gets_an_error
                 a_slow_answer_delays_only_its_own_exchange
+            } sockets {
             }
         }
     };
-    ($adapter:ty: $($subject:ident { $($scenario:ident)+ })+) => {
+    (@subjects [sockets] $adapter:ty:
+        $($subject:ident { $($any:ident)* } sockets { $($own:ident)* })+) => {
+        $crate::conformance! { @tests $adapter: $($subject { $($any)* $($own)* })+ }
+    };
+    (@subjects [] $adapter:ty:
+        $($subject:ident { $($any:ident)* } sockets { $($own:ident)* })+) => {
+        $crate::conformance! { @tests $adapter: $($subject { $($any)* })+ }
+    };
+    (@tests $adapter:ty: $($subject:ident { $($scenario:ident)* })+) => {
         $(mod $subject {
             #[allow(unused_imports)] // The adapter may be named by its whole path.
             use super::*;
@@ -129,7 +154,7 @@ macro_rules! conformance {
             fn $scenario() {
                 let scenario = $crate::conformance::$subject::$scenario::<$adapter>();
                 <$adapter as $crate::conformance::Adapter>::block_on(scenario);
-            })+
+            })*
         })+
     };
 }

@@ -67,7 +67,7 @@ const EVENTS: [&str; 18] = [
     "Suspected",
 ];
 
-const COMMANDS: [&str; 50] = [
+const COMMANDS: [&str; 52] = [
     "accept=",
     "accept=-",
     "accept=blue",
@@ -117,6 +117,8 @@ const COMMANDS: [&str; 50] = [
     "to-address-of",
     "unplug",
     "vetoes",
+    "transport=alertmanager",
+    "transport=dskit",
     "via",
 ];
 

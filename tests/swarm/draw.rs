@@ -70,7 +70,7 @@ struct Plot {
 pub(crate) fn script(seed: u64) -> String {
     let mut draw = Draw::new(seed);
     let size = 2 + draw.below(7);
-    let kind = Kind::draw(&mut draw);
+    let kind = Kind::draw(&mut draw, &mut Draw::new(!seed));
     let (nodes, steps) = (vec![Health::Well; size], vec![0; size]);
     let mut plot = Plot { draw, text: String::new(), nodes, steps, kind };
     plot.line(&format!("seed {seed}"));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use memberlist_driver::transport::TransportStats;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::fields::Field;
 use memberlist_proto::{BroadcastKind, Config, Node, NodeName, NotJoined, Priority, State, Target};
@@ -191,9 +192,14 @@ impl Execution {
     fn status(&self) -> Result<Report, String> {
         let status = self.node.status().map_err(text)?;
         match serde_json::to_value(status).map_err(text)? {
-            Value::Object(fields) => Ok(fields
-                .into_iter()
-                .fold(Report::new("status"), |report, (field, value)| report.with(&field, value))),
+            Value::Object(fields) => {
+                let report =
+                    fields.into_iter().fold(Report::new("status"), |report, (field, value)| {
+                        report.with(&field, value)
+                    });
+                let transport = self.node.transport_stats();
+                Ok(report.with("transport", figures(&transport)))
+            }
             other => Ok(Report::new("status").with("status", other)),
         }
     }
@@ -231,6 +237,19 @@ fn changed(before: &Config, field: &str, value: &str) -> Result<Config, String> 
     let mut after = before.clone();
     settings::set(&mut after, field, value).map_err(text)?;
     Ok(after)
+}
+
+/// What the transport has counted, as a reply has it; nothing with UDP.
+fn figures(stats: &TransportStats) -> Option<Value> {
+    let framing = stats.framing?;
+    let failures = stats.tls_failures.iter();
+    let failures: Map<_, _> =
+        failures.map(|(failure, count)| (failure.as_str().to_owned(), json!(count))).collect();
+    let mut figures: Map<_, _> =
+        stats.iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect();
+    figures.insert("tls_failures".to_owned(), failures.into());
+    figures.insert("framing".to_owned(), framing.as_str().into());
+    Some(figures.into())
 }
 
 fn list(event: &str, nodes: &[Node]) -> Report {

@@ -52,7 +52,28 @@ pub(super) fn show(reply: &Value) -> String {
         refused.row(vec![name, from, ago(&news["age_ms"]), reason]);
     }
     section("Refused lately", &refused, listed("refused").is_empty());
+    let mut transport = Table::new(&["FIGURE", "COUNT"]);
+    let counted = counted(&reply["transport"]);
+    for (figure, count) in &counted {
+        transport.row(vec![figure.clone(), count.to_string()]);
+    }
+    section("Transport", &transport, counted.is_empty());
     text
+}
+
+/// The figures of a transport that are not 0, failures of TLS by their reasons.
+fn counted(transport: &Value) -> Vec<(String, u64)> {
+    let figures = transport.as_object().into_iter().flatten();
+    let (plain, failures): (Vec<_>, Vec<_>) = figures.partition(|(_, value)| value.is_u64());
+    let failures = failures.iter().filter_map(|(_, reasons)| reasons.as_object()).flatten();
+    let failures = failures.map(|(reason, count)| (format!("tls {reason}"), count));
+    plain
+        .into_iter()
+        .map(|(figure, count)| (figure.clone(), count))
+        .chain(failures)
+        .filter_map(|(figure, count)| Some((figure.replace('_', " "), count.as_u64()?)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 fn head(reply: &Value) -> String {

@@ -2,53 +2,80 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use memberlist_proto::TlsFailure;
 
-/// What a transport has counted since the node's start. All of it stays 0 with
-/// [`Transport::udp_tcp`](super::Transport::udp_tcp).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TransportStats {
-    /// Connections that were opened for packets.
-    pub opened: u64,
-    /// Connections for packets that could not be opened, or broke.
-    pub failed: u64,
-    /// Connections that were accepted.
-    pub accepted: u64,
-    /// Connections that were dropped at once, as there were too many.
-    pub refused: u64,
-    /// Accepted connections that ended because of what they brought, or because they brought nothing.
-    pub bad_connections: u64,
-    /// Packets that were not sent: those that made room for younger ones, and those to peers that
-    /// could not be reached.
-    pub packets_unsent: u64,
-    /// Packets that arrived and were dropped because too many were waiting.
-    pub packets_dropped: u64,
-    /// How often certificates were read again because their files had changed.
-    pub certificates_reloaded: u64,
-    /// How often that failed; the ones before stay in use.
-    pub certificate_errors: u64,
-    /// TLS connections that did not come to be, by the reason.
-    pub tls_failures: BTreeMap<TlsFailure, u64>,
+use super::Framing;
+
+/// The figures, each once.
+macro_rules! figures {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// What a transport has counted since the node's start. All of it stays 0 with
+        /// [`Transport::udp_tcp`](super::Transport::udp_tcp).
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct TransportStats {
+            /// How packets and streams are distinguished on connections; nothing, if packets are
+            /// datagrams.
+            pub framing: Option<Framing>,
+            $($(#[doc = $doc])+ pub $name: u64,)+
+            /// TLS connections that did not come to be, by the reason.
+            pub tls_failures: BTreeMap<TlsFailure, u64>,
+        }
+
+        /// The figures while they are counted.
+        #[derive(Debug, Default)]
+        pub(crate) struct Figures {
+            pub(super) framing: OnceLock<Framing>,
+            $(pub(super) $name: AtomicU64,)+
+            tls_failures: Mutex<BTreeMap<TlsFailure, u64>>,
+        }
+
+        impl TransportStats {
+            /// Every figure by its name, but the failures of TLS.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+
+            /// What each figure means, by its name, in the order of [`iter`](Self::iter).
+            pub fn descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
+                [$((stringify!($name), concat!($($doc),+))),+].into_iter()
+            }
+        }
+
+        impl Figures {
+            pub(crate) fn read(&self) -> TransportStats {
+                TransportStats {
+                    framing: self.framing.get().copied(),
+                    $($name: self.$name.load(Ordering::Relaxed),)+
+                    tls_failures: self.failures().clone(),
+                }
+            }
+        }
+    };
 }
 
-/// The figures while they are counted.
-#[derive(Debug, Default)]
-pub(crate) struct Figures {
-    pub(super) opened: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) accepted: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) bad_connections: AtomicU64,
-    pub(super) packets_unsent: AtomicU64,
-    pub(super) packets_dropped: AtomicU64,
-    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
-    pub(super) certificates_reloaded: AtomicU64,
-    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
-    pub(super) certificate_errors: AtomicU64,
-    tls_failures: Mutex<BTreeMap<TlsFailure, u64>>,
+figures! {
+    /// Connections that were opened for packets.
+    opened,
+    /// Connections for packets that could not be opened, or broke.
+    failed,
+    /// Connections that were accepted.
+    accepted,
+    /// Connections that were dropped at once, as there were too many.
+    refused,
+    /// Accepted connections that ended because of what they brought, or because they brought nothing.
+    bad_connections,
+    /// Packets that were not sent: those that made room for younger ones, and those to peers that
+    /// could not be reached.
+    packets_unsent,
+    /// Packets that arrived and were dropped because too many were waiting.
+    packets_dropped,
+    /// How often certificates were read again because their files had changed.
+    certificates_reloaded,
+    /// How often that failed; the ones before stay in use.
+    certificate_errors,
 }
 
 pub(super) fn count(figure: &AtomicU64) {
@@ -57,23 +84,10 @@ pub(super) fn count(figure: &AtomicU64) {
 
 impl Figures {
     pub(super) fn tls_failed(&self, failure: TlsFailure) {
-        let mut failures = self.tls_failures.lock().unwrap_or_else(PoisonError::into_inner);
-        *failures.entry(failure).or_default() += 1;
+        *self.failures().entry(failure).or_default() += 1;
     }
 
-    pub(crate) fn read(&self) -> TransportStats {
-        let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
-        TransportStats {
-            opened: of(&self.opened),
-            failed: of(&self.failed),
-            accepted: of(&self.accepted),
-            refused: of(&self.refused),
-            bad_connections: of(&self.bad_connections),
-            packets_unsent: of(&self.packets_unsent),
-            packets_dropped: of(&self.packets_dropped),
-            certificates_reloaded: of(&self.certificates_reloaded),
-            certificate_errors: of(&self.certificate_errors),
-            tls_failures: self.tls_failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        }
+    fn failures(&self) -> std::sync::MutexGuard<'_, BTreeMap<TlsFailure, u64>> {
+        self.tls_failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

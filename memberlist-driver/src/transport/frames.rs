@@ -41,6 +41,14 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// Its name in flags and replies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alertmanager => "alertmanager",
+            Self::Dskit => "dskit",
+        }
+    }
+
     /// The bytes that carry a packet from a node that is announced as `from`. With
     /// [`Dskit`](Self::Dskit) they are all that is written on their connection.
     pub fn packet(self, from: SocketAddr, packet: &[u8]) -> Vec<u8> {

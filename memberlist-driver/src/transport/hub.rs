@@ -79,6 +79,7 @@ impl<S> Hub<S> {
             closed: false,
         };
         let figures = driver.transport_figures();
+        figures.framing.get_or_init(|| framing);
         Self { state: Mutex::new(state), framing, limits, own, figures, driver }
     }
 

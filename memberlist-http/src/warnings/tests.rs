@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use memberlist_proto::{Config, Departure, Event, Instant, Memberlist, Node, Status};
+use memberlist_driver::transport::TransportStats;
+use memberlist_proto::{Config, Departure, Event, Instant, Memberlist, Node, Status, TlsFailure};
 
 use super::*;
 
@@ -52,6 +53,28 @@ fn a_node_without_its_seeds_is_alone() {
     );
     status.seeds[0].live = true;
     assert_eq!(texts(&status, &recorder()), [""; 0]);
+}
+
+#[test]
+fn failures_of_tls_count_for_a_while_and_certificates_until_they_are_good() {
+    let (_, status) = start(&[]);
+    let mut recorder = recorder();
+    let mut stats = TransportStats::default();
+    stats.tls_failures.insert(TlsFailure::Expired, 3);
+    recorder.transport(NOW, stats.clone());
+    let expired = "A connection failed for TLS: the peer's certificate has expired. The log names \
+                   the peer";
+    assert_eq!(texts(&status, &recorder), [expired]);
+    recorder.transport(NOW + 1, stats.clone());
+    assert_eq!(recorder.tls_failure(NOW).map(|it| it.at), Some(NOW), "nothing is new");
+    assert_eq!(recorder.tls_failure(NOW + 600_001), None);
+
+    stats.certificate_errors = 1;
+    recorder.transport(NOW, stats.clone());
+    assert!(texts(&status, &recorder)[0].contains("cannot be used"));
+    stats.certificates_reloaded = 1;
+    recorder.transport(NOW, stats);
+    assert_eq!(texts(&status, &recorder), [expired]);
 }
 
 #[test]

@@ -65,7 +65,10 @@ impl Law for Packets {
             accept_labels: &[],
             keyring: Some(&ring),
             verify_incoming: config.gossip_verify_outgoing,
-            limits: PacketLimits::default(),
+            limits: PacketLimits {
+                max_decompressed: config.differences.packet_decompressed_max,
+                ..PacketLimits::default()
+            },
         };
         let mut content = Content::default();
         open(&transmit.payload, &rules, &mut Scratch::new(), &mut content)

@@ -106,6 +106,7 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
             "reclaim" => config.dead_node_reclaim_time = time(text)?,
             "probe" => config.probe_interval = time(text)?,
             "streampings" => config.disable_tcp_pings = !switch(what, text)?,
+            "transport" => transport(&mut config, text)?,
             "indirect" => config.indirect_checks = number(what, text)?,
             "protocol" => config.protocol_version = number(what, text)?,
             "application" => {
@@ -220,6 +221,22 @@ pub(super) fn link(mut link: Link, words: &[&str]) -> Result<Link, Problem> {
         }
     }
     Ok(link)
+}
+
+/// What a transport that carries packets over connections changes for the core; with dskit's, as its own
+/// programs are configured.
+fn transport(config: &mut Config, text: &str) -> Result<(), Problem> {
+    match text {
+        "udp" => {}
+        "alertmanager" => config.disable_tcp_pings = true,
+        "dskit" => {
+            config.disable_tcp_pings = true;
+            config.udp_buffer_size = 10 << 20;
+            config.differences.packet_decompressed_max = 16 << 20;
+        }
+        _ => return Err(value("transport", text)),
+    }
+    Ok(())
 }
 
 fn preset(name: &str, text: &str) -> Result<Config, Problem> {

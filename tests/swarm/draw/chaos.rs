@@ -99,6 +99,10 @@ impl Plot {
             // A node can certainly ping only itself: another may be unknown to it by now.
             2 => format!("ping n{node} n{node}"),
             _ if other == node => format!("tell n{node} n{node} message {number}"),
+            // Longer than a packet, where packets are short.
+            _ if self.kind.transport == "dskit" => {
+                format!("broadcast n{node} {}", "long news ".repeat(2000))
+            }
             _ => format!("broadcast n{node} {}", "long news ".repeat(60)),
         };
         // Small limits may refuse it.

@@ -22,10 +22,13 @@ pub(super) struct Kind {
     /// The share of nodes in percent with IPv6 addresses.
     six: usize,
     narrow: bool,
+    /// How packets travel.
+    pub(super) transport: &'static str,
 }
 
 impl Kind {
-    pub(super) fn draw(draw: &mut Draw) -> Self {
+    /// The transport is drawn by itself, so that nothing else of a seed depends on it.
+    pub(super) fn draw(draw: &mut Draw, transport: &mut Draw) -> Self {
         let rejoins = draw.chance(50);
         let labelled = draw.chance(30);
         let other = if labelled { draw.one(&["blue", "-"]) } else { "blue" };
@@ -41,6 +44,7 @@ impl Kind {
             guarded: draw.chance(25),
             six: draw.one(&[0, 0, 50, 100]),
             narrow: draw.chance(40),
+            transport: transport.one(&["udp", "udp", "alertmanager", "dskit"]),
         }
     }
 
@@ -109,8 +113,14 @@ impl Plot {
         let protocol = self.draw.one(&[2, 3, 5]);
         let (asks, streams) = (self.draw.switch(30), self.draw.switch(85));
         let spread = self.draw.switch(50);
-        let mut own = format!("protocol={protocol} asks={asks} streampings={streams}");
+        let mut own = format!("protocol={protocol} asks={asks}");
+        if self.kind.transport == "udp" {
+            let _ = write!(own, " streampings={streams}");
+        }
         let _ = write!(own, " spread={spread} differences={}", if as_go { "none" } else { "all" });
+        if self.kind.transport != "udp" {
+            let _ = write!(own, " transport={}", self.kind.transport);
+        }
         if !as_go {
             let rejoins = if self.kind.rejoins { "on" } else { "off" };
             let _ = write!(own, " rejoin={rejoins}");

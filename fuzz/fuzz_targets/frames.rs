@@ -1,0 +1,3 @@
+//! The target `frames` as a program.
+#![cfg_attr(fuzzing, no_main)]
+memberlist_fuzz::target!(frames);

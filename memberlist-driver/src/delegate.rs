@@ -163,7 +163,9 @@ impl<D: Delegate + ?Sized> Delegate for Arc<D> {
 
 /// The decisions that the core needs at once, while the node is locked.
 pub(crate) struct Decisions {
-    delegate: Arc<dyn Delegate>,
+    delegate: Option<Arc<dyn Delegate>>,
+    /// No two members have one address, since certificates bind addresses to names.
+    one_name: bool,
     /// Panics that are not logged yet: that may run any code, which must not happen under the lock.
     panics: Mutex<Vec<Panicked>>,
 }
@@ -178,8 +180,10 @@ pub(crate) struct Panicked {
 }
 
 impl Decisions {
-    pub(crate) fn new(delegate: Arc<dyn Delegate>) -> Self {
-        Self { delegate, panics: Mutex::default() }
+    /// Nothing, if there is nothing to decide.
+    pub(crate) fn new(delegate: Option<Arc<dyn Delegate>>, one_name: bool) -> Option<Self> {
+        let decides = delegate.is_some() || one_name;
+        decides.then(|| Self { delegate, one_name, panics: Mutex::default() })
     }
 
     /// The panics since the last call.
@@ -187,16 +191,18 @@ impl Decisions {
         std::mem::take(&mut *self.panics.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the delegate ever has broadcasts.
+    /// Whether the delegate, if there is one, ever has broadcasts.
     pub(crate) fn has_broadcasts(&self) -> bool {
-        self.ask("has_broadcasts", Delegate::has_broadcasts).unwrap_or(true)
+        self.delegate.is_some()
+            && self.ask("has_broadcasts", Delegate::has_broadcasts).unwrap_or(true)
     }
 
-    /// Asks the delegate; nothing, if it panics: the core is in the middle of something and must
-    /// end it.
+    /// Asks the delegate; nothing, if there is none, or if it panics: the core is in the middle of
+    /// something and must end it.
     fn ask<T>(&self, method: &'static str, question: impl FnOnce(&dyn Delegate) -> T) -> Option<T> {
+        let delegate = self.delegate.as_deref()?;
         DECIDING.set(true);
-        let answer = caught(method, || question(&*self.delegate));
+        let answer = caught(method, || question(delegate));
         DECIDING.set(false);
         let panicked = match answer {
             Ok(answer) => return Some(answer),
@@ -209,6 +215,14 @@ impl Decisions {
 
 impl Hooks for Decisions {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
+        if self.one_name
+            && let Some(other) = other_at_its_address(candidate)
+        {
+            return Err(format!("its address is that of the member {other}"));
+        }
+        if self.delegate.is_none() {
+            return Ok(());
+        }
         let answer = self.ask("admit", |delegate| delegate.admit(candidate));
         answer.unwrap_or_else(|| Err("the delegate panicked".into()))
     }
@@ -225,6 +239,18 @@ impl Hooks for Decisions {
     fn stream_ping(&self, node: Name<'_>) -> bool {
         self.ask("stream_ping", |delegate| delegate.stream_ping(node)).unwrap_or(true)
     }
+}
+
+/// Another member at the address of a candidate that is not known there.
+fn other_at_its_address(candidate: &Candidate<'_>) -> Option<String> {
+    let address = candidate.address?;
+    let name = candidate.name.as_bytes();
+    let known = candidate.view.node(name);
+    if known.is_some_and(|known| known.state().is_live() && known.address() == Some(address)) {
+        return None;
+    }
+    let mut others = candidate.view.members().filter(|node| node.address() == Some(address));
+    others.find(|node| node.name().as_bytes() != name).map(|node| node.name().to_string())
 }
 
 std::thread_local! {

@@ -143,6 +143,25 @@ impl Driver {
         Arc::clone(&self.0.transport)
     }
 
+    /// A member at this address that has none of these names, unless one that has is there, too.
+    #[cfg(feature = "tls")]
+    pub(crate) fn other_at<'a>(
+        &self,
+        address: SocketAddr,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Option<String> {
+        let state = self.0.lock();
+        let core = &state.core;
+        let is_there = |name: &str| {
+            core.member(&name.into()).is_some_and(|node| node.address() == Some(address))
+        };
+        if names.any(is_there) {
+            return None;
+        }
+        let mut others = core.members().filter(|node| node.address() == Some(address));
+        others.next().map(|node| node.name().to_string())
+    }
+
     /// Logs what the operating system has refused, and why.
     pub(crate) fn failed(&self, target: log::Target, doing: &str, error: &io::Error) {
         self.log(Source::Adapter, || log::failed(target, doing, root(error)));

@@ -138,6 +138,7 @@ fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
     }
     let setup = Setup {
         delegate: options.delegate,
+        one_name: options.transport.requires_names(),
         events: options.events,
         metric_labels: options.metric_labels,
         #[cfg(feature = "record")]

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) delegate: Option<Arc<dyn Delegate>>,
+    /// No two members have one address: [`Tls::require_certificate_name`](crate::transport::Tls).
+    pub(crate) one_name: bool,
     pub(crate) events: EventBounds,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))] // Published nowhere without it.
     pub(crate) metric_labels: Vec<(String, String)>,
@@ -63,10 +65,14 @@ impl Shared {
             config.ask_local_state = true;
             config.ask_admit_merge = true;
         }
+<<<<<<< HEAD
         let decisions = delegate.clone().map(|delegate| Arc::new(Decisions::new(delegate)));
         if let Some(decisions) = &decisions {
             config.ask_broadcasts = decisions.has_broadcasts();
         }
+=======
+        let decisions = Decisions::new(delegate.clone(), setup.one_name).map(Arc::new);
+>>>>>>> e56d8ec (Bind a member's name to its certificate: require_certificate_name)
         let hooks = decisions.clone().map(|decisions| decisions as Arc<dyn Hooks>);
         let now = clock.at(StdInstant::now());
         #[allow(unused_mut)] // Recorded, it changes.

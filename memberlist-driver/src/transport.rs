@@ -83,6 +83,15 @@ impl Transport {
         }
     }
 
+    /// Whether a member's certificate must be for its name.
+    pub(crate) fn requires_names(&self) -> bool {
+        match &self.kind {
+            Kind::UdpTcp | Kind::Tcp(_) => false,
+            #[cfg(feature = "tls")]
+            Kind::Tls(_, tls) => tls.require_certificate_name,
+        }
+    }
+
     /// The TLS settings. Feature `tls`.
     #[cfg(feature = "tls")]
     pub(crate) fn tls_settings(&self) -> Option<&Tls> {

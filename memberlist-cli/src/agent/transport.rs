@@ -37,6 +37,10 @@ pub(super) struct TransportArgs {
     /// The name that certificates of other nodes must be for [default: the IP address connected to]
     #[arg(long, value_name = "NAME", requires = "tls_cert")]
     tls_server_name: Option<String>,
+
+    /// A member's certificate must have the member's name among its DNS names
+    #[arg(long)]
+    tls_require_name: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,7 +57,7 @@ impl TransportArgs {
             FramingArg::Alertmanager => Framing::Alertmanager,
             FramingArg::Dskit => Framing::Dskit,
         });
-        let tls = match (&self.tls_config, &self.tls_cert, &self.tls_key, &self.tls_ca) {
+        let mut tls = match (&self.tls_config, &self.tls_cert, &self.tls_key, &self.tls_ca) {
             (Some(file), ..) => Some(load(file).map_err(|error| {
                 Failure::usage(format_args!("--tls-config: {}: {error}", file.display()))
             })?),
@@ -64,7 +68,13 @@ impl TransportArgs {
             }
             _ => None,
         };
+        if let Some(tls) = &mut tls {
+            tls.require_certificate_name = self.tls_require_name;
+        }
         Ok(match (tls, framing) {
+            (None, _) if self.tls_require_name => {
+                return Err(Failure::usage("--tls-require-name: there is no TLS"));
+            }
             (Some(tls), framing) => Transport::tls(framing.unwrap_or(Framing::Alertmanager), tls),
             (None, Some(framing)) => Transport::tcp(framing),
             (None, None) => Transport::udp_tcp(),
@@ -136,6 +146,7 @@ fn parse(text: &str, folder: &Path) -> Result<Tls, String> {
         client_certificate,
         server_name: client.server_name,
         insecure_skip_verify: client.insecure_skip_verify,
+        require_certificate_name: false,
         ..Tls::mutual(path(server.cert_file), path(server.key_file), "")
     })
 }

@@ -51,7 +51,9 @@ impl<R: Runtime> Framed<R> {
     /// Opens a connection, with its handshake.
     pub(super) async fn open(&self, to: SocketAddr) -> io::Result<Link<R::Stream>> {
         let stream = self.runtime.connect(to).await?;
-        self.security.opened(stream, to).await
+        let link = self.security.opened(stream, to).await?;
+        self.hub.check_name(&link, to)?;
+        Ok(link)
     }
 
     /// What the future gives, unless the time is over before.

@@ -16,10 +16,13 @@ use super::figures::{Figures, count};
 use super::link::Link;
 use super::pool::{Failed, Pool, Queued, Serial, Turned};
 use super::sources::Sources;
+#[cfg(feature = "tls")]
+use super::tls::misnamed;
 use super::{Framing, Limits};
 use crate::driver::{Driver, stream_failure};
 use crate::log::Target;
 use crate::node::Keep;
+use crate::runtime::Stream;
 use crate::shared::keep;
 
 /// Streams that wait for the accept task; more are refused.
@@ -105,6 +108,27 @@ impl<S> Hub<S> {
             self.figures.tls_failed(failure);
         }
         self.driver.failed(target, doing, error);
+    }
+
+    /// Whether the peer of a connection may be the member at an address. It may where no member is
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// Its certificate is for other names.
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self, clippy::unnecessary_wraps))]
+    pub(super) fn check_name(&self, link: &Link<S>, address: SocketAddr) -> io::Result<()>
+    where
+        S: Stream,
+    {
+        #[cfg(feature = "tls")]
+        if let Some(names) = link.names()
+            && let Some(member) = self.driver.other_at(address, names.iter())
+        {
+            return Err(misnamed(names, &member));
+        }
+        let _ = (link, address);
+        Ok(())
     }
 
     /// A packet to send.

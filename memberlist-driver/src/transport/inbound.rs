@@ -77,9 +77,13 @@ async fn read<R: Runtime>(
     loop {
         match reader.next() {
             Ok(Some(Frame::Packet { from: origin, packet })) => {
+                let sender = origin.address(from);
+                if let Err(error) = framed.hub.check_name(&link, sender) {
+                    return End::Failed(error, None);
+                }
                 seat.settled();
                 settled = true;
-                framed.hub.arrived(packet, origin.address(from));
+                framed.hub.arrived(packet, sender);
                 framed.runtime.yield_now().await;
                 continue;
             }
@@ -116,8 +120,14 @@ async fn read<R: Runtime>(
                 reader.end();
                 match reader.next() {
                     Ok(Some(Frame::Packet { from: origin, packet })) => {
-                        framed.hub.arrived(packet, origin.address(from));
-                        return End::Over;
+                        let sender = origin.address(from);
+                        return match framed.hub.check_name(&link, sender) {
+                            Ok(()) => {
+                                framed.hub.arrived(packet, sender);
+                                End::Over
+                            }
+                            Err(error) => End::Failed(error, None),
+                        };
                     }
                     Ok(_) => return End::Over,
                     Err(error) => return End::Failed(in_io(error), None),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 
 #[cfg(feature = "tls")]
-use super::tls::Session;
+use super::tls::{Names, Session};
 use crate::runtime::Stream;
 
 /// Bytes of a peer that are read and thrown away at the end.
@@ -19,6 +19,9 @@ pub(crate) struct Link<S> {
     wire: Wire<S>,
     /// Read already, and to be read again.
     before: Bytes,
+    /// The names of the peer's certificate, if they matter.
+    #[cfg(feature = "tls")]
+    names: Option<Names>,
 }
 
 enum Wire<S> {
@@ -29,12 +32,24 @@ enum Wire<S> {
 
 impl<S: Stream> Link<S> {
     pub(super) fn plain(stream: S) -> Self {
-        Self { wire: Wire::Plain(stream), before: Bytes::new() }
+        Self {
+            wire: Wire::Plain(stream),
+            before: Bytes::new(),
+            #[cfg(feature = "tls")]
+            names: None,
+        }
     }
 
     #[cfg(feature = "tls")]
-    pub(super) fn tls(session: Session<S>) -> Self {
-        Self { wire: Wire::Tls(Box::new(session)), before: Bytes::new() }
+    pub(super) fn tls(session: Session<S>, requires_names: bool) -> Self {
+        let names = requires_names.then(|| session.names());
+        Self { wire: Wire::Tls(Box::new(session)), before: Bytes::new(), names }
+    }
+
+    /// The names of the peer's certificate, if a member's certificate must be for its name.
+    #[cfg(feature = "tls")]
+    pub(super) fn names(&self) -> Option<&Names> {
+        self.names.as_ref()
     }
 
     /// The same connection, on which these bytes are read first.

@@ -179,7 +179,10 @@ impl<R: Runtime> Carrier<R> {
     }
 
     async fn write(&mut self, frame: &[u8]) -> io::Result<()> {
-        if let Some(mut open) = self.link.take() {
+        // Meanwhile another member may be known at the address.
+        let open = self.link.take();
+        let open = open.filter(|open| self.framed.hub.check_name(&open.link, self.to).is_ok());
+        if let Some(mut open) = open {
             let time = self.framed.hub.limits.write_time;
             if self.framed.within(time, open.link.write_all(frame)).await.is_ok() {
                 open.frames += 1;

@@ -33,7 +33,8 @@ impl Security {
             #[cfg(feature = "tls")]
             Self::Tls(certificates) => {
                 let session = certificates.client(stream, to).await;
-                session.map(Link::tls).map_err(|(error, _)| error)
+                let link = |session| Link::tls(session, certificates.requires_names());
+                session.map(link).map_err(|(error, _)| error)
             }
         }
     }
@@ -46,7 +47,10 @@ impl Security {
         match self {
             Self::Plain => Ok(Link::plain(stream)),
             #[cfg(feature = "tls")]
-            Self::Tls(certificates) => certificates.server(stream).await.map(Link::tls),
+            Self::Tls(certificates) => {
+                let session = certificates.server(stream).await?;
+                Ok(Link::tls(session, certificates.requires_names()))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod failure;
+mod names;
 mod session;
 mod verify;
 
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 pub(crate) use self::certificates::Certificates;
 pub(crate) use self::failure::Refusal;
+pub(super) use self::names::{Names, misnamed};
 pub(super) use self::session::Session;
 use super::framed::Framed;
 use super::security::Security;
@@ -42,6 +44,11 @@ pub struct Tls {
     /// Accept any certificate of the nodes that this one connects to. Any machine on the way can then
     /// take their place.
     pub insecure_skip_verify: bool,
+    /// A member's certificate must be for its name, as one of its DNS names: where this node connects
+    /// to a member's address, and for packets that give one as their sender's. Otherwise a
+    /// certificate only says who may take part. Needs [`ClientAuth::RequireAndVerify`], and the
+    /// other nodes' certificates to be verified.
+    pub require_certificate_name: bool,
 }
 
 impl Tls {
@@ -60,9 +67,20 @@ impl Tls {
             client_certificate: Some((certificate.clone(), key.clone())),
             server_name: None,
             insecure_skip_verify: false,
+            require_certificate_name: false,
             certificate,
             key,
         }
+    }
+
+    /// Whether names can be trusted, if they are to be checked.
+    fn check_names(&self) -> Result<(), TlsError> {
+        let verified =
+            self.client_auth == ClientAuth::RequireAndVerify && !self.insecure_skip_verify;
+        if self.require_certificate_name && !verified {
+            return Err(TlsError::UnverifiedNames);
+        }
+        Ok(())
     }
 
     fn files(&self) -> impl Iterator<Item = &Path> {
@@ -111,6 +129,12 @@ pub enum TlsError {
     /// Certificates of other nodes are to be verified, and nothing says by which authority.
     #[error("TLS: certificates of other nodes are to be verified, and no `ca` says against what")]
     NoCa,
+    /// Names are to be checked in certificates that are not verified, or not asked for.
+    #[error(
+        "TLS: `require_certificate_name` needs client certificates that are required and verified, \
+         and no `insecure_skip_verify`"
+    )]
+    UnverifiedNames,
     /// The name that certificates must be for is not a host name or an address.
     #[error("TLS: not a valid server name: {0}")]
     ServerName(String),

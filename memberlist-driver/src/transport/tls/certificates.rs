@@ -60,6 +60,7 @@ impl Certificates {
     pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
     pub(crate) fn load(settings: Tls) -> Result<Self, TlsError> {
+        settings.check_names()?;
         let server_name = settings
             .server_name
             .clone()
@@ -74,6 +75,11 @@ impl Certificates {
     pub(super) fn begin_reading(self: &Arc<Self>) -> Option<Reading> {
         let began = !self.reading.swap(true, Ordering::AcqRel);
         began.then(|| Reading(Arc::clone(self)))
+    }
+
+    /// Whether a member's certificate must be for its name.
+    pub(crate) fn requires_names(&self) -> bool {
+        self.settings.require_certificate_name
     }
 
     fn current(&self) -> Loaded {

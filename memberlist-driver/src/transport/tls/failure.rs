@@ -21,12 +21,16 @@ pub(super) fn in_io(error: &Error) -> io::Error {
 
 /// The peer has ended the connection too early.
 pub(super) fn cut(failure: TlsFailure) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, Refusal { failure, detail: String::new() })
+    refused(failure, String::new())
+}
+
+/// A failure that TLS itself knows nothing of.
+pub(super) fn refused(failure: TlsFailure, detail: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Refusal { failure, detail })
 }
 
 fn refusal(failure: TlsFailure, error: &Error) -> io::Error {
-    let detail = format!(" ({error})");
-    io::Error::new(io::ErrorKind::InvalidData, Refusal { failure, detail })
+    refused(failure, format!(" ({error})"))
 }
 
 fn failure(error: &Error) -> TlsFailure {

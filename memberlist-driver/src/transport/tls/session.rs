@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use memberlist_proto::TlsFailure;
 use rustls::Connection;
 
+use super::Names;
 use super::failure::{cut, in_io};
 use crate::runtime::Stream;
 use crate::transport::security::Unwelcome;
@@ -75,6 +76,11 @@ impl<S: Stream> Session<S> {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// The names of the peer's certificate.
+    pub(crate) fn names(&self) -> Names {
+        Names::of(self.tls.peer_certificates())
     }
 
     pub(crate) fn stream(&self) -> &S {

@@ -1,0 +1,35 @@
+//! The names that a certificate is for.
+
+use std::io;
+
+use memberlist_proto::TlsFailure;
+use rustls::pki_types::CertificateDer;
+use webpki::EndEntityCert;
+
+use super::failure::refused;
+
+/// The DNS names of the peer's certificate, exactly as they are written there. A wildcard is no name of
+/// a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names(Vec<String>);
+
+impl Names {
+    /// Of a chain, which has been verified.
+    pub(super) fn of(chain: Option<&[CertificateDer<'_>]>) -> Self {
+        let own = chain.and_then(<[_]>::first).and_then(|own| EndEntityCert::try_from(own).ok());
+        Self(own.iter().flat_map(|own| own.valid_dns_names()).map(str::to_owned).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// The peer's certificate is not for the member whose address it uses.
+pub(crate) fn misnamed(names: &Names, member: &str) -> io::Error {
+    let named = names.0.join(", ");
+    refused(TlsFailure::WrongName, format!(" (it is for: {named}; the member is {member})"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,13 @@ pub fn pool(data: &[u8]) {
 }
 
 /// The peer of a task cannot be reached: whether the task is to end.
-fn ends_failed(pool: &mut Pool, now: Instant, to: SocketAddr, task: &Task, timed_out: bool) -> bool {
+fn ends_failed(
+    pool: &mut Pool,
+    now: Instant,
+    to: SocketAddr,
+    task: &Task,
+    timed_out: bool,
+) -> bool {
     let why = if timed_out { StreamFailure::TimedOut } else { StreamFailure::Reset };
     match pool.failed(now, to, task.serial, why) {
         Failed::Again(until) => {

@@ -117,7 +117,9 @@ fn flipped(text: &str) -> String {
 fn hex(file: &str) -> Vec<Vec<u8>> {
     cases(file)
         .iter()
-        .filter_map(|case| ["hex", "lzw_hex", "in_hex"].iter().find_map(|field| unhex(&case[field])))
+        .filter_map(|case| {
+            ["hex", "lzw_hex", "in_hex"].iter().find_map(|field| unhex(&case[field]))
+        })
         .collect()
 }
 

@@ -65,14 +65,10 @@ impl Shared {
             config.ask_local_state = true;
             config.ask_admit_merge = true;
         }
-<<<<<<< HEAD
-        let decisions = delegate.clone().map(|delegate| Arc::new(Decisions::new(delegate)));
+        let decisions = Decisions::new(delegate.clone(), setup.one_name).map(Arc::new);
         if let Some(decisions) = &decisions {
             config.ask_broadcasts = decisions.has_broadcasts();
         }
-=======
-        let decisions = Decisions::new(delegate.clone(), setup.one_name).map(Arc::new);
->>>>>>> e56d8ec (Bind a member's name to its certificate: require_certificate_name)
         let hooks = decisions.clone().map(|decisions| decisions as Arc<dyn Hooks>);
         let now = clock.at(StdInstant::now());
         #[allow(unused_mut)] // Recorded, it changes.

@@ -37,7 +37,7 @@ impl<'a> Seat<'a> {
         tls.require_certificate_name = self.requires;
         let options = Options::bind(SocketAddr::from(([127, 0, 0, 1], 0))).with(|it| {
             it.transport = Transport::tls(self.framing, tls);
-            it.advertise = self.advertise.map(Into::into);
+            it.advertise = self.advertise;
         });
         let config = Config::local(self.name).with(|it| {
             it.probe_interval = Duration::from_millis(200);

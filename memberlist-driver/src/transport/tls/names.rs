@@ -27,8 +27,8 @@ impl Names {
 
 /// The peer's certificate is not for the member whose address it uses.
 pub(crate) fn misnamed(names: &Names, member: &str) -> io::Error {
-    let named = names.0.join(", ");
-    refused(TlsFailure::WrongName, format!(" (it is for: {named}; the member is {member})"))
+    let listed = names.0.join(", ");
+    refused(TlsFailure::WrongName, format!(" (it is for: {listed}; the member is {member})"))
 }
 
 #[cfg(test)]

@@ -59,21 +59,21 @@ fn a_node_without_its_seeds_is_alone() {
 fn failures_of_tls_count_for_a_while_and_certificates_until_they_are_good() {
     let (_, status) = start(&[]);
     let mut recorder = recorder();
-    let mut stats = TransportStats::default();
-    stats.tls_failures.insert(TlsFailure::Expired, 3);
-    recorder.transport(NOW, stats.clone());
+    let mut figures = TransportStats::default();
+    figures.tls_failures.insert(TlsFailure::Expired, 3);
+    recorder.transport(NOW, figures.clone());
     let expired = "A connection failed for TLS: the peer's certificate has expired. The log names \
                    the peer";
     assert_eq!(texts(&status, &recorder), [expired]);
-    recorder.transport(NOW + 1, stats.clone());
+    recorder.transport(NOW + 1, figures.clone());
     assert_eq!(recorder.tls_failure(NOW).map(|it| it.at), Some(NOW), "nothing is new");
     assert_eq!(recorder.tls_failure(NOW + 600_001), None);
 
-    stats.certificate_errors = 1;
-    recorder.transport(NOW, stats.clone());
+    figures.certificate_errors = 1;
+    recorder.transport(NOW, figures.clone());
     assert!(texts(&status, &recorder)[0].contains("cannot be used"));
-    stats.certificates_reloaded = 1;
-    recorder.transport(NOW, stats);
+    figures.certificates_reloaded = 1;
+    recorder.transport(NOW, figures);
     assert_eq!(texts(&status, &recorder), [expired]);
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use memberlist_proto::StreamFailure;
 
 use super::Limits;
@@ -77,13 +78,11 @@ async fn read<R: Runtime>(
     loop {
         match reader.next() {
             Ok(Some(Frame::Packet { from: origin, packet })) => {
-                let sender = origin.address(from);
-                if let Err(error) = framed.hub.check_name(&link, sender) {
+                if let Err(error) = arrived(framed, &link, origin.address(from), packet) {
                     return End::Failed(error, None);
                 }
                 seat.settled();
                 settled = true;
-                framed.hub.arrived(packet, sender);
                 framed.runtime.yield_now().await;
                 continue;
             }
@@ -120,12 +119,8 @@ async fn read<R: Runtime>(
                 reader.end();
                 match reader.next() {
                     Ok(Some(Frame::Packet { from: origin, packet })) => {
-                        let sender = origin.address(from);
-                        return match framed.hub.check_name(&link, sender) {
-                            Ok(()) => {
-                                framed.hub.arrived(packet, sender);
-                                End::Over
-                            }
+                        return match arrived(framed, &link, origin.address(from), packet) {
+                            Ok(()) => End::Over,
                             Err(error) => End::Failed(error, None),
                         };
                     }
@@ -137,6 +132,18 @@ async fn read<R: Runtime>(
             Some(Err(error)) => return End::Failed(error, None),
         }
     }
+}
+
+/// Hands on a packet, if the peer may be the member at the address that it gives.
+fn arrived<R: Runtime>(
+    framed: &Framed<R>,
+    link: &Link<R::Stream>,
+    sender: SocketAddr,
+    packet: Bytes,
+) -> io::Result<()> {
+    framed.hub.check_name(link, sender)?;
+    framed.hub.arrived(packet, sender);
+    Ok(())
 }
 
 /// When to give up on a connection that has brought a frame, if that changes: a frame that has begun

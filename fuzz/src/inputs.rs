@@ -35,6 +35,8 @@ fn node() -> Memberlist {
     config.advertise_addr = [10, 0, 0, 1].into();
     config.ask_local_state = true;
     config.ask_admit_merge = true;
+    config.hand_out_jobs = true;
+    (config.limits.bytes_at_once, config.limits.records_at_once) = (16, 1);
     Memberlist::new(Instant::from_nanos(1), config, None, [5; 32]).expect("a valid configuration")
 }
 

@@ -14,7 +14,9 @@ use memberlist_proto::wire::compress::Algorithm;
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{Sealing, seal};
 use memberlist_proto::wire::{Scratch, compound};
-use memberlist_proto::{Answer, Event, Instant, LookupFailure, LookupId, Node, OpId, RequestId};
+use memberlist_proto::{
+    Answer, Event, Instant, Job, LookupFailure, LookupId, Node, OpId, RequestId,
+};
 use memberlist_sim::rig::Rig;
 
 use self::streams::Streams;
@@ -51,6 +53,7 @@ struct World {
     operations: BTreeMap<OpId, bool>,
     lookups: Vec<LookupId>,
     requests: Vec<RequestId>,
+    jobs: Vec<Job>,
     /// Joins that try without end.
     tireless: Vec<OpId>,
 }
@@ -65,6 +68,7 @@ impl World {
             operations: BTreeMap::new(),
             lookups: Vec::new(),
             requests: Vec::new(),
+            jobs: Vec::new(),
             tireless: Vec::new(),
         };
         for unusable in operate::UNUSABLE {
@@ -83,6 +87,13 @@ impl World {
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
+        // Jobs take their time, and are done in any order.
+        if !self.jobs.is_empty() && input.flag() {
+            let job = self.jobs.swap_remove(input.below(self.jobs.len()));
+            let (id, with_result) = (job.id(), input.flag());
+            self.rig.job_done(id, with_result.then(|| job.run()));
+            self.collect();
+        }
         match input.below(16) {
             0..=3 => self.packet(input),
             4 => self.plausible(input),
@@ -200,6 +211,7 @@ impl World {
         }
         self.lookups.extend(self.rig.lookups().into_iter().map(|it| it.id));
         self.requests.extend(self.rig.requests().into_iter().map(|it| it.id));
+        self.jobs.extend(core::iter::from_fn(|| self.rig.job()));
         self.known.incarnation = self.rig.node().local().incarnation();
     }
 

@@ -63,6 +63,8 @@ impl Pair {
             if flags & 4 != 0 {
                 config.protocol_version = 5;
             }
+            config.hand_out_jobs = flags & 128 != 0;
+            (config.limits.bytes_at_once, config.limits.records_at_once) = (16, 1);
             if flags & 32 != 0 {
                 config.rejoin.interval = SEARCH;
                 // Nodes that have never met need a seed.
@@ -175,6 +177,7 @@ impl Pair {
                         self.packets.push((who, packet));
                     }
                 }
+                quiet &= !self.rigs[who].work();
                 self.rigs[who].events();
             }
             if quiet {

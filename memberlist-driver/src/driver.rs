@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant as StdInstant;
 
 use memberlist_proto::{
-    Answer, Instant, Lookup, LookupFailure, Request, RequestKind, StreamFailure, StreamId,
+    Answer, Instant, Job, Lookup, LookupFailure, Request, RequestKind, StreamFailure, StreamId,
     StreamOp, Transmit,
 };
 
@@ -32,6 +32,10 @@ pub(crate) struct Work {
     pub(crate) lookups: Vec<Lookup>,
     /// Questions to the application.
     pub(crate) requests: Vec<Request>,
+    /// Work to be done where it keeps no task waiting.
+    pub(crate) jobs: Vec<Job>,
+    /// The core has more to do at the next turn, before which other tasks have theirs.
+    pub(crate) more: bool,
     /// When the core wants its timeouts to be handled.
     pub(crate) timeout: Option<StdInstant>,
     /// The node has left, or is stopped: what it still has to say may be waited for.
@@ -58,6 +62,8 @@ impl Work {
                 self.connects.push((id, to));
             }
         }
+        self.jobs.extend(state.jobs.drain(..));
+        self.more = state.turn.is_some();
         self.timeout = state.core.poll_timeout().map(moment);
     }
 }
@@ -83,6 +89,10 @@ impl Driver {
             // Only if something is due: otherwise each turn would be an input, and be recorded.
             if timeouts && state.core.poll_timeout().is_some_and(|due| due <= now) {
                 state.core.handle_timeout(now);
+            }
+            // What is long is done in parts, each after the packets that have arrived and the timers.
+            if timeouts && let Some(turn) = state.turn.take() {
+                state.core.job_done(now, turn, None);
             }
         };
         let clock = self.0.clock;
@@ -251,6 +261,15 @@ impl Driver {
             self.log(Source::Delegate, || log::panicked(&panicked));
         }
         let _ = self.0.operate(|state, now| state.core.answer(now, request.id, answer));
+    }
+
+    /// Does a job: belongs on a thread that may take its time.
+    pub(crate) fn work(&self, job: Job) {
+        let (id, output) = (job.id(), job.run());
+        let _ = self.0.with(|state, now| {
+            state.core.job_done(now, id, Some(output));
+            state.dirty = true;
+        });
     }
 
     /// Begins the end of the node, if it has not begun.

@@ -65,6 +65,7 @@ impl Shared {
             config.ask_local_state = true;
             config.ask_admit_merge = true;
         }
+        config.hand_out_jobs = true;
         let decisions = Decisions::new(delegate.clone(), setup.one_name).map(Arc::new);
         if let Some(decisions) = &decisions {
             config.ask_broadcasts = decisions.has_broadcasts();

@@ -6,7 +6,8 @@ use std::time::Instant as StdInstant;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    Event, Instant, Memberlist, Node, OpId, Outcome, StreamFailure, StreamId, StreamOp, Transmit,
+    Event, Instant, Job, JobId, Memberlist, Node, OpId, Outcome, StreamFailure, StreamId, StreamOp,
+    Transmit,
 };
 
 use crate::entropy::Entropy;
@@ -29,6 +30,10 @@ pub(crate) struct State {
     handed: u64,
     /// Connections to open that the packet task has not fetched.
     pub(crate) connects: VecDeque<StreamOp>,
+    /// Work that the packet task has not fetched, to be done where it keeps no task waiting.
+    pub(crate) jobs: VecDeque<Job>,
+    /// The core has more to do, once packets and timers have had their turn.
+    pub(crate) turn: Option<JobId>,
     pub(crate) streams: BTreeMap<StreamId, StreamQueue>,
     pub(crate) waiters: BTreeMap<OpId, Waiter>,
     /// Operations whose outcome is held back until the socket was given the datagrams before it.
@@ -142,6 +147,8 @@ impl State {
             queued: 0,
             handed: 0,
             connects: VecDeque::new(),
+            jobs: VecDeque::new(),
+            turn: None,
             streams: BTreeMap::new(),
             waiters: BTreeMap::new(),
             held: Vec::new(),
@@ -232,6 +239,14 @@ impl State {
         }
         while let Some(event) = self.core.poll_event() {
             self.report(event, &mut after);
+        }
+        while let Some(job) = self.core.poll_job() {
+            self.dirty = true;
+            if job.is_turn() {
+                self.turn = Some(job.id());
+            } else {
+                self.jobs.push_back(job);
+            }
         }
         self.release(&mut after);
         after.others.append(&mut self.unneeded);

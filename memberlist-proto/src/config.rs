@@ -255,6 +255,11 @@ table! {
             /// (`Hooks::broadcasts`). A node with a delegate that never has any sleeps through gossip
             /// intervals only if this is off.
             ask_broadcasts: bool = (true), go "Delegate.GetBroadcasts", by adapter;
+
+            /// Hand out work on long messages of streams as jobs
+            /// ([`poll_job`](crate::Memberlist::poll_job)), and take in full states some records at
+            /// a time, so that no call takes long.
+            hand_out_jobs: bool = (false), by adapter;
         }
 
         "On the wire" {

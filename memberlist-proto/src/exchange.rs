@@ -1,16 +1,20 @@
 //! The exchanges over streams: what each is for and how far it has come.
 
+mod intake;
 mod stage;
 mod table;
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
+pub(crate) use self::intake::{Intake, Only, Phase, Survey, body};
 pub(crate) use self::stage::{
     AcceptedStep, MessageStep, PingFor, PingStep, PushPullStep, Question, Sender, Stage, Waiter,
     Why,
 };
 pub(crate) use self::table::Exchanges;
 use crate::event::{ExchangeError, ExchangeKind, ExchangeStep};
+use crate::job::{JobId, Mark};
 use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::RequestId;
@@ -31,9 +35,11 @@ pub(crate) struct Exchange {
     /// Bytes given to the driver, and how many of them it has written.
     queued: u64,
     written: u64,
-    /// A digest of the full state sent on a stream opened here: a peer that sends the same may
-    /// be this node itself.
-    sent_state: Option<u64>,
+    /// Of the full state sent on a stream opened here: a peer that sends the same may be this node
+    /// itself.
+    sent_state: Option<Mark>,
+    /// The job that opens the peer's message.
+    opening: Option<JobId>,
     /// Serves a push/pull, of which only `limits.push_pulls` may run.
     serves_push_pull: bool,
     /// Bytes of memory for the nodes that the application is shown before a merge.
@@ -76,6 +82,7 @@ impl Exchange {
             queued: 0,
             written: 0,
             sent_state: None,
+            opening: None,
             serves_push_pull: false,
             reported: 0,
             held: 0,
@@ -190,10 +197,8 @@ impl Exchange {
         };
     }
 
-    /// Waits for the application's decision on a merge, for which it is shown nodes that take this
-    /// many bytes of memory.
-    pub(crate) fn ask_merge(&mut self, request: RequestId, received: Frame, reported: usize) {
-        self.reported = reported;
+    /// Waits for the application's decision on a merge.
+    pub(crate) fn ask_merge(&mut self, request: RequestId, received: Frame) {
         self.stage = match self.stage {
             Stage::PushPull(why, _) => {
                 Stage::PushPull(why, PushPullStep::AskingMerge(request, received))
@@ -201,6 +206,45 @@ impl Exchange {
             Stage::Accepted(_) => Stage::Accepted(AcceptedStep::AskingMerge(request, received)),
             _ => return,
         };
+    }
+
+    /// The job that opens the peer's message, for the caller to set.
+    pub(crate) fn opening(&mut self) -> &mut Option<JobId> {
+        &mut self.opening
+    }
+
+    pub(crate) fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Waits for this node's state, as acceptor with the peer's.
+    pub(crate) fn build(&mut self, received: Option<Frame>) {
+        self.stage = match (&self.stage, received) {
+            (Stage::Accepted(_), Some(received)) => {
+                Stage::Accepted(AcceptedStep::Building(received))
+            }
+            (Stage::PushPull(why, _), None) => Stage::PushPull(*why, PushPullStep::Building),
+            _ => return,
+        };
+    }
+
+    /// This node's state is there: the peer's, as acceptor.
+    pub(crate) fn built(&mut self) -> Option<Frame> {
+        self.stage.take_built()
+    }
+
+    /// Goes on taking in the peer's state.
+    pub(crate) fn take_in(&mut self, intake: Box<Intake>) {
+        self.stage.take_in(intake);
+    }
+
+    pub(crate) fn take_intake(&mut self) -> Option<Box<Intake>> {
+        self.stage.take_intake()
+    }
+
+    /// Counts the memory for nodes that the application is about to be shown.
+    pub(crate) fn report(&mut self, bytes: usize) {
+        self.reported = bytes;
     }
 
     /// The application has answered: what it was asked.
@@ -228,6 +272,9 @@ impl Exchange {
     /// being closed.
     pub(crate) fn step(&self) -> Option<ExchangeStep> {
         let step = self.stage.step()?;
+        if self.opening.is_some() {
+            return Some(ExchangeStep::Working);
+        }
         let writes = step == ExchangeStep::Reading && !self.has_written_all();
         Some(if writes { ExchangeStep::Writing } else { step })
     }
@@ -239,6 +286,8 @@ impl Exchange {
         isize::try_from(self.held).is_ok()
             && isize::try_from(self.reported).is_ok()
             && self.stage.received().is_none_or(Frame::is_sound)
+            && self.stage.intake().is_none_or(Intake::is_sound)
+            && (self.opening.is_none() || self.reader.is_whole())
     }
 
     /// Bytes of memory that what the peer has sent takes now, and what was made of it. Of what this

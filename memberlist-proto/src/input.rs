@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::config::{ConfigError, Oversized, Timing};
 use crate::decider::Decision;
 use crate::event::{BroadcastId, ExchangeError, ForgetError, MetaError, OpId, SendError};
+use crate::job::{JobId, JobOutput};
 use crate::node::{Node, NodeName};
 use crate::peer::{JoinPolicy, Peer, Target};
 use crate::queues::{BroadcastKind, Priority};
@@ -103,6 +104,15 @@ pub enum Input<'a> {
     Entropy([u8; 32]),
     /// What the application wants.
     Command(Command),
+    /// [`job_done`](crate::Memberlist::job_done). Only the number is serialized: what a job leads to
+    /// follows from the node, which does it by itself when the run is replayed.
+    JobDone {
+        /// The job.
+        id: JobId,
+        /// What it led to.
+        #[cfg_attr(feature = "serde", serde(skip))]
+        output: Option<JobOutput>,
+    },
 }
 
 /// An operation or a setting, as a value. Keys are secret: the commands that hold one cannot be
@@ -280,6 +290,7 @@ impl Input<'_> {
             Self::Timeout => Input::Timeout,
             Self::Entropy(fresh) => Input::Entropy(fresh),
             Self::Command(command) => Input::Command(command),
+            Self::JobDone { id, output } => Input::JobDone { id, output },
         }
     }
 }

@@ -52,6 +52,7 @@ extern crate alloc;
 mod awareness;
 pub mod broadcast;
 mod bucket;
+mod builds;
 mod config;
 mod decider;
 #[cfg(feature = "checkpoint")]
@@ -64,6 +65,7 @@ mod follow;
 mod hearing;
 mod hooks;
 mod input;
+mod job;
 mod memberlist;
 mod members;
 mod node;
@@ -105,6 +107,7 @@ pub use crate::event::{
 };
 pub use crate::hooks::{Candidate, Hooks, View};
 pub use crate::input::{Command, Input, InputError, Reply};
+pub use crate::job::{Job, JobId, JobOutput};
 pub use crate::memberlist::Memberlist;
 #[cfg(feature = "checkpoint")]
 pub use crate::memberlist::checkpoint::{CORE_HASH, CheckpointError, Restoring, Tap};

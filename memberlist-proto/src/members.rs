@@ -51,9 +51,10 @@ pub(crate) struct Members {
     counts: [u32; 4],
     /// The number of records of each versions.
     tally: Tally,
-    /// Every record once, in the order of their names if `is_sorted`.
+    /// Every record but the newest, in the order of their names.
     sorted: Vec<MemberId>,
-    is_sorted: bool,
+    /// The newest records, which are not among the sorted ones yet.
+    fresh: Vec<MemberId>,
     edition: u64,
     /// The members by their zones, if this node has one.
     zones: Option<alloc::boxed::Box<zones::Zones>>,
@@ -71,7 +72,7 @@ impl Members {
             counts: [0; 4],
             tally: Tally::default(),
             sorted: Vec::new(),
-            is_sorted: true,
+            fresh: Vec::new(),
             edition: 0,
             zones: None,
         }
@@ -147,8 +148,7 @@ impl Members {
         if let Some(zones) = &mut self.zones {
             zones.add(id, &self.records[id]);
         }
-        self.sorted.push(id);
-        self.is_sorted = false;
+        self.note_fresh(id);
         self.edition += 1;
 
         // The record that was at the place goes last, as in Go (`aliveNode`): a new member may be
@@ -296,6 +296,7 @@ impl Members {
         }
         let records = &self.records;
         self.sorted.retain(|id| records.get(*id).is_some());
+        self.fresh.retain(|id| records.get(*id).is_some());
         reaped
     }
 

@@ -32,9 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use memberlist_proto::{
-    Answer, BroadcastId, Config, ConfigError, Event, ExchangeError, Hooks, Instant, Lookup,
-    LookupFailure, LookupId, Memberlist, Node, OpId, PacketError, Request, RequestId,
-    StreamFailure, StreamId, StreamOp, Transmit,
+    Answer, BroadcastId, Config, ConfigError, Event, ExchangeError, Hooks, Instant, Job, JobId,
+    JobOutput, Lookup, LookupFailure, LookupId, Memberlist, Node, OpId, PacketError, Request,
+    RequestId, StreamFailure, StreamId, StreamOp, Transmit,
 };
 
 use self::peers::Peers;
@@ -312,6 +312,26 @@ impl Rig {
         let mut ops = core::mem::take(&mut self.stream_ops);
         ops.extend(core::iter::from_fn(|| self.node.poll_stream()));
         ops
+    }
+
+    /// The next job that the node hands out.
+    pub fn job(&mut self) -> Option<Job> {
+        self.node.poll_job()
+    }
+
+    /// A job is done, or the node is to do it by itself.
+    pub fn job_done(&mut self, id: JobId, output: Option<JobOutput>) {
+        self.call(|node, now| node.job_done(now, id, output));
+    }
+
+    /// Does the jobs that the node hands out, and those that follow from them; whether there were any.
+    pub fn work(&mut self) -> bool {
+        let mut worked = false;
+        while let Some(job) = self.job() {
+            self.job_done(job.id(), Some(job.run()));
+            worked = true;
+        }
+        worked
     }
 
     /// The host names to resolve since the last call.

@@ -12,6 +12,13 @@ use memberlist_sim::rig::{Rig, Watch};
 use crate::input::Input;
 use crate::wire::key;
 
+/// Perhaps work is handed out, for which nothing has to be long.
+fn hand_out_jobs(config: &mut Config, flags: u8) {
+    config.hand_out_jobs = flags.count_ones() & 1 != 0;
+    (config.limits.bytes_at_once, config.limits.records_at_once) = (16, 1);
+    config.limits.jobs = 1 + usize::from(flags & 1);
+}
+
 /// `None` if no node can run with what was chosen.
 pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     let [flags, more, numbers] = [input.byte(), input.byte(), input.byte()];
@@ -53,6 +60,7 @@ pub(super) fn rig(now: Instant, input: &mut Input<'_>) -> Option<Rig> {
     if flags & 4 != 0 {
         config.differences = Differences::none();
     }
+    hand_out_jobs(&mut config, flags ^ more ^ numbers);
     config.ask_local_state = flags & 8 != 0;
     config.ask_admit_merge = flags & 16 != 0;
     config.gossip_verify_incoming = flags & 32 == 0;

@@ -93,6 +93,10 @@ impl<R: Runtime> PacketTask<R> {
             let guard = StreamGuard::new(self.driver.clone(), id);
             self.runtime.spawn(stream::connect(self.runtime.clone(), guard, to));
         }
+        for job in self.work.jobs.drain(..) {
+            let driver = self.driver.clone();
+            self.runtime.spawn_blocking(move || driver.work(job));
+        }
         for request in self.work.requests.drain(..) {
             let driver = self.driver.clone();
             self.runtime.spawn_blocking(move || driver.ask(&request));
@@ -155,7 +159,7 @@ impl<R: Runtime> PacketTask<R> {
             poll_fn(|cx| alarm.poll(cx, until)).await;
             return;
         }
-        if batch.more {
+        if batch.more || self.work.more {
             self.runtime.yield_now().await;
             return;
         }

@@ -150,6 +150,7 @@ fn every_field_of_the_configuration_can_be_set() {
         "ask_local_state",
         "ask_admit_merge",
         "ask_broadcasts",
+        "hand_out_jobs",
     ];
     let shown = format!("{:#?}", Config::lan("n"));
     let mut group = String::new();

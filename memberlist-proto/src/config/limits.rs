@@ -66,6 +66,17 @@ table! {
 
             /// Bytes that a compressed stream may decompress to.
             stream_decompressed_bytes: usize = (40 MiB), within (4 KiB to 1 GiB);
+
+            /// Bytes of a stream's message that are encrypted, decrypted or compressed at once, and
+            /// a quarter of what is decompressed at once; more is a job (`hand_out_jobs`).
+            bytes_at_once: usize = (32_768), within (1 to 1_073_741_824);
+
+            /// Member records of a full state that are encoded or merged at once; the others have to
+            /// wait until packets and timers have had their turn (`hand_out_jobs`).
+            records_at_once: usize = (256), within (1 to 16_777_216);
+
+            /// Jobs that are handed out at the same time; more wait (`hand_out_jobs`).
+            jobs: usize = (2), within (1 to 1024);
         }
 
         "Limits: the application's messages" {

@@ -43,6 +43,8 @@ pub enum ExchangeStep {
     LocalState,
     /// The application was being asked whether to merge.
     AdmitMerge,
+    /// This node was opening, building or merging a full state.
+    Working,
 }
 
 /// Why an exchange over a stream failed.
@@ -170,6 +172,7 @@ impl core::fmt::Display for ExchangeStep {
             Self::Reading => "reading",
             Self::LocalState => "waiting for the application's state",
             Self::AdmitMerge => "waiting for the application to admit a merge",
+            Self::Working => "working on a full state",
         })
     }
 }

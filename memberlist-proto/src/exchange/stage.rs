@@ -1,7 +1,10 @@
 //! What an exchange is for together with how far it has come: only what can happen can be said.
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
+use super::intake::Intake;
 use crate::event::{BroadcastId, ExchangeKind, ExchangeStep, OpId};
 use crate::transmit::RequestId;
 use crate::wire::frame::Frame;
@@ -29,6 +32,10 @@ pub(crate) enum AcceptedStep {
     Reading,
     AskingState(RequestId, Frame),
     AskingMerge(RequestId, Frame),
+    /// This node's state is being built.
+    Building(Frame),
+    /// The peer's state is being taken in.
+    Merging(Box<Intake>),
 }
 
 /// How far a full state exchange begun here has come.
@@ -40,6 +47,10 @@ pub(crate) enum PushPullStep {
     /// This node's state is queued; the peer's is awaited.
     Reading,
     AskingMerge(RequestId, Frame),
+    /// This node's state is being built.
+    Building,
+    /// The peer's state is being taken in.
+    Merging(Box<Intake>),
 }
 
 /// How far a message has come.
@@ -158,13 +169,16 @@ impl Stage {
         }
     }
 
-    /// Whether the peer's bytes are read. While the application is asked for its state, an
-    /// initiator still hears a refusal.
+    /// Whether the peer's bytes are read. While its own state is asked for or built, an initiator
+    /// still hears a refusal.
     pub(crate) fn reads(&self) -> bool {
         match self {
             Self::Accepted(step) => matches!(step, AcceptedStep::Reading),
             Self::PushPull(_, step) => {
-                matches!(step, PushPullStep::Reading | PushPullStep::AskingState(_))
+                matches!(
+                    step,
+                    PushPullStep::Reading | PushPullStep::AskingState(_) | PushPullStep::Building
+                )
             }
             Self::Message(_, step) => matches!(step, MessageStep::Writing),
             Self::Ping(_, step) => matches!(step, PingStep::Reading),
@@ -185,6 +199,10 @@ impl Stage {
             | Self::PushPull(_, PushPullStep::AskingState(_)) => ExchangeStep::LocalState,
             Self::Accepted(AcceptedStep::AskingMerge(..))
             | Self::PushPull(_, PushPullStep::AskingMerge(..)) => ExchangeStep::AdmitMerge,
+            Self::Accepted(AcceptedStep::Building(_) | AcceptedStep::Merging(_))
+            | Self::PushPull(_, PushPullStep::Building | PushPullStep::Merging(_)) => {
+                ExchangeStep::Working
+            }
             Self::Closing => return None,
         })
     }
@@ -203,15 +221,75 @@ impl Stage {
         }
     }
 
-    /// The peer's state, kept while the application is asked.
+    /// The peer's state, kept while the application is asked or this node is at work.
     pub(super) fn received(&self) -> Option<&Frame> {
         match self {
             Self::Accepted(
-                AcceptedStep::AskingState(_, frame) | AcceptedStep::AskingMerge(_, frame),
+                AcceptedStep::AskingState(_, frame)
+                | AcceptedStep::AskingMerge(_, frame)
+                | AcceptedStep::Building(frame),
             )
             | Self::PushPull(_, PushPullStep::AskingMerge(_, frame)) => Some(frame),
+            Self::Accepted(AcceptedStep::Merging(intake))
+            | Self::PushPull(_, PushPullStep::Merging(intake)) => Some(&intake.frame),
             _ => None,
         }
+    }
+
+    /// Whether this node's state is being built for it.
+    pub(crate) fn is_building(&self) -> bool {
+        matches!(
+            self,
+            Self::Accepted(AcceptedStep::Building(_)) | Self::PushPull(_, PushPullStep::Building)
+        )
+    }
+
+    /// This node's state is built: the peer's, as acceptor.
+    pub(super) fn take_built(&mut self) -> Option<Frame> {
+        match self {
+            Self::Accepted(step) => match core::mem::replace(step, AcceptedStep::Reading) {
+                AcceptedStep::Building(frame) => return Some(frame),
+                other => *step = other,
+            },
+            Self::PushPull(_, step @ PushPullStep::Building) => *step = PushPullStep::Reading,
+            _ => {}
+        }
+        None
+    }
+
+    /// Goes on taking in the peer's state.
+    pub(super) fn take_in(&mut self, intake: Box<Intake>) {
+        match self {
+            Self::Accepted(step) => *step = AcceptedStep::Merging(intake),
+            Self::PushPull(_, step) => *step = PushPullStep::Merging(intake),
+            _ => {}
+        }
+    }
+
+    /// What is being taken in.
+    #[cfg(feature = "checkpoint")]
+    pub(super) fn intake(&self) -> Option<&Intake> {
+        match self {
+            Self::Accepted(AcceptedStep::Merging(intake))
+            | Self::PushPull(_, PushPullStep::Merging(intake)) => Some(intake),
+            _ => None,
+        }
+    }
+
+    /// The same, to be put back if it is not at its end.
+    pub(super) fn take_intake(&mut self) -> Option<Box<Intake>> {
+        match self {
+            Self::Accepted(step) => match core::mem::replace(step, AcceptedStep::Reading) {
+                AcceptedStep::Merging(intake) => return Some(intake),
+                other => *step = other,
+            },
+            Self::PushPull(_, step) => match core::mem::replace(step, PushPullStep::Reading) {
+                PushPullStep::Merging(intake) => return Some(intake),
+                other => *step = other,
+            },
+            _ => {}
+        }
+        None
     }
 
     pub(super) fn take_question(&mut self) -> Option<Question> {

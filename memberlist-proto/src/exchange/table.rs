@@ -1,12 +1,12 @@
 //! Every exchange by its stream, and what they hold in all and for each source.
 
 use alloc::collections::BTreeMap;
-use core::hash::Hasher as _;
 use core::net::{IpAddr, SocketAddr};
 
-use siphasher::sip::SipHasher13;
-
 use super::{Exchange, Question};
+#[cfg(feature = "checkpoint")]
+use crate::job::JobId;
+use crate::job::Mark;
 use crate::shares::source_of;
 use crate::transmit::{RequestId, StreamId};
 
@@ -43,7 +43,7 @@ impl Exchanges {
 
     /// Whether the parts fit together, for exchanges that were read from outside.
     #[cfg(feature = "checkpoint")]
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self, jobs: &BTreeMap<StreamId, JobId>) -> Result<(), &'static str> {
         let mut sources: BTreeMap<IpAddr, Source> = BTreeMap::new();
         let (mut accepted, mut held, mut serving) = (0, 0_usize, 0);
         for exchange in self.map.values() {
@@ -67,6 +67,10 @@ impl Exchanges {
             || !sources.iter().zip(&self.sources).all(same)
         {
             return Err("the sums over the streams");
+        }
+        let opening = |(id, it): (&StreamId, &Exchange)| it.opening.map(|job| (*id, job));
+        if self.map.iter().filter_map(opening).collect::<BTreeMap<_, _>>() != *jobs {
+            return Err("the jobs of the streams");
         }
         let asked = |(id, it): (&StreamId, &Exchange)| it.stage.request().map(|asked| (asked, *id));
         let asked: BTreeMap<RequestId, StreamId> = self.map.iter().filter_map(asked).collect();
@@ -114,10 +118,10 @@ impl Exchanges {
     }
 
     /// Notes the full state that is sent on a stream.
-    pub(crate) fn note_local_state(&mut self, id: StreamId, state: &[u8]) {
-        self.local_state_bytes = state.len() as u64;
+    pub(crate) fn note_local_state(&mut self, id: StreamId, len: usize, mark: Mark) {
+        self.local_state_bytes = len as u64;
         if let Some(exchange) = self.map.get_mut(&id).filter(|it| !it.accepted) {
-            exchange.sent_state = Some(digest(state));
+            exchange.sent_state = Some(mark);
         }
     }
 
@@ -129,8 +133,8 @@ impl Exchanges {
         if !self.map.values().any(waits) {
             return None;
         }
-        let digest = Some(digest(state));
-        self.map.values().find(|it| waits(it) && it.sent_state == digest).map(|it| it.peer)
+        let mark = Some(Mark::of(state));
+        self.map.values().find(|it| waits(it) && it.sent_state == mark).map(|it| it.peer)
     }
 
     pub(crate) fn note_remote_state(&mut self, bytes: usize) {
@@ -236,10 +240,4 @@ impl Exchanges {
         let question = self.map.get_mut(&stream)?.take_question()?;
         Some((stream, question))
     }
-}
-
-fn digest(state: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(state);
-    hasher.finish()
 }

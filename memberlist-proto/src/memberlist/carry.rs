@@ -47,6 +47,7 @@ impl Memberlist {
     /// Everything is said: the driver flushes what is queued and ends the stream, for which it has
     /// `tcp_timeout`.
     pub(super) fn close(&mut self, id: StreamId) {
+        self.cancel_job(id);
         let Some(asks_driver) = self.exchanges.close(id) else {
             return;
         };
@@ -65,11 +66,19 @@ impl Memberlist {
     }
 
     pub(super) fn forget_stream(&mut self, id: StreamId) {
+        self.cancel_job(id);
         if let Some(mut exchange) = self.exchanges.remove(id) {
             if let Some(timer) = exchange.timer().take() {
                 self.timers.cancel(timer);
             }
             self.follows.push(Follow::StreamGone);
+        }
+    }
+
+    /// Whatever a job makes of the peer's message is not needed any more.
+    fn cancel_job(&mut self, id: StreamId) {
+        if let Some(job) = self.exchanges.get_mut(id).and_then(|it| it.opening().take()) {
+            self.jobs.cancel(job);
         }
     }
 
@@ -118,7 +127,13 @@ impl Memberlist {
 
     /// Counts what is held for a stream now: an error if that is too much.
     pub(super) fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
+        self.hold_with(id, 0)
+    }
+
+    /// The same with so many more bytes.
+    pub(super) fn hold_with(&mut self, id: StreamId, more: usize) -> Result<(), ExchangeError> {
         let (source, all) = self.exchanges.hold(id);
+        let (source, all) = (source.saturating_add(more), all.saturating_add(more));
         let limits = &self.config.limits;
         if source <= limits.stream_memory_per_source && all <= limits.stream_memory {
             return Ok(());
@@ -164,7 +179,7 @@ impl Memberlist {
         encrypt_frame(message, &self.frame_sealing(&label, &keyring))
     }
 
-    fn answer_label(&mut self, id: StreamId) -> Bytes {
+    pub(super) fn answer_label(&mut self, id: StreamId) -> Bytes {
         let accepted = self.exchanges.get_mut(id).and_then(|it| it.reader().accepted_label());
         match accepted {
             Some(label) => Bytes::copy_from_slice(label.as_bytes()),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Me, Memberlist, Periodic, Timer, keys, reports};
 use crate::awareness::Awareness;
+use crate::builds::Builds;
 use crate::config::{Config, ConfigError};
 use crate::decider::{Decider, Decision};
 use crate::digest;
@@ -21,6 +22,7 @@ use crate::follow::Follows;
 use crate::hearing::Hearing;
 use crate::hooks::Hooks;
 use crate::input::Input;
+use crate::job::{For, Jobs};
 use crate::members::{MemberId, Members};
 use crate::notices::Notices;
 use crate::operations::Operations;
@@ -186,6 +188,8 @@ state! {
     wanted: Wanted,
     departures: BTreeMap<MemberId, Departure>,
     refusals: VecDeque<reports::Refused>,
+    jobs: Jobs,
+    builds: Builds,
 }
 
 /// The answers of no delegate.
@@ -275,7 +279,14 @@ impl Memberlist {
         self.timers.check()?;
         self.suspects.check()?;
         self.probes.check()?;
-        self.exchanges.check()?;
+        self.jobs.check()?;
+        let opening = self.jobs.iter().filter_map(|(id, what)| match what {
+            For::Open(stream) => Some((stream, id)),
+            For::Turn | For::Seal => None,
+        });
+        self.exchanges.check(&opening.collect())?;
+        let sealing = self.jobs.iter().filter(|(_, what)| *what == For::Seal);
+        self.builds.check(sealing.map(|(id, _)| id))?;
         self.disseminations.check()?;
         self.check_suspicions()?;
         self.check_counts()?;
@@ -312,6 +323,8 @@ impl Memberlist {
             self.exchanges.last_ids(),
             self.operations.last_ids(),
             self.queues.last_ids(),
+            self.jobs.last_ids(),
+            self.members.edition(),
         ];
         if counted.chain(ids).any(|value| value > MOST) {
             return Err("a count is out of bounds".into());

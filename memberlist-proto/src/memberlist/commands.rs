@@ -243,6 +243,10 @@ impl Memberlist {
             self.out.event(Event::Health { score });
         }
         self.queues.set_retransmit_mult(self.config.retransmit_mult);
+        if self.config.compression != before.compression {
+            self.own_state = None;
+            self.jobs.rules_changed();
+        }
         self.start_timers(Some(&before));
         Ok(())
     }

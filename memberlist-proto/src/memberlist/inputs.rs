@@ -48,6 +48,7 @@ impl Memberlist {
             Input::Timeout => self.handle_timeout(now),
             Input::Entropy(fresh) => self.mix_entropy(now, fresh),
             Input::Command(command) => return self.command(now, command),
+            Input::JobDone { id, output } => self.job_done(now, id, output),
         }
         Ok(Reply::Done)
     }

@@ -19,6 +19,9 @@ impl Memberlist {
     pub fn check_invariants(&self) -> Result<(), String> {
         self.members.check()?;
         self.check_own_state()?;
+        if (self.builds.wants_turn() || self.jobs.has_intakes()) && !self.jobs.has_turn() {
+            return Err("there is work that no turn will do".into());
+        }
         let me = self.members.record(self.me.id);
         if me.identity().name().as_bytes() != self.me.name.as_bytes() {
             return Err("this node's record is another's".into());

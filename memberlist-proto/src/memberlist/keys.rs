@@ -32,12 +32,14 @@ impl Memberlist {
 
     /// The configuration has the keys in force. A key that it still held would not be wiped either.
     fn keys_changed(&mut self) {
+        self.jobs.rules_changed();
         self.config.secret_keys = self.keyring.keys().to_vec();
     }
 
     pub(super) fn verification_set(&mut self, incoming: bool, outgoing: bool) {
         self.config.gossip_verify_incoming = incoming;
         self.config.gossip_verify_outgoing = outgoing;
+        self.jobs.rules_changed();
     }
 
     /// The keys, the primary first.

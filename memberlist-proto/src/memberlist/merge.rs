@@ -8,47 +8,107 @@ use bytes::Bytes;
 use super::Memberlist;
 use super::accuse::Accusation;
 use super::admission::{ip_of, versions_of};
-use super::push_pull::says_join;
 use crate::event::{Event, ExchangeError, VersionMismatch};
-use crate::exchange::{Exchange, Stage};
-use crate::node::compatibility::{Incompatible, VersionCheck, Vsn};
+use crate::exchange::{Exchange, Intake, Only, Phase, Stage, Survey, body};
+use crate::members::Record;
+use crate::node::compatibility::{Incompatible, Vsn};
 use crate::node::{Identity, IdentityParts, Node, NodeName, State};
 use crate::stats::add_time;
-use crate::time::Instant;
 use crate::transmit::StreamId;
 use crate::wire::frame::{Frame, PushPull, StreamMessage};
 use crate::wire::message::Alive;
 use crate::wire::push_pull::NodeState;
 
+/// What came of a part of a state.
+pub(super) enum Taken {
+    /// So many records were looked at; there are more.
+    Some(usize),
+    /// All of it is merged; in the cluster that is being joined, this node has this node's name.
+    All(Option<SocketAddr>),
+    /// The application is to be asked about these nodes.
+    Asks(Vec<Node>),
+}
+
 impl Memberlist {
-    /// Merges a state whose versions have been verified.
-    pub(super) fn merge(&mut self, id: StreamId, frame: &Frame) {
-        let Some(exchange) = self.exchanges.get(id) else {
-            return;
+    /// Goes on with a peer's state for at most so many records: all are looked through before any is
+    /// merged.
+    pub(super) fn survey_or_merge(
+        &mut self,
+        id: StreamId,
+        intake: &mut Intake,
+        most: usize,
+    ) -> Result<Taken, ExchangeError> {
+        let Some(from) = self.exchanges.get(id).map(Exchange::peer) else {
+            return Ok(Taken::All(None));
         };
-        let (from, begun) = (exchange.peer(), exchange.begun());
-        if matches!(exchange.stage(), Stage::PushPull(..)) {
-            self.counters.push_pulls_ended += 1;
-            add_time(&mut self.counters.push_pull_nanos, begun, self.now);
-        }
-        match frame.message() {
-            StreamMessage::PushPull(body) => {
-                self.merge_states(id, from, frame, &body);
-                let holder = self.name_holder(id, &body);
-                self.note_standing(id, begun, &body, holder.is_some());
-                if let Some(holder) = holder {
-                    return self.fail(id, &ExchangeError::NameTaken { holder });
-                }
+        let frame = intake.frame.clone();
+        let body = body(&frame);
+        let mut states = body.states_from(intake.place);
+        let mut looked_at = 0;
+        for state in states.by_ref().take(most) {
+            looked_at += 1;
+            match &mut intake.phase {
+                Phase::Survey => self.survey(from, &mut intake.survey, &state),
+                Phase::Blame => self.blame(&intake.survey, &state)?,
+                Phase::Show(nodes) => nodes.extend(self.shown(state)),
+                Phase::Merge(accuser) => self.merge_state(from, accuser, &state),
             }
-            StreamMessage::Known => self.merge_known(),
-            _ => return,
         }
-        self.succeed(id);
-        self.close(id);
+        intake.place = body.place(&states);
+        if looked_at == most && !intake.is_through() {
+            return Ok(Taken::Some(looked_at));
+        }
+        // The end of a phase counts as one, for states without records.
+        Ok(self.phase_over(id, intake, &body)?.unwrap_or(Taken::Some(looked_at.max(1))))
+    }
+
+    /// All records have been looked at: what to do with them next.
+    fn phase_over(
+        &mut self,
+        id: StreamId,
+        intake: &mut Intake,
+        body: &PushPull<'_>,
+    ) -> Result<Option<Taken>, ExchangeError> {
+        match core::mem::replace(&mut intake.phase, Phase::Survey) {
+            Phase::Survey => {
+                if !self.fits(&mut intake.survey) {
+                    intake.begin(Phase::Blame);
+                } else if !intake.admitted
+                    && self.config.ask_admit_merge
+                    && self.is_join(id, &intake.frame)
+                {
+                    // A few bytes that decompress well can be made into many nodes: they are counted
+                    // before they are made.
+                    if let Some(exchange) = self.exchanges.get_mut(id) {
+                        exchange.report(intake.survey.bytes);
+                    }
+                    self.hold_with(id, intake.frame.as_bytes().len())?;
+                    intake.begin(Phase::Show(Vec::with_capacity(intake.survey.nodes)));
+                } else {
+                    let accuser = self.begin_merge(id, intake);
+                    intake.begin(Phase::Merge(accuser));
+                }
+                Ok(None)
+            }
+            Phase::Blame => Err(self.blame_local(&intake.survey)),
+            Phase::Show(nodes) => Ok(Some(Taken::Asks(nodes))),
+            Phase::Merge(_) => {
+                self.report_user_state(id, intake, body);
+                let holder = self.name_holder(id, &intake.survey);
+                self.note_standing(id, intake.survey.lists_my_address, holder.is_some());
+                Ok(Some(Taken::All(holder)))
+            }
+        }
     }
 
     /// A state that equals this node's own, in which every node is alive: all that is in it is old.
-    fn merge_known(&mut self) {
+    pub(super) fn merge_known(&mut self, id: StreamId) -> Result<(), ExchangeError> {
+        // It restricts nothing more than this node's own does.
+        let mut survey = Survey::new(self.config.differences.lenient_version_check);
+        if !self.fits(&mut survey) {
+            return Err(self.blame_local(&survey));
+        }
+        self.count_push_pull(id);
         if let Some(own) = self.known_state() {
             self.exchanges.note_remote_state(own.len());
         }
@@ -60,24 +120,43 @@ impl Memberlist {
         self.decisions.merged_alive += nodes;
         self.decisions.alive_mine_same += 1;
         self.decisions.alive_nothing_new += nodes - 1;
+        Ok(())
     }
 
-    fn merge_states(&mut self, id: StreamId, from: SocketAddr, frame: &Frame, body: &PushPull<'_>) {
-        self.exchanges.note_remote_state(frame.as_bytes().len());
-        let accuser = self.accuser_of(from, body).unwrap_or_else(|| self.me.name.clone());
-        let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
-        let lists_me = body.states().any(|it| self.is_me(it.name) && live(&it));
+    fn count_push_pull(&mut self, id: StreamId) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        if matches!(exchange.stage(), Stage::PushPull(..)) {
+            self.counters.push_pulls_ended += 1;
+            add_time(&mut self.counters.push_pull_nanos, exchange.begun(), self.now);
+        }
+    }
+
+    /// A state is about to be merged. Under whose name to pass on what it accuses members of.
+    fn begin_merge(&mut self, id: StreamId, intake: &Intake) -> NodeName {
+        self.count_push_pull(id);
+        self.exchanges.note_remote_state(intake.frame.as_bytes().len());
         // A peer that joins need not know this node yet.
-        let joins = self.is_join(id, frame);
-        if !self.me.left && !joins && self.hearing.state(self.now, lists_me) {
-            self.out.event(Event::NotListed { peer: from });
+        let joins = self.is_join(id, &intake.frame);
+        if !self.me.left
+            && !joins
+            && self.hearing.state(self.now, intake.survey.lists_me)
+            && let Some(exchange) = self.exchanges.get(id)
+        {
+            self.out.event(Event::NotListed { peer: exchange.peer() });
         }
-        for state in body.states() {
-            self.merge_state(from, &accuser, &state);
-        }
+        self.accuser_of(&intake.survey).unwrap_or_else(|| self.me.name.clone())
+    }
+
+    /// All records are merged: the application gets what is its own.
+    fn report_user_state(&mut self, id: StreamId, intake: &Intake, body: &PushPull<'_>) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let (from, join) = (exchange.peer(), self.is_join(id, &intake.frame));
         let state = body.user_state();
         if !state.is_empty() {
-            let (join, state) = (joins, Bytes::copy_from_slice(state));
+            // What is most of the frame keeps all of it in memory, what is less is copied.
+            let whole = intake.frame.as_bytes().len();
+            let shared = intake.frame.payload().filter(|state| state.len() >= whole / 2);
+            let state = shared.unwrap_or_else(|| Bytes::copy_from_slice(state));
             self.out.event(Event::RemoteState { from, join, state });
         }
     }
@@ -86,14 +165,67 @@ impl Memberlist {
     /// this one for as long as they know that one alive (Go: the conflict of `aliveNode`).
     ///
     /// Differs from Go: in Go such a join succeeds, and the node sees a cluster that does not see it.
-    fn name_holder(&self, id: StreamId, body: &PushPull<'_>) -> Option<SocketAddr> {
-        if !self.joins_by(id) || self.me.left {
+    fn name_holder(&self, id: StreamId, survey: &Survey) -> Option<SocketAddr> {
+        survey.holder.filter(|_| self.joins_by(id) && !self.me.left)
+    }
+
+    /// Looks at one record of a peer's state.
+    fn survey(&self, from: SocketAddr, survey: &mut Survey, it: &NodeState<'_>) {
+        let state = it.known_state();
+        let (live, me) = (state.is_some_and(State::is_live), self.is_me(it.name));
+        survey.versions.add(state == Some(State::Alive), Vsn::received(it.vsn));
+        survey.nodes += 1;
+        survey.bytes = survey.bytes.saturating_add(shown_size(it));
+        survey.accuses |= matches!(state, Some(State::Suspect | State::Dead));
+        if live && me {
+            survey.lists_me = true;
+            self.survey_holder(survey, it);
+        }
+        let near = live && it.addr.and_then(ip_of) == Some(from.ip());
+        let exact = near && it.port == from.port() && survey.exact.is_open();
+        if (exact || (near && survey.near.is_open())) && self.speaks(it) {
+            // What this node opened goes to the peer's own port, what it accepted comes from any.
+            if exact {
+                survey.exact.add(it.name);
+            }
+            survey.near.add(it.name);
+        }
+    }
+
+    /// A record of this node's name, alive or suspect: whether it is another node.
+    fn survey_holder(&self, survey: &mut Survey, it: &NodeState<'_>) {
+        if self.is_my_address(it) {
+            survey.lists_my_address = true;
+        } else if !survey.has_holder {
+            survey.has_holder = true;
+            let ip = it.addr.and_then(ip_of);
+            survey.holder = ip.map(|ip| SocketAddr::new(ip, self.substitute_port(it.port)));
+        }
+    }
+
+    /// Whether a record is that of a member that is known at its address: a peer can put any name
+    /// into its state.
+    fn speaks(&self, it: &NodeState<'_>) -> bool {
+        let at = it.addr.and_then(ip_of).map(|ip| SocketAddr::new(ip, it.port));
+        let known = self.members.get(it.name).map(|id| self.members.record(id));
+        known.is_some_and(|known| known.state().is_live() && known.identity().socket_addr() == at)
+    }
+
+    /// Under whose name to pass on what a peer's state accuses members of: the peer's, which is
+    /// the only node in it at the address it speaks from. Nothing if there are several, or none.
+    ///
+    /// Differs from Go: in Go it is the node that merges. A node that was cut off and comes back
+    /// then has its own verdicts confirmed by every node that it exchanges its state with, and
+    /// innocents die before they can refute.
+    fn accuser_of(&self, survey: &Survey) -> Option<NodeName> {
+        if !self.config.differences.name_merged_accuser || !survey.accuses {
             return None;
         }
-        let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
-        let mut holders = body.states().filter(|it| self.is_me(it.name) && live(it));
-        let holder = holders.find(|it| !self.is_my_address(it))?;
-        Some(SocketAddr::new(ip_of(holder.addr?)?, self.substitute_port(holder.port)))
+        let one = match (&survey.exact, &survey.near) {
+            (Only::One(name), _) | (Only::None, Only::One(name)) => name,
+            _ => return None,
+        };
+        Some(one.clone()).filter(|name| !self.is_me(name.as_bytes()))
     }
 
     /// Whether this node began the exchange in order to join.
@@ -113,7 +245,8 @@ impl Memberlist {
     }
 
     /// Remembers whether the name is this node's in the cluster: a leave is only for what is.
-    fn note_standing(&mut self, id: StreamId, begun: Instant, body: &PushPull<'_>, taken: bool) {
+    fn note_standing(&mut self, id: StreamId, listed: bool, taken: bool) {
+        let Some(begun) = self.exchanges.get(id).map(Exchange::begun) else { return };
         if self.me.left {
             return;
         }
@@ -125,10 +258,7 @@ impl Memberlist {
         // A peer that does not know the name takes it from this node by the exchange. One that was
         // asked beside the peer that refused may only not know the other bearer yet.
         let accepted = self.joins_by(id) && begun > refused;
-        let live = |it: &NodeState<'_>| it.known_state().is_some_and(State::is_live);
-        let listed =
-            |it: NodeState<'_>| self.is_me(it.name) && live(&it) && self.is_my_address(&it);
-        if accepted || body.states().any(listed) {
+        if accepted || listed {
             self.me.name_taken = None;
         }
     }
@@ -170,57 +300,16 @@ impl Memberlist {
         }
     }
 
-    /// Under whose name to pass on what a peer's state accuses members of: the peer's, which is
-    /// the only node in it at the address it speaks from. Nothing if there are several, or none.
-    ///
-    /// Differs from Go: in Go it is the node that merges. A node that was cut off and comes back
-    /// then has its own verdicts confirmed by every node that it exchanges its state with, and
-    /// innocents die before they can refute.
-    fn accuser_of(&self, from: SocketAddr, body: &PushPull<'_>) -> Option<NodeName> {
-        let accuses =
-            |it: NodeState<'_>| matches!(it.known_state(), Some(State::Suspect | State::Dead));
-        if !self.config.differences.name_merged_accuser || !body.states().any(accuses) {
-            return None;
-        }
-        // Only a member that is known at this address: a peer can put any name into its state.
-        let speaks = |it: &NodeState<'_>| {
-            let at = it.addr.and_then(ip_of).map(|ip| SocketAddr::new(ip, it.port));
-            let known = self.members.get(it.name).map(|id| self.members.record(id));
-            it.known_state().is_some_and(State::is_live)
-                && at.is_some_and(|at| at.ip() == from.ip())
-                && known.is_some_and(|known| {
-                    known.state().is_live() && known.identity().socket_addr() == at
-                })
-        };
-        // What this node opened goes to the peer's own port, what it accepted comes from any.
-        let mut exact = body.states().filter(|it| it.port == from.port() && speaks(it));
-        let mut near = body.states().filter(speaks);
-        let one = match (exact.next(), exact.next()) {
-            (None, _) => near.next().filter(|_| near.next().is_none()),
-            (one, None) => one,
-            _ => None,
-        };
-        one.filter(|it| !self.is_me(it.name)).map(|it| NodeName::from(it.name))
-    }
-
-    /// Every node that the peer reports, as the application is shown it: at most `number`.
-    pub(super) fn reported(&self, frame: &Frame, number: usize) -> Vec<Node> {
-        let StreamMessage::PushPull(body) = frame.message() else {
-            return Vec::new();
-        };
-        let node = |remote: NodeState<'_>| {
-            let identity = Identity::new(IdentityParts {
-                name: remote.name,
-                addr: remote.addr,
-                port: self.substitute_port(remote.port),
-                meta: remote.meta,
-                versions: remote.vsn.and_then(versions_of),
-            });
-            Some(Node::new(identity.ok()?, remote.incarnation, remote.known_state()?, self.now))
-        };
-        let mut nodes = Vec::with_capacity(number);
-        nodes.extend(body.states().filter_map(node).take(number));
-        nodes
+    /// A node that the peer reports, as the application is shown it.
+    fn shown(&self, remote: NodeState<'_>) -> Option<Node> {
+        let identity = Identity::new(IdentityParts {
+            name: remote.name,
+            addr: remote.addr,
+            port: self.substitute_port(remote.port),
+            meta: remote.meta,
+            versions: remote.vsn.and_then(versions_of),
+        });
+        Some(Node::new(identity.ok()?, remote.incarnation, remote.known_state()?, self.now))
     }
 
     /// Whether an exchange is part of a join: what this side began it for, or what the peer said.
@@ -231,54 +320,60 @@ impl Memberlist {
         }
     }
 
-    /// Whether every node could understand every other (Go: `verifyProtocol`).
+    /// Whether every node could understand every other (Go: `verifyProtocol`): those of a state that
+    /// has been looked through, and those known here.
     ///
     /// Differs from Go: in Go nodes whose versions are unknown, which travel as zeros, and those
     /// that are not alive take part, and one of them can block every exchange.
-    pub(super) fn verify_versions(&self, frame: &Frame) -> Result<(), VersionMismatch> {
-        let body = match frame.message() {
-            StreamMessage::PushPull(body) => body,
-            // A state like this node's own restricts nothing more than that does.
-            StreamMessage::Known => PushPull::default(),
-            _ => return Ok(()),
+    fn fits(&self, survey: &mut Survey) -> bool {
+        self.members.versions().for_each(|(alive, vsn)| survey.versions.add(alive, vsn));
+        survey.versions.holds()
+    }
+
+    /// Whether a node fits in with all others.
+    fn blame(&self, survey: &Survey, it: &NodeState<'_>) -> Result<(), VersionMismatch> {
+        let alive = it.known_state() == Some(State::Alive);
+        self.blamed(survey, it.name, alive, Vsn::received(it.vsn))
+    }
+
+    fn blamed(
+        &self,
+        survey: &Survey,
+        name: &[u8],
+        alive: bool,
+        vsn: Vsn,
+    ) -> Result<(), VersionMismatch> {
+        let mismatch = |Incompatible { kind, current, min, max }| VersionMismatch {
+            kind,
+            node: self.reported_name(name),
+            current,
+            min,
+            max,
         };
-        let mut all = VersionCheck::new(self.config.differences.lenient_version_check);
-        let alive = |state: Option<State>| state == Some(State::Alive);
-        let remote =
-            || body.states().map(|it| (it.name, alive(it.known_state()), Vsn::received(it.vsn)));
-        let local = || {
-            self.members.iter().map(|(_, record)| {
-                let vsn = Vsn::stored(record.identity().versions());
-                (record.name().as_bytes(), alive(Some(record.state())), vsn)
-            })
+        survey.versions.check(alive, vsn).map_err(mismatch)
+    }
+
+    /// No node of the peer's is to blame: the first one known here that is.
+    fn blame_local(&self, survey: &Survey) -> ExchangeError {
+        let blame = |(_, record): (_, &Record)| {
+            let vsn = Vsn::stored(record.identity().versions());
+            let alive = record.state() == State::Alive;
+            self.blamed(survey, record.name().as_bytes(), alive, vsn).err()
         };
-        remote().for_each(|(_, alive, vsn)| all.add(alive, vsn));
-        self.members.versions().for_each(|(alive, vsn)| all.add(alive, vsn));
-        if all.holds() {
-            return Ok(());
-        }
-        let blame = |(name, alive, vsn): (&[u8], bool, Vsn)| {
-            all.check(alive, vsn).map_err(|Incompatible { kind, current, min, max }| {
-                VersionMismatch { kind, node: self.reported_name(name), current, min, max }
-            })
-        };
-        remote().try_for_each(blame)?;
-        local().try_for_each(blame)
+        self.members.iter().find_map(blame).map_or(ExchangeError::Closed, ExchangeError::Versions)
     }
 }
 
-/// How many nodes a peer reports, and how many bytes of memory [`Memberlist::reported`] takes for
-/// them.
-pub(super) fn reported_size(frame: &Frame) -> (usize, usize) {
+/// How many bytes of memory a node takes as the application is shown it.
+fn shown_size(node: &NodeState<'_>) -> usize {
     /// What an identity takes beside its parts: its header, two counts, and what the allocator adds.
     const OVERHEAD: usize = 48;
-    let StreamMessage::PushPull(body) = frame.message() else {
-        return (0, 0);
-    };
-    let size = |node: NodeState<'_>| {
-        let parts = [Some(node.name), node.addr, node.meta];
-        let parts: usize = parts.iter().flatten().map(|part| part.len()).sum();
-        size_of::<Node>() + OVERHEAD + parts
-    };
-    body.states().fold((0, 0), |(nodes, bytes), node| (nodes + 1, bytes + size(node)))
+    let parts = [Some(node.name), node.addr, node.meta];
+    let parts: usize = parts.iter().flatten().map(|part| part.len()).sum();
+    size_of::<Node>() + OVERHEAD + parts
+}
+
+/// Whether the sender of a full state says that it joins.
+pub(super) fn says_join(frame: &Frame) -> bool {
+    matches!(frame.message(), StreamMessage::PushPull(body) if body.join())
 }

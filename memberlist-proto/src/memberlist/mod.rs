@@ -4,12 +4,13 @@
 //! verb. Each protocol activity is one more `impl` block in a file of its own. They call down
 //! only, in this order:
 //!
-//! * what enters: `inputs`, `commands`, then `packet` and `stream`, which know every activity;
+//! * what enters: `inputs`, `commands`, then `jobs` over `packet` and `stream`, which know every
+//!   activity;
 //! * activities: `join`, `rejoin`, `leave`, `settle`, `cancel`, `disseminate`, `push_pull` over
 //!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
 //! * decisions: `alive` and `accuse` over `reprieve`, `myself`, `notify`, `admission`
 //!   and `reports`;
-//! * what leaves: `send` by datagram and `carry` by stream, over `budget` and `own_state`; `ticks`
+//! * what leaves: `own_state` over `carry` by stream and `send` by datagram, over `budget`; `ticks`
 //!   for what recurs;
 //! * what only looks: `query`, `status`, `invariants`; what takes the whole: `checkpoint`.
 
@@ -28,6 +29,7 @@ mod forget;
 mod gossip;
 mod inputs;
 mod invariants;
+mod jobs;
 mod join;
 mod keys;
 mod leave;
@@ -60,6 +62,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::awareness::Awareness;
+use crate::builds::Builds;
 use crate::config::{Config, ConfigError};
 use crate::decider::Decider;
 use crate::dissemination::Disseminations;
@@ -71,6 +74,7 @@ use crate::hearing::Hearing;
 use crate::hooks::Hooks;
 #[cfg(not(feature = "checkpoint"))]
 use crate::input::Input;
+use crate::job::Jobs;
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
 use crate::notices::Notices;
@@ -136,6 +140,8 @@ pub struct Memberlist {
     /// Why the dead and those that left are that.
     departures: BTreeMap<MemberId, Departure>,
     refusals: VecDeque<reports::Refused>,
+    jobs: Jobs,
+    builds: Builds,
     own_state: Option<own_state::OwnState>,
     opening: Spare<Scratch>,
     layers: Spare<Scratch>,
@@ -171,6 +177,21 @@ struct Me {
     /// When a node last joined or departed.
     changed: Instant,
     sequence: u32,
+}
+
+impl Me {
+    fn new(config: &Config, id: MemberId, now: Instant, rng: &mut Randomness) -> Self {
+        Self {
+            name: config.name.clone(),
+            id,
+            versions: myself::own_versions(config),
+            incarnation: 1,
+            left: false,
+            name_taken: None,
+            changed: now,
+            sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
+        }
+    }
 }
 
 /// Everything that waits for a time.
@@ -218,16 +239,7 @@ impl Memberlist {
         let identity = myself::own_identity(&config, &config.announced(&config.meta));
         let mut members = Members::new(hash_key).in_zone(&config.zone, config.role);
         let id = members.insert(identity, 1, State::Alive, now, &mut rng.probe_order);
-        let me = Me {
-            name: config.name.clone(),
-            id,
-            versions: myself::own_versions(&config),
-            incarnation: 1,
-            left: false,
-            name_taken: None,
-            changed: now,
-            sequence: if config.differences.random_sequence { rng.misc.u32() } else { 0 },
-        };
+        let me = Me::new(&config, id, now, &mut rng);
         let mut node = Self {
             accept_labels: config.accept_labels.as_slice().into(),
             decider: Decider::new(delegate),
@@ -258,6 +270,8 @@ impl Memberlist {
             wanted: Wanted::new(&config.seeds, config.bind_port),
             departures: BTreeMap::new(),
             refusals: VecDeque::new(),
+            jobs: Jobs::default(),
+            builds: Builds::default(),
             own_state: None,
             opening: Spare::default(),
             layers: Spare::default(),

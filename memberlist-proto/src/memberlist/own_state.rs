@@ -10,37 +10,180 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Memberlist;
+use crate::builds::{Build, Sealing};
+use crate::job::{Encrypt, For, JobId, Mark, Seal, Sealed};
 use crate::members::Record;
 use crate::node::{NodeName, State};
-use crate::wire::frame::{FrameSealing, compress_frame};
+use crate::transmit::StreamId;
+use crate::wire::frame::FrameTooLong;
 use crate::wire::push_pull::{self, NodeState};
 
-/// The state of one edition of the members, without any of the application's, as sent outside of
-/// joins. It follows from the members and the configuration alone.
+/// Bytes that a record takes at most, as a rule.
+const RECORD: usize = 96;
+
+/// The state of one edition of the members, without any of the application's. It follows from the
+/// members and the configuration alone.
 #[derive(Clone, Debug)]
 pub(super) struct OwnState {
     edition: u64,
+    join: bool,
     /// Compressed as configured, not encrypted.
     message: Bytes,
     /// Bytes of it before that.
     len: usize,
+    mark: Mark,
 }
 
 impl Memberlist {
-    /// This node's state outside of joins, without any of the application's: the message before its
-    /// encryption, and how long it was before it was compressed.
-    pub(super) fn own_state(&mut self) -> (Bytes, usize) {
-        if let Some(kept) = self.current_state() {
-            return (kept.message.clone(), kept.len);
+    /// This node's state as a frame for one exchange, with the application's part. Nothing if that
+    /// is much work: it is being built, and [`build_on`](Self::build_on) gives it.
+    pub(super) fn state_for(
+        &mut self,
+        id: StreamId,
+        join: bool,
+        user: &Bytes,
+    ) -> Result<Option<Bytes>, FrameTooLong> {
+        let marked = join || !user.is_empty();
+        if user.is_empty()
+            && let Some(kept) = self.current_state(join)
+        {
+            let (message, len, mark) = (kept.message.clone(), kept.len, kept.mark);
+            self.note_sent(id, len, marked.then_some(mark));
+            return self.encrypt_answer(id, message).map(Some);
         }
-        let body = self.local_state(false, &[]);
-        let sealing = self.plain_sealing();
+        let limits = &self.config.limits;
+        let long = self.members.len() > limits.records_at_once || user.len() > limits.bytes_at_once;
+        if self.config.hand_out_jobs && long {
+            self.builds.want(id, join, user.clone(), self.members.edition());
+            self.jobs.want_turn();
+            return Ok(None);
+        }
+        let hidden = self.hidden();
+        let mut records = Vec::with_capacity(self.members.len() * RECORD);
+        let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
+        let seal = self.seal_of(join, number, records.into(), user.clone(), None);
         let mut layers = self.layers.lend();
-        let message = compress_frame(&body, &sealing, &mut layers);
+        let Sealed { message, len, mark } = seal.run(&mut layers);
         self.layers.give_back(layers);
-        let (edition, len) = (self.members.edition(), body.len());
-        self.own_state = Some(OwnState { edition, message: message.clone(), len });
-        (message, len)
+        let message = message?;
+        self.note_sent(id, len, marked.then_some(mark));
+        if user.is_empty() {
+            let edition = self.members.edition();
+            self.own_state = Some(OwnState { edition, join, message: message.clone(), len, mark });
+        }
+        self.encrypt_answer(id, message).map(Some)
+    }
+
+    /// Goes on with the states that are being built: one that is ready is given to an exchange that
+    /// waits for it, or some records of the next one are encoded.
+    pub(super) fn build_on(&mut self) -> Option<(StreamId, Result<Bytes, FrameTooLong>)> {
+        if let Some((id, ready)) = self.builds.next_ready() {
+            if !self.is_building(id) {
+                return None;
+            }
+            self.note_sent(id, ready.len, ready.mark);
+            let frame = match ready.message {
+                Ok(message) if !ready.encrypted => self.encrypt_answer(id, message),
+                other => other,
+            };
+            return Some((id, frame));
+        }
+        let (most, hidden) = (self.config.limits.records_at_once, self.hidden());
+        let build = self.builds.encoding()?;
+        let exchanges = &self.exchanges;
+        build.waiting.retain(|id| exchanges.get(*id).is_some_and(|it| it.stage().is_building()));
+        if build.waiting.is_empty() {
+            self.builds.take_encoded();
+            return None;
+        }
+        build.edition.get_or_insert(self.members.edition());
+        let after = build.after.as_ref().map(NodeName::as_bytes);
+        let rest = self.members.by_name_after(after);
+        let is_last = rest.len() <= most;
+        let (number, last) = encode(&mut build.records, rest.take(most), hidden.as_ref());
+        build.number += number;
+        build.after = last.or_else(|| build.after.take());
+        if is_last && let Some(mut build) = self.builds.take_encoded() {
+            let records = core::mem::take(&mut build.records).into();
+            self.seal_build(build, records);
+        }
+        None
+    }
+
+    /// The records of a state are encoded: a job does the rest.
+    fn seal_build(&mut self, build: Build, records: Bytes) {
+        let encrypts = !build.user.is_empty() && self.encrypts();
+        let encrypt = match build.waiting.first() {
+            Some(id) if encrypts => Some((self.answer_label(*id), self.rng.nonces.nonce())),
+            _ => None,
+        };
+        let job = self.jobs.push(For::Seal);
+        self.builds.seal(job, Sealing { build, records, encrypt });
+    }
+
+    /// The job that makes a message of a state.
+    pub(super) fn seal_job(&self, id: JobId) -> Option<Seal> {
+        let Sealing { build, records, encrypt } = self.builds.sealing(id)?;
+        let encrypt = encrypt.as_ref().and_then(|(label, nonce)| {
+            let (label, nonce) = (label.clone(), *nonce);
+            let key = self.keyring.primary()?.clone();
+            Some(Encrypt { label, key, version: self.encryption_version(), nonce })
+        });
+        let (records, user) = (records.clone(), build.user.clone());
+        Some(self.seal_of(build.join, build.number, records, user, encrypt))
+    }
+
+    /// A state has been made a message, by the rules in force if `current`.
+    pub(super) fn state_sealed(&mut self, id: JobId, sealed: Option<Sealed>, current: bool) {
+        let sealed = match sealed {
+            Some(sealed) if current => Some(sealed),
+            _ if current => self.seal_job(id).map(|job| job.run(&mut crate::wire::Scratch::new())),
+            _ => None,
+        };
+        let Some(Sealing { build, records, .. }) = self.builds.take_sealing(id) else { return };
+        let Some(sealed) = sealed else {
+            return self.seal_build(build, records);
+        };
+        let edition = self.members.edition();
+        if let Ok(message) = &sealed.message
+            && build.user.is_empty()
+            && build.edition == Some(edition)
+        {
+            let (message, len, mark) = (message.clone(), sealed.len, sealed.mark);
+            self.own_state = Some(OwnState { edition, join: build.join, message, len, mark });
+        }
+        self.builds.finish(build, sealed);
+    }
+
+    fn is_building(&self, id: StreamId) -> bool {
+        self.exchanges.get(id).is_some_and(|it| it.stage().is_building())
+    }
+
+    fn note_sent(&mut self, id: StreamId, len: usize, mark: Option<Mark>) {
+        match mark {
+            Some(mark) => self.exchanges.note_local_state(id, len, mark),
+            None => self.exchanges.note_local_state_len(len),
+        }
+    }
+
+    fn seal_of(
+        &self,
+        join: bool,
+        number: usize,
+        records: Bytes,
+        user: Bytes,
+        encrypt: Option<Encrypt>,
+    ) -> Seal {
+        let mut header = Vec::new();
+        push_pull::encode_header(&mut header, join, number, user.len());
+        Seal {
+            header,
+            records,
+            user,
+            compress: self.config.compression.algorithm(),
+            only_if_smaller: self.config.differences.compress_streams_if_smaller,
+            encrypt,
+        }
     }
 
     /// The message of a peer's state in which there can be nothing new, if there is one. A state
@@ -53,21 +196,7 @@ impl Memberlist {
         // The first version of the protocol takes no port from a record.
         let asks = asks || self.config.protocol_version < 2;
         let plain = !asks && !self.decider.is_some() && all_alive && possible();
-        self.current_state().filter(|_| plain)
-    }
-
-    /// What is kept, unless a record has changed since.
-    fn current_state(&self) -> Option<&OwnState> {
-        self.own_state.as_ref().filter(|kept| kept.edition == self.members.edition())
-    }
-
-    /// Everything this node knows, as a message.
-    pub(super) fn local_state(&mut self, join: bool, user: &[u8]) -> Vec<u8> {
-        let hidden = self.hidden();
-        let number = self.members.len() - usize::from(hidden.is_some());
-        let shown =
-            |it: &&Record| hidden.as_ref().is_none_or(|hidden| it.name() != hidden.as_name());
-        encode(number, self.members.by_name().filter(shown), join, user)
+        self.current_state(false).filter(|_| plain)
     }
 
     /// This node's own name, if it has left without an announcement: a record that says that it has
@@ -76,34 +205,34 @@ impl Memberlist {
         (self.me.left && self.me.name_taken.is_some()).then(|| self.me.name.clone())
     }
 
+    /// What is kept, unless a record has changed since.
+    fn current_state(&self, join: bool) -> Option<&OwnState> {
+        let kept = self.own_state.as_ref().filter(|kept| kept.join == join);
+        kept.filter(|kept| kept.edition == self.members.edition())
+    }
+
     /// Whether what would be sent is what would be encoded now.
     pub(super) fn check_own_state(&self) -> Result<(), String> {
-        let Some(kept) = self.current_state() else { return Ok(()) };
-        let hidden = self.hidden().map(|_| self.me.id);
-        let shown = self.members.iter().filter(|(id, _)| Some(*id) != hidden);
-        let mut records: Vec<&Record> = shown.map(|(_, record)| record).collect();
-        records.sort_by(|one, other| one.name().cmp(&other.name()));
-        let body = encode(records.len(), records.into_iter(), false, &[]);
-        let fresh = compress_frame(&body, &self.plain_sealing(), &mut crate::wire::Scratch::new());
-        if kept.message != fresh || kept.len != body.len() {
+        let Some(kept) = self.current_state(true).or_else(|| self.current_state(false)) else {
+            return Ok(());
+        };
+        let mut all: Vec<&Record> = self.members.iter().map(|(_, record)| record).collect();
+        all.sort_by(|one, other| one.name().cmp(&other.name()));
+        let mut records = Vec::new();
+        let (number, _) = encode(&mut records, all.into_iter(), self.hidden().as_ref());
+        let fresh = self.seal_of(kept.join, number, records.into(), Bytes::new(), None);
+        let fresh = fresh.run(&mut crate::wire::Scratch::new());
+        if fresh.message.as_ref() != Ok(&kept.message)
+            || (fresh.len, fresh.mark) != (kept.len, kept.mark)
+        {
             return Err("the state that is kept is not what would be encoded now".into());
         }
         Ok(())
     }
-
-    fn plain_sealing(&self) -> FrameSealing<'static> {
-        FrameSealing {
-            label: &[],
-            key: None,
-            nonce: [0; 12],
-            compress: self.config.compression.algorithm(),
-            only_if_smaller: self.config.differences.compress_streams_if_smaller,
-        }
-    }
 }
 
 impl OwnState {
-    pub(super) fn message(&self) -> &[u8] {
+    pub(super) fn message(&self) -> &Bytes {
         &self.message
     }
 
@@ -112,16 +241,20 @@ impl OwnState {
     }
 }
 
+/// Appends records, but for one that is hidden; how many, and the name of the last one looked at.
 fn encode<'a>(
-    number: usize,
+    out: &mut Vec<u8>,
     records: impl Iterator<Item = &'a Record>,
-    join: bool,
-    user: &[u8],
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + number * 96 + user.len());
-    push_pull::encode_header(&mut out, join, number, user.len());
+    hidden: Option<&NodeName>,
+) -> (usize, Option<NodeName>) {
+    let (mut number, mut last) = (0, None);
     for record in records {
         let identity = record.identity();
+        last = Some(identity);
+        if hidden.is_some_and(|hidden| *hidden == *identity.name().as_bytes()) {
+            continue;
+        }
+        number += 1;
         let vsn = identity.vsn_bytes().unwrap_or_default();
         let state = NodeState {
             name: identity.name().as_bytes(),
@@ -132,8 +265,7 @@ fn encode<'a>(
             state: record.state() as i64,
             vsn: Some(&vsn),
         };
-        push_pull::encode_state(&mut out, &state);
+        push_pull::encode_state(out, &state);
     }
-    out.extend_from_slice(user);
-    out
+    (number, last.map(crate::node::Identity::node_name))
 }

@@ -1,16 +1,18 @@
 //! Full state exchanges (Go: `pushPullNode`): begun, asked for and answered.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::merge::reported_size;
+use super::merge::{Taken, says_join};
 use super::ticks::moved;
 use super::{Memberlist, Timer};
 use crate::event::ExchangeError;
-use crate::exchange::{PushPullStep, Question, Stage, Why};
-use crate::node::{NodeName, State};
+use crate::exchange::{Intake, PushPullStep, Question, Stage, Why};
+use crate::node::{Node, NodeName, State};
 use crate::time::push_pull_scale;
 use crate::transmit::{Answer, Request, RequestId, RequestKind, StreamId};
 use crate::wire::frame::{Frame, StreamMessage};
@@ -92,14 +94,14 @@ impl Memberlist {
     pub(super) fn push_pull_answered(
         &mut self,
         id: StreamId,
-        frame: &Frame,
+        frame: Frame,
     ) -> Result<(), ExchangeError> {
         let stage = self.exchanges.get(id).map(crate::exchange::Exchange::stage);
         let has_ours = matches!(stage, Some(Stage::PushPull(_, PushPullStep::Reading)));
         match frame.message() {
             // A peer that answers before it has our state does not know us: that is no exchange.
             StreamMessage::PushPull(_) | StreamMessage::Known if has_ours => {
-                self.ask_merge(id, frame)
+                self.take_in(id, frame, false)
             }
             StreamMessage::Error(text) => Err(ExchangeError::remote(text.error)),
             other => Err(ExchangeError::Unexpected(other.code())),
@@ -116,16 +118,15 @@ impl Memberlist {
                 self.state_known(stream, received, &state)
             }
             // Which nodes are known may have changed since the application was asked.
-            (Question::Merge(received), Answer::AdmitMerge(Ok(()))) => self
-                .verify_versions(&received)
-                .map_err(ExchangeError::Versions)
-                .map(|()| self.merge(stream, &received)),
+            (Question::Merge(received), Answer::AdmitMerge(Ok(()))) => {
+                self.take_in(stream, received, true)
+            }
             (Question::Merge(_), Answer::AdmitMerge(Err(reason))) => {
                 Err(ExchangeError::Vetoed(reason))
             }
             _ => Err(ExchangeError::WrongAnswer),
         };
-        if let Err(error) = result {
+        if let Err(error) = result.and_then(|()| self.hold(stream)) {
             self.fail(stream, &error);
         }
     }
@@ -164,38 +165,113 @@ impl Memberlist {
         if len > limit {
             return Err(ExchangeError::StateTooLong { len, limit });
         }
-        let frame = if join || !user.is_empty() {
-            let body = self.local_state(join, user);
-            self.exchanges.note_local_state(id, &body);
-            self.seal_answer(id, &body)?
-        } else {
-            let (message, len) = self.own_state();
-            self.exchanges.note_local_state_len(len);
-            self.encrypt_answer(id, message)?
-        };
-        self.write(id, frame);
+        if let Some(frame) = self.state_for(id, join, user)? {
+            return self.state_built(id, frame, received);
+        }
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);
-        received.map_or(Ok(()), |received| self.ask_merge(id, &received))
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.build(received);
+        }
+        Ok(())
     }
 
-    /// Asks the application whether to merge a join, or goes on without.
-    fn ask_merge(&mut self, id: StreamId, frame: &Frame) -> Result<(), ExchangeError> {
-        self.verify_versions(frame)?;
-        if !self.config.ask_admit_merge || !self.is_join(id, frame) {
-            self.merge(id, frame);
+    /// Goes on with the states that this node builds.
+    pub(super) fn build_states(&mut self) {
+        let Some((id, frame)) = self.build_on() else { return };
+        let received = self.exchanges.get_mut(id).and_then(crate::exchange::Exchange::built);
+        let result = frame.map_err(ExchangeError::from);
+        let result = result.and_then(|frame| self.state_built(id, frame, received));
+        if let Err(error) = result.and_then(|()| self.hold(id)) {
+            self.fail(id, &error);
+        }
+    }
+
+    /// The local state is sent, and as acceptor the peer's is taken in.
+    fn state_built(
+        &mut self,
+        id: StreamId,
+        frame: Bytes,
+        received: Option<Frame>,
+    ) -> Result<(), ExchangeError> {
+        self.write(id, frame);
+        self.set_stream_timer(id, self.now + self.config.tcp_timeout);
+        received.map_or(Ok(()), |received| self.take_in(id, received, false))
+    }
+
+    /// Takes in a peer's state: at once if it is short, otherwise some records at each turn.
+    /// The application has `admitted` it, or has yet to be asked.
+    fn take_in(&mut self, id: StreamId, frame: Frame, admitted: bool) -> Result<(), ExchangeError> {
+        let nodes = match frame.message() {
+            StreamMessage::PushPull(body) => body.states().len(),
+            _ => {
+                self.merge_known(id)?;
+                return Ok(self.end_push_pull(id));
+            }
+        };
+        let lenient = self.config.differences.lenient_version_check;
+        let intake = Box::new(Intake::new(frame, lenient, admitted));
+        if self.config.hand_out_jobs && nodes > self.config.limits.records_at_once {
+            self.set_stream_timer(id, self.now + self.config.tcp_timeout);
+            self.put_off(id, intake);
             return Ok(());
         }
-        let request = self.exchanges.next_request(id);
-        // A few bytes that decompress well can be made into many nodes: they are counted before
-        // they are made.
-        let (nodes, bytes) = reported_size(frame);
-        if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.ask_merge(request, frame.clone(), bytes);
+        self.take_on(id, intake, usize::MAX)
+    }
+
+    /// Takes in some records of the next state that is being taken in.
+    pub(super) fn take_in_more(&mut self) {
+        let Some(id) = self.jobs.next_intake() else { return };
+        let intake = self.exchanges.get_mut(id).and_then(crate::exchange::Exchange::take_intake);
+        let Some(intake) = intake else { return };
+        let result = self.take_on(id, intake, self.config.limits.records_at_once);
+        if let Err(error) = result.and_then(|()| self.hold(id)) {
+            self.fail(id, &error);
         }
-        self.hold(id)?;
-        let peers = self.reported(frame, nodes);
+    }
+
+    fn put_off(&mut self, id: StreamId, intake: Box<Intake>) {
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.take_in(intake);
+            self.jobs.want_intake(id);
+        }
+    }
+
+    /// Takes in at most so many more records.
+    fn take_on(
+        &mut self,
+        id: StreamId,
+        mut intake: Box<Intake>,
+        most: usize,
+    ) -> Result<(), ExchangeError> {
+        let mut left = most;
+        loop {
+            let looked_at = match self.survey_or_merge(id, &mut intake, left)? {
+                Taken::Some(records) => records,
+                Taken::All(None) => return Ok(self.end_push_pull(id)),
+                Taken::All(Some(holder)) => {
+                    return Ok(self.fail(id, &ExchangeError::NameTaken { holder }));
+                }
+                Taken::Asks(peers) => return Ok(self.ask_merge(id, intake.frame, peers)),
+            };
+            left = left.saturating_sub(looked_at);
+            if left == 0 {
+                return Ok(self.put_off(id, intake));
+            }
+        }
+    }
+
+    fn end_push_pull(&mut self, id: StreamId) {
+        self.succeed(id);
+        self.close(id);
+    }
+
+    /// Asks the application whether to merge a join.
+    fn ask_merge(&mut self, id: StreamId, frame: Frame, peers: Vec<Node>) {
+        let request = self.exchanges.next_request(id);
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.ask_merge(request, frame);
+        }
         self.put(id, request, RequestKind::AdmitMerge { peers });
-        Ok(())
     }
 
     /// Puts a question to the application, which has `tcp_timeout` to answer it.
@@ -210,9 +286,4 @@ impl Memberlist {
         self.periodic.push_pull =
             Some(self.timers.insert(self.now + phase + wait, Timer::PushPull));
     }
-}
-
-/// Whether the sender of a full state says that it joins.
-pub(super) fn says_join(frame: &Frame) -> bool {
-    matches!(frame.message(), StreamMessage::PushPull(body) if body.join())
 }

@@ -1,18 +1,19 @@
 //! What arrives by stream: connections, bytes, progress and ends.
 
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
 
 use super::Memberlist;
-use super::own_state::OwnState;
 use crate::event::{Channel, Event, ExchangeError};
 use crate::exchange::{Exchange, MessageStep, Opening, PushPullStep, Stage};
+use crate::job::{For, Open};
 use crate::shares::may_take_place;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
-use crate::wire::frame::{Frame, FrameLimits, FrameRules, StreamMessage};
+use crate::wire::frame::{Frame, FrameError, FrameLimits, FrameRules, Progress, StreamMessage};
 use crate::wire::message::{Ack, ErrorReply, Message};
 
 impl Memberlist {
@@ -57,8 +58,7 @@ impl Memberlist {
 
     pub(super) fn stream_data(&mut self, id: StreamId, data: &[u8]) -> Result<(), ExchangeError> {
         self.counters.stream_bytes_received += data.len() as u64;
-        let known = self.known_state().cloned();
-        let known = known.as_ref().map(OwnState::message);
+        let known = self.known_state().map(|known| known.message().clone());
         let rules = FrameRules {
             label: &self.config.label,
             skip_inbound_label_check: self.config.skip_inbound_label_check,
@@ -66,31 +66,110 @@ impl Memberlist {
             keyring: Some(&self.keyring),
             verify_incoming: self.config.gossip_verify_incoming,
             limits: frame_limits(&self.config.limits),
-            known,
+            known: known.as_deref(),
+        };
+        let at_once = match self.config.hand_out_jobs {
+            true => self.config.limits.bytes_at_once,
+            false => usize::MAX,
         };
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return Ok(());
         };
-        if !exchange.stage().reads() || data.is_empty() {
+        if !exchange.stage().reads() || exchange.is_opening() || data.is_empty() {
             return Ok(());
         }
         let http = exchange.is_silent() && looks_like_http(data);
-        let read = match exchange.reader().feed(data, &rules) {
-            Ok(None) => Ok(()),
-            Ok(Some(frame)) => self.received(id, frame),
-            Err(error) => {
-                if exchange.is_accepted() && error.replies() {
-                    self.reply_error(id, &error.to_string());
-                }
-                Err(ExchangeError::Frame(error))
+        let read = match exchange.reader().feed_some(data, &rules, at_once) {
+            Ok(Progress::Reading) => Ok(()),
+            Ok(Progress::Complete(frame)) => self.received(id, frame),
+            Ok(Progress::Whole) => {
+                self.open_later(id);
+                Ok(())
             }
+            Err(error) => Err(self.unreadable(id, error)),
         };
         let read = if http { read.map_err(|_| ExchangeError::Http) } else { read };
-        let held = read.and_then(|()| self.hold(id));
+        self.kept_or_failed(id, read)
+    }
+
+    /// A peer's message cannot be read.
+    fn unreadable(&mut self, id: StreamId, error: FrameError) -> ExchangeError {
+        let accepted = self.exchanges.get(id).is_some_and(Exchange::is_accepted);
+        if accepted && error.replies() {
+            self.reply_error(id, &error.to_string());
+        }
+        ExchangeError::Frame(error)
+    }
+
+    /// What a stream holds is counted, if nothing has failed so far; or else it fails.
+    fn kept_or_failed(
+        &mut self,
+        id: StreamId,
+        result: Result<(), ExchangeError>,
+    ) -> Result<(), ExchangeError> {
+        let held = result.and_then(|()| self.hold(id));
         if let Err(error) = &held {
             self.fail(id, error);
         }
         held
+    }
+
+    /// A message has arrived that is much work to open.
+    fn open_later(&mut self, id: StreamId) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        *exchange.opening() = Some(self.jobs.push(For::Open(id)));
+        // A probe keeps its own deadline.
+        if !matches!(exchange.stage(), Stage::Ping(..)) {
+            self.set_stream_timer(id, self.now + self.config.tcp_timeout);
+        }
+    }
+
+    /// The job that opens the message of a stream.
+    pub(super) fn open_job(&mut self, id: StreamId, known: Option<Bytes>) -> Option<Open> {
+        let exchange = self.exchanges.get_mut(id)?;
+        Some(Open {
+            reader: exchange.reader().clone(),
+            label: self.config.label.clone(),
+            keyring: Arc::clone(&self.keyring),
+            limits: frame_limits(&self.config.limits),
+            known,
+        })
+    }
+
+    /// The message of a stream has been opened, by the rules in force if `current`.
+    pub(super) fn opened(
+        &mut self,
+        id: StreamId,
+        opened: Option<(Result<Frame, FrameError>, Option<Bytes>)>,
+        current: bool,
+    ) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        *exchange.opening() = None;
+        if !current {
+            return self.open_later(id);
+        }
+        // A state that was this node's own when the job was handed out need not be any more.
+        let known = self.known_state().map(|known| known.message().clone());
+        let same = |was: &Option<Bytes>| match (was, &known) {
+            (Some(was), Some(known)) => was.as_ptr() == known.as_ptr() && was.len() == known.len(),
+            _ => false,
+        };
+        let opened = match opened {
+            Some((Ok(frame), was)) if !frame.is_known() || same(&was) => Ok(frame),
+            Some((Err(error), _)) => Err(error),
+            _ => match self.open_job(id, known) {
+                Some(job) => job.run(),
+                None => return,
+            },
+        };
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.reader().finish_whole();
+        }
+        let read = match opened {
+            Ok(frame) => self.received(id, frame),
+            Err(error) => Err(self.unreadable(id, error)),
+        };
+        let _ = self.kept_or_failed(id, read);
     }
 
     pub(super) fn stream_written(&mut self, id: StreamId, bytes: usize) {
@@ -119,7 +198,10 @@ impl Memberlist {
             return;
         };
         // A message needs no answer, so the peer may end its side early.
-        if exchange.stage().reads() && !matches!(exchange.stage(), Stage::Message(..)) {
+        if exchange.stage().reads()
+            && !exchange.is_opening()
+            && !matches!(exchange.stage(), Stage::Message(..))
+        {
             self.fail(id, &exchange.closed(self.label_bytes()));
         }
     }
@@ -168,7 +250,7 @@ impl Memberlist {
         };
         match *exchange.stage() {
             Stage::Accepted(_) => self.accepted(id, exchange.peer(), frame),
-            Stage::PushPull(..) => self.push_pull_answered(id, &frame),
+            Stage::PushPull(..) => self.push_pull_answered(id, frame),
             Stage::Ping(ping, _) => match frame.message() {
                 StreamMessage::Ack(ack) if ack.seq_no == ping.sequence() => {
                     self.succeed(id);

@@ -10,6 +10,7 @@ mod endings;
 mod floods;
 mod gossip;
 mod hearing;
+mod jobs;
 mod join;
 mod kept;
 mod keys;

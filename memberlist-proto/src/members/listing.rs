@@ -7,6 +7,9 @@ use super::{MemberId, Members, Record};
 use crate::node::State;
 use crate::node::compatibility::Vsn;
 
+/// So many new records are filed at once.
+const FRESH: usize = 1024;
+
 /// How many records there are of each kind that matters for versions: whether alive, and which. A
 /// cluster has a handful of them, however large it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,14 +50,55 @@ impl Members {
 
     /// Every record in the order of the names: two nodes that know the same list the same.
     pub(crate) fn by_name(&mut self) -> impl ExactSizeIterator<Item = &Record> {
+        self.by_name_after(None)
+    }
+
+    /// The records whose names come after this one, in their order.
+    pub(crate) fn by_name_after(
+        &mut self,
+        name: Option<&[u8]>,
+    ) -> impl ExactSizeIterator<Item = &Record> {
+        self.file();
         let records = &self.records;
-        if !self.is_sorted {
-            // New records are at the end, and those learned from one peer in order already: a sort
-            // that finds such runs.
-            self.sorted.sort_by(|one, other| records[*one].name().cmp(&records[*other].name()));
-            self.is_sorted = true;
+        let before =
+            |id: &MemberId| name.is_some_and(|name| records[*id].name().as_bytes() <= name);
+        let start = self.sorted.partition_point(before);
+        self.sorted.iter().skip(start).map(|id| &records[*id])
+    }
+
+    /// One more record, which is filed together with others.
+    pub(super) fn note_fresh(&mut self, id: MemberId) {
+        self.fresh.push(id);
+        if self.fresh.len() >= FRESH {
+            self.file();
         }
-        self.sorted.iter().map(|id| &records[*id])
+    }
+
+    /// Puts the newest records in their places among the sorted ones. Each place is searched for, and
+    /// what is between two of them is moved as a whole: few of the names are looked at.
+    fn file(&mut self) {
+        let mut fresh = core::mem::take(&mut self.fresh);
+        if fresh.is_empty() {
+            return;
+        }
+        let name = |id: &MemberId| self.records[*id].name();
+        fresh.sort_by(|one, other| name(one).cmp(&name(other)));
+        let mut end = self.sorted.len();
+        // What was learned from one peer comes in order.
+        if self.sorted.last().map(name) < fresh.first().map(name) {
+            self.sorted.append(&mut fresh);
+            return;
+        }
+        self.sorted.extend_from_slice(&fresh);
+        while let Some(id) = fresh.pop() {
+            let sorted = self.sorted.get(..end).unwrap_or_default();
+            let at = sorted.partition_point(|other| name(other) < name(&id));
+            self.sorted.copy_within(at..end, at + fresh.len() + 1);
+            if let Some(place) = self.sorted.get_mut(at + fresh.len()) {
+                *place = id;
+            }
+            end = at;
+        }
     }
 
     /// Whether what is kept beside the records follows from them.
@@ -64,7 +108,7 @@ impl Members {
         if tally != self.tally {
             return Err("the versions are counted wrongly");
         }
-        let mut sorted: Vec<MemberId> = self.sorted.clone();
+        let mut sorted: Vec<MemberId> = self.sorted.iter().chain(&self.fresh).copied().collect();
         sorted.sort_unstable();
         let mut all = self.order.clone();
         all.sort_unstable();
@@ -72,7 +116,7 @@ impl Members {
             return Err("not every record is listed once");
         }
         let names = || self.sorted.iter().map(|id| self.records[*id].name());
-        if self.is_sorted && !names().is_sorted() {
+        if !names().is_sorted() || self.fresh.len() >= FRESH {
             return Err("the list is out of order");
         }
         Ok(())

@@ -21,6 +21,7 @@ struct Plain<'a> {
     hash_key: [u8; 16],
     /// With the order of its lists, which depends on the past.
     zones: Option<alloc::boxed::Box<Zones>>,
+    edition: u64,
 }
 
 impl Serialize for Members {
@@ -33,6 +34,7 @@ impl Serialize for Members {
             cursor: self.cursor,
             hash_key: self.hash_key,
             zones: self.zones.clone(),
+            edition: self.edition,
         };
         plain.serialize(to)
     }
@@ -40,10 +42,12 @@ impl Serialize for Members {
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Plain { records, free, order, cursor, hash_key, zones } = Plain::deserialize(from)?;
+        let Plain { records, free, order, cursor, hash_key, zones, edition } =
+            Plain::deserialize(from)?;
         let records = records.into_iter().map(|it| it.map(alloc::borrow::Cow::into_owned));
         let records = Slab::of(records.collect(), free).ok_or(D::Error::custom("free records"))?;
-        let mut members = Self { records, order: Vec::new(), cursor, ..Self::new(hash_key) };
+        let mut members =
+            Self { records, order: Vec::new(), cursor, edition, ..Self::new(hash_key) };
         for id in order {
             let record = members.records.get(id).ok_or(D::Error::custom("no such record"))?;
             let name = record.name().as_bytes();
@@ -55,8 +59,7 @@ impl<'de> Deserialize<'de> for Members {
             let rehash = |id: &MemberId| hash_name(&hash_key, records[*id].name().as_bytes());
             members.index.insert_unique(hash_name(&hash_key, name), id, rehash);
             members.tally.add(record);
-            members.sorted.push(id);
-            members.is_sorted = false;
+            members.note_fresh(id);
             members.order.push(id);
         }
         members.zones = zones;

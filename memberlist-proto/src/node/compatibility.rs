@@ -66,6 +66,7 @@ impl Vsn {
 ///
 /// Source: `verifyProtocol`.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct VersionCheck {
     lenient: bool,
     /// What all live nodes understand: the intersection of their ranges.
@@ -144,6 +145,7 @@ impl VersionCheck {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Range {
     min: u8,
     max: u8,

@@ -22,8 +22,8 @@ mod parsed;
 mod reader;
 mod seal;
 
-pub use parsed::{Frame, NodeStates, PushPull, StreamMessage};
-pub use reader::{Eof, FrameReader, Layers, Role};
+pub use parsed::{Frame, NodeStates, Place, PushPull, StreamMessage};
+pub use reader::{Eof, FrameReader, Layers, Progress, Role};
 pub use seal::{FrameSealing, FrameTooLong, compress_frame, encrypt_frame, seal_frame};
 
 /// The most bytes in an encrypted payload (Go: `maxPushStateBytes`).

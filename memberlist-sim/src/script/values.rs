@@ -119,6 +119,7 @@ pub(super) fn config(name: &str, words: &[&str]) -> Result<Start, Problem> {
                 config.ask_local_state = switch(what, text)?;
                 config.ask_admit_merge = config.ask_local_state;
             }
+            "jobs" => config.hand_out_jobs = switch(what, text)?,
             "at" => at = Some(text.to_owned()),
             "spread" => spread = switch(what, text)?,
             "vetoes" => vetoes = Some(text.to_owned()),

@@ -111,6 +111,11 @@ impl Sim {
                 self.judge(id, result);
             } else if let Some(event) = node.poll_event() {
                 self.emit(id, event);
+            } else if let Some(job) = node.poll_job() {
+                // It takes no time, and is done after everything else that the node has put out.
+                let now = self.clock(id);
+                let node = self.seats[id].node_mut().expect("it has just put out a job");
+                node.job_done(now, job.id(), Some(job.run()));
             } else {
                 break;
             }

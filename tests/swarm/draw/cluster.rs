@@ -133,6 +133,11 @@ impl Plot {
         if self.draw.chance(20) {
             own.push_str(" vetoes=eve");
         }
+        if self.draw.chance(40) {
+            let (bytes, records) = (1 << self.draw.below(9), 1 + self.draw.below(4));
+            let _ = write!(own, " jobs=on limits.bytes_at_once={bytes}");
+            let _ = write!(own, " limits.records_at_once={records}");
+        }
         if self.kind.narrow {
             for _ in 0..=self.draw.below(4) {
                 let (name, least, most, each) = self.draw.one(&LIMITS);

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
+use bytes::Bytes;
+
 use super::parsed::{Frame, Kind};
 use super::{FrameError, FrameLimits};
 use crate::wire::compress::{CompressError, Compressed};
@@ -164,9 +166,10 @@ impl Body {
         self.buffer.get(..self.scanned).unwrap_or_default()
     }
 
-    /// The bytes of the complete message after the type byte.
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.buffer.get(1..self.scanned).unwrap_or_default()
+    /// The same, taken.
+    pub(super) fn into_whole(mut self) -> Bytes {
+        self.buffer.truncate(self.scanned);
+        self.buffer.into()
     }
 
     pub(super) fn into_frame(mut self) -> Frame {

@@ -77,6 +77,11 @@ impl Frame {
         }
     }
 
+    /// Whether it is the message that the rules name as known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.kind == Kind::Known
+    }
+
     /// Whether the parts lie within the message, for one that was read from outside.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn is_sound(&self) -> bool {
@@ -159,9 +164,47 @@ impl<'a> PushPull<'a> {
         NodeStates { reader: Reader::new(self.states), left }
     }
 
+    /// The node states from a place on.
+    pub fn states_from(&self, place: Place) -> NodeStates<'a> {
+        NodeStates {
+            reader: Reader::new(self.states.get(place.at..).unwrap_or_default()),
+            left: place.left,
+        }
+    }
+
+    /// Where the first node state is.
+    pub fn start(&self) -> Place {
+        Place { at: 0, left: self.states().left }
+    }
+
+    /// Where an iterator over the node states has come to.
+    pub fn place(&self, states: &NodeStates<'_>) -> Place {
+        Place {
+            at: self.states.len().saturating_sub(states.reader.rest().len()),
+            left: states.left,
+        }
+    }
+
     /// The application's state; empty means none.
     pub fn user_state(&self) -> &'a [u8] {
         self.user_state
+    }
+}
+
+/// A place among the node states of a push/pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Place {
+    /// Where the next state begins.
+    at: usize,
+    /// How many there are from it on.
+    left: usize,
+}
+
+impl Place {
+    /// How many states there are from here on.
+    pub fn left(self) -> usize {
+        self.left
     }
 }
 

@@ -3,13 +3,14 @@
 use alloc::vec::Vec;
 use core::mem;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::body::Body;
 use super::parsed::Frame;
 use super::{FrameError, FrameRules};
 use crate::security::{Keyring, Version, aead};
-use crate::wire::compress::{Algorithm, Compressor};
+use crate::wire::compress::{Algorithm, CompressError, Compressor};
 use crate::wire::label::{self, Label, LabelError, Peek};
 use crate::wire::message::MessageType;
 
@@ -66,13 +67,31 @@ enum State {
     /// The length and the payload so far.
     Encrypted(#[cfg_attr(feature = "serde", serde(with = "crate::serial::grown"))] Vec<u8>),
     Plain(Body),
+    /// An encrypted message, with its length, all of which has arrived.
+    Sealed(Bytes),
+    /// A compressed message, all of which has arrived.
+    Compressed(Bytes),
     Done,
+}
+
+/// What has come of the bytes that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More have to arrive.
+    Reading,
+    /// The message is complete.
+    Complete(Frame),
+    /// All bytes have arrived, and opening them is much work: [`FrameReader::open`] does it, on this
+    /// reader or on a clone of it, which is cheap now.
+    Whole,
 }
 
 /// Bytes of an encrypted frame's length.
 const LENGTH: usize = 4;
 /// Bytes before an encrypted frame's payload: type and length.
 pub(super) const PREFIX: usize = 1 + LENGTH;
+/// How many times as long as a message what it is decompressed to may be, when it is opened at once.
+const INFLATES: usize = 4;
 
 impl FrameReader {
     /// A reader for a connection from which nothing has been read.
@@ -94,11 +113,47 @@ impl FrameReader {
         data: &[u8],
         rules: &FrameRules<'_>,
     ) -> Result<Option<Frame>, FrameError> {
-        let result = self.read(data, rules);
-        if !matches!(result, Ok(None)) {
+        match self.feed_some(data, rules, usize::MAX)? {
+            Progress::Complete(frame) => Ok(Some(frame)),
+            Progress::Reading => Ok(None),
+            Progress::Whole => self.open(rules).map(Some),
+        }
+    }
+
+    /// As [`feed`](Self::feed), but does not open a message whose bytes are more than `at_once`, or
+    /// that inflates to much more: it is left [whole](Progress::Whole).
+    ///
+    /// # Errors
+    /// As of `feed`.
+    pub fn feed_some(
+        &mut self,
+        data: &[u8],
+        rules: &FrameRules<'_>,
+        at_once: usize,
+    ) -> Result<Progress, FrameError> {
+        let result = self.read(data, rules, at_once);
+        if !matches!(result, Ok(Progress::Reading | Progress::Whole)) {
             self.state = State::Done;
         }
         result
+    }
+
+    /// The message that was left whole has been opened by a clone of this reader.
+    pub(crate) fn finish_whole(&mut self) {
+        self.state = State::Done;
+    }
+
+    /// Opens a message that was left whole.
+    ///
+    /// # Errors
+    /// The message cannot be read, or was not left whole.
+    pub fn open(&mut self, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
+        let result = self.open_whole(rules, usize::MAX);
+        self.state = State::Done;
+        match result? {
+            Progress::Complete(frame) => Ok(frame),
+            Progress::Reading | Progress::Whole => Err(FrameError::Truncated),
+        }
     }
 
     /// What it means if the peer's data ends now.
@@ -107,8 +162,13 @@ impl FrameReader {
             State::Label(header) if header.is_empty() => Eof::Empty,
             State::Type => Eof::Empty,
             State::Label(_) | State::Encrypted(_) | State::Plain(_) => Eof::Truncated,
-            State::Done => Eof::Done,
+            State::Sealed(_) | State::Compressed(_) | State::Done => Eof::Done,
         }
+    }
+
+    /// Whether a message was left whole.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.state, State::Sealed(_) | State::Compressed(_))
     }
 
     /// The layers that have been opened so far.
@@ -127,6 +187,7 @@ impl FrameReader {
         match &self.state {
             State::Encrypted(buffer) => buffer.capacity(),
             State::Plain(body) => body.capacity(),
+            State::Sealed(bytes) | State::Compressed(bytes) => bytes.len(),
             State::Label(_) | State::Type | State::Done => 0,
         }
     }
@@ -135,13 +196,16 @@ impl FrameReader {
         &mut self,
         mut data: &[u8],
         rules: &FrameRules<'_>,
-    ) -> Result<Option<Frame>, FrameError> {
+        at_once: usize,
+    ) -> Result<Progress, FrameError> {
         loop {
             match &mut self.state {
-                State::Done => return Ok(None),
+                State::Done | State::Sealed(_) | State::Compressed(_) => {
+                    return Ok(Progress::Reading);
+                }
                 State::Label(header) => {
                     let Some((&byte, rest)) = data.split_first() else {
-                        return Ok(None);
+                        return Ok(Progress::Reading);
                     };
                     // A missing header is judged as well: where a label is required, a stream
                     // without one is refused by its first byte.
@@ -161,7 +225,7 @@ impl FrameReader {
                 }
                 State::Type => {
                     let Some((&byte, rest)) = data.split_first() else {
-                        return Ok(None);
+                        return Ok(Progress::Reading);
                     };
                     // Encryption that does not match our own is refused by the first byte, before
                     // any memory is spent on the stream.
@@ -177,29 +241,51 @@ impl FrameReader {
                 }
                 State::Encrypted(buffer) => {
                     if !collect(buffer, data, rules.limits.max_encrypted)? {
-                        return Ok(None);
+                        return Ok(Progress::Reading);
                     }
-                    let plaintext = self.decrypt(rules)?;
-                    return self.parse(plaintext, rules).map(Some);
+                    self.state = State::Sealed(mem::take(buffer).into());
+                    return self.open_whole(rules, at_once);
                 }
                 State::Plain(body) => {
                     if !body.feed(data, &rules.limits)? {
-                        return Ok(None);
+                        return Ok(Progress::Reading);
                     }
-                    return self.finish(rules).map(Some);
+                    return self.finish(rules, at_once);
                 }
             }
         }
     }
 
-    /// Decrypts the payload, all of which has arrived.
-    fn decrypt(&mut self, rules: &FrameRules<'_>) -> Result<Vec<u8>, FrameError> {
-        let State::Encrypted(buffer) = mem::replace(&mut self.state, State::Done) else {
-            return Err(FrameError::Truncated);
-        };
+    /// Opens what is whole, unless that is more work than may be done at once.
+    fn open_whole(
+        &mut self,
+        rules: &FrameRules<'_>,
+        at_once: usize,
+    ) -> Result<Progress, FrameError> {
+        match &self.state {
+            State::Sealed(bytes) if bytes.len() > at_once => Ok(Progress::Whole),
+            State::Sealed(bytes) => {
+                let bytes = bytes.clone();
+                let plaintext = self.decrypt(&bytes, rules)?;
+                let mut body = Body::of(plaintext);
+                if !body.advance(&rules.limits)? {
+                    return Err(FrameError::Truncated);
+                }
+                self.state = State::Plain(body);
+                self.finish(rules, at_once)
+            }
+            State::Compressed(bytes) => {
+                let bytes = bytes.clone();
+                self.inflate(bytes, rules, at_once)
+            }
+            _ => Err(FrameError::Truncated),
+        }
+    }
+
+    /// Decrypts a length and the payload after it.
+    fn decrypt(&mut self, bytes: &[u8], rules: &FrameRules<'_>) -> Result<Vec<u8>, FrameError> {
         let keyring = keys(rules).ok_or(FrameError::NotConfigured)?;
-        let (length, payload) =
-            buffer.split_first_chunk::<LENGTH>().ok_or(FrameError::Truncated)?;
+        let (length, payload) = bytes.split_first_chunk::<LENGTH>().ok_or(FrameError::Truncated)?;
         let label = self.label.as_ref().map_or(rules.label, Label::as_bytes);
         let aad = authenticated(*length, label);
         let mut plaintext = Vec::with_capacity(payload.len());
@@ -209,40 +295,51 @@ impl FrameReader {
         if plaintext.is_empty() { Err(FrameError::EmptyPlaintext) } else { Ok(plaintext) }
     }
 
-    /// Parses a message all of whose bytes are known.
-    fn parse(&mut self, message: Vec<u8>, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
-        let mut body = Body::of(message);
-        if !body.advance(&rules.limits)? {
-            return Err(FrameError::Truncated);
-        }
-        self.state = State::Plain(body);
-        self.finish(rules)
-    }
-
     /// The complete message, decompressed if necessary. As in Go (`readStream`), only one layer of
     /// compression is removed: a second one is a message that streams do not carry.
-    fn finish(&mut self, rules: &FrameRules<'_>) -> Result<Frame, FrameError> {
+    fn finish(&mut self, rules: &FrameRules<'_>, at_once: usize) -> Result<Progress, FrameError> {
         let State::Plain(body) = mem::replace(&mut self.state, State::Done) else {
             return Err(FrameError::Truncated);
         };
         if rules.known == Some(body.whole()) {
-            return Ok(Frame::known(body.code().unwrap_or_default()));
+            return Ok(Progress::Complete(Frame::known(body.code().unwrap_or_default())));
         }
         if body.code() != Some(MessageType::Compress.code()) {
-            return Ok(body.into_frame());
+            return Ok(Progress::Complete(body.into_frame()));
         }
+        self.inflate(body.into_whole(), rules, at_once)
+    }
+
+    /// What a compressed message has in it, unless finding out is more work than may be done at once.
+    fn inflate(
+        &mut self,
+        message: Bytes,
+        rules: &FrameRules<'_>,
+        at_once: usize,
+    ) -> Result<Progress, FrameError> {
+        let (most, some) = (rules.limits.max_decompressed, at_once.saturating_mul(INFLATES));
+        if message.len() > at_once {
+            self.state = State::Compressed(message);
+            return Ok(Progress::Whole);
+        }
+        let body = message.get(1..).unwrap_or_default();
+        let mut inflated = Vec::new();
         // A stream carries one message, so that its decoder is of no use afterwards.
-        let mut message = Vec::new();
-        let max = rules.limits.max_decompressed;
-        let algorithm = Compressor::default().decode(body.bytes(), max, &mut message)?;
-        let from = body.bytes().len().saturating_add(1);
-        self.layers.compressed = Some((algorithm, from, message.len()));
-        if message.first() == Some(&MessageType::Compress.code()) {
-            return Ok(Frame::other(MessageType::Compress.code()));
+        let algorithm = match Compressor::default().decode(body, most.min(some), &mut inflated) {
+            // A few bytes can inflate to much.
+            Err(CompressError::TooLarge { .. }) if some < most => {
+                self.state = State::Compressed(message);
+                return Ok(Progress::Whole);
+            }
+            decoded => decoded?,
+        };
+        self.layers.compressed = Some((algorithm, message.len(), inflated.len()));
+        if inflated.first() == Some(&MessageType::Compress.code()) {
+            return Ok(Progress::Complete(Frame::other(MessageType::Compress.code())));
         }
-        let mut body = Body::of(message);
+        let mut body = Body::of(inflated);
         if body.advance(&rules.limits)? {
-            Ok(body.into_frame())
+            Ok(Progress::Complete(body.into_frame()))
         } else {
             Err(FrameError::Truncated)
         }

@@ -8,6 +8,7 @@ use super::*;
 use crate::event::{ExchangeError, ExchangeStep};
 use crate::job::{Job, JobId};
 use crate::transmit::{Answer, RequestKind, StreamFailure};
+use crate::wire::compress::Algorithm;
 use crate::wire::frame::{FrameSealing, seal_frame};
 use crate::wire::message::Ping;
 use crate::wire::push_pull::{NodeState, encode_header, encode_state};
@@ -46,8 +47,13 @@ fn state_of(number: usize, join: bool, user: &[u8]) -> Vec<u8> {
 
 fn sealed(message: &[u8], key: Option<&Key>) -> Bytes {
     let key = key.map(|key| (key, Version::Plain));
-    let sealing =
-        FrameSealing { label: b"", key, nonce: [9; 12], compress: true, only_if_smaller: false };
+    let sealing = FrameSealing {
+        label: b"",
+        key,
+        nonce: [9; 12],
+        compress: Some(Algorithm::Lzw),
+        only_if_smaller: false,
+    };
     seal_frame(message, &sealing, &mut Scratch::new()).expect("short")
 }
 
@@ -315,7 +321,7 @@ fn a_state_that_was_known_when_it_came_is_looked_at_if_it_is_not_any_more() {
             label: b"",
             key: Some((&key(1), Version::Plain)),
             nonce: [8; 12],
-            compress: false,
+            compress: None,
             only_if_smaller: false,
         };
         let frame = crate::wire::frame::encrypt_frame(own.clone(), &plain).expect("short");
@@ -353,7 +359,7 @@ fn sealed_packet(message: &[u8]) -> Vec<u8> {
         label: b"",
         key: Some((&key(1), Version::Plain)),
         nonce: [7; 12],
-        compress: false,
+        compress: None,
         compress_min_size: 0,
         checksum: false,
     };

@@ -1,7 +1,7 @@
 //! Full state exchanges, byte for byte and both sides: PUSHPULL, JOIN, STALL.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant as Wall};
+use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{Memberlist, StreamId, StreamOp};
@@ -18,8 +18,10 @@ struct Took {
     both: f64,
     /// Of that, the side that opened the stream.
     opener: f64,
-    /// The longest call, by the wall.
+    /// The longest call.
     longest: f64,
+    /// What was done outside of the calls.
+    jobs: f64,
 }
 
 pub(crate) fn run(rows: &mut Vec<Row>) {
@@ -29,8 +31,8 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
             goals = [Goal::AtMost(0.5e6), Goal::AtMost(8e6), Goal::AtMost(16e6)];
         }
         let rounds = if size == 100_000 { 3 } else { 9 };
-        let (first, unchanged) = repeated(size, rounds, 0);
-        let (_, changed) = repeated(size, rounds, size / 100);
+        let (first, unchanged) = repeated(size, rounds, 0, false);
+        let (_, changed) = repeated(size, rounds, size / 100, false);
         let mut row = |what: &str, took: Took, goal| {
             rows.push(
                 Row::new(format!("PUSHPULL {size} {what}"), Unit::Time, took.both).aiming_at(goal),
@@ -39,7 +41,7 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
         row("unchanged", unchanged, goals[0]);
         row("1 % changed", changed, goals[1]);
         row("first", first, goals[2]);
-        let join = best((0..3).map(|_| join(size)));
+        let join = best((0..3).map(|_| join(size, false)));
         let theirs = if size > 10_000 {
             (None, None)
         } else {
@@ -51,25 +53,32 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
                 .beside(theirs.0, theirs.1)
                 .aiming_at(goal),
         );
-        let longest = [first, unchanged, changed, join].map(|it| it.longest);
-        let longest = longest.into_iter().fold(0.0, f64::max);
+        let longest = |all: [Took; 4]| all.map(|it| it.longest).into_iter().fold(0.0, f64::max);
+        let at_once = longest([first, unchanged, changed, join]);
+        rows.push(Row::new(format!("STALL {size}, without jobs"), Unit::Time, at_once));
+        let (first, unchanged) = repeated(size, rounds, 0, true);
+        let (_, changed) = repeated(size, rounds, size / 100, true);
+        let join_by_jobs = best((0..3).map(|_| join(size, true)));
+        let parts = longest([first, unchanged, changed, join_by_jobs]);
         let goal = match size {
             10_000 => Goal::AtMost(1e6),
             100_000 => Goal::AtMost(3e6),
             _ => Goal::None,
         };
-        rows.push(Row::new(format!("STALL {size}"), Unit::Time, longest).aiming_at(goal));
+        rows.push(Row::new(format!("STALL {size}"), Unit::Time, parts).aiming_at(goal));
+        let total = first.both + first.jobs;
+        rows.push(Row::new(format!("PUSHPULL {size} first, by jobs"), Unit::Time, total));
     }
 }
 
 /// Two nodes that exchange their states again and again: what the first exchange took, and the
 /// median of the others. Before each of them, one of the nodes learns so much news.
-fn repeated(size: usize, rounds: usize, news: usize) -> (Took, Took) {
+fn repeated(size: usize, rounds: usize, news: usize, jobs: bool) -> (Took, Took) {
     let first = best((0..3).map(|_| {
-        let mut pair = Pair::new(size);
+        let mut pair = Pair::new(size, jobs);
         pair.exchange()
     }));
-    let mut pair = Pair::new(size);
+    let mut pair = Pair::new(size, jobs);
     pair.exchange();
     let mut all: Vec<Took> = (0..rounds)
         .map(|round| {
@@ -93,6 +102,7 @@ fn best(runs: impl Iterator<Item = Took>) -> Took {
         both: one.both.min(other.both),
         opener: one.opener.min(other.opener),
         longest: one.longest.min(other.longest),
+        jobs: one.jobs.min(other.jobs),
     })
     .expect("at least one")
 }
@@ -103,10 +113,11 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(size: usize) -> Self {
+    fn new(size: usize, jobs: bool) -> Self {
         let node = |index| {
             let mut config = ours::still(index);
             config.push_pull_interval = Duration::from_secs(30);
+            config.hand_out_jobs = jobs;
             let mut node = ours::start(config);
             node.restore(at(1), ours::records(size));
             ours::discard(&mut node);
@@ -135,10 +146,10 @@ impl Pair {
 
 /// A call into the core, timed.
 fn time<R>(took: &mut Took, opener: bool, call: impl FnOnce() -> R) -> R {
-    let (wall, cpu) = (Wall::now(), cpu_nanos());
+    let cpu = cpu_nanos();
     let result = call();
     let cpu = cpu_nanos() - cpu;
-    took.longest = took.longest.max(wall.elapsed().as_nanos() as f64);
+    took.longest = took.longest.max(cpu);
     took.both += cpu;
     took.opener += if opener { cpu } else { 0.0 };
     result
@@ -170,17 +181,45 @@ fn converse(nodes: &mut [Memberlist; 2], now: u64, took: &mut Took) {
                 }
             }
         }
-        let Some((to, data)) = under_way.pop_front() else { break };
+        let worked = [0, 1].map(|side| work(&mut nodes[side], side == 0, now, took));
+        let Some((to, mut data)) = under_way.pop_front() else {
+            if worked == [false; 2] {
+                break;
+            }
+            continue;
+        };
         let id = ids[to].expect("an open stream");
-        time(took, to == 0, || nodes[to].handle_stream_data(at(now), id, &data)).expect("a state");
+        // As much as a driver reads at once.
+        while !data.is_empty() {
+            let chunk = data.split_to(data.len().min(64 << 10));
+            time(took, to == 0, || nodes[to].handle_stream_data(at(now), id, &chunk))
+                .expect("a state");
+        }
     }
     nodes.iter_mut().for_each(ours::discard);
 }
 
+/// Does what a node hands out; whether there was any.
+fn work(node: &mut Memberlist, opener: bool, now: u64, took: &mut Took) -> bool {
+    let mut worked = false;
+    while let Some(job) = time(took, opener, || node.poll_job()) {
+        let (id, before) = (job.id(), cpu_nanos());
+        let output = job.run();
+        took.jobs += cpu_nanos() - before;
+        time(took, opener, || node.job_done(at(now), id, Some(output)));
+        worked = true;
+    }
+    worked
+}
+
 /// A node that knows no other joins one that knows so many.
-fn join(size: usize) -> Took {
-    let mut joiner = ours::start(ours::still(size + 1));
-    let mut seed = ours::start(ours::still(0));
+fn join(size: usize, jobs: bool) -> Took {
+    let node = |index| {
+        let mut config = ours::still(index);
+        config.hand_out_jobs = jobs;
+        ours::start(config)
+    };
+    let (mut joiner, mut seed) = (node(size + 1), node(0));
     seed.restore(at(1), ours::records(size));
     for node in [&mut joiner, &mut seed] {
         ours::discard(node);

@@ -58,7 +58,7 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
         rows.push(Row::new(format!("STALL {size}, without jobs"), Unit::Time, at_once));
         let (first, unchanged) = repeated(size, rounds, 0, true);
         let (_, changed) = repeated(size, rounds, size / 100, true);
-        let join_by_jobs = best((0..3).map(|_| join(size, true)));
+        let join_by_jobs = best((0..3).map(|_| self::join(size, true)));
         let parts = longest([first, unchanged, changed, join_by_jobs]);
         let goal = match size {
             10_000 => Goal::AtMost(1e6),

@@ -43,7 +43,7 @@ pub enum ExchangeStep {
     LocalState,
     /// The application was being asked whether to merge.
     AdmitMerge,
-    /// This node was opening, building or merging a full state.
+    /// This node was opening a long message, or building or merging a full state.
     Working,
 }
 
@@ -172,7 +172,7 @@ impl core::fmt::Display for ExchangeStep {
             Self::Reading => "reading",
             Self::LocalState => "waiting for the application's state",
             Self::AdmitMerge => "waiting for the application to admit a merge",
-            Self::Working => "working on a full state",
+            Self::Working => "working on a long message",
         })
     }
 }

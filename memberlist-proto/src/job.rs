@@ -4,6 +4,7 @@
 //! [`Config::hand_out_jobs`](crate::Config::hand_out_jobs) the core hands such work out as a value
 //! and takes the result back as an input; meanwhile it takes in whatever else there is.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -78,7 +79,7 @@ pub(crate) enum Output {
 #[derive(Debug)]
 pub(crate) enum Work {
     Turn,
-    Open(Open),
+    Open(Box<Open>),
     Seal(Seal),
 }
 

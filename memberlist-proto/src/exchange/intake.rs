@@ -37,6 +37,7 @@ pub(crate) enum Phase {
 /// What is to be known of a state as a whole before anything of it is merged.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[allow(clippy::struct_excessive_bools)] // What a state says, each independent.
 pub(crate) struct Survey {
     pub(crate) versions: VersionCheck,
     /// It lists this node as alive or suspect.

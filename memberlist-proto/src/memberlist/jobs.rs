@@ -17,7 +17,7 @@ impl Memberlist {
                 For::Turn => Some(Work::Turn),
                 For::Open(stream) => {
                     let known = self.known_state().map(|known| known.message().clone());
-                    self.open_job(stream, known).map(Work::Open)
+                    self.open_job(stream, known).map(|open| Work::Open(Box::new(open)))
                 }
                 For::Seal => self.seal_job(id).map(Work::Seal),
             };

@@ -221,11 +221,11 @@ impl Memberlist {
         if !self.config.differences.name_merged_accuser || !survey.accuses {
             return None;
         }
-        let one = match (&survey.exact, &survey.near) {
-            (Only::One(name), _) | (Only::None, Only::One(name)) => name,
-            _ => return None,
+        let ((Only::One(name), _) | (Only::None, Only::One(name))) = (&survey.exact, &survey.near)
+        else {
+            return None;
         };
-        Some(one.clone()).filter(|name| !self.is_me(name.as_bytes()))
+        Some(name.clone()).filter(|name| !self.is_me(name.as_bytes()))
     }
 
     /// Whether this node began the exchange in order to join.

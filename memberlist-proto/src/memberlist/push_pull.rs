@@ -201,13 +201,12 @@ impl Memberlist {
     /// Takes in a peer's state: at once if it is short, otherwise some records at each turn.
     /// The application has `admitted` it, or has yet to be asked.
     fn take_in(&mut self, id: StreamId, frame: Frame, admitted: bool) -> Result<(), ExchangeError> {
-        let nodes = match frame.message() {
-            StreamMessage::PushPull(body) => body.states().len(),
-            _ => {
-                self.merge_known(id)?;
-                return Ok(self.end_push_pull(id));
-            }
+        let StreamMessage::PushPull(body) = frame.message() else {
+            self.merge_known(id)?;
+            self.end_push_pull(id);
+            return Ok(());
         };
+        let nodes = body.states().len();
         let lenient = self.config.differences.lenient_version_check;
         let intake = Box::new(Intake::new(frame, lenient, admitted));
         if self.config.hand_out_jobs && nodes > self.config.limits.records_at_once {
@@ -244,20 +243,24 @@ impl Memberlist {
         most: usize,
     ) -> Result<(), ExchangeError> {
         let mut left = most;
-        loop {
-            let looked_at = match self.survey_or_merge(id, &mut intake, left)? {
-                Taken::Some(records) => records,
-                Taken::All(None) => return Ok(self.end_push_pull(id)),
-                Taken::All(Some(holder)) => {
-                    return Ok(self.fail(id, &ExchangeError::NameTaken { holder }));
+        while left > 0 {
+            match self.survey_or_merge(id, &mut intake, left)? {
+                Taken::Some(records) => left = left.saturating_sub(records),
+                Taken::All(holder) => {
+                    match holder {
+                        None => self.end_push_pull(id),
+                        Some(holder) => self.fail(id, &ExchangeError::NameTaken { holder }),
+                    }
+                    return Ok(());
                 }
-                Taken::Asks(peers) => return Ok(self.ask_merge(id, intake.frame, peers)),
-            };
-            left = left.saturating_sub(looked_at);
-            if left == 0 {
-                return Ok(self.put_off(id, intake));
+                Taken::Asks(peers) => {
+                    self.ask_merge(id, intake.frame, peers);
+                    return Ok(());
+                }
             }
         }
+        self.put_off(id, intake);
+        Ok(())
     }
 
     fn end_push_pull(&mut self, id: StreamId) {

@@ -68,10 +68,8 @@ impl Memberlist {
             limits: frame_limits(&self.config.limits),
             known: known.as_deref(),
         };
-        let at_once = match self.config.hand_out_jobs {
-            true => self.config.limits.bytes_at_once,
-            false => usize::MAX,
-        };
+        let hands_out = self.config.hand_out_jobs;
+        let at_once = if hands_out { self.config.limits.bytes_at_once } else { usize::MAX };
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return Ok(());
         };

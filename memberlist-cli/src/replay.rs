@@ -1,23 +1,32 @@
-//! `memberlist replay`: what an agent has recorded, stepped through again.
+//! `memberlist replay`: what agents have recorded, stepped through again.
 
+mod clock;
+mod diff;
+mod open;
+mod step;
 mod summary;
+mod timeline;
+mod together;
+mod why;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use memberlist_proto::{Instant, Key};
-use memberlist_record::{Header, Recording, Replay, ReplayOptions, Session};
+use memberlist_record::ReplayError;
 
+use self::open::Opened;
 use self::summary::Summary;
 use crate::failure::Failure;
 
 /// The flags of `memberlist replay`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").multiple(false))]
 pub(crate) struct Args {
-    /// The directory given to `memberlist agent --record`, or one of its files
-    path: PathBuf,
+    /// The directory given to `memberlist agent --record`, or one of its files; several for several
+    /// nodes, which are aligned by the messages between them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
 
-    /// Key of the node in base64, in any order; without all of them, what is encrypted is not read
+    /// Key of the nodes in base64, in any order; without all of them, what is encrypted is not read
     #[arg(long, value_name = "BASE64")]
     key: Vec<String>,
 
@@ -26,7 +35,7 @@ pub(crate) struct Args {
     run: Option<usize>,
 
     /// Begin at the last checkpoint before this moment: a time since the start of the node, such as
-    /// `90s`, or a time of the day in UTC, such as `2026-01-31T12:03:04Z`
+    /// `90s` or `83.120s`, or a time of the day in UTC, such as `2026-01-31T12:03:04Z`
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
 
@@ -38,71 +47,64 @@ pub(crate) struct Args {
     #[arg(long)]
     any_core: bool,
 
-    /// Write the summary as JSON
-    #[arg(long)]
+    /// Write JSON
+    #[arg(long, conflicts_with = "step")]
     json: bool,
+
+    /// Print what led to what is known of this node at the end
+    #[arg(long, value_name = "NODE", group = "what")]
+    why: Option<String>,
+
+    /// Show one input after the other, by commands on standard input: an empty line goes on, `?` has
+    /// the others
+    #[arg(long, group = "what")]
+    step: bool,
+
+    /// Print how the table of members changed between two moments
+    #[arg(long, num_args = 2, value_names = ["TIME", "TIME"], group = "what")]
+    #[arg(conflicts_with_all = ["from", "until"])]
+    diff: Option<Vec<String>>,
+
+    /// Draw the life of the node to this file as SVG: states of the members, probes, health, queues
+    #[arg(long, value_name = "FILE", group = "what", conflicts_with = "json")]
+    timeline: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let shown = args.path.display();
-    let recording = Recording::open(&args.path)
-        .map_err(|error| Failure::failed(format_args!("{shown}: {error}")))?;
-    let session = args.session(&recording)?;
-    let moment = |flag: &str, text: &Option<String>| {
-        let failed = |error| Failure::usage(format_args!("--{flag}: {error}"));
-        text.as_deref().map(|text| moment(text, session.header()).map_err(failed)).transpose()
-    };
-    let options = ReplayOptions {
-        keys: args.keys()?,
-        any_core: args.any_core,
-        from: moment("from", &args.from)?,
-        until: moment("until", &args.until)?,
-    };
-    let mut replay = Replay::new(session, &options).map_err(Failure::failed)?;
-    let mut summary = Summary::new(session, &replay);
-    let end = summary.run(&mut replay);
-    for (file, error) in &recording.unreadable {
-        eprintln!("memberlist: {}: {error}", file.display());
+    let opened = args.paths.iter().map(|path| Opened::new(path, args));
+    let opened = opened.collect::<Result<Vec<_>, _>>()?;
+    if let Some(subject) = &args.why {
+        return why::run(&opened, subject, args.json);
     }
-    if args.json {
+    match &opened[..] {
+        [one] if args.step => step::run(one),
+        [one] if args.diff.is_some() => diff::run(one, args),
+        [one] => match &args.timeline {
+            Some(file) => timeline::run(one, file),
+            None => summarize(one, args.json),
+        },
+        _ if args.step || args.diff.is_some() || args.timeline.is_some() => {
+            Err(Failure::usage("--step, --diff and --timeline take one recording"))
+        }
+        several => together::run(several, args.json),
+    }
+}
+
+/// Replays one recording, and prints what was found.
+fn summarize(opened: &Opened, json: bool) -> Result<(), Failure> {
+    let mut replay = opened.replay()?;
+    let mut summary = Summary::new(opened.session(), &replay);
+    let end = summary.run(&mut replay);
+    if json {
         println!("{}", summary.to_json(&replay));
     } else {
         print!("{}", summary.to_text(&replay));
     }
-    end.map_err(Failure::failed)?;
+    ended(end)?;
     if summary.is_verified() { Ok(()) } else { Err(Failure::failed(summary.difference())) }
 }
 
-impl Args {
-    fn keys(&self) -> Result<Vec<Key>, Failure> {
-        let keys = self
-            .key
-            .iter()
-            .map(|text| text.parse::<memberlist_proto::Key>())
-            .collect::<Result<_, _>>();
-        keys.map_err(|error| Failure::usage(format_args!("--key: {error}")))
-    }
-
-    fn session<'a>(&self, recording: &'a Recording) -> Result<&'a Session, Failure> {
-        let runs = recording.sessions.len();
-        let wanted = self.run.unwrap_or(runs);
-        wanted.checked_sub(1).and_then(|index| recording.sessions.get(index)).ok_or_else(|| {
-            Failure::usage(format_args!("--run: there are {runs} runs, and no run {wanted}"))
-        })
-    }
-}
-
-/// A time of the core, by a time since the start or by a time of the day.
-fn moment(text: &str, header: &Header) -> Result<Instant, String> {
-    let born = header.born.at;
-    if let Ok(since) = humantime::parse_duration(text) {
-        return Ok(Instant::from_nanos(born) + since);
-    }
-    let day = humantime::parse_rfc3339_weak(text)
-        .map_err(|_| "expected a duration or a time of the day".to_owned())?;
-    let millis = header.born.wall_clock_ms.ok_or("the recording has no time of the day")?;
-    let begun = std::time::UNIX_EPOCH + Duration::from_millis(millis);
-    // What was before the start is the start.
-    let since = day.duration_since(begun).unwrap_or_default();
-    Ok(Instant::from_nanos(born) + since)
+/// How a replay ended.
+fn ended(end: Result<(), ReplayError>) -> Result<(), Failure> {
+    end.map_err(Failure::failed)
 }

@@ -15,6 +15,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod entry;
+pub mod explain;
 mod format;
 mod reader;
 mod recorder;

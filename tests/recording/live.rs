@@ -7,11 +7,11 @@ use memberlist_tests::{Launch, Node, eventually, scratch};
 
 use crate::{base64, replay, verified};
 
-const OLD: &[u8] = &[1; 32];
-const NEW: &[u8] = &[2; 32];
+pub(crate) const OLD: &[u8] = &[1; 32];
+pub(crate) const NEW: &[u8] = &[2; 32];
 const RUNTIMES: [&str; 3] = ["tokio", "async-std", "smol"];
 
-fn launch(name: &str, runtime: &str, folder: &Path) -> Launch {
+pub(crate) fn launch(name: &str, runtime: &str, folder: &Path) -> Launch {
     Launch::agent(name).key(Some(OLD)).flag("--runtime", runtime).flag("--record", folder.display())
 }
 
@@ -38,26 +38,28 @@ fn cluster(folder: &Path) -> (Vec<Node>, Vec<PathBuf>) {
     (nodes, folders)
 }
 
-fn size(folder: &Path) -> u64 {
+pub(crate) fn size(folder: &Path) -> u64 {
     let files = fs::read_dir(folder).expect("a folder");
     files.map(|it| it.expect("one").metadata().expect("one").len()).sum()
 }
 
-fn traffic(nodes: &[Node], text: &str) {
+/// Messages by packet and by stream. The first sends to the second, and the second pings the third.
+pub(crate) fn traffic(nodes: &[Node], text: &str, [second, third]: [&str; 2]) {
     for node in nodes {
         node.tell(&format!("broadcast {text} of {}", node.name()));
     }
-    nodes[0].tell(&format!("send-reliable b {text} by stream"));
+    nodes[0].tell(&format!("send-reliable {second} {text} by stream"));
     nodes[1].expect_message(format!("{text} by stream").as_bytes());
-    nodes[1].tell("ping c");
+    nodes[1].tell(&format!("ping {third}"));
 }
 
-fn rotate(nodes: &[Node]) {
+/// Every node takes the new key into use and drops the old one.
+pub(crate) fn rotate(nodes: &[Node], others: [&str; 2]) {
     for (verb, key) in [("add", NEW), ("use", NEW), ("remove", OLD)] {
         for node in nodes {
             node.tell(&format!("keys {verb} {}", base64(key)));
         }
-        traffic(nodes, verb);
+        traffic(nodes, verb, others);
     }
 }
 
@@ -65,10 +67,10 @@ fn rotate(nodes: &[Node]) {
 fn agents_replay_byte_for_byte_through_a_kill_and_a_key_rotation() {
     let folder = scratch("recording");
     let (nodes, folders) = cluster(&folder);
-    traffic(&nodes, "before");
+    traffic(&nodes, "before", ["b", "c"]);
     // A block is written after a second.
     eventually("the victim's records on disk", || {
-        traffic(&nodes[..3], "meanwhile");
+        traffic(&nodes[..3], "meanwhile", ["b", "c"]);
         let bytes = size(&folders[3]);
         if bytes > 16 << 10 { Ok(()) } else { Err(format!("{bytes} bytes")) }
     });
@@ -77,7 +79,7 @@ fn agents_replay_byte_for_byte_through_a_kill_and_a_key_rotation() {
         let departed = node.expect_node("departed", "victim");
         assert_eq!(departed["reason"]["kind"], "failed");
     }
-    rotate(&nodes[..3]);
+    rotate(&nodes[..3], ["b", "c"]);
     for node in &nodes[..3] {
         assert!(node.quit().success());
     }

@@ -1,7 +1,9 @@
 //! The flight recorder at work: agents are recorded, and what they did is replayed byte for byte.
 
 mod bridge;
+mod explain;
 mod live;
+mod partition;
 
 use std::path::Path;
 use std::process::Command;

@@ -1,0 +1,31 @@
+//! What a recording explains: which messages led to what a node thought of another, and which did not
+//! arrive.
+//!
+//! A [`Watcher`] makes a [`Moment`] of each step of a replay, with its messages read and its changes
+//! to the [`Table`] of members. A [`Chronicle`] holds the moments of one node. [`Why`] follows what it
+//! knew of one other node back to the cause. An [`Alignment`] brings the chronicles of several nodes
+//! together by the messages that they exchanged.
+
+mod across;
+mod align;
+mod chronicle;
+mod moment;
+mod probes;
+mod said;
+mod table;
+mod timeline;
+mod why;
+mod words;
+
+pub use self::across::{Located, Lost, Why};
+pub use self::align::{AlignedBy, Alignment, Delivery, Losses, Place};
+pub use self::chronicle::Chronicle;
+pub use self::moment::{Moment, Report, Sent, Took, Watcher};
+pub use self::probes::{Answer, Ask, Probe, probes};
+pub use self::said::Said;
+pub use self::table::{Change, Row, Table};
+pub use self::timeline::{Span, Timeline};
+pub use self::why::{Account, Line, Trace};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! One input of a replay, and everything that came of it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use memberlist_proto::{Departure, Event, Input, Instant, Reply, StreamOp};
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::said::{Said, Way, Wire};
+use super::table::{Change, Table};
+use crate::entry::Entry;
+use crate::replay::{Replay, ReplayError, Step, Verdict};
+
+/// One step, as far as it explains something.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Moment {
+    /// The number of the input in this replay, from 0 on.
+    pub number: u64,
+    /// When it was handed in.
+    pub at: Instant,
+    /// What was handed in.
+    pub input: Took,
+    /// The messages in it.
+    pub heard: Vec<Said>,
+    /// A print of those that came by stream, equal at the sender.
+    pub print: Option<u64>,
+    /// What was sent.
+    pub sent: Vec<Sent>,
+    /// What was reported to the application.
+    pub reports: Vec<Report>,
+    /// What became of the table of members.
+    pub changes: Vec<Change>,
+    /// The health score after it.
+    pub health: u32,
+    /// Messages in the gossip queues after it.
+    pub queued: u64,
+    /// Whether the live node did the same.
+    pub verdict: Verdict,
+}
+
+/// An input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Took {
+    /// A datagram.
+    Packet {
+        /// Where it came from.
+        from: SocketAddr,
+        /// Its length.
+        bytes: usize,
+        /// Why not all of it can be read.
+        error: Option<String>,
+    },
+    /// Something that happened to a stream.
+    Stream {
+        /// The stream.
+        id: u64,
+        /// The peer's address.
+        peer: Option<SocketAddr>,
+        /// What happened, in words.
+        what: String,
+    },
+    /// A timer may be due.
+    Timeout,
+    /// An operation or setting of the application.
+    Operation {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An answer of the application or of the resolver, or fresh randomness.
+    Answer {
+        /// What it is.
+        name: &'static str,
+    },
+}
+
+/// Something sent: a datagram, or the message of a stream. A stream that is opened counts as one
+/// without messages and bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Sent {
+    /// Where to; none for the answer on a stream that was accepted before the recording.
+    pub to: Option<SocketAddr>,
+    /// The name of the receiver, where it is known.
+    pub node: Option<String>,
+    /// Whether it went by stream.
+    pub stream: bool,
+    /// Its length.
+    pub bytes: usize,
+    /// The messages in it.
+    pub said: Vec<Said>,
+    /// Equal at the receiver.
+    #[serde(skip)]
+    pub print: u64,
+}
+
+/// Something reported to the application, as far as it explains something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Report {
+    /// A node became a member, changed, was suspected, refuted, was refused, or departed.
+    Node {
+        /// The node.
+        node: String,
+        /// What happened.
+        what: String,
+    },
+    /// A probed member answered directly.
+    Pinged {
+        /// The member.
+        node: String,
+        /// The round trip time.
+        rtt: Duration,
+    },
+    /// The health score changed.
+    Health {
+        /// To this.
+        score: u32,
+    },
+    /// Anything else.
+    Other {
+        /// Its kind.
+        what: &'static str,
+    },
+}
+
+/// Makes moments of the steps of a replay.
+#[derive(Debug, Default)]
+pub struct Watcher {
+    wire: Wire,
+    peers: std::collections::BTreeMap<u64, SocketAddr>,
+    table: Table,
+    number: u64,
+}
+
+impl Watcher {
+    /// From the state in which the replay is now.
+    pub fn new(replay: &Replay) -> Self {
+        let at = Instant::from_nanos(replay.header().at);
+        Self { table: Table::of(replay.node(), at), ..Self::default() }
+    }
+
+    /// The table of members after the last step.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The next step; none at the end of the recording.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Replay::step`].
+    pub fn next(&mut self, replay: &mut Replay) -> Result<Option<Moment>, ReplayError> {
+        Ok(replay.step()?.map(|step| self.watch(replay, &step)))
+    }
+
+    fn watch(&mut self, replay: &Replay, step: &Step) -> Moment {
+        let node = replay.node();
+        let at = step.record.at;
+        let mut print = None;
+        let (input, heard) = match &step.record.entry {
+            Entry::Input(Input::Packet { from, packet }) => {
+                let (heard, error) = self.wire.packet(node, packet);
+                print = Some(xxh3_64(packet));
+                (Took::Packet { from: *from, bytes: packet.len(), error }, heard)
+            }
+            Entry::Input(Input::StreamAccepted { from }) => {
+                let mut id = 0;
+                if let Some(Ok(Reply::Accepted(accepted))) = &step.result {
+                    id = accepted.as_u64();
+                    self.wire.open(id, false);
+                    self.peers.insert(id, *from);
+                }
+                (Took::Stream { id, peer: Some(*from), what: "accepted".into() }, Vec::new())
+            }
+            Entry::Input(Input::StreamData { id, data }) => {
+                let id = id.as_u64();
+                let read = self.wire.stream(node, id, Way::In, data);
+                print = read.as_ref().map(|(_, print)| *print);
+                let what = format!("{} bytes", data.len());
+                (self.stream(id, what), read.map(|(said, _)| said).into_iter().collect())
+            }
+            entry => (self.plain(entry), Vec::new()),
+        };
+        let sent = self.sent(replay, step);
+        let news = !matches!(input, Took::Packet { .. })
+            || !step.outputs.events.is_empty()
+            || heard.iter().any(|it| !matches!(it, Said::Ping { .. } | Said::Ack { .. }));
+        let mut changes = Vec::new();
+        // Nothing else changes the table, and looking at all of it takes time.
+        if news || step.arrived.is_some() || self.table.has_suspects() {
+            let table = Table::of(node, at);
+            changes = self.table.changes_to(&table);
+            self.table = table;
+        }
+        let reports = step.outputs.events.iter().map(report).collect();
+        let gauges = node.stats().gauges;
+        let queued = gauges.membership_queue.saturating_add(gauges.user_queue);
+        let (health, number) = (node.health_score(), self.number);
+        self.number += 1;
+        let verdict = step.verdict;
+        Moment { number, at, input, heard, print, sent, reports, changes, health, queued, verdict }
+    }
+
+    fn stream(&self, id: u64, what: String) -> Took {
+        Took::Stream { id, peer: self.peers.get(&id).copied(), what }
+    }
+
+    /// An input in which there are no messages.
+    fn plain(&mut self, entry: &Entry<'_>) -> Took {
+        let answer = |name| Took::Answer { name };
+        match entry {
+            Entry::Input(input) => match input {
+                Input::StreamConnected { id } => self.stream(id.as_u64(), "connected".into()),
+                Input::StreamWritten { id, bytes } => {
+                    self.stream(id.as_u64(), format!("{bytes} bytes written"))
+                }
+                Input::StreamEof { id } => self.stream(id.as_u64(), "ended by the peer".into()),
+                Input::StreamClosed { id, cause } => {
+                    let id = id.as_u64();
+                    let what = match cause {
+                        None => "closed".into(),
+                        Some(cause) => format!("closed: {cause}"),
+                    };
+                    let took = self.stream(id, what);
+                    self.wire.close(id);
+                    self.peers.remove(&id);
+                    took
+                }
+                Input::Timeout => Took::Timeout,
+                Input::TransmitFailed { .. } => answer("a packet that could not be sent"),
+                Input::LookupAnswered { .. } => answer("the answer to a look-up"),
+                Input::Answered { .. } => answer("an answer of the application"),
+                Input::Entropy(_) => answer("fresh randomness"),
+                Input::Command(command) => Took::Operation { name: super::words::command(command) },
+                _ => answer("another input"),
+            },
+            Entry::AddKey(_) => Took::Operation { name: "add a key" },
+            Entry::UseKey(_) => Took::Operation { name: "use a key" },
+            Entry::RemoveKey(_) => Took::Operation { name: "remove a key" },
+        }
+    }
+
+    fn sent(&mut self, replay: &Replay, step: &Step) -> Vec<Sent> {
+        let node = replay.node();
+        let mut sent = Vec::new();
+        for packet in &step.outputs.transmits {
+            let (said, _) = self.wire.packet(node, &packet.payload);
+            sent.push(Sent {
+                to: Some(packet.to),
+                node: packet.node.as_ref().map(ToString::to_string),
+                stream: false,
+                bytes: packet.payload.len(),
+                said,
+                print: xxh3_64(&packet.payload),
+            });
+        }
+        for op in &step.outputs.streams {
+            let id = op.id().as_u64();
+            match op {
+                StreamOp::Connect { to, node, .. } => {
+                    self.wire.open(id, true);
+                    self.peers.insert(id, *to);
+                    let node = node.as_ref().map(ToString::to_string);
+                    let (to, said) = (Some(*to), Vec::new());
+                    sent.push(Sent { to, node, stream: true, bytes: 0, said, print: 0 });
+                }
+                StreamOp::Write { data, .. } => {
+                    if let Some((said, print)) = self.wire.stream(node, id, Way::Out, data) {
+                        let to = self.peers.get(&id).copied();
+                        let (bytes, said) = (data.len(), vec![said]);
+                        sent.push(Sent { to, node: None, stream: true, bytes, said, print });
+                    }
+                }
+                StreamOp::Abort { .. } => {
+                    self.wire.close(id);
+                    self.peers.remove(&id);
+                }
+                StreamOp::Close { .. } => {}
+            }
+        }
+        sent
+    }
+}
+
+impl Moment {
+    /// Whether nothing came of it, and nothing was said.
+    pub fn is_quiet(&self) -> bool {
+        self.heard.is_empty()
+            && self.sent.is_empty()
+            && self.reports.is_empty()
+            && self.changes.is_empty()
+            && !matches!(self.input, Took::Operation { .. })
+    }
+
+    /// The address that it came from.
+    pub fn from(&self) -> Option<SocketAddr> {
+        match &self.input {
+            Took::Packet { from, .. } => Some(*from),
+            Took::Stream { peer, .. } => *peer,
+            _ => None,
+        }
+    }
+
+    /// Whether it came by stream.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.input, Took::Stream { .. })
+    }
+}
+
+fn report(event: &Event) -> Report {
+    let about = |node: &memberlist_proto::Node, what: String| Report::Node {
+        node: node.name().to_string(),
+        what,
+    };
+    match event {
+        Event::Joined { node } => about(node, "joined".into()),
+        Event::Updated { node, .. } => about(node, "updated".into()),
+        Event::Departed { node, reason, .. } => {
+            let why = match reason {
+                Departure::Left => "left",
+                Departure::Failed { .. } => "failed",
+                _ => "declared dead",
+            };
+            about(node, why.into())
+        }
+        Event::HadLeft { node, .. } => about(node, "had left".into()),
+        Event::Suspected { node, .. } => about(node, "suspected".into()),
+        Event::Refuted { node, .. } => about(node, "refuted".into()),
+        Event::Conflict { existing, .. } => about(existing, "conflict".into()),
+        Event::Refused { node, .. } => {
+            Report::Node { node: node.to_string(), what: "refused".into() }
+        }
+        Event::OnlyByStream { node } => about(node, "reached only by stream".into()),
+        Event::Pinged { node, rtt, .. } => {
+            Report::Pinged { node: node.name().to_string(), rtt: *rtt }
+        }
+        Event::Health { score } => Report::Health { score: *score },
+        other => Report::Other { what: super::words::event(other) },
+    }
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Packet { from, bytes, error } => {
+                write!(f, "packet of {bytes} bytes from {from}")?;
+                match error {
+                    Some(error) => write!(f, " ({error})"),
+                    None => Ok(()),
+                }
+            }
+            Self::Stream { id, peer: Some(peer), what } => {
+                write!(f, "stream {id} with {peer}: {what}")
+            }
+            Self::Stream { id, peer: None, what } => write!(f, "stream {id}: {what}"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Operation { name } => write!(f, "operation: {name}"),
+            Self::Answer { name } => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node { node, what } => write!(f, "{node} {what}"),
+            Self::Pinged { node, rtt } => write!(f, "{node} answered in {rtt:.1?}"),
+            Self::Health { score } => write!(f, "health score {score}"),
+            Self::Other { what } => f.write_str(what),
+        }
+    }
+}

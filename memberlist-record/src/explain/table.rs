@@ -1,0 +1,177 @@
+//! What a node knows of the others at one moment, and how that changes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use memberlist_proto::{Departure, Instant, Memberlist, State, Trouble};
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What is known of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Row {
+    /// Its state.
+    pub state: State,
+    /// The incarnation last accepted.
+    pub incarnation: u32,
+    /// Its address, if it can be sent to.
+    pub address: Option<SocketAddr>,
+    /// Bytes of metadata.
+    pub meta_len: usize,
+    /// While it is suspected: every accuser, the first before the others.
+    pub accusers: Vec<String>,
+    /// Why it is no longer a member.
+    pub departure: Option<String>,
+    #[serde(skip)]
+    meta: u64,
+}
+
+/// Every node that one node knows, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Table(pub(super) BTreeMap<String, Row>);
+
+impl Table {
+    /// As it is for a node at a time.
+    pub fn of(node: &Memberlist, at: Instant) -> Self {
+        let mut rows: BTreeMap<String, Row> = node
+            .nodes()
+            .map(|known| {
+                let row = Row {
+                    state: known.state(),
+                    incarnation: known.incarnation(),
+                    address: known.address(),
+                    meta_len: known.meta().len(),
+                    accusers: Vec::new(),
+                    departure: None,
+                    meta: xxh3_64(known.meta()),
+                };
+                (known.name().to_string(), row)
+            })
+            .collect();
+        for known in node.status(at).nodes {
+            let Some(row) = rows.get_mut(&known.name.to_string()) else { continue };
+            match known.why {
+                Some(Trouble::Suspected { by, .. }) => {
+                    row.accusers = by.iter().map(ToString::to_string).collect();
+                }
+                Some(Trouble::Departed(departure)) => row.departure = Some(why_gone(&departure)),
+                _ => {}
+            }
+        }
+        Self(rows)
+    }
+
+    /// What is known of a node.
+    pub fn get(&self, name: &str) -> Option<&Row> {
+        self.0.get(name)
+    }
+
+    /// All of it, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Row)> {
+        self.0.iter().map(|(name, row)| (name.as_str(), row))
+    }
+
+    /// Whether any node is suspected.
+    pub(super) fn has_suspects(&self) -> bool {
+        self.0.values().any(|row| row.state == State::Suspect)
+    }
+
+    /// What is different in a later one.
+    pub fn changes_to(&self, later: &Self) -> Vec<Change> {
+        let names: std::collections::BTreeSet<_> = self.0.keys().chain(later.0.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| self.0.get(*name) != later.0.get(*name))
+            .map(|name| Change {
+                node: name.clone(),
+                before: self.0.get(name).cloned(),
+                after: later.0.get(name).cloned(),
+            })
+            .collect()
+    }
+}
+
+fn why_gone(departure: &Departure) -> String {
+    match departure {
+        Departure::Left => "it left".into(),
+        Departure::Failed { by, .. } => {
+            let by: Vec<_> = by.iter().map(ToString::to_string).collect();
+            format!("its suspicion ran out, accused by {}", by.join(", "))
+        }
+        Departure::Declared { by } => format!("declared dead by {by}"),
+        _ => "for another reason".into(),
+    }
+}
+
+/// What is known of a node became something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Change {
+    /// The node.
+    pub node: String,
+    /// What was known; none if it was unknown.
+    pub before: Option<Row>,
+    /// What is known; none if it was forgotten.
+    pub after: Option<Row>,
+}
+
+impl Change {
+    /// The state, before and after, if it is another.
+    pub fn states(&self) -> Option<(Option<State>, Option<State>)> {
+        let state = |row: &Option<Row>| row.as_ref().map(|row| row.state);
+        let states = (state(&self.before), state(&self.after));
+        (states.0 != states.1).then_some(states)
+    }
+
+    /// The accusers that were not there before.
+    pub fn new_accusers(&self) -> impl Iterator<Item = &str> {
+        let before = self.before.as_ref().map_or(&[][..], |row| &row.accusers);
+        let after = self.after.as_ref().map_or(&[][..], |row| &row.accusers);
+        after.iter().filter(|it| !before.contains(it)).map(String::as_str)
+    }
+}
+
+/// `n3: alive → suspect, accused by n2`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.node;
+        let (before, after) = match (&self.before, &self.after) {
+            (_, None) => return write!(f, "{name}: forgotten"),
+            (None, Some(row)) => {
+                write!(f, "{name}: new, {}, incarnation {}", row.state, row.incarnation)?;
+                return match row.address {
+                    Some(address) => write!(f, ", at {address}"),
+                    None => Ok(()),
+                };
+            }
+            (Some(before), Some(after)) => (before, after),
+        };
+        let mut parts = Vec::new();
+        if before.state != after.state {
+            parts.push(format!("{} → {}", before.state, after.state));
+        }
+        if before.incarnation != after.incarnation {
+            parts.push(format!("incarnation {} → {}", before.incarnation, after.incarnation));
+        }
+        let accusers: Vec<&str> = self.new_accusers().collect();
+        if !accusers.is_empty() {
+            parts.push(format!("accused by {}", accusers.join(", ")));
+        }
+        if let Some(departure) = after.departure.as_ref().filter(|_| before.departure.is_none()) {
+            parts.push(departure.clone());
+        }
+        if before.address != after.address {
+            let text = |it: Option<SocketAddr>| it.map_or("none".into(), |it| it.to_string());
+            parts.push(format!("address {} → {}", text(before.address), text(after.address)));
+        }
+        if before.meta != after.meta {
+            parts.push(format!("metadata of {} → {} bytes", before.meta_len, after.meta_len));
+        }
+        if parts.is_empty() {
+            parts.push("accusers changed".into());
+        }
+        write!(f, "{name}: {}", parts.join(", "))
+    }
+}

@@ -1,7 +1,9 @@
 //! `memberlist replay`: what agents have recorded, stepped through again.
 
+mod bridge;
 mod clock;
 mod diff;
+mod export;
 mod open;
 mod step;
 mod summary;
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 
 use memberlist_record::ReplayError;
 
+use self::bridge::Wanted;
 use self::open::Opened;
 use self::summary::Summary;
 use crate::failure::Failure;
@@ -68,25 +71,58 @@ pub(crate) struct Args {
     /// Draw the life of the node to this file as SVG: states of the members, probes, health, queues
     #[arg(long, value_name = "FILE", group = "what", conflicts_with = "json")]
     timeline: Option<PathBuf>,
+
+    /// Write an explanation to this file, with names and addresses replaced and without what belongs to
+    /// the application: one JSON object in each line. It cannot be replayed
+    #[arg(long, value_name = "FILE", group = "what", conflicts_with = "json")]
+    export: Option<PathBuf>,
+
+    /// Write a script for `memberlist simulate` in which the `--event` happens, too
+    #[arg(long, value_name = "FILE", group = "what", requires = "event", conflicts_with = "json")]
+    scenario: Option<PathBuf>,
+
+    /// Write the fewest inputs that lead to the `--event`, as a recording that needs no key: an entry
+    /// for the corpus of the fuzz target `recording`
+    #[arg(long, value_name = "FILE", group = "what", requires = "event", conflicts_with = "json")]
+    fuzz: Option<PathBuf>,
+
+    /// What --scenario and --fuzz have to show: `joined`, `suspected`, `refuted`, `failed`, `left` or
+    /// `conflict`, and the name of a node, such as `failed n3`
+    #[arg(long, value_name = "EVENT", value_parser = Wanted::parse)]
+    event: Option<Wanted>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let opened = args.paths.iter().map(|path| Opened::new(path, args));
-    let opened = opened.collect::<Result<Vec<_>, _>>()?;
+    let mut opened = opened.collect::<Result<Vec<_>, _>>()?;
     if let Some(subject) = &args.why {
-        return why::run(&opened, subject, args.json);
+        return why::run(&mut opened, subject, args.json);
+    }
+    if let Some(file) = &args.export {
+        return export::run(&opened, file);
+    }
+    if let (Some(file), Some(event)) = (&args.scenario, &args.event) {
+        return bridge::scenario(&opened, file, event);
     }
     match &opened[..] {
         [one] if args.step => step::run(one),
         [one] if args.diff.is_some() => diff::run(one, args),
-        [one] => match &args.timeline {
-            Some(file) => timeline::run(one, file),
-            None => summarize(one, args.json),
+        [one] => match (&args.timeline, &args.fuzz, &args.event) {
+            (Some(file), ..) => timeline::run(one, file),
+            (_, Some(file), Some(event)) => bridge::fuzz(one, file, event),
+            _ => summarize(one, args.json),
         },
-        _ if args.step || args.diff.is_some() || args.timeline.is_some() => {
-            Err(Failure::usage("--step, --diff and --timeline take one recording"))
+        _ if args.takes_one() => {
+            let flags = "--step, --diff, --timeline and --fuzz take one recording";
+            Err(Failure::usage(flags))
         }
         several => together::run(several, args.json),
+    }
+}
+
+impl Args {
+    fn takes_one(&self) -> bool {
+        self.step || self.diff.is_some() || self.timeline.is_some() || self.fuzz.is_some()
     }
 }
 

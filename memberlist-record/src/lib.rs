@@ -22,6 +22,7 @@ mod recorder;
 mod recording;
 mod replay;
 mod ring;
+mod shorten;
 mod stats;
 mod writer;
 
@@ -31,4 +32,5 @@ pub use self::reader::{ReadError, SegmentReader};
 pub use self::recorder::{RecordError, RecordOptions, Recorder};
 pub use self::recording::{Recording, Session};
 pub use self::replay::{Outputs, Replay, ReplayError, ReplayOptions, Step, Verdict};
+pub use self::shorten::{Shortened, fewest};
 pub use self::stats::{Notice, RecordStats};

@@ -173,6 +173,11 @@ impl Replay {
         self.current.reader.header()
     }
 
+    /// The checkpoint that the segment begins with.
+    pub fn checkpoint(&self) -> &[u8] {
+        self.current.reader.checkpoint()
+    }
+
     /// Keys that would be needed to go on byte for byte, and were not given.
     pub fn missing_keys(&self) -> &[KeyId] {
         &self.current.missing

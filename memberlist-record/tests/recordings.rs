@@ -4,12 +4,14 @@ mod common;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use memberlist_proto::{Command, Instant, Key};
+use bytes::Bytes;
+use memberlist_proto::{BroadcastKind, Command, Instant, Key, Priority};
 use memberlist_record::{
-    Entry, ReadError, RecordOptions, Recording, Replay, ReplayError, ReplayOptions, SegmentReader,
-    Verdict,
+    Entry, Notice, ReadError, RecordOptions, Recording, Replay, ReplayError, ReplayOptions,
+    SegmentReader, Verdict,
 };
 
 use self::common::{Folder, Pair, key};
@@ -230,6 +232,64 @@ fn a_folder_that_vanishes_costs_a_segment_and_not_the_node() {
     let (steps, _, end) = replay(&folder, &options(&[]));
     end.expect("the end");
     assert!(steps > 0);
+}
+
+/// A disk that takes nothing for a long time: the thread that writes stands still, here since the notice
+/// of a failure does not return. The node goes on at its pace, whatever comes, and the recording says how
+/// many inputs it has not.
+#[test]
+fn a_disk_that_stands_still_never_stalls_the_node() {
+    let folder = Folder::new("still");
+    let (stands, stood) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    let may_go = Mutex::new(may_go);
+    let options = RecordOptions { max_bytes: 64 << 20, ..RecordOptions::default() };
+    let mut pair = Pair::notified(&[], &folder, &options, 7, move |notice| {
+        if matches!(notice, Notice::Failed(_)) {
+            let _ = stands.send(());
+            // Until the test lets go of the other end.
+            let _ = may_go.lock().expect("one thread").recv();
+        }
+    });
+    pair.wait(|stats| stats.segments > 0);
+    fs::remove_dir_all(folder.path()).expect("removed");
+    // Much more than the queue holds: each input returns, though no byte is taken.
+    let message = Bytes::from(vec![1; 1000]);
+    let mut sent = 0;
+    while stood.try_recv().is_err() {
+        pair.command(unique(&message));
+        sent += 1;
+        // Of a folder that is gone, the next segment is the first that fails.
+        assert!(sent < 500_000, "{:?}", pair.recorder.stats());
+    }
+    let before = pair.recorder.stats();
+    for _ in 0..20_000 {
+        pair.command(unique(&message));
+    }
+    let during = pair.recorder.stats();
+    assert_eq!(during.bytes, before.bytes, "nothing was written meanwhile");
+    assert!(during.dropped > before.dropped, "{during:?}");
+    fs::create_dir_all(folder.path()).expect("back");
+    drop(go);
+    let segments = pair.recorder.stats().segments;
+    while pair.recorder.stats().segments == segments {
+        pair.run(Duration::from_secs(1));
+        std::thread::yield_now();
+    }
+    pair.run(Duration::from_secs(5));
+    let stats = pair.recorder.stats();
+    assert!(pair.finish());
+    let recording = Recording::open(folder.path()).expect("segments");
+    let missing: u64 = recording.sessions[0].segments().map(|(_, header)| header.dropped).sum();
+    assert_eq!(missing, stats.dropped, "{stats:?}");
+    let (steps, _, end) = replay(&folder, &self::options(&[]));
+    end.expect("the end");
+    assert!(steps > 0);
+}
+
+fn unique(message: &Bytes) -> Command {
+    let (kind, priority) = (BroadcastKind::Unique, Priority::Normal);
+    Command::Broadcast { message: message.clone(), kind, priority }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The flight recorder at work: agents are recorded, and what they did is replayed byte for byte.
 
 mod bridge;
+mod disk;
 mod explain;
 mod live;
 mod partition;

@@ -9,7 +9,7 @@ use std::process::Command;
 use memberlist_tests::{Launch, Line, Node, agent_binary, eventually, scratch};
 use serde_json::Value;
 
-use crate::live::{NEW, OLD, launch, rotate, size, traffic};
+use crate::live::{NEW, OLD, launch, rotate, size};
 use crate::{base64, replay, verified};
 
 const KEYS: &[&[u8]] = &[NEW, OLD];
@@ -47,10 +47,15 @@ fn cluster(line: &Line, folder: &Path) -> Vec<Node> {
     nodes
 }
 
-/// More than the ring of the second can hold.
+/// More than the ring of the second can hold, of letters that do not compress well.
 fn fill(nodes: &[Node]) {
-    let text = "x".repeat(1000);
+    let mut state = 1_u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'a' + (state >> 16) as u8 % 26)
+    };
     for _ in 0..1500 {
+        let text: String = (0..1000).map(|_| letter()).collect();
         nodes[0].tell(&format!("send hub {text}"));
         nodes[2].tell(&format!("send hub {text}"));
     }
@@ -82,17 +87,14 @@ fn names(list: &Value) -> Vec<&str> {
 fn agrees(account: &Value, departed: &Value) {
     assert_eq!(account["state"], "dead", "{account}");
     let reason = &departed["reason"];
-    match reason["kind"].as_str() {
-        Some("failed") => {
-            assert_eq!(names(&account["accusers"]), names(&reason["by"]), "{account} {departed}");
-            let departure = account["departure"].as_str().unwrap_or_default();
-            assert!(departure.starts_with("its suspicion ran out"), "{account}");
-        }
-        Some("declared") => {
-            let by = reason["by"].as_str().expect("a name");
-            assert_eq!(account["departure"], format!("declared dead by {by}"), "{account}");
-        }
-        other => panic!("{other:?}: {departed}"),
+    assert_eq!(reason["kind"], "failed", "{departed}");
+    let departure = account["departure"].as_str().unwrap_or_default();
+    if reason["declared"] == true {
+        let by = reason["by"].as_str().expect("a name");
+        assert_eq!(departure, format!("declared dead by {by}"), "{account}");
+    } else {
+        assert_eq!(names(&account["accusers"]), names(&reason["accusers"]), "{account} {departed}");
+        assert!(departure.starts_with("its suspicion ran out"), "{account}");
     }
 }
 

@@ -88,6 +88,17 @@ impl Launch {
         self.bind(network.addr())
     }
 
+    /// Runs with a disk of its own of this many kilobytes, mounted at `folder`, which exists. From
+    /// outside it can be read below `/proc`, as long as the node runs.
+    #[must_use]
+    pub fn small_disk(mut self, folder: &Path, kilobytes: u32) -> Self {
+        let mounted = format!("mount -t tmpfs -o size={kilobytes}k none \"$0\" && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &mounted]).arg(folder).arg(binary(self.is_go));
+        self.inside = Some(command);
+        self
+    }
+
     /// Starts with these limits of open files, soft and hard.
     #[must_use]
     pub fn open_files(mut self, soft: u32, hard: u32) -> Self {

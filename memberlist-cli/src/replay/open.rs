@@ -59,6 +59,11 @@ impl Opened {
         text.map(|text| moment(text, self.session().header()).map_err(failed)).transpose()
     }
 
+    /// Takes `--until` away: the whole is replayed.
+    pub(super) fn forget_until(&mut self) -> Option<memberlist_proto::Instant> {
+        self.options.until.take()
+    }
+
     pub(super) fn replay(&self) -> Result<Replay, Failure> {
         Replay::new(self.session(), &self.options).map_err(Failure::failed)
     }

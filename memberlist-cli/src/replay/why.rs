@@ -10,11 +10,17 @@ use super::open::{Chronicles, Opened};
 use super::together;
 use crate::failure::Failure;
 
-pub(super) fn run(opened: &[Opened], subject: &str, as_json: bool) -> Result<(), Failure> {
+pub(super) fn run(opened: &mut [Opened], subject: &str, as_json: bool) -> Result<(), Failure> {
+    // What was under way at that time arrived later, or not: so all of it is read.
+    let until = opened[0].forget_until();
+    for other in opened.iter_mut().skip(1) {
+        other.forget_until();
+    }
     let chronicles = Chronicles::read(opened)?;
+    let until = until.map(|at| chronicles.alignment.time(0, at));
     let clock = Clock::new(&chronicles.all[0].born);
     let short = |at| clock.short(at);
-    let why = Why::of(&chronicles.all, &chronicles.alignment, subject, &short);
+    let why = Why::of(&chronicles.all, &chronicles.alignment, subject, until, &short);
     if !why.accounts.iter().any(Account::is_known) {
         let failure = Failure::failed(format_args!("no recorded node ever knew {subject:?}"));
         return chronicles.verified().and(Err(failure));
@@ -103,7 +109,7 @@ fn to_json(chronicles: &Chronicles, why: &Why, subject: &str) -> Value {
             "observer": account.observer,
             "state": account.row.as_ref().map(|row| row.state.to_string()),
             "incarnation": account.row.as_ref().map(|row| row.incarnation),
-            "departure": account.row.as_ref().and_then(|row| row.departure.clone()),
+            "departure": account.row.as_ref().and_then(|row| row.departure.as_ref()).map(ToString::to_string),
             "since_ms": account.since.map(ms),
             "forgotten_ms": account.forgotten.map(ms),
             "accusers": account.accusers,

@@ -52,15 +52,20 @@ pub struct Lost {
 }
 
 impl Why {
-    /// Follows what is known of a node, in some chronicles, each of another node. `clock` writes a time
-    /// of the common axis.
+    /// Follows what is known of a node, in some chronicles, each of another node: at their ends, or at a
+    /// time on the common axis. `clock` writes such a time.
     pub fn of(
         chronicles: &[Chronicle],
         alignment: &Alignment,
         subject: &str,
+        until: Option<i64>,
         clock: &dyn Fn(i64) -> String,
     ) -> Self {
-        let accounts: Vec<Account> = chronicles.iter().map(|it| Account::of(it, subject)).collect();
+        let account = |(node, chronicle): (usize, &Chronicle)| match until {
+            None => Account::of(chronicle, subject),
+            Some(at) => Account::of(&chronicle.until(alignment.instant(node, at)), subject),
+        };
+        let accounts: Vec<Account> = chronicles.iter().enumerate().map(account).collect();
         let mut way = Way { chronicles, alignment, subject, clock, lost: Vec::new() };
         let mut lines = Vec::new();
         for (node, account) in accounts.iter().enumerate() {
@@ -73,6 +78,7 @@ impl Why {
                 lines.push(Located { at, node: account.observer.clone(), text });
             }
         }
+        lines.extend(stood_still(chronicles, alignment, &lines, clock));
         lines.sort_by_key(|line| line.at);
         let lines = folded(lines, clock);
         let mut lost = way.lost;
@@ -80,6 +86,34 @@ impl Why {
         lost.dedup();
         Self { accounts, lines, lost }
     }
+}
+
+/// Nodes that took nothing in for a while, at the time of these lines.
+fn stood_still(
+    chronicles: &[Chronicle],
+    alignment: &Alignment,
+    lines: &[Located],
+    clock: &dyn Fn(i64) -> String,
+) -> Vec<Located> {
+    let (Some(first), Some(last)) =
+        (lines.iter().map(|line| line.at).min(), lines.iter().map(|line| line.at).max())
+    else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (node, chronicle) in chronicles.iter().enumerate() {
+        for (from, to) in &chronicle.gaps {
+            let (at, end) = (alignment.time(node, *from), alignment.time(node, *to));
+            if at <= last && end >= first {
+                let text = format!(
+                    "stood still until {}: not even a timer was handed in meanwhile",
+                    clock(end)
+                );
+                found.push(Located { at, node: chronicle.node.clone(), text });
+            }
+        }
+    }
+    found
 }
 
 /// Lines of one node that say the same, such as repeated pings of the same fate, become one.

@@ -111,6 +111,12 @@ impl Alignment {
         nanos(at).saturating_add(self.offsets[node])
     }
 
+    /// The time of a node at a time on the common axis.
+    pub fn instant(&self, node: usize, at: i64) -> Instant {
+        let nanos = at.saturating_sub(self.offsets[node]);
+        Instant::from_nanos(u64::try_from(nanos).unwrap_or(0))
+    }
+
     /// By what a node's time is known.
     pub fn aligned_by(&self, node: usize) -> AlignedBy {
         self.by[node]

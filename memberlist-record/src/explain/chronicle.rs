@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use memberlist_proto::Instant;
+use memberlist_proto::{Config, Instant};
 
 use super::moment::{Moment, Watcher};
 use super::table::Table;
@@ -21,6 +22,8 @@ pub struct Chronicle {
     pub address: SocketAddr,
     /// When the run began.
     pub born: Born,
+    /// Its configuration at the beginning.
+    pub config: Config,
     /// The time of the checkpoint that the replay began with.
     pub begun: Instant,
     /// The time of the last input.
@@ -39,9 +42,15 @@ pub struct Chronicle {
     pub last: Table,
     /// In the order in which they happened.
     pub moments: Vec<Moment>,
+    /// From when to when nothing at all was handed in, for longer than a node's timers ever wait: the
+    /// process stood still.
+    pub gaps: Vec<(Instant, Instant)>,
     /// The name of the node at each address, as far as it was known.
     pub names: BTreeMap<SocketAddr, String>,
 }
+
+/// A node that probes and gossips has a timer much more often, so that it stood still.
+const GAP: Duration = Duration::from_secs(2);
 
 impl Chronicle {
     /// Replays to the end, or to what cannot be read: then with the error, and what came before.
@@ -75,6 +84,7 @@ impl Chronicle {
             node: local.name().to_string(),
             address: local.address().unwrap_or(unspecified),
             born: header.born.clone(),
+            config: header.config.clone(),
             begun,
             ended: begun,
             dropped: 0,
@@ -84,6 +94,7 @@ impl Chronicle {
             first: table.clone(),
             last: table.clone(),
             moments: Vec::new(),
+            gaps: Vec::new(),
             names: BTreeMap::new(),
         };
         chronicle.learn(table);
@@ -91,6 +102,10 @@ impl Chronicle {
     }
 
     fn add(&mut self, moment: Moment) {
+        let silent = moment.at.saturating_duration_since(self.ended);
+        if self.inputs > 0 && silent > GAP.max(self.config.probe_interval * 2) {
+            self.gaps.push((self.ended, moment.at));
+        }
         self.inputs += 1;
         self.ended = self.ended.max(moment.at);
         self.differs += u64::from(moment.verdict == Verdict::Differs);
@@ -122,6 +137,17 @@ impl Chronicle {
     pub fn name_at(&self, address: Option<SocketAddr>) -> String {
         let Some(address) = address else { return "a peer".into() };
         self.names.get(&address).cloned().unwrap_or_else(|| address.to_string())
+    }
+
+    /// Its part up to a time. What was sent in it is at the same places.
+    #[must_use]
+    pub fn until(&self, at: Instant) -> Self {
+        let count = self.moments.partition_point(|it| it.at <= at);
+        let mut part = Self { moments: Vec::new(), ..self.clone() };
+        part.moments.extend_from_slice(&self.moments[..count]);
+        part.last = self.table_at(at);
+        part.ended = self.ended.min(at);
+        part
     }
 
     /// The table of members after everything up to a time.

@@ -9,9 +9,11 @@
 mod across;
 mod align;
 mod chronicle;
+mod mask;
 mod moment;
 mod probes;
 mod said;
+mod scenario;
 mod table;
 mod timeline;
 mod why;
@@ -20,10 +22,12 @@ mod words;
 pub use self::across::{Located, Lost, Why};
 pub use self::align::{AlignedBy, Alignment, Delivery, Losses, Place};
 pub use self::chronicle::Chronicle;
+pub use self::mask::Mask;
 pub use self::moment::{Moment, Report, Sent, Took, Watcher};
 pub use self::probes::{Answer, Ask, Probe, probes};
 pub use self::said::Said;
-pub use self::table::{Change, Row, Table};
+pub use self::scenario::{Act, Scenario};
+pub use self::table::{Change, Gone, Row, Table};
 pub use self::timeline::{Span, Timeline};
 pub use self::why::{Account, Line, Trace};
 

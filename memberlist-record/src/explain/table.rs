@@ -23,7 +23,7 @@ pub struct Row {
     /// While it is suspected: every accuser, the first before the others.
     pub accusers: Vec<String>,
     /// Why it is no longer a member.
-    pub departure: Option<String>,
+    pub departure: Option<Gone>,
     #[serde(skip)]
     meta: u64,
 }
@@ -56,7 +56,7 @@ impl Table {
                 Some(Trouble::Suspected { by, .. }) => {
                     row.accusers = by.iter().map(ToString::to_string).collect();
                 }
-                Some(Trouble::Departed(departure)) => row.departure = Some(why_gone(&departure)),
+                Some(Trouble::Departed(departure)) => row.departure = Some(Gone::of(&departure)),
                 _ => {}
             }
         }
@@ -93,15 +93,50 @@ impl Table {
     }
 }
 
-fn why_gone(departure: &Departure) -> String {
-    match departure {
-        Departure::Left => "it left".into(),
-        Departure::Failed { by, .. } => {
-            let by: Vec<_> = by.iter().map(ToString::to_string).collect();
-            format!("its suspicion ran out, accused by {}", by.join(", "))
+/// Why a node is no longer a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Gone {
+    /// It said so itself.
+    Left,
+    /// Its suspicion ran out.
+    Failed {
+        /// Every accuser, the first before the others.
+        by: Vec<String>,
+    },
+    /// A peer declared it dead.
+    Declared {
+        /// That peer.
+        by: String,
+    },
+    /// Something that this version does not know.
+    Other,
+}
+
+impl Gone {
+    fn of(departure: &Departure) -> Self {
+        match departure {
+            Departure::Left => Self::Left,
+            Departure::Failed { by, .. } => {
+                Self::Failed { by: by.iter().map(ToString::to_string).collect() }
+            }
+            Departure::Declared { by } => Self::Declared { by: by.to_string() },
+            _ => Self::Other,
         }
-        Departure::Declared { by } => format!("declared dead by {by}"),
-        _ => "for another reason".into(),
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left => f.write_str("it left"),
+            Self::Failed { by } => {
+                write!(f, "its suspicion ran out, accused by {}", by.join(", "))
+            }
+            Self::Declared { by } => write!(f, "declared dead by {by}"),
+            Self::Other => f.write_str("for another reason"),
+        }
     }
 }
 
@@ -160,7 +195,7 @@ impl fmt::Display for Change {
             parts.push(format!("accused by {}", accusers.join(", ")));
         }
         if let Some(departure) = after.departure.as_ref().filter(|_| before.departure.is_none()) {
-            parts.push(departure.clone());
+            parts.push(departure.to_string());
         }
         if before.address != after.address {
             let text = |it: Option<SocketAddr>| it.map_or("none".into(), |it| it.to_string());

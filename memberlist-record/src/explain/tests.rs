@@ -23,6 +23,7 @@ fn chronicle(name: &str, last: u8, begun: u64, ended: u64, moments: Vec<Moment>)
         node: name.into(),
         address: address(last),
         born: Born { at: begun * 1_000_000, wall_clock_ms: None, seed: String::new() },
+        config: memberlist_proto::Config::lan(name),
         begun: at(begun),
         ended: at(ended),
         dropped: 0,
@@ -32,6 +33,7 @@ fn chronicle(name: &str, last: u8, begun: u64, ended: u64, moments: Vec<Moment>)
         first: Table::default(),
         last: Table::default(),
         moments,
+        gaps: Vec::new(),
         names,
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use memberlist_proto::{
     BroadcastKind, Command, Config, Hooks, Input, Instant, Key, Memberlist, Priority, Transmit,
 };
-use memberlist_record::{RecordOptions, RecordStats, Recorder};
+use memberlist_record::{Notice, RecordOptions, RecordStats, Recorder};
 
 /// A folder of its own, removed at the end.
 pub(crate) struct Folder(PathBuf);
@@ -60,6 +60,17 @@ impl Pair {
     }
 
     pub(crate) fn seeded(keys: &[Key], folder: &Folder, options: &RecordOptions, seed: u8) -> Self {
+        Self::notified(keys, folder, options, seed, |_| {})
+    }
+
+    /// The same, with something that is called on the thread that writes.
+    pub(crate) fn notified(
+        keys: &[Key],
+        folder: &Folder,
+        options: &RecordOptions,
+        seed: u8,
+        notify: impl Fn(Notice) + Send + 'static,
+    ) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let node = |name: &str, port, seed| {
             let mut config = Config::local(name);
@@ -69,7 +80,7 @@ impl Pair {
             Memberlist::new(now, config, Some(hooks), [seed; 32]).expect("valid")
         };
         let (mut one, mut two) = (node("one", 1, seed), node("two", 2, seed + 100));
-        let started = Recorder::start(&mut one, now, [seed; 32], folder.path(), options, |_| {});
+        let started = Recorder::start(&mut one, now, [seed; 32], folder.path(), options, notify);
         let recorder = started.expect("a folder");
         two.restore(now, [one.local()]);
         let local = two.local();

@@ -81,13 +81,13 @@ impl Wanted {
     }
 
     fn is(&self, event: &Event) -> bool {
-        let node = match event {
-            Event::Joined { node }
-            | Event::Suspected { node, .. }
-            | Event::Refuted { node, .. }
-            | Event::Departed { node, .. }
-            | Event::Conflict { existing: node, .. } => node,
-            _ => return false,
+        let (Event::Joined { node }
+        | Event::Suspected { node, .. }
+        | Event::Refuted { node, .. }
+        | Event::Departed { node, .. }
+        | Event::Conflict { existing: node, .. }) = event
+        else {
+            return false;
         };
         (self.kind.fits)(event) && node.name().to_string() == self.node
     }

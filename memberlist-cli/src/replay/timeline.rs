@@ -44,13 +44,13 @@ fn color(state: State) -> RGBColor {
         State::Alive => RGBColor(76, 153, 90),
         State::Suspect => RGBColor(230, 159, 0),
         State::Dead => RGBColor(204, 61, 51),
-        _ => RGBColor(150, 150, 150),
+        State::Left => RGBColor(150, 150, 150),
     }
 }
 
 fn draw(timeline: &Timeline, file: &Path) -> Drawn {
     let rows = timeline.members.len().clamp(1, ROWS_MAX as usize) as u32;
-    let members = 2 * ROW + rows * ROW;
+    let members = 2 * ROW + rows * ROW + ROW;
     let size = (WIDTH, TITLE + members + 3 * PART + ROW);
     let root = SVGBackend::new(file, size).into_drawing_area();
     root.fill(&WHITE)?;
@@ -78,7 +78,7 @@ fn draw_members(area: &Area<'_>, timeline: &Timeline, time: Range<f64>) -> Drawn
     let mut chart = ChartBuilder::on(area)
         .margin_right(12)
         .y_label_area_size(LABELS)
-        .x_label_area_size(ROW)
+        .x_label_area_size(2 * ROW)
         .build_cartesian_2d(time.clone(), -(shown as f64)..0.0)?;
     chart
         .configure_mesh()
@@ -99,14 +99,14 @@ fn draw_members(area: &Area<'_>, timeline: &Timeline, time: Range<f64>) -> Drawn
         let name: String = name.chars().take(16).collect();
         area.draw(&Text::new(
             name,
-            (left.start - LABELS as i32 + 8, y - origin),
+            (left.start - LABELS.cast_signed() + 8, y - origin),
             ("sans-serif", 13),
         ))?;
     }
-    let mut x = LABELS as i32;
+    let mut x = LABELS.cast_signed();
     let (_, height) = area.dim_in_pixel();
     for state in [State::Alive, State::Suspect, State::Dead, State::Left] {
-        let y = height as i32 - 14;
+        let y = height.cast_signed() - 16;
         area.draw(&Rectangle::new([(x, y), (x + 14, y + 10)], color(state).filled()))?;
         area.draw(&Text::new(state.to_string(), (x + 20, y), ("sans-serif", 12)))?;
         x += 90;
@@ -121,7 +121,10 @@ fn draw_probes(area: &Area<'_>, timeline: &Timeline, time: Range<f64>) -> Drawn 
     let (low, high) = all.fold((1.0_f64, 1.0_f64), |(low, high), it| (low.min(it), high.max(it)));
     let top = high * 30.0;
     let mut chart = ChartBuilder::on(area)
-        .caption("probes: round trips in ms, and in red those without any ack", ("sans-serif", 13))
+        .caption(
+            "probes: round trips in ms, and in red those without an ack in time",
+            ("sans-serif", 13),
+        )
         .margin_right(12)
         .y_label_area_size(LABELS)
         .x_label_area_size(ROW)

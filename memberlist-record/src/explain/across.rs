@@ -133,10 +133,12 @@ fn folded(lines: Vec<Located>, clock: &dyn Fn(i64) -> String) -> Vec<Located> {
         }
     }
     let fold = |(mut line, more, last): (Located, usize, i64)| {
-        if more > 0 {
-            let last = clock(last);
-            let _ = write!(line.text, " (and {more} more times, the last at {last})");
-        }
+        let last = clock(last);
+        let _ = match more {
+            0 => Ok(()),
+            1 => write!(line.text, " (and once more at {last})"),
+            _ => write!(line.text, " (and {more} more times, the last at {last})"),
+        };
         line
     };
     kept.into_iter().map(fold).collect()

@@ -111,7 +111,9 @@ impl Mask {
                 *address = address.map(|it| self.address(it));
             }
             Said::State { nodes, .. } => {
-                nodes.iter_mut().for_each(|(name, ..)| *name = self.name(name));
+                for (name, ..) in nodes {
+                    *name = self.name(name);
+                }
             }
             Said::Ack { .. } | Said::Nack { .. } | Said::User { .. } | Said::Error => {}
         }

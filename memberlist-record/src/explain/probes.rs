@@ -24,7 +24,10 @@ pub struct Probe {
     pub pings: Vec<(usize, usize)>,
     /// Each request to another node to ping it.
     pub asks: Vec<Ask>,
-    /// The first ack from it directly: when, and the moment's index.
+    /// Until when an answer counts: the probe interval after its beginning, times one more than the
+    /// health score then.
+    pub deadline: Instant,
+    /// The first ack from it directly, perhaps too late: when, and the moment's index.
     pub acked: Option<(Instant, usize)>,
 }
 
@@ -51,10 +54,11 @@ pub enum Answer {
 }
 
 impl Probe {
-    /// Whether any answer says that the node lives.
+    /// Whether any answer said in time that the node lives.
     pub fn is_answered(&self) -> bool {
-        let by_helper = |ask: &Ask| matches!(ask.answer, Some((Answer::Ack, ..)));
-        self.acked.is_some() || self.asks.iter().any(by_helper)
+        let by_helper =
+            |ask: &Ask| matches!(ask.answer, Some((Answer::Ack, at, _)) if at <= self.deadline);
+        self.acked.is_some_and(|(at, _)| at <= self.deadline) || self.asks.iter().any(by_helper)
     }
 
     /// The index of the moment in which the last ack came, directly or through a helper.
@@ -122,19 +126,26 @@ impl Found {
                     }
                     _ => None,
                 });
-                self.probe(*seq, node, asked).pings.push(place);
+                self.probe(chronicle, moment, *seq, node, asked).pings.push(place);
             }
             Said::IndirectPing { seq, node, .. } => {
                 let helper = sent.node.clone().unwrap_or_else(|| chronicle.name_at(sent.to));
                 let ask = Ask { helper, sent: place, answer: None };
-                self.probe(*seq, node, None).asks.push(ask);
+                self.probe(chronicle, moment, *seq, node, None).asks.push(ask);
             }
             _ => {}
         }
     }
 
     /// The probe of that number and node, or a new one.
-    fn probe(&mut self, seq: u32, target: &str, on_behalf_of: Option<String>) -> &mut Probe {
+    fn probe(
+        &mut self,
+        chronicle: &Chronicle,
+        moment: &Moment,
+        seq: u32,
+        target: &str,
+        on_behalf_of: Option<String>,
+    ) -> &mut Probe {
         let known = self.latest.get(&seq).filter(|it| self.probes[**it].target == target);
         let index = known.copied().unwrap_or(self.probes.len());
         if index == self.probes.len() {
@@ -145,6 +156,7 @@ impl Found {
                 on_behalf_of,
                 pings: Vec::new(),
                 asks: Vec::new(),
+                deadline: moment.at + chronicle.config.probe_interval * (moment.health + 1),
                 acked: None,
             });
         }

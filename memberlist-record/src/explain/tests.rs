@@ -256,6 +256,6 @@ fn an_account_names_the_accusers_and_what_is_missing() {
     assert_eq!(lines[5], (9000, "n2: suspect → dead ← the timer of its suspicion ran out"));
     assert_eq!(lines.len(), 6, "{lines:?}");
     assert_eq!(account.missing.len(), 2, "{:?}", account.missing);
-    assert!(account.missing[0].contains("no ack for ping 2"), "{:?}", account.missing);
+    assert!(account.missing[0].contains("no ack in time for ping 2"), "{:?}", account.missing);
     assert!(account.missing[1].contains("incarnation above 1"), "{:?}", account.missing);
 }

@@ -154,7 +154,8 @@ impl Account {
                 self.lines.push(Line { at, text, trace: Some(Trace::Heard(moment)) });
             }
             if let Some((at, moment)) = probe.acked {
-                let text = format!("{subject} acked ping {}", probe.seq);
+                let late = if at > probe.deadline { ", too late" } else { "" };
+                let text = format!("{subject} acked ping {}{late}", probe.seq);
                 self.lines.push(Line { at, text, trace: Some(Trace::Heard(moment)) });
             }
             if !probe.is_answered() {
@@ -170,7 +171,7 @@ impl Account {
             let asked = probe.asks.len();
             let pings = probe.pings.len();
             self.missing.push(format!(
-                "no ack for ping {}, which was sent {} and asked of {}",
+                "no ack in time for ping {}, which was sent {} and asked of {}",
                 probe.seq,
                 times(pings),
                 count(asked, "helper"),

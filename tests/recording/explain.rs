@@ -194,7 +194,8 @@ fn a_killed_node_has_its_accusers_and_its_recording_ends() {
     assert!(why.lines.iter().any(|line| line.node == "n1" && ended(&line.text)));
     // In the middle of it, it is suspected and no more.
     let since = first.since.expect("during the recording");
-    let before = since.saturating_duration_since(all[0].born_at()) - Duration::from_millis(10);
+    let before =
+        since.saturating_duration_since(all[0].born_at()).saturating_sub(Duration::from_millis(10));
     let until = format!("{}ms", before.as_millis());
     let key: &[&[u8]] = &[&KEY];
     let (json, result) = replay(&folder.join("n1"), key, &["--why", "n3", "--until", &until]);

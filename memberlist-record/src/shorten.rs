@@ -267,7 +267,7 @@ impl Resealing {
             label: &config.label,
             key: Some((key, Version::Plain)),
             nonce: self.nonce(),
-            compress: false,
+            compress: None,
             compress_min_size: 0,
             checksum: false,
         };
@@ -299,7 +299,7 @@ impl Resealing {
             label: &config.label,
             key: Some((key, Version::Plain)),
             nonce: self.nonce(),
-            compress: false,
+            compress: None,
             only_if_smaller: true,
         };
         let sealed = seal_frame(frame.as_bytes(), &sealing, &mut self.scratch).ok()?;

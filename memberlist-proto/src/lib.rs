@@ -129,5 +129,6 @@ pub use crate::transmit::{
 };
 pub use crate::wire::frame::{FrameError, FrameTooLong};
 pub use crate::wire::packet::PacketError;
-/// A network, as [`Config::cidrs_allowed`] lists them.
+// A network, as `Config::cidrs_allowed` lists them.
+#[doc(no_inline)]
 pub use ipnet::IpNet;

@@ -24,7 +24,9 @@
 //!     let reader = tokio::spawn(async move {
 //!         while let Some(event) = events.next().await {
 //!             match event {
-//!                 Event::Joined { node } => println!("{node}: {:?}", node.meta()),
+//!                 Event::Joined { node } => {
+//!                     println!("{node} says {}", String::from_utf8_lossy(node.meta()));
+//!                 }
 //!                 Event::Departed { node, reason, .. } => println!("{node}: {reason}"),
 //!                 Event::Message { payload, .. } => println!("heard {payload:?}"),
 //!                 other => println!("{other}"),
@@ -315,9 +317,12 @@ pub use memberlist_driver::{RecordError, RecordOptions, RecordStats};
 #[cfg(feature = "serde")]
 pub use memberlist_driver::settings::{SettingError, Settings};
 pub use memberlist_proto::{
-    AdvertiseForm, Compression, Config, ConfigError, DEFAULT_PORT, Differences, IpNet, Limits,
-    Rejoin, Timing,
+    AdvertiseForm, Compression, Config, ConfigError, DEFAULT_PORT, Differences, Limits, Rejoin,
+    Timing,
 };
+// A network, as `Config::cidrs_allowed` lists them.
+#[doc(no_inline)]
+pub use memberlist_proto::IpNet;
 // Nodes, and how they are named.
 pub use memberlist_proto::{
     Host, Identity, IdentityError, IdentityParts, Name, Node, NodeName, Peer, PeerError, State,

@@ -95,18 +95,6 @@ fn security(transport: &Transport) -> Result<Security, StartError> {
     Ok(Security::Plain)
 }
 
-/// The core hears of a transport only what it must.
-fn adapt(config: &mut Config, transport: &Transport) {
-    let Some(framing) = transport.framing() else { return };
-    // A ping over a stream would go the same way as the one that was lost.
-    config.disable_tcp_pings = true;
-    if framing == Framing::Dskit {
-        // Its packets may be as long as a frame, and are compressed.
-        let longest = &mut config.differences.packet_decompressed_max;
-        *longest = (*longest).max(transport.limits.frame);
-    }
-}
-
 /// A node that listens and has no tasks yet. Neither socket blocks.
 struct Opened {
     listener: TcpListener,
@@ -125,7 +113,7 @@ fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
         None => bind::sockets(wanted).map(|(listener, packets)| (listener, Some(packets)))?,
         Some(_) => (bind::streams_only(wanted)?, None),
     };
-    adapt(&mut config, &options.transport);
+    options.transport.adapt(&mut config);
     let failed = |source| StartError::Bind { socket: SocketKind::Tcp, address: wanted, source };
     let address = listener.local_addr().map_err(failed)?;
     let log = Log::new(&config.name);

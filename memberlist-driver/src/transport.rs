@@ -27,6 +27,8 @@ mod tls;
 
 use std::time::Duration;
 
+use memberlist_proto::Config;
+
 pub(crate) use self::figures::Figures;
 pub use self::figures::TransportStats;
 pub(crate) use self::framed::Framed;
@@ -80,6 +82,19 @@ impl Transport {
             Kind::Tcp(framing) => Some(*framing),
             #[cfg(feature = "tls")]
             Kind::Tls(framing, _) => Some(*framing),
+        }
+    }
+
+    /// What the core hears of a transport, which is only what it must; starting a node does it. A
+    /// configuration with long packets is valid only afterwards.
+    pub fn adapt(&self, config: &mut Config) {
+        let Some(framing) = self.framing() else { return };
+        // A ping over a stream would go the same way as the one that was lost.
+        config.disable_tcp_pings = true;
+        if framing == Framing::Dskit {
+            // Its packets may be as long as a frame, and are compressed.
+            let longest = &mut config.differences.packet_decompressed_max;
+            *longest = (*longest).max(self.limits.frame);
         }
     }
 

@@ -45,7 +45,9 @@ fn the_figures_of_a_transport_are_published() {
     let place = Loopback::reserve();
     let metrics = place.port(9100);
     let one = Launch::agent("one").flag("--framing", "dskit").flag("--metrics", metrics).start();
-    let two = Launch::agent("two").flag("--framing", "dskit").start();
+    let two = Launch::agent("two").flag("--framing", "dskit");
+    // Long packets are valid with this transport.
+    let two = two.flag("--set", "udp_buffer_size=10485760").start();
     two.join(one.addr());
     eventually("connections are counted", || {
         let figures = &one.ask("status")["transport"];

@@ -15,16 +15,24 @@ live! {
         walk("go", Cell::new(Peer::Go).way(Way::Dskit(None)).joins(Joins::Peer));
     }
 
+    fn with_a_label() {
+        walk("label", Cell::new(Peer::Go).way(Way::Dskit(None)).label("grafana"));
+    }
+
+    fn with_a_label_over_tls() {
+        walk_over_tls("label-tls", Joins::Peer, "grafana");
+    }
+
     fn with_a_key_and_without_compression() {
         walk("key", Cell::new(Peer::Go).way(Way::Dskit(None)).key(32).compression(false).version(5));
     }
 
     fn our_node_joins_over_tls() {
-        walk_over_tls("rust-tls", Joins::Rust);
+        walk_over_tls("rust-tls", Joins::Rust, "");
     }
 
     fn the_go_node_joins_over_tls() {
-        walk_over_tls("go-tls", Joins::Peer);
+        walk_over_tls("go-tls", Joins::Peer, "");
     }
 }
 
@@ -34,10 +42,10 @@ fn walk(name: &str, cell: Cell) {
     record.finish();
 }
 
-fn walk_over_tls(name: &str, joins: Joins) {
+fn walk_over_tls(name: &str, joins: Joins, label: &'static str) {
     let authority = Authority::new();
     authority.issue("node", &["cluster"]);
     // A cell is copied around; its folder's name is needed until the process ends.
     let files: &str = authority.folder().display().to_string().leak();
-    walk(name, Cell::new(Peer::Go).way(Way::Dskit(Some(files))).joins(joins));
+    walk(name, Cell::new(Peer::Go).way(Way::Dskit(Some(files))).joins(joins).label(label));
 }

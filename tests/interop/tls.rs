@@ -1,5 +1,7 @@
 //! Our agent and Alertmanager under mutual TLS.
 
+mod clusters;
+
 use std::collections::BTreeSet;
 
 use memberlist_tests::certificates::Authority;

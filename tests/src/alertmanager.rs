@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -26,17 +26,29 @@ impl Alertmanager {
     /// Starts one, joining through `peer` if there is one, and waits until it answers.
     #[track_caller]
     pub fn start(peer: Option<SocketAddr>) -> Self {
-        Self::launch(peer, |_| None)
+        Self::launch(peer, |_| None, &[])
+    }
+
+    /// Starts one over TLS that probes and gossips so many times faster than by default.
+    #[track_caller]
+    pub fn hurried(peer: Option<SocketAddr>, file: &Path, pace: u32) -> Self {
+        let flags = [("probe-interval", 1000), ("probe-timeout", 500), ("gossip-interval", 200)];
+        let flags = flags.map(|(flag, usual)| format!("--cluster.{flag}={}ms", usual / pace));
+        Self::launch(peer, |_| Some(file.into()), &flags)
     }
 
     /// Starts one that speaks TLS with the other members, according to the file for its address.
     #[track_caller]
     pub fn over_tls(peer: Option<SocketAddr>, file: impl FnOnce(IpAddr) -> PathBuf) -> Self {
-        Self::launch(peer, |ip| Some(file(ip)))
+        Self::launch(peer, |ip| Some(file(ip)), &[])
     }
 
     #[track_caller]
-    fn launch(peer: Option<SocketAddr>, tls: impl FnOnce(IpAddr) -> Option<PathBuf>) -> Self {
+    fn launch(
+        peer: Option<SocketAddr>,
+        tls: impl FnOnce(IpAddr) -> Option<PathBuf>,
+        flags: &[String],
+    ) -> Self {
         let loopback = Loopback::reserve();
         let tls = tls(loopback.ip());
         let folder = scratch("alertmanager");
@@ -52,6 +64,7 @@ impl Alertmanager {
             .arg(format!("--cluster.advertise-address={cluster}"))
             .args(["--cluster.settle-timeout=2s", "--cluster.reconnect-interval=2s"])
             .arg("--log.level=debug")
+            .args(flags)
             .args(peer.map(|peer| format!("--cluster.peer={peer}")))
             // Its gossip of a silence reaches three peers, and of five nodes can miss one: then only
             // a full exchange between two Alertmanagers helps. Our nodes carry none in theirs.

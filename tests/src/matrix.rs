@@ -44,6 +44,8 @@ pub struct Cell {
     pub version: u8,
     /// How packets travel.
     pub way: Way,
+    /// The cluster's label, where the peer can have one; empty without.
+    pub label: &'static str,
 }
 
 /// How packets travel between the sides of a cell.
@@ -64,7 +66,15 @@ const COLUMNS: [(bool, u8); 6] =
 impl Cell {
     /// Rust joins, plain text, compression, protocol version 2.
     pub fn new(peer: Peer) -> Self {
-        Self { peer, joins: Joins::Rust, key: 0, compression: true, version: 2, way: Way::Udp }
+        Self {
+            peer,
+            joins: Joins::Rust,
+            key: 0,
+            compression: true,
+            version: 2,
+            way: Way::Udp,
+            label: "",
+        }
     }
 
     /// With this side joining.
@@ -95,6 +105,12 @@ impl Cell {
     #[must_use]
     pub fn way(self, way: Way) -> Self {
         Self { way, ..self }
+    }
+
+    /// With this label.
+    #[must_use]
+    pub fn label(self, label: &'static str) -> Self {
+        Self { label, ..self }
     }
 
     /// Every combination, whether or not the peer can be configured for it.
@@ -130,7 +146,7 @@ impl Cell {
 
     /// The name of its record.
     fn name(&self) -> String {
-        let Self { peer, joins, key, compression, version, way: _ } = self;
+        let Self { peer, joins, key, compression, version, way: _, label: _ } = self;
         let packing = if *compression { "compressed" } else { "uncompressed" };
         format!("{peer:?}-{joins:?}-joins-key{key}-{packing}-v{version}").to_lowercase()
     }

@@ -60,6 +60,53 @@ fn of_kind(file: &str, kind: &str) -> Vec<Case> {
     cases
 }
 
+/// Kinds of cases that are about what the programs do around their bytes, and where that is tested here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("advertise", "of `memberlist-driver/src/bind`: an address is checked before a node starts"),
+    (
+        "packet_write_fail",
+        "of the pool: what cannot be sent is counted, and refused after a failure",
+    ),
+    (
+        "tls",
+        "of `tests/adapters/tls.rs`; here, a listener asks for certificates if it is configured so",
+    ),
+    ("records", "a frame is read over any boundaries: `frames_are_read_from_any_pieces`"),
+    ("transport", "of `tests/interop/tls.rs`, and the differences in `docs/transports.md`"),
+];
+
+#[test]
+fn every_kind_is_tested_or_said_to_be_elsewhere() {
+    let here = ["packet_write", "stream_write", "read"];
+    for file in ["dskit.jsonl", "alertmanager_tls.jsonl"] {
+        for case in case::load(file) {
+            let kind = case.get("kind").as_str().expect("a kind").to_owned();
+            let elsewhere = ELSEWHERE.iter().any(|(name, _)| *name == kind);
+            assert!(here.contains(&kind.as_str()) != elsewhere, "{file}: {kind}");
+        }
+    }
+}
+
+/// Each frame is written by itself: none shares a record with the end of another.
+#[test]
+fn no_record_has_bytes_of_two_frames() {
+    for case in of_kind("alertmanager_tls.jsonl", "records") {
+        let packets = case.get("args")["packets"].as_array().expect("packets");
+        let records = case.get("out")["plaintext_bytes_per_record"].as_array().expect("records");
+        let mut records = records.iter().map(|it| it.as_u64().expect("a number") as usize);
+        for packet in packets {
+            let payload = vec![0; packet.as_u64().expect("a number") as usize];
+            // The sender's address in these cases is as long as this one.
+            let mut left = alertmanager::packet("127.0.0.10:9094", &payload).len();
+            while left > 0 {
+                let record = records.next().expect("one more record");
+                left = left.checked_sub(record).expect("a record ends with its frame");
+            }
+        }
+        assert_eq!(records.next(), None, "{}", case.name());
+    }
+}
+
 #[test]
 fn exceptions_exist() {
     let names: Vec<String> = ["dskit.jsonl", "alertmanager_tls.jsonl"]

@@ -203,6 +203,7 @@ impl Args {
         self.place(&mut settings);
         self.identity(&mut settings.config)?;
         self.security(&mut settings.config)?;
+        self.transport()?.adapt(&mut settings.config);
         check(&settings)?;
         Ok(settings)
     }

@@ -125,7 +125,7 @@ pub(crate) fn announced(peer: &Alertmanager, rust: &Node, comment: &str, channel
     Silence { id, hex: message["hex"].as_str().expect("bytes").to_owned() }
 }
 
-fn contains(event: &Value, part: &str) -> bool {
+pub(crate) fn contains(event: &Value, part: &str) -> bool {
     event["hex"].as_str().is_some_and(|hex| hex.contains(part))
 }
 
@@ -136,14 +136,14 @@ fn broadcasts(peer: &Alertmanager, rust: &Node) -> Silence {
 }
 
 /// Sends Alertmanager a silence like this one with an unknown id.
-pub(crate) fn teach(peer: &Alertmanager, rust: &Node, how: &str, silence: &Silence, number: u8) {
+pub(crate) fn teach(peer: &Alertmanager, rust: &Node, how: &str, silence: &Silence, number: u32) {
     let (id, hex) = renamed(&silence.hex, &silence.id, number);
     rust.tell(&format!("{how} {hex}"));
     peer.until_silence(&id);
 }
 
 /// The same bytes with another id.
-pub(crate) fn renamed(hex: &str, id: &str, number: u8) -> (String, String) {
+pub(crate) fn renamed(hex: &str, id: &str, number: u32) -> (String, String) {
     let fresh = format!("{number:08}-0000-4000-8000-000000000000");
     assert_eq!(fresh.len(), id.len(), "{id}");
     let replaced = hex.replace(&to_hex(id.as_bytes()), &to_hex(fresh.as_bytes()));

@@ -37,6 +37,8 @@ func configure() (*memberlist.Config, *peer, error) {
 	retransmit := flag.Int("retransmit-mult", 0, "how often a message is gossiped, 0 for the profile's")
 	forget := flag.Duration("gossip-to-the-dead-time", 0, "how long the dead are gossiped to, 0 for the profile's")
 	dskit := flag.Bool("dskit", false, "carry packets over connections, as dskit does")
+	patience := flag.Duration("stream-timeout", 0, "for a stream, 0 for the profile's")
+	label := flag.String("label", "", "the cluster's label, with --dskit")
 	var files certificates
 	flag.StringVar(&files.cert, "tls-cert", "", "certificate")
 	flag.StringVar(&files.key, "tls-key", "", "its key")
@@ -72,6 +74,9 @@ func configure() (*memberlist.Config, *peer, error) {
 	if *forget > 0 {
 		config.GossipToTheDeadTime = *forget
 	}
+	if *patience > 0 {
+		config.TCPTimeout = *patience
+	}
 	if *retransmit > 0 {
 		config.RetransmitMult = *retransmit
 	}
@@ -91,7 +96,7 @@ func configure() (*memberlist.Config, *peer, error) {
 		config.Keyring = p.ring
 	}
 	if *dskit {
-		if config.Transport, err = newDskitTransport(*bind, files); err != nil {
+		if config.Transport, err = newDskitTransport(*bind, *label, files); err != nil {
 			return nil, nil, err
 		}
 		config.DisableTcpPings = true

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/ioutil"
 	"net"
 	"time"
@@ -37,13 +38,21 @@ type dskitTransport struct {
 	packets        chan *memberlist.Packet
 	streams        chan net.Conn
 	writing        chan struct{}
+	// header is the label's, in front of each packet and of what the opener of a stream says. This
+	// release of the library knows no labels; newer ones wrap the transport in the same way.
+	header []byte
 }
 
-func newDskitTransport(bind string, files certificates) (*dskitTransport, error) {
+const labelKind = 244
+
+func newDskitTransport(bind, label string, files certificates) (*dskitTransport, error) {
 	t := &dskitTransport{
 		packets: make(chan *memberlist.Packet),
 		streams: make(chan net.Conn),
 		writing: make(chan struct{}, writers),
+	}
+	if label != "" {
+		t.header = append([]byte{labelKind, byte(len(label))}, label...)
 	}
 	var err error
 	if t.listener, err = net.Listen("tcp", bind); err != nil {
@@ -98,6 +107,11 @@ func (t *dskitTransport) read(conn net.Conn) {
 		return
 	}
 	if kind[0] == streamKind {
+		header := make([]byte, len(t.header))
+		if _, err := io.ReadFull(conn, header); err != nil || !bytes.Equal(header, t.header) {
+			conn.Close()
+			return
+		}
 		conn.SetReadDeadline(time.Time{})
 		t.streams <- conn
 		return
@@ -116,6 +130,10 @@ func (t *dskitTransport) read(conn net.Conn) {
 	if sum := md5.Sum(packet); err != nil || !bytes.Equal(sum[:], digest) {
 		return
 	}
+	if !bytes.HasPrefix(packet, t.header) {
+		return
+	}
+	packet = packet[len(t.header):]
 	t.packets <- &memberlist.Packet{Buf: packet, From: sender, Timestamp: time.Now()}
 }
 
@@ -154,7 +172,7 @@ func (t *dskitTransport) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
 func (t *dskitTransport) WriteTo(packet []byte, addr string) (time.Time, error) {
 	select {
 	case t.writing <- struct{}{}:
-		go t.write(append([]byte{}, packet...), addr)
+		go t.write(append(append([]byte{}, t.header...), packet...), addr)
 	case <-time.After(writerWait):
 	}
 	return time.Now(), nil
@@ -167,7 +185,7 @@ func (t *dskitTransport) DialTimeout(addr string, timeout time.Duration) (net.Co
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write([]byte{streamKind}); err != nil {
+	if _, err := conn.Write(append([]byte{streamKind}, t.header...)); err != nil {
 		conn.Close()
 		return nil, err
 	}

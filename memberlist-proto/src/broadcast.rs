@@ -6,13 +6,12 @@ use core::cmp::Reverse;
 use core::fmt;
 use core::ops::Bound;
 
-use hashbrown::HashTable;
-
 mod entry;
 #[cfg(feature = "serde")]
 mod serial;
 mod shrink;
 
+use crate::index::Index;
 use entry::{Entry, Key, Kind, hash};
 
 /// A message to be gossiped to the cluster.
@@ -84,7 +83,7 @@ pub struct TransmitLimitedQueue<B> {
     entries: Vec<Option<Entry<B>>>,
     free: Vec<u32>,
     order: BTreeSet<Key>,
-    names: HashTable<u32>,
+    names: Index,
     /// How many entries are plain. Only these can be invalidated, and usually there are none.
     plain: usize,
     next_id: u64,
@@ -162,7 +161,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             entries: Vec::new(),
             free: Vec::new(),
             order: BTreeSet::new(),
-            names: HashTable::new(),
+            names: Index::default(),
             plain: 0,
             next_id: 0,
             retransmit_mult,
@@ -390,8 +389,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         match (kind, hash) {
             (Kind::Named, Some(hash)) => {
                 let (entries, hash_key) = (&self.entries, &self.hash_key);
-                let rehash = |slot: &u32| rehash(hash_key, name_of(entries, *slot));
-                self.names.insert_unique(hash, slot, rehash);
+                let hash_of = |slot| hash_of(hash_key, entries, slot);
+                self.names.insert(hash, slot, entries.len() as u32, hash_of);
             }
             (Kind::Plain, _) => self.plain += 1,
             _ => {}
@@ -418,9 +417,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
     fn finish(&mut self, slot: u32, cause: FinishCause) {
         if let Some(name) = name_of(&self.entries, slot) {
             let hash = hash(&self.hash_key, name);
-            if let Ok(found) = self.names.find_entry(hash, |other| *other == slot) {
-                found.remove();
-            }
+            self.names.remove(hash, slot);
         }
         let Some(mut entry) = self.entries[slot as usize].take() else {
             return;
@@ -462,8 +459,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
     }
 
     fn slot_of(&self, name: &[u8]) -> Option<u32> {
-        let same = |slot: &u32| name_of(&self.entries, *slot) == Some(name);
-        self.names.find(hash(&self.hash_key, name), same).copied()
+        let same = |slot| name_of(&self.entries, slot) == Some(name);
+        self.names.find(hash(&self.hash_key, name), same)
     }
 }
 
@@ -490,8 +487,12 @@ fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8
     if entry.kind == Kind::Named { entry.broadcast.name() } else { None }
 }
 
-fn rehash(hash_key: &[u8; 16], name: Option<&[u8]>) -> u64 {
-    hash(hash_key, name.unwrap_or_default())
+fn hash_of<B: Broadcast>(
+    hash_key: &[u8; 16],
+    entries: &[Option<Entry<B>>],
+    slot: u32,
+) -> Option<u64> {
+    name_of(entries, slot).map(|name| hash(hash_key, name))
 }
 
 #[cfg(test)]

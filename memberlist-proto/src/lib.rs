@@ -64,6 +64,7 @@ mod farewells;
 mod follow;
 mod hearing;
 mod hooks;
+mod index;
 mod input;
 mod job;
 mod memberlist;

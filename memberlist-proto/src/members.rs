@@ -5,9 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hasher as _;
 
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
+use crate::index::Index;
 use crate::node::{Identity, Node, State};
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -42,7 +42,7 @@ pub(crate) struct MemberId(u32);
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     records: Slab,
-    index: HashTable<MemberId>,
+    index: Index,
     hash_key: [u8; 16],
     /// Every record once. Those before `cursor` have been probed in this round.
     order: Vec<MemberId>,
@@ -65,7 +65,7 @@ impl Members {
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
         Self {
             records: Slab::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             hash_key,
             order: Vec::new(),
             cursor: 0,
@@ -96,8 +96,8 @@ impl Members {
 
     /// The record of this name.
     pub(crate) fn get(&self, name: &[u8]) -> Option<MemberId> {
-        let same = |id: &MemberId| self.records[*id].name() == *name;
-        self.index.find(self.hash(name), same).copied()
+        let same = |id: u32| self.records[MemberId(id)].name() == *name;
+        self.index.find(self.hash(name), same).map(MemberId)
     }
 
     /// A record.
@@ -140,9 +140,7 @@ impl Members {
         }
         let hash = self.hash(name);
         let id = self.records.insert(Record::new(identity, incarnation, state, since));
-        let (records, hash_key) = (&self.records, &self.hash_key);
-        let rehash = |id: &MemberId| hash_name(hash_key, records[*id].name().as_bytes());
-        self.index.insert_unique(hash, id, rehash);
+        self.note_in_index(hash, id);
         self.counts[state as usize] += 1;
         self.tally.add(&self.records[id]);
         if let Some(zones) = &mut self.zones {
@@ -285,9 +283,7 @@ impl Members {
         for (id, node) in &reaped {
             self.counts[node.state() as usize] -= 1;
             let hash = self.hash(node.name().as_bytes());
-            if let Ok(found) = self.index.find_entry(hash, |other| other == id) {
-                found.remove();
-            }
+            self.index.remove(hash, id.0);
             self.tally.remove(&self.records[*id]);
             if let Some(zones) = &mut self.zones {
                 zones.remove(*id, &self.records[*id]);
@@ -334,6 +330,12 @@ impl Members {
         }
         self.check_zones()?;
         self.check_listing().map_err(String::from)
+    }
+
+    fn note_in_index(&mut self, hash: u64, id: MemberId) {
+        let (records, hash_key) = (&self.records, &self.hash_key);
+        let hash_of = |id| Some(hash_name(hash_key, records.get(MemberId(id))?.name().as_bytes()));
+        self.index.insert(hash, id.0, records.ids(), hash_of);
     }
 
     fn hash(&self, name: &[u8]) -> u64 {

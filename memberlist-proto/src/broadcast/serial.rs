@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::entry::{Entry, Key, Kind, hash};
-use super::{Broadcast, TransmitLimitedQueue, name_of, rehash};
+use super::{Broadcast, TransmitLimitedQueue, hash_of, name_of};
 
 #[derive(Serialize, Deserialize)]
 #[serde(bound(serialize = "B: Serialize", deserialize = "B: Deserialize<'de>"))]
@@ -110,8 +110,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.plain += usize::from(entry.kind == Kind::Plain);
         if let Some(name) = name_of(&self.entries, slot) {
             let (entries, hash_key) = (&self.entries, &self.hash_key);
-            let rehash = |slot: &u32| rehash(hash_key, name_of(entries, *slot));
-            self.names.insert_unique(hash(hash_key, name), slot, rehash);
+            let hash_of = |slot| hash_of(hash_key, entries, slot);
+            self.names.insert(hash(hash_key, name), slot, entries.len() as u32, hash_of);
         }
     }
 }

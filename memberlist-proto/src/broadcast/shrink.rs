@@ -2,9 +2,8 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashTable;
-
 use super::TransmitLimitedQueue;
+use crate::index::Index;
 
 /// Entries whose memory is kept.
 const KEEP: usize = 64;
@@ -17,7 +16,7 @@ impl<B> TransmitLimitedQueue<B> {
             self.entries = Vec::new();
             self.free = Vec::new();
             self.taken = Vec::new();
-            self.names = HashTable::new();
+            self.names = Index::default();
         }
     }
 }

@@ -55,10 +55,8 @@ impl<'de> Deserialize<'de> for Members {
                 return Err(D::Error::custom("two records of one name"));
             }
             members.counts[record.state() as usize] += 1;
-            let records = &members.records;
-            let rehash = |id: &MemberId| hash_name(&hash_key, records[*id].name().as_bytes());
-            members.index.insert_unique(hash_name(&hash_key, name), id, rehash);
             members.tally.add(record);
+            members.note_in_index(hash_name(&hash_key, name), id);
             members.note_fresh(id);
             members.order.push(id);
         }

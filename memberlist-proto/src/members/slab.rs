@@ -52,6 +52,11 @@ impl Slab {
         self.next as usize - self.free.len()
     }
 
+    /// One more than the highest id ever assigned.
+    pub(super) const fn ids(&self) -> u32 {
+        self.next
+    }
+
     pub(super) fn insert(&mut self, record: Record) -> MemberId {
         // Ids of reaped records first, so that memory follows the largest number of records at a
         // time, not the number of all that ever were.

@@ -45,7 +45,7 @@ enum Program {
     Decode(decode::Args),
     /// Replay what an agent has recorded, and verify that the same happens again.
     Replay(replay::Args),
-    /// Run a script against a simulated cluster in virtual time and print the events.
+    /// Run scripts against simulated clusters in virtual time, or the published experiments.
     Simulate(simulate::Args),
     /// Print the completions of a shell.
     Completions(generate::Completions),

@@ -1,5 +1,7 @@
-//! `memberlist simulate`: a cluster in virtual time, driven by a script.
+//! `memberlist simulate`: a cluster in virtual time, driven by a script, or an experiment with many.
 
+#[cfg(feature = "experiments")]
+mod experiment;
 mod language;
 
 use std::fs;
@@ -13,7 +15,14 @@ use crate::failure::Failure;
 /// The flags of `memberlist simulate`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = language::help())]
+#[cfg_attr(feature = "experiments", command(subcommand_negates_reqs = true))]
+#[cfg_attr(feature = "experiments", command(args_conflicts_with_subcommands = true))]
 pub(crate) struct Args {
+    /// Instead of scripts
+    #[cfg(feature = "experiments")]
+    #[command(subcommand)]
+    experiment: Option<experiment::Command>,
+
     /// Scripts; each is printed with what happens
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -32,6 +41,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    #[cfg(feature = "experiments")]
+    if let Some(experiment) = &args.experiment {
+        return experiment.run();
+    }
     let mut failures = Vec::new();
     for file in &args.files {
         let done = match &args.record {

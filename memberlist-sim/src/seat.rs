@@ -77,6 +77,8 @@ pub(crate) struct Seat {
     /// Streams that ended while the node's outputs were being carried out.
     ended: Vec<StreamId>,
     log: Vec<(Instant, Event)>,
+    /// Events are not kept.
+    forgetful: bool,
     /// How long the log was at each start.
     starts: Vec<usize>,
     /// The next wake-up on the agenda.
@@ -96,7 +98,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(id: NodeId, config: Config, app: Box<dyn App>) -> Self {
+    pub(crate) fn new(id: NodeId, config: Config, app: Box<dyn App>, forgetful: bool) -> Self {
         Self {
             id,
             node: None,
@@ -106,6 +108,7 @@ impl Seat {
             laws: None,
             ended: Vec::new(),
             log: Vec::new(),
+            forgetful,
             starts: Vec::new(),
             wake: None,
             fault: None,

@@ -17,9 +17,9 @@ pub(crate) struct Seats {
 }
 
 impl Seats {
-    pub(crate) fn add(&mut self, config: Config, app: Box<dyn App>) -> NodeId {
+    pub(crate) fn add(&mut self, config: Config, app: Box<dyn App>, forgetful: bool) -> NodeId {
         let id = NodeId::new(self.seats.len());
-        self.seats.push(Seat::new(id, config, app));
+        self.seats.push(Seat::new(id, config, app, forgetful));
         id
     }
 

@@ -33,6 +33,8 @@ pub struct Sim {
     trace: Trace,
     tolerant: bool,
     lawless: bool,
+    /// Nodes keep no log of events.
+    forgetful: bool,
     check_every: u64,
     /// What the lives counted that are over.
     past: BTreeMap<&'static str, u64>,
@@ -55,6 +57,7 @@ impl Sim {
             trace: Trace::new(seed),
             tolerant: false,
             lawless: false,
+            forgetful: false,
             check_every: 1,
             past: BTreeMap::new(),
             restore_every: 0,
@@ -78,6 +81,12 @@ impl Sim {
     /// time and memory would count. Each node's laws keep a picture of the whole cluster.
     pub fn ignore_laws(&mut self) {
         self.lawless = true;
+    }
+
+    /// Keeps no event of the nodes that are started first from now on: for large clusters, in which each
+    /// event of each node would take memory. Applications see them all the same.
+    pub fn keep_no_events(&mut self) {
+        self.forgetful = true;
     }
 
     /// At every so many steps, puts another node in the place of the one whose step it was, made from
@@ -112,7 +121,7 @@ impl Sim {
     ///
     /// The configuration is not valid.
     pub fn start_with(&mut self, config: Config, app: impl App + 'static) -> NodeId {
-        let id = self.seats.add(config, Box::new(app));
+        let id = self.seats.add(config, Box::new(app), self.forgetful);
         self.boot(id, self.seats[id].place(0));
         id
     }
@@ -123,7 +132,7 @@ impl Sim {
     ///
     /// The configuration is not valid, or a node runs at that address and port.
     pub fn start_at(&mut self, ip: IpAddr, config: Config, app: impl App + 'static) -> NodeId {
-        let id = self.seats.add(config, Box::new(app));
+        let id = self.seats.add(config, Box::new(app), self.forgetful);
         self.boot(id, ip);
         id
     }

@@ -128,6 +128,33 @@ fn simulate_shows_what_happens_without_being_asked() {
 }
 
 #[test]
+fn an_experiment_writes_its_tables_plots_and_page() {
+    let folder = scratch("experiment");
+    let out = folder.join("out");
+    let args = ["simulate", "serf", "--quick", "--seeds", "3", "--check", "--out"];
+    let output = run(&[&args[..], &[out.to_str().expect("text")]].concat(), "");
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("cargo run --release -- simulate serf --quick --seeds 3"), "{stdout}");
+    assert!(stdout.contains("| 30 | 0.5 | "), "{stdout}");
+    for file in ["serf.html", "convergence.csv", "curve-30.svg", "curve-100.svg", "results.md"] {
+        let text = fs::read_to_string(out.join(file)).expect("written");
+        assert!(text.len() > 100, "{file}: {text}");
+    }
+    let _ = fs::remove_dir_all(folder);
+    for (args, word) in [
+        (&["simulate", "what-if", "--goal", "detcet<5s"][..], "detect-p99"),
+        (&["simulate", "what-if", "--set", "probe_intervall=2s"], "probe_interval"),
+        (&["simulate", "what-if", "--set", "probe_interval=1ms"], "probe_timeout"),
+        (&["simulate", "what-if", "--loss", "100%"], "0% to 95%"),
+        (&["simulate", "large", "--nodes", "1"], "4 to 100000"),
+    ] {
+        crate::assert_refused(args, 2, &[word]);
+    }
+}
+
+#[test]
 fn the_help_of_simulate_lists_the_language() {
     let output = run(&["simulate", "--help"], "");
     let help = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! The agent's page in a real browser, Debian's `chromium`:
+//! The agent's page, and the page of an experiment, in a real browser, Debian's `chromium`:
 //!
 //! ```sh
 //! cargo nextest run -p memberlist-tests --run-ignored only --test browser
@@ -9,6 +9,7 @@
 mod access;
 mod devtools;
 mod pictures;
+mod report;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

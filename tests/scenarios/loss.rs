@@ -1,15 +1,15 @@
 //! Bad networks: our defaults beside the Go library's behaviour, on the same seeds. A small form of
-//! what `cargo run --release -p memberlist-tests --example harm` measures.
+//! what `memberlist simulate healing` measures.
 
 use std::time::Duration;
 
+use memberlist_experiments::{Harm, Tally};
 use memberlist_sim::Config;
-use memberlist_tests::harm::{Experiment, Tally};
 
 fn plain(_: &mut Config) {}
 
 fn compare(name: &str, seeds: u64) -> [Tally; 2] {
-    let experiment = Experiment::named(name).expect("an experiment of this name");
+    let experiment = Harm::named(name).expect("an experiment of this name");
     let [ours, go] = experiment.compare(0..seeds, &plain);
     println!("{name}\n{ours}\n{go}");
     [ours, go]

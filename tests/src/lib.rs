@@ -7,7 +7,6 @@ mod alertmanager;
 mod binary;
 pub mod certificates;
 pub mod conformance;
-pub mod harm;
 mod http;
 mod loopback;
 pub mod matrix;

@@ -6,7 +6,7 @@
 use crate::source::{File, files};
 
 /// The files and folders that are checked.
-const PATHS: [&str; 32] = [
+const PATHS: [&str; 33] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -18,6 +18,7 @@ const PATHS: [&str; 32] = [
     "memberlist-async-std/",
     "memberlist-cli/src/",
     "memberlist-driver/",
+    "memberlist-experiments/",
     "memberlist-http/",
     "memberlist-proto/",
     "memberlist-sim/",

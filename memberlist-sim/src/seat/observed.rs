@@ -75,7 +75,9 @@ impl Seat {
         if let Some(node) = self.node.as_mut() {
             self.app.event(now, node, &event);
         }
-        self.log.push((time, event));
+        if !self.forgetful {
+            self.log.push((time, event));
+        }
         result
     }
 

@@ -49,3 +49,16 @@ fn the_departed_may_be_restored() {
     assert_eq!(sim.node(late).num_members(), 3);
     assert_eq!(sim.node(nodes[0]).num_members(), 3, "it announces itself");
 }
+
+#[test]
+fn events_need_not_be_kept() {
+    let mut sim = Sim::new(3);
+    let kept = sim.start(Config::lan("kept"));
+    sim.keep_no_events();
+    let other = sim.start(Config::lan("other"));
+    sim.join(other, kept);
+    sim.run_for(Duration::from_secs(2));
+    assert_eq!(sim.agreement(), Ok(()));
+    assert!(sim.events(kept).len() > 1);
+    assert!(sim.events(other).is_empty());
+}

@@ -35,6 +35,13 @@ pub struct Tally {
 pub(super) type Cut<'a> = &'a dyn Fn(NodeId, NodeId) -> bool;
 
 impl Tally {
+    /// What happened in all of these lives.
+    pub(crate) fn of(lives: impl IntoIterator<Item = Self>) -> Self {
+        let mut sum = Self::default();
+        lives.into_iter().for_each(|life| sum.add(life));
+        sum
+    }
+
     /// Adds what happened in another life.
     pub fn add(&mut self, other: Self) {
         self.false_departures += other.false_departures;
@@ -89,8 +96,8 @@ impl Tally {
         self.gone += gone.values().map(|at| end.saturating_duration_since(*at)).sum::<Duration>();
     }
 
-    /// The time that this share of the news took at most.
-    fn quantile(&self, share: f64) -> f64 {
+    /// The time that this share of the news took at most, in seconds.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
         let last = self.times.len().saturating_sub(1);
         let index = (last as f64 * share).ceil() as usize;
         self.times.get(index).map_or(0.0, Duration::as_secs_f64)

@@ -1,32 +1,26 @@
-//! What a network does to a cluster: experiments in the simulator, our defaults beside the Go
-//! library's behaviour (`Differences::none()`) on the same seeds.
-//!
-//! `cargo run --release -p memberlist-tests --example harm` prints one line for each.
+//! What a network does to a cluster: each disturbance with our defaults, and with the Go library's
+//! behaviour (`Differences::none()`) on the same seeds.
 
-mod acts;
-mod tally;
+use std::ops::Range;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-
-use memberlist_proto::Differences;
 use memberlist_sim::Config;
 
-use acts::Act;
-pub use tally::Tally;
+use super::acts::Act;
+use super::tally::Tally;
+use crate::cluster::as_go;
+use crate::grid::{Grid, Options};
 
 /// A cluster and what happens to it, run with many seeds.
 #[derive(Clone, Debug)]
-pub struct Experiment {
+pub struct Harm {
     name: String,
     act: Act,
     /// One of these for each seed in turn.
     sizes: Vec<usize>,
 }
 
-impl Experiment {
-    /// Every experiment, those of small clusters first.
+impl Harm {
+    /// Every one, those of small clusters first.
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for size in [12, 100] {
@@ -39,6 +33,7 @@ impl Experiment {
                 ("mute", Act::Mute),
                 ("isolation", Act::Isolation),
                 ("flapping", Act::Flapping),
+                ("split", Act::Split),
                 ("kill", Act::Kill { loss: 0.0 }),
                 ("kill-loss-10", Act::Kill { loss: 0.1 }),
             ];
@@ -51,7 +46,7 @@ impl Experiment {
         all
     }
 
-    /// The experiment of this name.
+    /// The one of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|it| it.name == name)
     }
@@ -72,36 +67,11 @@ impl Experiment {
     }
 
     /// With each of these seeds, on all processors: ours with a `change`, and as in Go.
-    pub fn compare(
-        &self,
-        seeds: std::ops::Range<u64>,
-        change: &(dyn Fn(&mut Config) + Sync),
-    ) -> [Tally; 2] {
-        let sums = Mutex::new([Tally::default(), Tally::default()]);
-        let next = AtomicU64::new(seeds.start);
-        let work = || {
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds.end {
-                    return;
-                }
-                let pair = [self.run(seed, change), self.run(seed, &as_go)];
-                let mut sums = sums.lock().expect("no thread panics while it adds");
-                for (sum, one) in sums.iter_mut().zip(pair) {
-                    sum.add(one);
-                }
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-                scope.spawn(work);
-            }
-        });
-        sums.into_inner().expect("no thread panics while it adds")
+    pub fn compare(&self, seeds: Range<u64>, change: &(dyn Fn(&mut Config) + Sync)) -> [Tally; 2] {
+        let changes: [&(dyn Fn(&mut Config) + Sync); 2] = [change, &as_go];
+        let grid = Grid::new(changes, seeds);
+        let outcomes = grid.run(&Options::default(), &(), |change, seed| self.run(seed, change));
+        let mut sums = outcomes.into_iter().map(|(_, tallies)| Tally::of(tallies));
+        [sums.next().unwrap_or_default(), sums.next().unwrap_or_default()]
     }
-}
-
-/// As the Go library behaves.
-pub fn as_go(config: &mut Config) {
-    config.differences = Differences::none();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use memberlist_sim::{Config, Event, Fault, Link, NodeId, Sim, Spread, State};
 
-use super::Tally;
+use super::tally::Tally;
 
 /// Something that happens to a whole cluster in which nothing else fails.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub(super) enum Act {
     Isolation,
     /// The halves are cut from each other for 8 s, six times, with 8 s between; then half a minute.
     Flapping,
+    /// The halves are cut from each other for 180 s; then five minutes at most until all agree.
+    Split,
     /// One node is killed.
     Kill { loss: f64 },
     /// Up to four nodes leave, one after the other.
@@ -50,6 +52,7 @@ impl Act {
             Self::Mute => faulty(&mut sim, &nodes, Fault::Mute),
             Self::Isolation => isolation(&mut sim, &nodes),
             Self::Flapping => flapping(&mut sim, &nodes),
+            Self::Split => split(&mut sim, &nodes),
             Self::Kill { loss } => kill(&mut sim, &nodes, loss),
             Self::Leave { loss } => leave(&mut sim, &nodes, loss),
         };
@@ -135,6 +138,27 @@ fn flapping(sim: &mut Sim, nodes: &[NodeId]) -> Tally {
         tally.observe(sim, *node, start, &|a, b| one.contains(&a) != one.contains(&b));
     }
     tally
+}
+
+/// How long the halves take to find each other.
+fn split(sim: &mut Sim, nodes: &[NodeId]) -> Tally {
+    let (one, other) = nodes.split_at(nodes.len() / 2);
+    sim.network().partition(one, other);
+    sim.run_for(secs(180));
+    sim.network().heal();
+    let healed = (0..300).find(|_| {
+        let agreed = sim.agreement().is_ok();
+        if !agreed {
+            sim.run_for(secs(1));
+        }
+        agreed
+    });
+    Tally {
+        news: 1,
+        missed: u64::from(healed.is_none()),
+        times: healed.map(secs).into_iter().collect(),
+        ..Tally::default()
+    }
 }
 
 /// One node is killed once the loss has gone on for a while.

@@ -1,0 +1,249 @@
+//! `memberlist simulate NAME`: the published experiments with the code that ships.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use memberlist_driver::settings::{set, split};
+use memberlist_experiments::{Experiment, Goal, Options, Progress, Report};
+use memberlist_proto::Config;
+
+use super::put;
+use crate::failure::Failure;
+
+/// An experiment.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// SWIM (2002): load and detection by group size, and a group under packet loss
+    Swim(Flags),
+    /// Lifeguard (2017): members whose messages are held back, and who is blamed for it
+    Lifeguard(Flags),
+    /// Lifeguard (2017): members with too little processor time
+    Stress(Flags),
+    /// Serf's page on convergence: its formula and the measurement
+    Serf(Flags),
+    /// Rapid (2018): members that lose what they receive, while what they send arrives
+    Rapid(Flags),
+    /// Thousands of nodes that join within a minute and restart at once
+    Large(Large),
+    /// Recovery with our defaults and as in Go, and convergence beside theory
+    Healing(Flags),
+    /// What a cluster of your own does with given settings
+    WhatIf(WhatIf),
+}
+
+/// The flags of `large`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Large {
+    /// How many nodes, instead of several sizes
+    #[arg(long, value_name = "N", value_parser = nodes)]
+    nodes: Option<usize>,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// The flags of `what-if`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct WhatIf {
+    /// How many nodes the cluster has
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = nodes)]
+    nodes: usize,
+
+    /// How many of the packets get lost, such as 2%
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent)]
+    loss: f64,
+
+    /// Set a field of the configuration, the LAN preset otherwise; several if repeated
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+
+    /// Search for the settings that keep these limits with the least traffic, such as
+    /// `detect<5s,false<1/day`; figures: detect, detect-p99, all, all-p99, join, broadcast, leave,
+    /// false, traffic
+    #[arg(long, value_name = "LIMITS", conflicts_with = "each")]
+    goal: Option<Goal>,
+
+    /// Show what each of ten settings does when it is lower and higher
+    #[arg(long)]
+    each: bool,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// How much of an experiment to run, and where the results go.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Flags {
+    /// Run a reduced form, of some seconds
+    #[arg(long)]
+    quick: bool,
+
+    /// Run each cell with so many seeds; `lifeguard` takes ten times as many for latencies
+    /// [default: by experiment]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    seeds: Option<u64>,
+
+    /// Begin with this seed
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=u64::MAX / 2))]
+    seed: u64,
+
+    /// Run so many simulations at a time [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+
+    /// Write tables (CSV), plots (SVG) and a page (HTML) into this directory
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Exit with 1 if a result has not the shape that was expected
+    #[arg(long)]
+    check: bool,
+}
+
+impl Command {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let (experiment, flags) = match self {
+            Self::Swim(flags) => (Experiment::Swim, flags),
+            Self::Lifeguard(flags) => (Experiment::Lifeguard, flags),
+            Self::Stress(flags) => (Experiment::Stress, flags),
+            Self::Serf(flags) => (Experiment::Serf, flags),
+            Self::Rapid(flags) => (Experiment::Rapid, flags),
+            Self::Large(large) => (Experiment::Large, &large.flags),
+            Self::Healing(flags) => (Experiment::Healing, flags),
+            Self::WhatIf(question) => return question.run(),
+        };
+        let nodes = if let Self::Large(large) = self { large.nodes } else { None };
+        let options = Options { nodes, ..flags.options() };
+        let extra: Vec<String> = nodes.into_iter().map(|it| format!("--nodes {it}")).collect();
+        flags.finish(experiment.name(), &extra, |bar| experiment.run(&options, bar))
+    }
+}
+
+impl WhatIf {
+    fn run(&self) -> Result<(), Failure> {
+        let mut config = Config::lan("n");
+        for assignment in &self.set {
+            let (field, value) = split(assignment).map_err(Failure::usage)?;
+            set(&mut config, field, value).map_err(Failure::usage)?;
+        }
+        config.validate().map_err(Failure::usage)?;
+        let question = memberlist_experiments::WhatIf {
+            nodes: self.nodes,
+            loss: self.loss,
+            config,
+            settings: self.set.clone(),
+            goal: self.goal.clone(),
+            each: self.each,
+        };
+        let mut extra = vec![format!("--nodes {}", self.nodes)];
+        if self.loss > 0.0 {
+            extra.push(format!("--loss {}%", self.loss * 100.0));
+        }
+        extra.extend(self.set.iter().map(|it| format!("--set {it}")));
+        extra.extend(self.goal.iter().map(|it| format!("--goal \"{it}\"")));
+        extra.extend(self.each.then(|| "--each".to_owned()));
+        self.flags.finish("what-if", &extra, |bar| question.run(&self.flags.options(), bar))
+    }
+}
+
+/// A number of nodes that an experiment can be made with.
+fn nodes(text: &str) -> Result<usize, String> {
+    let nodes: usize = text.parse().map_err(|error| format!("{error}"))?;
+    if (4..=100_000).contains(&nodes) { Ok(nodes) } else { Err("it must be 4 to 100000".into()) }
+}
+
+/// A part of a hundred, as a part of one.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
+    match number {
+        Ok(number) if (0.0..=95.0).contains(&number) => Ok(number / 100.0),
+        _ => Err("it must be 0% to 95%".into()),
+    }
+}
+
+impl Flags {
+    fn options(&self) -> Options {
+        let default = Options::default();
+        Options {
+            quick: self.quick,
+            seeds: self.seeds,
+            seed: self.seed,
+            jobs: self.jobs.map_or(default.jobs, usize::from),
+            ..default
+        }
+    }
+
+    /// The command that makes the same report again; neither the number of jobs nor the directory
+    /// changes it.
+    fn command(&self, name: &str, extra: &[String]) -> String {
+        let mut command = format!("cargo run --release -- simulate {name}");
+        for flag in extra {
+            command = command + " " + flag;
+        }
+        // Writing to a string cannot fail.
+        if self.quick {
+            command += " --quick";
+        }
+        if let Some(seeds) = self.seeds {
+            let _ = write!(command, " --seeds {seeds}");
+        }
+        if self.seed != 1 {
+            let _ = write!(command, " --seed {}", self.seed);
+        }
+        command
+    }
+
+    /// Runs an experiment with a progress bar, prints the report and writes its files.
+    fn finish(
+        &self,
+        name: &str,
+        extra: &[String],
+        run: impl FnOnce(&Bar) -> Report,
+    ) -> Result<(), Failure> {
+        if let Some(folder) = &self.out {
+            // Before it takes long.
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Failure::failed(format_args!("{}: {error}", folder.display())))?;
+        }
+        let bar = Bar::new();
+        let mut report = run(&bar);
+        bar.0.finish_and_clear();
+        report.command = self.command(name, extra);
+        put(&report.markdown(false))?;
+        if let Some(folder) = &self.out {
+            let page = report.write(folder).map_err(Failure::failed)?;
+            put(&format!("\nThe page is {}\n", page.display()))?;
+        }
+        match report.failed().next() {
+            Some(failed) if self.check => Err(Failure::failed(format_args!(
+                "{} does not show that {}",
+                report.name, failed.text
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A bar on standard error, where that is a terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let style = "{bar:40} {pos} of {len} runs, {elapsed}, {eta} to go";
+        let style = ProgressStyle::with_template(style).expect("a valid template");
+        let bar = ProgressBar::new(0).with_style(style);
+        bar.enable_steady_tick(std::time::Duration::from_millis(250));
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn expect(&self, runs: u64) {
+        self.0.inc_length(runs);
+    }
+
+    fn step(&self) {
+        self.0.inc(1);
+    }
+}

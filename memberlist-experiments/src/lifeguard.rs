@@ -1,0 +1,255 @@
+//! The experiments of the paper on Lifeguard (Dadgar, Phillips, Currey 2017): members whose messages are
+//! held back for a while, all at once (how soon a failure is noticed) and again and again (how often
+//! healthy members are declared dead).
+
+mod figures;
+
+use std::time::Duration;
+
+use memberlist_proto::Config;
+use memberlist_sim::{Fault, NodeId};
+
+use crate::cluster::{Change, Cluster, as_go, between, millis, secs, set_all};
+use crate::grid::{Grid, Options, Progress};
+use crate::report::Report;
+
+/// One of the paper's configurations.
+#[derive(Clone, Copy)]
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    pub(crate) change: Change<'static>,
+}
+
+/// Plain SWIM with suspicion, as the Go library was before Lifeguard.
+fn swim(config: &mut Config) {
+    as_go(config);
+    config.suspicion_mult = 5;
+    config.suspicion_max_timeout_mult = 1;
+    config.awareness_max_multiplier = 1;
+    config.nacks = false;
+    config.buddy_ping = false;
+}
+
+fn probe(config: &mut Config) {
+    swim(config);
+    config.awareness_max_multiplier = 8;
+    config.nacks = true;
+}
+
+fn suspicion(config: &mut Config) {
+    swim(config);
+    config.suspicion_max_timeout_mult = 6;
+}
+
+fn buddy(config: &mut Config) {
+    swim(config);
+    config.buddy_ping = true;
+}
+
+fn lifeguard(config: &mut Config) {
+    as_go(config);
+    config.suspicion_mult = 5;
+}
+
+fn ours(config: &mut Config) {
+    config.suspicion_mult = 5;
+}
+
+/// The paper's five configurations, as in Go, and ours with all differences.
+pub(crate) const VARIANTS: [Variant; 6] = [
+    Variant { name: "SWIM", change: &swim },
+    Variant { name: "+ LHA-Probe", change: &probe },
+    Variant { name: "+ LHA-Suspicion", change: &suspicion },
+    Variant { name: "+ Buddy", change: &buddy },
+    Variant { name: "Lifeguard", change: &lifeguard },
+    Variant { name: "ours", change: &ours },
+];
+
+/// A configuration of the sweep of α (`suspicion_mult`) and β (`suspicion_max_timeout_mult`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sweep {
+    pub(crate) alpha: u32,
+    pub(crate) beta: u32,
+    /// With our differences, else as in Go.
+    pub(crate) ours: bool,
+}
+
+impl Sweep {
+    fn apply(self, config: &mut Config) {
+        if !self.ours {
+            as_go(config);
+        }
+        config.suspicion_mult = self.alpha;
+        config.suspicion_max_timeout_mult = self.beta;
+    }
+}
+
+/// Members whose messages are held back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Anomaly {
+    /// How many members.
+    pub(crate) members: usize,
+    /// For how long.
+    pub(crate) held: Duration,
+    /// How long nothing is held after that; `None` for once only.
+    pub(crate) free: Option<Duration>,
+}
+
+/// How large an experiment is.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    /// How long anomalies come and go.
+    pub(crate) time: Duration,
+}
+
+/// What one run has shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// Reports of the departure of a healthy member, by any member.
+    pub(crate) false_positives: u64,
+    /// Those by healthy members.
+    pub(crate) at_healthy: u64,
+    /// For each member that was held: how long until the first healthy member declared it dead.
+    pub(crate) first: Vec<f64>,
+    /// The same until the last healthy member did.
+    pub(crate) all: Vec<f64>,
+    /// Packets sent by all.
+    pub(crate) packets: u64,
+    /// Bytes of them.
+    pub(crate) bytes: u64,
+}
+
+impl Anomaly {
+    /// Runs a cluster with this anomaly.
+    pub(crate) fn run(self, size: Size, change: Change<'_>, seed: u64) -> Outcome {
+        let mut cluster = Cluster::warm(seed, size.nodes, secs(1), change);
+        cluster.sim.run_for(secs(5));
+        let start = cluster.sim.now();
+        let before = ["packets_sent", "packet_bytes_sent"].map(|what| cluster.count(what));
+        // Nodes are alike, but by their order of starting.
+        let first = seed as usize * 31 % size.nodes;
+        let held: Vec<NodeId> = (0..self.members)
+            .map(|at| cluster.nodes[(first + at * size.nodes / self.members) % size.nodes])
+            .collect();
+        loop {
+            set_all(&mut cluster, &held, Some(Fault::Held));
+            cluster.sim.run_for(self.held);
+            set_all(&mut cluster, &held, None);
+            // What was held back arrives.
+            let Some(free) = self.free else { break cluster.sim.run_for(secs(3)) };
+            cluster.sim.run_for(free);
+            if cluster.sim.now() >= start + size.time {
+                break;
+            }
+        }
+        let mut outcome = Outcome {
+            packets: cluster.count("packets_sent") - before[0],
+            bytes: cluster.count("packet_bytes_sent") - before[1],
+            ..Outcome::default()
+        };
+        outcome.observe(&cluster, &held, start);
+        outcome
+    }
+}
+
+impl Outcome {
+    fn observe(&mut self, cluster: &Cluster, held: &[NodeId], start: memberlist_proto::Instant) {
+        let mut seen = vec![Vec::new(); cluster.nodes.len()];
+        for observer in &cluster.nodes {
+            let healthy = !held.contains(observer);
+            for (at, subject) in cluster.departures(*observer, start) {
+                if held.contains(&subject) {
+                    if healthy {
+                        seen[subject.index()].push((*observer, between(start, at)));
+                    }
+                } else {
+                    self.false_positives += 1;
+                    self.at_healthy += u64::from(healthy);
+                }
+            }
+        }
+        let observers = cluster.nodes.len() - held.len();
+        for subject in held {
+            let mut times = std::mem::take(&mut seen[subject.index()]);
+            times.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+            self.first.extend(times.first().map(|(_, at)| *at));
+            let mut known = std::collections::BTreeSet::new();
+            let last = times.iter().find(|(observer, _)| {
+                known.insert(*observer);
+                known.len() == observers
+            });
+            self.all.extend(last.map(|(_, at)| *at));
+        }
+    }
+}
+
+/// The anomalies of the interval experiment.
+fn intervals(quick: bool) -> Vec<Anomaly> {
+    let (members, held, free): (&[usize], &[u64], &[u64]) = if quick {
+        (&[4, 16], &[2048, 16_384], &[64, 4096])
+    } else {
+        (&[4, 16, 32], &[128, 2048, 16_384, 32_768], &[1, 64, 1024, 16_384])
+    };
+    let mut all = Vec::new();
+    for &members in members {
+        for &held in held {
+            for &free in free {
+                all.push(Anomaly { members, held: millis(held), free: Some(millis(free)) });
+            }
+        }
+    }
+    all
+}
+
+/// Those of the threshold experiment: long enough for a failure to be noticed.
+fn thresholds(quick: bool) -> Vec<Anomaly> {
+    let members: &[usize] = if quick { &[4] } else { &[1, 4, 16, 32] };
+    let held = secs(if quick { 25 } else { 33 });
+    members.iter().map(|&members| Anomaly { members, held, free: None }).collect()
+}
+
+pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
+    let quick = options.quick;
+    let size =
+        Size { nodes: if quick { 40 } else { 128 }, time: secs(if quick { 40 } else { 120 }) };
+    let mut report =
+        Report::new("lifeguard", "Lifeguard: slow members, and who is blamed for them");
+    report.note(format!(
+        "{} members, of which some have their messages held back, in both directions, for a while; their \
+         timers go on, and their sockets hold 208 KiB. In the interval experiment that happens again and \
+         again for {} s, with pauses between, at all of these members together. A false positive is the \
+         report of a healthy member's departure, counted at each member that makes it. The first five \
+         configurations are the paper's, with `Differences::none()`; \"ours\" is the last of them with our \
+         differences. α = 5, β = 6.",
+        size.nodes,
+        size.time.as_secs(),
+    ));
+    let pairs = |anomalies: &[Anomaly]| -> Vec<(Variant, Anomaly)> {
+        VARIANTS
+            .iter()
+            .flat_map(|it| anomalies.iter().map(move |anomaly| (*it, *anomaly)))
+            .collect()
+    };
+    let interval = Grid::new(pairs(&intervals(quick)), options.seeds(10, 1));
+    // Latencies vary more, and cost less.
+    let many = Options { seeds: options.seeds.map(|seeds| seeds * 10), ..options.clone() };
+    let threshold = Grid::new(pairs(&thresholds(quick)), many.seeds(100, 2));
+    let sweeps = figures::sweeps(quick);
+    let anomalies = [thresholds(true)[0], intervals(true)[4]];
+    let swept: Vec<(Sweep, Anomaly)> =
+        sweeps.iter().flat_map(|it| anomalies.map(|anomaly| (*it, anomaly))).collect();
+    let swept = Grid::new(swept, many.seeds(100, 2));
+    for runs in [interval.runs(), threshold.runs(), swept.runs()] {
+        progress.expect(runs);
+    }
+    let go =
+        |(variant, anomaly): &(Variant, Anomaly), seed| anomaly.run(size, variant.change, seed);
+    figures::threshold(&mut report, &threshold.run(options, progress, go));
+    let outcomes = swept.run(options, progress, |(sweep, anomaly), seed| {
+        anomaly.run(size, &|config: &mut Config| sweep.apply(config), seed)
+    });
+    figures::sweep(&mut report, &outcomes);
+    figures::interval(&mut report, &interval.run(options, progress, go));
+    report
+}

@@ -1,0 +1,213 @@
+//! The tables and plots.
+
+use super::{Anomaly, Outcome, Sweep, VARIANTS, Variant};
+use crate::plot::Plot;
+use crate::report::Report;
+use crate::summary::{Estimate, Summary};
+use crate::table::Table;
+
+type Runs<'a> = [(&'a (Variant, Anomaly), Vec<Outcome>)];
+
+/// The configurations of the sweep: the plain one of the paper first.
+pub(super) fn sweeps(quick: bool) -> Vec<Sweep> {
+    let mut all = vec![Sweep { alpha: 5, beta: 1, ours: false }];
+    let pairs: &[(u32, u32)] = if quick {
+        &[(4, 6), (5, 6)]
+    } else {
+        &[(2, 2), (2, 4), (2, 6), (4, 2), (4, 4), (4, 6), (5, 2), (5, 4), (5, 6)]
+    };
+    for &(alpha, beta) in pairs {
+        all.extend([false, true].map(|ours| Sweep { alpha, beta, ours }));
+    }
+    all
+}
+
+fn pooled(runs: &[Outcome], of: fn(&Outcome) -> &Vec<f64>) -> Summary {
+    Summary::of(runs.iter().flat_map(|it| of(it).iter().copied()))
+}
+
+/// How soon a member whose messages are held back is declared dead.
+pub(super) fn threshold(report: &mut Report, runs: &Runs<'_>) {
+    let mut table = Table::new(
+        "threshold",
+        "Threshold: until a member that is held is declared dead",
+        &[
+            "configuration",
+            "members held",
+            "first healthy member, s (mean)",
+            "first, median",
+            "first, p99",
+            "last healthy member, s (mean)",
+            "declared dead, of those held",
+        ],
+    );
+    let title = "Threshold: the first healthy member declares a held one dead";
+    let mut plot = Plot::new("threshold", title, "members held", "s");
+    for variant in VARIANTS {
+        let mut line = Vec::new();
+        for ((_, anomaly), runs) in runs.iter().filter(|((it, _), _)| it.name == variant.name) {
+            let (first, all) = (pooled(runs, |it| &it.first), pooled(runs, |it| &it.all));
+            let share = first.count() as f64 / (runs.len() * anomaly.members) as f64;
+            table.row([
+                variant.name.into(),
+                anomaly.members.into(),
+                first.mean().into(),
+                first.quantile(0.5).into(),
+                first.quantile(0.99).map(|it| it.value).into(),
+                all.mean().into(),
+                share.into(),
+            ]);
+            line.extend(first.mean().map(|it| (anomaly.members as f64, it)));
+        }
+        plot.line(variant.name, line);
+    }
+    report.tables.push(table);
+    report.plots.push(plot);
+}
+
+/// What α and β trade.
+pub(super) fn sweep(report: &mut Report, runs: &[(&(Sweep, Anomaly), Vec<Outcome>)]) {
+    let mut table = Table::new(
+        "alpha-beta",
+        "Latency and false positives by α and β",
+        &[
+            "α",
+            "β",
+            "differences",
+            "first detection, s (mean)",
+            "of plain SWIM, %",
+            "known to all, s (mean)",
+            "false positives a run",
+            "of plain SWIM, % ",
+            "packets, of plain SWIM, %",
+        ],
+    );
+    let mut plain: Option<(f64, f64, f64)> = None;
+    let mut found = Vec::new();
+    for pair in runs.chunks(2) {
+        let [((sweep, _), latency), (_, blamed)] = pair else { continue };
+        let first = pooled(latency, |it| &it.first).mean();
+        let all = pooled(latency, |it| &it.all).mean();
+        let wrong = Summary::of(blamed.iter().map(|it| it.false_positives as f64));
+        let packets = Summary::of(blamed.iter().map(|it| it.packets as f64)).sum();
+        let figures = (first.map_or(f64::NAN, |it| it.value), wrong.sum(), packets);
+        let base = *plain.get_or_insert(figures);
+        let name = match (sweep.ours, sweep.beta) {
+            (true, _) => "ours",
+            (false, 1) => "none, plain SWIM",
+            (false, _) => "none, Lifeguard",
+        };
+        table.row([
+            f64::from(sweep.alpha).into(),
+            f64::from(sweep.beta).into(),
+            name.into(),
+            first.into(),
+            (figures.0 / base.0 * 100.0).into(),
+            all.into(),
+            wrong.mean().into(),
+            (figures.1 / base.1 * 100.0).into(),
+            (figures.2 / base.2 * 100.0).into(),
+        ]);
+        found.push((*sweep, figures.0 / base.0, figures.1 / base.1.max(1.0)));
+    }
+    let of = |alpha| found.iter().find(|(it, ..)| *it == Sweep { alpha, beta: 6, ours: true });
+    if let (Some((_, five, wrong)), Some((_, four, _))) = (of(5), of(4)) {
+        let text = "ours with α = 4 detects a failure sooner than with α = 5";
+        report.expect(text, four < five);
+        let text = "ours with α = 5 makes fewer false positives than plain SWIM";
+        report.expect(text, *wrong < 1.0);
+    }
+    report.tables.push(table);
+}
+
+/// How often healthy members are declared dead.
+pub(super) fn interval(report: &mut Report, runs: &Runs<'_>) {
+    let mut cells = Table::new(
+        "interval",
+        "Interval: each cell",
+        &[
+            "configuration",
+            "members held",
+            "held, s",
+            "pause, s",
+            "runs",
+            "false positives a run",
+            "at healthy members",
+            "packets a run",
+        ],
+    );
+    let mut sums = Table::new(
+        "interval-sums",
+        "Interval: the whole grid",
+        &[
+            "configuration",
+            "false positives",
+            "of SWIM, %",
+            "at healthy members",
+            "of SWIM, % ",
+            "packets, of SWIM, %",
+            "bytes, of SWIM, %",
+        ],
+    );
+    let title = "Interval: false positives a run, by members held";
+    let mut plot = Plot::new("interval", title, "members held", "false positives a run").log_y();
+    let mut base = None;
+    let mut totals = Vec::new();
+    for variant in VARIANTS {
+        let mut by_members: Vec<(usize, Vec<f64>)> = Vec::new();
+        let mut sum = [0.0; 4];
+        for ((_, anomaly), runs) in runs.iter().filter(|((it, _), _)| it.name == variant.name) {
+            let of =
+                |figure: fn(&Outcome) -> u64| Summary::of(runs.iter().map(|it| figure(it) as f64));
+            let wrong = of(|it| it.false_positives);
+            let healthy = of(|it| it.at_healthy);
+            let (packets, bytes) = (of(|it| it.packets), of(|it| it.bytes));
+            let parts = [wrong.sum(), healthy.sum(), packets.sum(), bytes.sum()];
+            sum.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+            cells.row([
+                variant.name.into(),
+                anomaly.members.into(),
+                anomaly.held.as_secs_f64().into(),
+                anomaly.free.map(|it| it.as_secs_f64()).into(),
+                runs.len().into(),
+                wrong.mean().into(),
+                healthy.mean().into(),
+                packets.mean().map(|it| it.value).into(),
+            ]);
+            let each = runs.iter().map(|it| it.false_positives as f64);
+            match by_members.iter_mut().find(|(members, _)| *members == anomaly.members) {
+                Some((_, all)) => all.extend(each),
+                None => by_members.push((anomaly.members, each.collect())),
+            }
+        }
+        let base = *base.get_or_insert(sum);
+        let share = |at: usize| sum[at] / base[at] * 100.0;
+        sums.row([
+            variant.name.into(),
+            sum[0].into(),
+            share(0).into(),
+            sum[1].into(),
+            share(1).into(),
+            share(2).into(),
+            share(3).into(),
+        ]);
+        totals.push((variant.name, sum[0], base[0]));
+        let mean = |(members, all): (usize, Vec<f64>)| {
+            let summary = Summary::of(all);
+            Some((members as f64, summary.mean().unwrap_or(Estimate::exactly(0.0))))
+        };
+        plot.line(variant.name, by_members.into_iter().filter_map(mean));
+    }
+    let total = |name: &str| totals.iter().find(|it| it.0 == name).map_or(0.0, |it| it.1);
+    report.expect(
+        "Lifeguard makes fewer false positives than SWIM over the grid, and ours not more than that",
+        total("Lifeguard") < total("SWIM") && total("ours") <= total("Lifeguard"),
+    );
+    let text = format!(
+        "ours makes at most 2 % of the false positives of SWIM over the grid: {:.2} %",
+        total("ours") / total("SWIM").max(1.0) * 100.0
+    );
+    report.expect(text, total("ours") <= total("SWIM") * 0.02);
+    report.tables.extend([sums, cells]);
+    report.plots.push(plot);
+}

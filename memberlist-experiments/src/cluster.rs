@@ -119,6 +119,12 @@ pub(crate) fn between(from: Instant, to: Instant) -> f64 {
     to.saturating_duration_since(from).as_secs_f64()
 }
 
+/// Replaces a configuration, but for its name.
+pub(crate) fn replace(config: &mut Config, other: &Config) {
+    let name = config.name.clone();
+    *config = other.clone().with(|it| it.name = name);
+}
+
 /// As the Go library behaves.
 pub(crate) fn as_go(config: &mut Config) {
     config.differences = Differences::none();

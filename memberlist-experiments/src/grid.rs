@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use memberlist_proto::Config;
+
 /// Who watches how far an experiment is. `()` does not.
 pub trait Progress: Sync {
     /// So many runs are to come, beside those announced before.
@@ -19,7 +21,7 @@ pub trait Progress: Sync {
 impl Progress for () {}
 
 /// How much to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// A reduced form, of a few seconds.
     pub quick: bool,
@@ -31,13 +33,15 @@ pub struct Options {
     pub jobs: usize,
     /// How many nodes, in experiments that leave it open.
     pub nodes: Option<usize>,
+    /// What `healing` takes in place of our defaults; the name does not count.
+    pub config: Option<Config>,
 }
 
 impl Default for Options {
     /// The whole experiment, from seed 1 on, on every processor.
     fn default() -> Self {
         let jobs = thread::available_parallelism().map_or(1, usize::from);
-        Self { quick: false, seeds: None, seed: 1, jobs, nodes: None }
+        Self { quick: false, seeds: None, seed: 1, jobs, nodes: None, config: None }
     }
 }
 

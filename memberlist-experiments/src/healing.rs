@@ -9,7 +9,7 @@ pub use self::tally::Tally;
 
 use memberlist_sim::Config;
 
-use crate::cluster::{as_go, secs};
+use crate::cluster::{as_go, replace, secs};
 use crate::grid::{Grid, Options, Progress};
 use crate::life::{Life, Setting};
 use crate::plot::Plot;
@@ -52,8 +52,11 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
         progress.expect(runs);
     }
     let work = |case: &Case, seed| {
-        let change: &dyn Fn(&mut Config) = if case.ours { &|_| {} } else { &as_go };
-        case.harm.run(seed, change)
+        case.harm.run(seed, &|config: &mut Config| match &options.config {
+            _ if !case.ours => as_go(config),
+            Some(other) => replace(config, other),
+            None => {}
+        })
     };
     harm(&mut report, harms.run(options, progress, work), leaves.run(options, progress, work));
     let lives = lives.run(options, progress, |&nodes, seed| {

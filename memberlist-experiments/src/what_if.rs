@@ -9,7 +9,7 @@ use std::time::Duration;
 use memberlist_proto::Config;
 
 pub use self::goal::{Goal, GoalError};
-use crate::cluster::secs;
+use crate::cluster::{replace, secs};
 use crate::grid::{Grid, Options, Progress};
 use crate::life::{Life, Setting};
 use crate::plot::Plot;
@@ -82,10 +82,7 @@ impl WhatIf {
         progress.expect(grid.runs());
         let quiet = quiet(options);
         let outcomes = grid.run(options, progress, |candidate, seed| {
-            let change = |config: &mut Config| {
-                let name = config.name.clone();
-                *config = candidate.config.clone().with(|it| it.name = name);
-            };
+            let change = |config: &mut Config| replace(config, &candidate.config);
             Setting { nodes: self.nodes, loss: self.loss, quiet, change: &change }.live(seed)
         });
         let figure = |(candidate, lives): &(&Candidate, Vec<Life>)| {

@@ -27,7 +27,7 @@ pub(super) enum Command {
     /// Thousands of nodes that join within a minute and restart at once
     Large(Large),
     /// Recovery with our defaults and as in Go, and convergence beside theory
-    Healing(Flags),
+    Healing(Healing),
     /// What a cluster of your own does with given settings
     WhatIf(WhatIf),
 }
@@ -38,6 +38,18 @@ pub(super) struct Large {
     /// How many nodes, instead of several sizes
     #[arg(long, value_name = "N", value_parser = nodes)]
     nodes: Option<usize>,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// The flags of `healing`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Healing {
+    /// Set a field of the configuration on our side, such as `differences.ask_suspects=false`; several
+    /// if repeated
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
 
     #[command(flatten)]
     flags: Flags,
@@ -110,28 +122,32 @@ impl Command {
             Self::Serf(flags) => (Experiment::Serf, flags),
             Self::Rapid(flags) => (Experiment::Rapid, flags),
             Self::Large(large) => (Experiment::Large, &large.flags),
-            Self::Healing(flags) => (Experiment::Healing, flags),
+            Self::Healing(healing) => (Experiment::Healing, &healing.flags),
             Self::WhatIf(question) => return question.run(),
         };
-        let nodes = if let Self::Large(large) = self { large.nodes } else { None };
-        let options = Options { nodes, ..flags.options() };
-        let extra: Vec<String> = nodes.into_iter().map(|it| format!("--nodes {it}")).collect();
+        let mut options = flags.options();
+        let mut extra = Vec::new();
+        match self {
+            Self::Large(large) => {
+                options.nodes = large.nodes;
+                extra.extend(large.nodes.map(|it| format!("--nodes {it}")));
+            }
+            Self::Healing(healing) => {
+                options.config = Some(config(&healing.set)?);
+                extra.extend(healing.set.iter().map(|it| format!("--set {it}")));
+            }
+            _ => {}
+        }
         flags.finish(experiment.name(), &extra, |bar| experiment.run(&options, bar))
     }
 }
 
 impl WhatIf {
     fn run(&self) -> Result<(), Failure> {
-        let mut config = Config::lan("n");
-        for assignment in &self.set {
-            let (field, value) = split(assignment).map_err(Failure::usage)?;
-            set(&mut config, field, value).map_err(Failure::usage)?;
-        }
-        config.validate().map_err(Failure::usage)?;
         let question = memberlist_experiments::WhatIf {
             nodes: self.nodes,
             loss: self.loss,
-            config,
+            config: config(&self.set)?,
             settings: self.set.clone(),
             goal: self.goal.clone(),
             each: self.each,
@@ -145,6 +161,17 @@ impl WhatIf {
         extra.extend(self.each.then(|| "--each".to_owned()));
         self.flags.finish("what-if", &extra, |bar| question.run(&self.flags.options(), bar))
     }
+}
+
+/// The LAN preset with these settings.
+fn config(settings: &[String]) -> Result<Config, Failure> {
+    let mut config = Config::lan("n");
+    for assignment in settings {
+        let (field, value) = split(assignment).map_err(Failure::usage)?;
+        set(&mut config, field, value).map_err(Failure::usage)?;
+    }
+    config.validate().map_err(Failure::usage)?;
+    Ok(config)
 }
 
 /// A number of nodes that an experiment can be made with.

@@ -107,28 +107,28 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
         ]);
         sums[at % 3] += runs.iter().map(|it| it.healthy).sum::<u64>();
     }
-    for &mean in means {
-        let title = format!("Reports of healthy members' departures, inputs of {mean} ms");
-        let mut plot =
-            Plot::new(&format!("stress-{mean}"), &title, "stressed members", "a run").log_y();
-        for variant in variants {
-            let of = outcomes
-                .iter()
-                .filter(|(it, _)| it.variant.name == variant.name && it.mean == mean);
-            plot.line(
-                variant.name,
-                of.filter_map(|(cell, runs)| {
-                    let summary = Summary::of(runs.iter().map(|it| it.healthy as f64));
-                    Some((cell.stressed as f64, summary.mean()?))
-                }),
-            );
-        }
-        report.plots.push(plot);
-    }
+    report.plots.extend(means.iter().map(|mean| plot(*mean, &outcomes)));
     report.expect(
         format!("Lifeguard declares fewer healthy members dead than SWIM ({} and {}), and ours not more ({})", sums[1], sums[0], sums[2]),
         sums[1] < sums[0] && sums[2] <= sums[1],
     );
     report.tables.push(table);
     report
+}
+
+/// Reports of the departure of healthy members where an input takes so long on average, in ms.
+fn plot(mean: u64, outcomes: &[(&Cell, Vec<Blame>)]) -> Plot {
+    let title = format!("Reports of healthy members' departures, inputs of {mean} ms");
+    let name = format!("stress-{mean}");
+    let mut plot = Plot::new(&name, &title, "stressed members", "a run").log_y();
+    for variant in [VARIANTS[0], VARIANTS[4], VARIANTS[5]] {
+        let name = variant.name;
+        let of = outcomes.iter().filter(|(it, _)| it.variant.name == name && it.mean == mean);
+        let point = |(cell, runs): &(&Cell, Vec<Blame>)| {
+            let summary = Summary::of(runs.iter().map(|it| it.healthy as f64));
+            Some((cell.stressed as f64, summary.mean()?))
+        };
+        plot.line(name, of.filter_map(point));
+    }
+    plot
 }

@@ -1,10 +1,12 @@
 //! The tables and plots.
 
+use std::collections::BTreeMap;
+
 use super::{Anomaly, Outcome, Sweep, VARIANTS, Variant};
 use crate::plot::Plot;
 use crate::report::Report;
-use crate::summary::{Estimate, Summary};
-use crate::table::Table;
+use crate::summary::Summary;
+use crate::table::{Cell, Table};
 
 type Runs<'a> = [(&'a (Variant, Anomaly), Vec<Outcome>)];
 
@@ -122,92 +124,80 @@ pub(super) fn sweep(report: &mut Report, runs: &[(&(Sweep, Anomaly), Vec<Outcome
 
 /// How often healthy members are declared dead.
 pub(super) fn interval(report: &mut Report, runs: &Runs<'_>) {
-    let mut cells = Table::new(
-        "interval",
-        "Interval: each cell",
-        &[
-            "configuration",
-            "members held",
-            "held, s",
-            "pause, s",
-            "runs",
-            "false positives a run",
-            "at healthy members",
-            "packets a run",
-        ],
-    );
-    let mut sums = Table::new(
-        "interval-sums",
-        "Interval: the whole grid",
-        &[
-            "configuration",
-            "false positives",
-            "of SWIM, %",
-            "at healthy members",
-            "of SWIM, % ",
-            "packets, of SWIM, %",
-            "bytes, of SWIM, %",
-        ],
-    );
+    let columns = [
+        "configuration",
+        "false positives",
+        "of SWIM, %",
+        "at healthy members",
+        "of SWIM, % ",
+        "packets, of SWIM, %",
+        "bytes, of SWIM, %",
+    ];
+    let mut sums = Table::new("interval-sums", "Interval: the whole grid", &columns);
     let title = "Interval: false positives a run, by members held";
     let mut plot = Plot::new("interval", title, "members held", "false positives a run").log_y();
-    let mut base = None;
-    let mut totals = Vec::new();
+    let mut totals: Vec<[f64; 4]> = Vec::new();
     for variant in VARIANTS {
-        let mut by_members: Vec<(usize, Vec<f64>)> = Vec::new();
+        let of = runs.iter().filter(|((it, _), _)| it.name == variant.name);
+        let mut by_members: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
         let mut sum = [0.0; 4];
-        for ((_, anomaly), runs) in runs.iter().filter(|((it, _), _)| it.name == variant.name) {
-            let of =
-                |figure: fn(&Outcome) -> u64| Summary::of(runs.iter().map(|it| figure(it) as f64));
-            let wrong = of(|it| it.false_positives);
-            let healthy = of(|it| it.at_healthy);
-            let (packets, bytes) = (of(|it| it.packets), of(|it| it.bytes));
-            let parts = [wrong.sum(), healthy.sum(), packets.sum(), bytes.sum()];
-            sum.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
-            cells.row([
-                variant.name.into(),
-                anomaly.members.into(),
-                anomaly.held.as_secs_f64().into(),
-                anomaly.free.map(|it| it.as_secs_f64()).into(),
-                runs.len().into(),
-                wrong.mean().into(),
-                healthy.mean().into(),
-                packets.mean().map(|it| it.value).into(),
-            ]);
-            let each = runs.iter().map(|it| it.false_positives as f64);
-            match by_members.iter_mut().find(|(members, _)| *members == anomaly.members) {
-                Some((_, all)) => all.extend(each),
-                None => by_members.push((anomaly.members, each.collect())),
+        for ((_, anomaly), runs) in of {
+            for it in runs {
+                let figures = [it.false_positives, it.at_healthy, it.packets, it.bytes];
+                sum.iter_mut().zip(figures).for_each(|(sum, it)| *sum += it as f64);
+                by_members.entry(anomaly.members).or_default().push(it.false_positives as f64);
             }
         }
-        let base = *base.get_or_insert(sum);
-        let share = |at: usize| sum[at] / base[at] * 100.0;
-        sums.row([
-            variant.name.into(),
-            sum[0].into(),
-            share(0).into(),
-            sum[1].into(),
-            share(1).into(),
-            share(2).into(),
-            share(3).into(),
-        ]);
-        totals.push((variant.name, sum[0], base[0]));
-        let mean = |(members, all): (usize, Vec<f64>)| {
-            let summary = Summary::of(all);
-            Some((members as f64, summary.mean().unwrap_or(Estimate::exactly(0.0))))
-        };
+        totals.push(sum);
+        let share = |at: usize| Cell::from(sum[at] / totals[0][at] * 100.0);
+        let name = variant.name.into();
+        sums.row([name, sum[0].into(), share(0), sum[1].into(), share(1), share(2), share(3)]);
+        let mean =
+            |(members, all): (usize, Vec<f64>)| Some((members as f64, Summary::of(all).mean()?));
         plot.line(variant.name, by_members.into_iter().filter_map(mean));
     }
-    let total = |name: &str| totals.iter().find(|it| it.0 == name).map_or(0.0, |it| it.1);
+    let total = |at: usize| totals[at][0];
+    let (swim, lifeguard, ours) = (total(0), total(4), total(5));
     report.expect(
         "Lifeguard makes fewer false positives than SWIM over the grid, and ours not more than that",
-        total("Lifeguard") < total("SWIM") && total("ours") <= total("Lifeguard"),
+        lifeguard < swim && ours <= lifeguard,
     );
     let text = format!(
         "ours makes at most 2 % of the false positives of SWIM over the grid: {:.2} %",
-        total("ours") / total("SWIM").max(1.0) * 100.0
+        ours / swim.max(1.0) * 100.0
     );
-    report.expect(text, total("ours") <= total("SWIM") * 0.02);
-    report.tables.extend([sums, cells]);
+    report.expect(text, ours <= swim * 0.02);
+    report.tables.extend([sums, cells(runs)]);
     report.plots.push(plot);
+}
+
+/// The figures of each cell of the grid.
+fn cells(runs: &Runs<'_>) -> Table {
+    let columns = [
+        "configuration",
+        "members held",
+        "held, s",
+        "pause, s",
+        "runs",
+        "false positives a run",
+        "at healthy members",
+        "packets a run",
+    ];
+    let mut cells = Table::new("interval", "Interval: each cell", &columns);
+    for ((variant, anomaly), runs) in runs {
+        let of = |figure: fn(&Outcome) -> u64| {
+            Summary::of(runs.iter().map(|it| figure(it) as f64)).mean()
+        };
+        cells.row([
+            variant.name.into(),
+            anomaly.members.into(),
+            anomaly.held.as_secs_f64().into(),
+            anomaly.free.map(|it| it.as_secs_f64()).into(),
+            runs.len().into(),
+            of(|it| it.false_positives).into(),
+            of(|it| it.at_healthy).into(),
+            of(|it| it.packets).map(|it| it.value).into(),
+        ]);
+    }
+    cells
 }

@@ -17,7 +17,7 @@ fn main() {
     let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = folder.join("memberlist-record-cost");
     let (mut plain, mut recorded) = (node(), node());
-    let options = RecordOptions { patient: true, ..RecordOptions::default() };
+    let options = RecordOptions::default().with(|it| it.patient = true);
     let start = Instant::from_nanos(1);
     let handle = Recorder::start(&mut recorded, start, [3; 32], &folder, &options, |_| {});
     let handle = handle.expect("a folder");

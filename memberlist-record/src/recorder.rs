@@ -36,6 +36,7 @@ const SEGMENTS: u64 = 16;
 
 /// How much is recorded, and when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordOptions {
     /// The most bytes that the segments in the folder take: the oldest make room. Those of an earlier
     /// run in the same folder count, and are the first to go. 256 MiB by default.
@@ -58,6 +59,13 @@ impl Default for RecordOptions {
 }
 
 impl RecordOptions {
+    /// These values with some of them changed, as an expression.
+    #[must_use = "the changed values are returned"]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     fn segment(&self) -> u64 {
         let wanted = match self.segment_bytes {
             0 => self.max_bytes / SEGMENTS,

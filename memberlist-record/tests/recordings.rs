@@ -50,7 +50,10 @@ fn files(folder: &Folder) -> Vec<PathBuf> {
 }
 
 fn small(segments: u64) -> RecordOptions {
-    RecordOptions { max_bytes: segments * (64 << 10), segment_bytes: 1, ..RecordOptions::default() }
+    RecordOptions::default().with(|it| {
+        it.max_bytes = segments * (64 << 10);
+        it.segment_bytes = 1;
+    })
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn a_disk_that_stands_still_never_stalls_the_node() {
     let (stands, stood) = mpsc::channel();
     let (go, may_go) = mpsc::channel::<()>();
     let may_go = Mutex::new(may_go);
-    let options = RecordOptions { max_bytes: 64 << 20, ..RecordOptions::default() };
+    let options = RecordOptions::default().with(|it| it.max_bytes = 64 << 20);
     let mut pair = Pair::notified(&[], &folder, &options, 7, move |notice| {
         if matches!(notice, Notice::Failed(_)) {
             let _ = stands.send(());

@@ -53,7 +53,7 @@ fn a_recorded_input_allocates_as_often_as_one_that_is_not() {
     let folder = Folder::new("steady");
     let (mut plain, mut watched) = (node(), node());
     // One segment, since a checkpoint allocates.
-    let options = RecordOptions { max_bytes: 1 << 30, ..RecordOptions::default() };
+    let options = RecordOptions::default().with(|it| it.max_bytes = 1 << 30);
     let start = Instant::from_nanos(1);
     let recorder = Recorder::start(&mut watched, start, [3; 32], folder.path(), &options, |_| {});
     let recorder = recorder.expect("a folder");

@@ -207,13 +207,11 @@ fn a_stream_goes_to_the_member_at_its_address_only() {
 fn names_need_certificates_that_are_verified() {
     let authority = Authority::new();
     let issued = authority.issue("node", &["127.0.0.1", "node"]);
-    let good = Tls {
-        require_certificate_name: true,
-        ..Tls::mutual(issued.certificate, issued.key, authority.file())
-    };
+    let good = Tls::mutual(issued.certificate, issued.key, authority.file())
+        .with(|it| it.require_certificate_name = true);
     let cases = [
-        Tls { client_auth: ClientAuth::VerifyIfGiven, ..good.clone() },
-        Tls { insecure_skip_verify: true, ..good },
+        good.clone().with(|it| it.client_auth = ClientAuth::VerifyIfGiven),
+        good.with(|it| it.insecure_skip_verify = true),
     ];
     Tokio::block_on(async {
         for tls in cases {

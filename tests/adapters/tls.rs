@@ -78,7 +78,7 @@ fn a_node_of_another_authority_is_kept_out() {
 #[test]
 fn packets_to_a_peer_that_refuses_the_certificate_are_counted() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let strange = Tls { ca: Some(authority.file()), ..tls(&other, "strange", HERE) };
+    let strange = tls(&other, "strange", HERE).with(|it| it.ca = Some(authority.file()));
     let good = tls(&authority, "good", HERE);
     Tokio::block_on(async {
         for framing in [Framing::Alertmanager, Framing::Dskit] {
@@ -130,8 +130,8 @@ fn a_certificate_must_be_for_the_address_or_the_expected_name() {
     Tokio::block_on(async {
         let here = StreamFailure::Tls(TlsFailure::WrongName);
         refused(over(&named), over(&named), here, TlsFailure::Refused).await;
-        let expecting = Tls { server_name: Some("cluster.example".into()), ..named.clone() };
-        let careless = Tls { insecure_skip_verify: true, ..named.clone() };
+        let expecting = named.clone().with(|it| it.server_name = Some("cluster.example".into()));
+        let careless = named.clone().with(|it| it.insecure_skip_verify = true);
         for tls in [expecting, careless] {
             let (node, _events) = start("node", over(&tls)).await;
             let (peer, _reports) = start("peer", over(&tls)).await;
@@ -223,14 +223,14 @@ fn files_that_cannot_be_used_are_named() {
     let strange = tls(&other, "strange", HERE);
     let missing = authority.folder().join("missing.pem");
     let cases = [
-        (Tls { certificate: missing.clone(), ..good.clone() }, "missing.pem"),
-        (Tls { key: good.certificate.clone(), ..good.clone() }, "it has no private key"),
-        (Tls { certificate: good.key.clone(), ..good.clone() }, "it has no certificate"),
-        (Tls { key: strange.key, ..good.clone() }, "the key is not that of the certificate"),
-        (Tls { ca: Some(missing), ..good.clone() }, "missing.pem"),
-        (Tls { client_ca: None, ..good.clone() }, "client_ca"),
-        (Tls { ca: None, ..good.clone() }, "`ca`"),
-        (Tls { server_name: Some("not a name".into()), ..good }, "not a valid server name"),
+        (good.clone().with(|it| it.certificate = missing.clone()), "missing.pem"),
+        (good.clone().with(|it| it.key = good.certificate.clone()), "it has no private key"),
+        (good.clone().with(|it| it.certificate = good.key.clone()), "it has no certificate"),
+        (good.clone().with(|it| it.key = strange.key), "the key is not that of the certificate"),
+        (good.clone().with(|it| it.ca = Some(missing)), "missing.pem"),
+        (good.clone().with(|it| it.client_ca = None), "client_ca"),
+        (good.clone().with(|it| it.ca = None), "`ca`"),
+        (good.with(|it| it.server_name = Some("not a name".into())), "not a valid server name"),
     ];
     Tokio::block_on(async {
         for (tls, words) in cases {

@@ -237,9 +237,11 @@ impl Args {
     pub(super) fn recording(&self) -> Option<(PathBuf, RecordOptions)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.ok().and_then(|now| u64::try_from(now.as_millis()).ok());
-        let default = RecordOptions { wall_clock_ms: now, ..RecordOptions::default() };
-        let max_bytes = self.record_max.unwrap_or(default.max_bytes);
-        Some((self.record.clone()?, RecordOptions { max_bytes, ..default }))
+        let options = RecordOptions::default().with(|options| {
+            options.wall_clock_ms = now;
+            options.max_bytes = self.record_max.unwrap_or(options.max_bytes);
+        });
+        Some((self.record.clone()?, options))
     }
 
     fn place(&self, settings: &mut Settings) {

@@ -139,16 +139,14 @@ fn parse(text: &str, folder: &Path) -> Result<Tls, String> {
         Some("VerifyClientCertIfGiven") => ClientAuth::VerifyIfGiven,
         Some(other) => return Err(format!("not a valid `client_auth_type`: {other:?}")),
     };
-    Ok(Tls {
-        client_ca: server.client_ca_file.map(path),
-        client_auth,
-        ca: client.ca_file.map(path),
-        client_certificate,
-        server_name: client.server_name,
-        insecure_skip_verify: client.insecure_skip_verify,
-        require_certificate_name: false,
-        ..Tls::mutual(path(server.cert_file), path(server.key_file), "")
-    })
+    Ok(Tls::mutual(path(server.cert_file), path(server.key_file), "").with(|tls| {
+        tls.client_ca = server.client_ca_file.map(path);
+        tls.client_auth = client_auth;
+        tls.ca = client.ca_file.map(path);
+        tls.client_certificate = client_certificate;
+        tls.server_name = client.server_name;
+        tls.insecure_skip_verify = client.insecure_skip_verify;
+    }))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(super) const PROVEN: Duration = LONGEST_REST;
 
 /// How much may wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bounds {
     /// Addresses that packets are sent to at a time. The one that was used longest ago makes room.
     pub peers: usize,
@@ -30,6 +31,15 @@ pub struct Bounds {
     pub queue_bytes: usize,
     /// Bytes in all queues together.
     pub bytes: usize,
+}
+
+impl Bounds {
+    /// These values with some of them changed, as an expression.
+    #[must_use = "the changed values are returned"]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 impl Default for Bounds {

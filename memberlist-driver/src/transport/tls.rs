@@ -25,6 +25,7 @@ use crate::runtime::{Runtime, Timer as _};
 /// go on, and new ones use the new certificates. Files that cannot be used leave the old ones in
 /// force. Sessions are not resumed, so that every connection is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tls {
     /// This node's certificate for connections that come in, with the intermediate ones behind it.
     pub certificate: PathBuf,
@@ -71,6 +72,13 @@ impl Tls {
             certificate,
             key,
         }
+    }
+
+    /// These values with some of them changed, as an expression.
+    #[must_use = "the changed values are returned"]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 
     /// Whether names can be trusted, if they are to be checked.

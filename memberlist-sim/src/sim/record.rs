@@ -42,9 +42,11 @@ impl Sim {
         let life = if starts > 1 { format!(".{starts}") } else { String::new() };
         let folder = recording.folder.join(name + &life);
         // Virtual time must wait for the disk.
-        let options =
-            RecordOptions { max_bytes: u64::MAX, patient: true, ..RecordOptions::default() };
-        let options = RecordOptions { segment_bytes: 16 << 20, ..options };
+        let options = RecordOptions::default().with(|options| {
+            options.max_bytes = u64::MAX;
+            options.segment_bytes = 16 << 20;
+            options.patient = true;
+        });
         let node = self.seats[id].node_mut().expect("it has just been started");
         let started = Recorder::start(node, now, seed, &folder, &options, |_| {});
         recording.lives.push(started.expect("a folder to record to"));

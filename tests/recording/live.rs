@@ -131,6 +131,7 @@ fn harmed(folder: &Path) {
     let (summary, result) = replay(&file, keys, &[]);
     assert!(result.expect_err("cut").contains("ends in the middle of a block"));
     assert!(summary["same"].as_u64() > Some(0) && summary["same"].as_u64() < all, "{summary}");
+    explained_as_far_as_possible(&file, "ends in the middle of a block");
 
     let mut damaged = whole.clone();
     damaged[whole.len() * 3 / 4] ^= 1;
@@ -138,10 +139,26 @@ fn harmed(folder: &Path) {
     let (summary, result) = replay(&file, keys, &[]);
     assert!(result.expect_err("damaged").contains("is damaged at byte"));
     assert!(summary["same"].as_u64() > Some(0) && summary["same"].as_u64() < all, "{summary}");
+    explained_as_far_as_possible(&file, "is damaged at byte");
 
     fs::write(&file, b"something else").expect("written");
-    let (_, result) = replay(&file, keys, &[]);
-    assert!(result.expect_err("foreign").contains("this is not a recording"));
+    for more in [&[][..], &["--why", "a"], &["--diff", "0s", "1h"]] {
+        let (_, result) = replay(&file, keys, more);
+        assert!(result.expect_err("foreign").contains("this is not a recording"));
+    }
+}
+
+/// What explains a recording shows what can be read, and then fails with what is wrong.
+fn explained_as_far_as_possible(file: &Path, wrong: &str) {
+    let keys: &[&[u8]] = &[NEW, OLD];
+    for more in [&["--why", "a"][..], &["--diff", "0s", "1h"]] {
+        let (shown, result) = replay(file, keys, more);
+        let error = result.expect_err("damaged");
+        assert!(error.contains(wrong), "{error}");
+        assert!(shown.is_object(), "{more:?}: {shown}");
+    }
+    let (explained, _) = replay(file, keys, &["--why", "a"]);
+    assert_eq!(explained["observers"][0]["state"], "alive", "{explained}");
 }
 
 /// The smallest ring that the program takes, filled several times over.

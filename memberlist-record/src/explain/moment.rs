@@ -1,5 +1,6 @@
 //! One input of a replay, and everything that came of it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -134,9 +135,15 @@ pub enum Report {
 pub struct Watcher {
     wire: Wire,
     peers: std::collections::BTreeMap<u64, SocketAddr>,
+    /// The last full states that came, each with its stream and its peer: they are merged later, when
+    /// the work on them is done.
+    states: VecDeque<(u64, Option<SocketAddr>, Said)>,
     table: Table,
     number: u64,
 }
+
+/// How many full states are remembered until they are merged.
+const STATES: usize = 64;
 
 impl Watcher {
     /// From the state in which the replay is now.
@@ -163,7 +170,7 @@ impl Watcher {
         let node = replay.node();
         let at = step.record.at;
         let mut print = None;
-        let (input, heard) = match &step.record.entry {
+        let (mut input, mut heard) = match &step.record.entry {
             Entry::Input(Input::Packet { from, packet }) => {
                 let (heard, error) = self.wire.packet(node, packet);
                 print = Some(xxh3_64(packet));
@@ -183,7 +190,9 @@ impl Watcher {
                 let read = self.wire.stream(node, id, Way::In, data);
                 print = read.as_ref().map(|(_, print)| *print);
                 let what = format!("{} bytes", data.len());
-                (self.stream(id, what), read.map(|(said, _)| said).into_iter().collect())
+                let heard: Vec<Said> = read.map(|(said, _)| said).into_iter().collect();
+                self.remember(id, &heard);
+                (self.stream(id, what), heard)
             }
             entry => (self.plain(entry), Vec::new()),
         };
@@ -198,6 +207,12 @@ impl Watcher {
             changes = self.table.changes_to(&table);
             self.table = table;
         }
+        if let Entry::Input(Input::JobDone { .. }) = &step.record.entry
+            && let Some((id, peer, state)) = self.state_behind(&changes)
+        {
+            input = Took::Stream { id, peer, what: "its state was merged".into() };
+            heard = vec![state];
+        }
         let reports = step.outputs.events.iter().map(report).collect();
         let gauges = node.stats().gauges;
         let queued = gauges.membership_queue.saturating_add(gauges.user_queue);
@@ -205,6 +220,24 @@ impl Watcher {
         self.number += 1;
         let verdict = step.verdict;
         Moment { number, at, input, heard, print, sent, reports, changes, health, queued, verdict }
+    }
+
+    fn remember(&mut self, id: u64, heard: &[Said]) {
+        let states = heard.iter().filter(|it| matches!(it, Said::State { .. }));
+        let peer = self.peers.get(&id).copied();
+        self.states.extend(states.map(|state| (id, peer, state.clone())));
+        while self.states.len() > STATES {
+            self.states.pop_front();
+        }
+    }
+
+    /// The earliest state whose merge can have made these changes, which does not do so again.
+    fn state_behind(&mut self, changes: &[Change]) -> Option<(u64, Option<SocketAddr>, Said)> {
+        let is_behind = |(_, _, state): &(u64, Option<SocketAddr>, Said)| {
+            changes.iter().any(|change| state.is_news_of(&change.node))
+        };
+        let found = self.states.iter().position(is_behind)?;
+        self.states.remove(found)
     }
 
     fn stream(&self, id: u64, what: String) -> Took {
@@ -238,6 +271,7 @@ impl Watcher {
                 Input::Answered { .. } => answer("an answer of the application"),
                 Input::Entropy(_) => answer("fresh randomness"),
                 Input::Command(command) => Took::Operation { name: super::words::command(command) },
+                Input::JobDone { .. } => answer("work that was done aside"),
                 _ => answer("another input"),
             },
             Entry::AddKey(_) => Took::Operation { name: "add a key" },

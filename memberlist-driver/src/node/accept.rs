@@ -35,7 +35,7 @@ impl<R: Runtime> AcceptTask<R> {
                     // One that is refused is closed by dropping it.
                     if let Some(id) = driver.accept(from) {
                         let guard = StreamGuard::new(driver.clone(), id);
-                        self.runtime.spawn(stream::carry::<R>(stream, guard));
+                        self.runtime.spawn(stream::carry::<R>(stream, guard, false));
                     }
                 }
                 // Without a descriptor left, accepting fails again at once: it must not spin.

@@ -32,18 +32,18 @@ pub(super) async fn connect<R: Runtime>(runtime: R, mut guard: StreamGuard, to: 
     match dialled {
         Some(Ok(stream)) => {
             guard.driver.connected(guard.id);
-            carry::<R>(stream, guard).await;
+            carry::<R>(stream, guard, true).await;
         }
         Some(Err(error)) => guard.cause = Some(stream_failure(&error)),
         None => guard.cause = Some(StreamFailure::Other),
     }
 }
 
-/// Carries a connection until it ends.
-pub(super) async fn carry<R: Runtime>(stream: R::Stream, guard: StreamGuard) {
+/// Carries a connection until it ends. This side has `opened` it, or the peer has.
+pub(super) async fn carry<R: Runtime>(stream: R::Stream, guard: StreamGuard, opened: bool) {
     // A delay would only make an answer late.
     let _ = stream.set_nodelay();
-    let mut carrier = Carrier::new(stream, guard);
+    let mut carrier = Carrier::new(stream, guard, opened);
     carrier.guard.cause = poll_fn(|cx| carrier.poll(cx)).await;
 }
 
@@ -53,6 +53,8 @@ struct Carrier<S> {
     pending: Bytes,
     /// The peer has not ended its side.
     reading: bool,
+    /// This side has opened it, and the peer has said nothing.
+    unanswered: bool,
     /// The socket may have something to read, or room to write: to be tried before it is waited for.
     readable: bool,
     writable: bool,
@@ -85,11 +87,12 @@ enum Step {
 }
 
 impl<S: Stream> Carrier<S> {
-    fn new(stream: S, guard: StreamGuard) -> Self {
+    fn new(stream: S, guard: StreamGuard, opened: bool) -> Self {
         Self {
             stream,
             pending: Bytes::new(),
             reading: true,
+            unanswered: opened,
             readable: true,
             writable: true,
             broken: None,
@@ -221,6 +224,11 @@ impl<S: Stream> Carrier<S> {
 
     /// What the peer has said; nothing at its end.
     fn heard(&mut self, data: &[u8]) -> Step {
+        // A peer that expects TLS, and does not understand what it has read. No message of this
+        // protocol begins like an alert of TLS.
+        if std::mem::take(&mut self.unanswered) && matches!(data, [0x15, 3, ..]) {
+            return Step::Over(Some(StreamFailure::UnexpectedTls));
+        }
         let (driver, id) = (&self.guard.driver, self.guard.id);
         match (self.ending, data.len()) {
             (Ending::Open, 0) => {

@@ -47,6 +47,7 @@ pub(super) async fn carry<R: Runtime>(stream: R::Stream, guard: StreamGuard, ope
     carrier.guard.cause = poll_fn(|cx| carrier.poll(cx)).await;
 }
 
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 struct Carrier<S> {
     stream: S,
     /// What the core wants written, and the socket has not taken.

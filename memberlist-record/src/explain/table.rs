@@ -160,10 +160,14 @@ impl Change {
         (states.0 != states.1).then_some(states)
     }
 
-    /// The accusers that were not there before.
+    /// The accusers that were not there before. The last may come in the moment in which the suspicion
+    /// runs out.
     pub fn new_accusers(&self) -> impl Iterator<Item = &str> {
         let before = self.before.as_ref().map_or(&[][..], |row| &row.accusers);
-        let after = self.after.as_ref().map_or(&[][..], |row| &row.accusers);
+        let after = self.after.as_ref().map_or(&[][..], |row| match &row.departure {
+            Some(Gone::Failed { by }) if row.state == State::Dead => by,
+            _ => &row.accusers,
+        });
         after.iter().filter(|it| !before.contains(it)).map(String::as_str)
     }
 }

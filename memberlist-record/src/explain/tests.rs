@@ -219,6 +219,16 @@ fn a_change_says_what_is_different() {
     assert_eq!(change(None, Some(&alive)), "n2: new, alive, incarnation 1, at 10.0.0.2:7946");
 }
 
+/// The last accusation and the verdict can come in one moment.
+#[test]
+fn an_accuser_of_the_last_moment_counts() {
+    let mut dead = row(State::Dead, &[]);
+    dead.departure = Some(Gone::Failed { by: vec!["n3".into(), "n1".into()] });
+    let before = Some(row(State::Suspect, &["n3"]));
+    let change = Change { node: "n2".into(), before, after: Some(dead) };
+    assert_eq!(change.new_accusers().collect::<Vec<_>>(), ["n1"]);
+}
+
 #[test]
 fn an_account_names_the_accusers_and_what_is_missing() {
     let change = |before: &Row, after: &Row| Change {

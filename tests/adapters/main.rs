@@ -1,6 +1,7 @@
 //! One suite over every adapter, over clusters that mix them, and over a third party's runtime.
 
 mod coverage;
+mod deaf;
 mod names;
 mod runtimes;
 mod threads;

@@ -38,14 +38,14 @@ fn a_peer_that_never_reads_delays_no_other() {
             Tokio::sleep(Duration::from_millis(1)).await;
         }
         node.send(to(peer.bound_address()), "heard").expect("it fits");
-        let hears = async {
+        let message = async {
             loop {
                 if let Some(Event::Message { payload, .. }) = heard.next().await {
                     return payload;
                 }
             }
         };
-        let payload = tokio::time::timeout(PATIENCE, hears).await.expect("in time");
+        let payload = tokio::time::timeout(PATIENCE, message).await.expect("in time");
         assert_eq!(payload, "heard");
         assert_eq!(node.transport_stats().failed, 0, "the deaf one is still being written to");
     });

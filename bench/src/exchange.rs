@@ -22,6 +22,8 @@ struct Took {
     longest: f64,
     /// What was done outside of the calls.
     jobs: f64,
+    /// Bytes that the opener has sent.
+    bytes: f64,
 }
 
 pub(crate) fn run(rows: &mut Vec<Row>) {
@@ -68,6 +70,8 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
         rows.push(Row::new(format!("STALL {size}"), Unit::Time, parts).aiming_at(goal));
         let total = first.both + first.jobs;
         rows.push(Row::new(format!("PUSHPULL {size} first, by jobs"), Unit::Time, total));
+        let name = format!("PUSHPULL {size}, sent by each");
+        rows.push(Row::new(name, Unit::Bytes, first.bytes));
     }
 }
 
@@ -103,6 +107,7 @@ fn best(runs: impl Iterator<Item = Took>) -> Took {
         opener: one.opener.min(other.opener),
         longest: one.longest.min(other.longest),
         jobs: one.jobs.min(other.jobs),
+        bytes: one.bytes,
     })
     .expect("at least one")
 }
@@ -174,6 +179,7 @@ fn converse(nodes: &mut [Memberlist; 2], now: u64, took: &mut Took) {
                     }
                     StreamOp::Write { id, data } => {
                         nodes[side].handle_stream_written(at(now), id, data.len());
+                        took.bytes += if side == 0 { data.len() as f64 } else { 0.0 };
                         under_way.push_back((1 - side, data));
                     }
                     StreamOp::Close { id } => nodes[side].handle_stream_closed(at(now), id, None),

@@ -92,7 +92,10 @@ impl Row {
         let goal = match self.goal {
             Goal::None => "–".to_owned(),
             Goal::AtMost(most) => format!("≤ {}", self.show(most)),
-            Goal::Within(most, count) => format!("≤ {}, {count} allocations", self.show(most)),
+            Goal::Within(most, count) => {
+                let plural = if count == 1.0 { "" } else { "s" };
+                format!("≤ {}, {count} allocation{plural}", self.show(most))
+            }
             Goal::Times { factor, named } => {
                 format!("≥ {factor} × {}", if named { "named" } else { "small" })
             }

@@ -70,7 +70,9 @@ fn main() -> Result<()> {
     while node.num_members() as u64 <= members {
         thread::sleep(PAUSE);
     }
-    println!("| {members} members, {clients} clients | answers/s | pings | median | 99 % | longest | beyond {timeout:?} |");
+    println!(
+        "| {members} members, {clients} clients | answers/s | pings | median | 99 % | longest | beyond {timeout:?} |"
+    );
     println!("|---|---:|---:|---:|---:|---:|---:|");
     for (what, storm) in
         [("alone", Storm::Calm), ("nothing new", Storm::NothingNew), ("news", Storm::News)]

@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             Some(Arc::clone(&carried)),
             transport,
             args.recording(),
+            args.name_servers(),
         )
         .await?;
         let (output, written) = Output::start(if args.json { Style::Json } else { Style::Text });

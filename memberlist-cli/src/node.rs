@@ -1,5 +1,6 @@
 //! Starting a node: all that the program knows of the adapters beyond the methods of their handle.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -66,11 +67,13 @@ pub(crate) async fn start(
     carried: Option<Arc<Carried>>,
     transport: Transport,
     record: Option<(PathBuf, RecordOptions)>,
+    name_servers: Vec<SocketAddr>,
 ) -> Result<(Handle, Events), Failure> {
     let (config, mut options) = settings.into_parts();
     options.delegate = carried.map(|carried| carried as Arc<dyn Delegate>);
     options.transport = transport;
     options.record = record;
+    options.name_servers = name_servers;
     let started = match runtime {
         Runtime::Tokio => memberlist_tokio::Memberlist::start(config, options)
             .await

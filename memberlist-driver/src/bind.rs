@@ -58,6 +58,10 @@ pub struct Options {
     /// Labels of everything that is published with the feature `metrics`, as names and values (Go:
     /// `MetricLabels`): they tell apart several nodes of one process.
     pub metric_labels: Vec<(String, String)>,
+    /// The name servers that are asked for the services of peers (`dnssrv+`, `dnssrvnoa+`), with the
+    /// feature `srv`; none stands for those of the system. Host names are always the platform's to
+    /// resolve.
+    pub name_servers: Vec<SocketAddr>,
     /// Where everything that enters the node is recorded, if anywhere: see
     /// [`record_to`](Self::record_to).
     #[cfg(feature = "record")]
@@ -208,6 +212,7 @@ impl Default for Options {
             events: EventBounds::default(),
             transport: Transport::default(),
             metric_labels: Vec::new(),
+            name_servers: Vec::new(),
             #[cfg(feature = "record")]
             record: None,
             wrong: None,

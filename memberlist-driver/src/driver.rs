@@ -231,15 +231,31 @@ impl Driver {
 
     /// A name has been resolved, or could not be.
     pub(crate) fn resolved(&self, lookup: &Lookup, found: io::Result<Vec<IpAddr>>) {
-        let found = found.map_err(|error| {
-            self.log(Source::Adapter, || log::unresolved(&lookup.host, &error));
-            match error.kind() {
-                io::ErrorKind::TimedOut => LookupFailure::TimedOut,
-                _ => LookupFailure::NotFound,
-            }
-        });
+        let found = found.map_err(|error| self.unresolved(lookup, &error));
         let found = found.as_deref().map_err(|failure| *failure);
         let _ = self.0.operate(|state, now| state.core.handle_lookup(now, lookup.id, found));
+    }
+
+    /// A service has been looked up, or could not be.
+    pub(crate) fn resolved_service(&self, lookup: &Lookup, found: io::Result<Vec<(IpAddr, u16)>>) {
+        let found = found.map_err(|error| self.unresolved(lookup, &error));
+        let found = found.as_deref().map_err(|failure| *failure);
+        let _ = self.0.operate(|state, now| state.core.handle_service(now, lookup.id, found));
+    }
+
+    /// The name servers to ask for services; none stands for the system's.
+    pub(crate) fn name_servers(&self) -> Vec<SocketAddr> {
+        self.0.name_servers.clone()
+    }
+
+    fn unresolved(&self, lookup: &Lookup, error: &io::Error) -> LookupFailure {
+        self.log(Source::Adapter, || log::unresolved(&lookup.host, error));
+        match error.kind() {
+            io::ErrorKind::TimedOut => LookupFailure::TimedOut,
+            io::ErrorKind::Unsupported => LookupFailure::Unsupported,
+            io::ErrorKind::Other if lookup.service.is_some() => LookupFailure::Other,
+            _ => LookupFailure::NotFound,
+        }
     }
 
     /// Asks the application a question: may block, and belongs on a thread that may.

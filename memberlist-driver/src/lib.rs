@@ -41,6 +41,7 @@ pub mod metrics;
 mod node;
 mod operation;
 pub mod runtime;
+mod services;
 #[cfg(feature = "serde")]
 pub mod settings;
 mod shared;

@@ -129,6 +129,7 @@ fn open(mut config: Config, options: Options) -> Result<Opened, StartError> {
         one_name: options.transport.requires_names(),
         events: options.events,
         metric_labels: options.metric_labels,
+        name_servers: options.name_servers,
         #[cfg(feature = "record")]
         record: options.record,
     };

@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     decisions: Option<Arc<Decisions>>,
     pub(crate) log: Log,
     pub(crate) transport: Arc<Figures>,
+    pub(crate) name_servers: Vec<SocketAddr>,
     /// Of the recorder, which the core has.
     #[cfg(feature = "record")]
     pub(crate) recording: Option<Recorder>,
@@ -47,6 +48,7 @@ pub(crate) struct Setup {
     pub(crate) events: EventBounds,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))] // Published nowhere without it.
     pub(crate) metric_labels: Vec<(String, String)>,
+    pub(crate) name_servers: Vec<SocketAddr>,
     #[cfg(feature = "record")]
     pub(crate) record: Option<(std::path::PathBuf, memberlist_record::RecordOptions)>,
 }
@@ -96,6 +98,7 @@ impl Shared {
             clock,
             log: Log::new(&name),
             transport: Arc::default(),
+            name_servers: setup.name_servers,
             name,
             bound,
             delegate,

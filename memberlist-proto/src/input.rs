@@ -83,6 +83,13 @@ pub enum Input<'a> {
         /// The addresses, or why there are none.
         found: Result<Cow<'a, [IpAddr]>, LookupFailure>,
     },
+    /// [`handle_service`](crate::Memberlist::handle_service).
+    ServiceAnswered {
+        /// The look-up.
+        id: LookupId,
+        /// The addresses, or why there are none.
+        found: Result<Cow<'a, [(IpAddr, u16)]>, LookupFailure>,
+    },
     /// [`handle_transmit_failed`](crate::Memberlist::handle_transmit_failed); made by
     /// [`Input::transmit_failed`].
     TransmitFailed {
@@ -276,6 +283,10 @@ impl Input<'_> {
                 Input::StreamData { id, data: Cow::Owned(data.into_owned()) }
             }
             Self::LookupAnswered { id, found } => Input::LookupAnswered {
+                id,
+                found: found.map(|found| Cow::Owned(found.into_owned())),
+            },
+            Self::ServiceAnswered { id, found } => Input::ServiceAnswered {
                 id,
                 found: found.map(|found| Cow::Owned(found.into_owned())),
             },

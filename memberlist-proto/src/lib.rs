@@ -116,7 +116,7 @@ pub use crate::node::{
     Identity, IdentityError, IdentityParts, Name, Node, NodeName, State, VersionKind, Versions,
     ZoneInfo, ZoneRole,
 };
-pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target};
+pub use crate::peer::{Host, JoinPolicy, Peer, PeerError, Retry, Target, Targets};
 pub use crate::queues::{BroadcastKind, Priority};
 pub use crate::security::{InvalidKey, Key, KeyId, Keyring, KeyringError, ParseKeyError};
 #[doc(hidden)] // For the transports of the driver.

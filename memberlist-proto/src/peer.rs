@@ -23,6 +23,11 @@ pub use self::policy::{JoinPolicy, Retry};
 /// on the host `24`. All other names are written literally. A `%` without two hexadecimal digits
 /// after it is an error. An empty name is written like no name.
 ///
+/// In front of the host may stand how it is looked up, as in Thanos and Mimir: `dns+` by its
+/// addresses, which is what a name means anyway; `dnssrv+` as a service, by SRV records and the
+/// addresses of their targets, as in `dnssrv+_gossip._tcp.example`; `dnssrvnoa+` by SRV records whose
+/// targets the platform's resolver looks up. A port replaces those of the records.
+///
 /// A host is an IP address, or a name of letters and digits of any script, `-`, `_` and `.`. Parsing
 /// what `Display` wrote returns the same peer, except for port 0 and for a [`Host::Name`] that
 /// breaks this rule or holds an address.
@@ -58,6 +63,32 @@ pub enum Host {
     Ip(IpAddr),
     /// At each address of a name.
     Name(String),
+    /// Where the SRV records of a name say, with their ports.
+    Service {
+        /// The name, such as `_gossip._tcp.example`.
+        name: String,
+        /// Who looks up the addresses of the records' targets.
+        targets: Targets,
+    },
+}
+
+/// Who looks up the addresses of the targets of SRV records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Targets {
+    /// The name server that the records are from: `dnssrv+`.
+    Server,
+    /// The platform's resolver, which also knows its file of hosts: `dnssrvnoa+`.
+    Platform,
+}
+
+impl Targets {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Server => "dnssrv+",
+            Self::Platform => "dnssrvnoa+",
+        }
+    }
 }
 
 /// A member by name, or any address.
@@ -177,7 +208,7 @@ impl Peer {
     pub fn address(&self, default_port: u16) -> Option<SocketAddr> {
         match self.host {
             Host::Ip(ip) => Some(SocketAddr::new(ip, self.port.unwrap_or(default_port))),
-            Host::Name(_) => None,
+            Host::Name(_) | Host::Service { .. } => None,
         }
     }
 
@@ -300,6 +331,10 @@ impl fmt::Display for Peer {
             (Host::Ip(ip), None) => write!(f, "{ip}"),
             (Host::Name(name), Some(port)) => write!(f, "{name}:{port}"),
             (Host::Name(name), None) => f.write_str(name),
+            (Host::Service { name, targets }, Some(port)) => {
+                write!(f, "{}{name}:{port}", targets.prefix())
+            }
+            (Host::Service { name, targets }, None) => write!(f, "{}{name}", targets.prefix()),
         }
     }
 }
@@ -328,6 +363,19 @@ impl<'de> serde::Deserialize<'de> for Peer {
 }
 
 fn split_port(text: &str) -> Result<(Host, Option<&str>), PeerError> {
+    for targets in [Targets::Server, Targets::Platform] {
+        if let Some(rest) = text.strip_prefix(targets.prefix()) {
+            return match split_address(rest)? {
+                (Host::Name(name), port) => Ok((Host::Service { name, targets }, port)),
+                // An address has no SRV records.
+                _ => Err(PeerError::Host),
+            };
+        }
+    }
+    split_address(text.strip_prefix("dns+").unwrap_or(text))
+}
+
+fn split_address(text: &str) -> Result<(Host, Option<&str>), PeerError> {
     if let Some(rest) = text.strip_prefix('[') {
         let (inside, after) = rest.split_once(']').ok_or(PeerError::Brackets)?;
         let ip: core::net::Ipv6Addr = inside.parse().map_err(|_| PeerError::Brackets)?;

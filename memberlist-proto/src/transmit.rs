@@ -1,11 +1,12 @@
 //! What the core asks its driver to do.
 
 use alloc::string::String;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
 use crate::node::{Node, NodeName};
+use crate::peer::{Host, Targets};
 use crate::time::Instant;
 
 /// A datagram to send, from the socket that this node receives packets on.
@@ -226,7 +227,26 @@ pub struct Lookup {
     pub id: LookupId,
     /// The name, never an IP literal.
     pub host: String,
+    /// Whether it is a service, and who looks up the targets of its SRV records. The answer then
+    /// goes to [`handle_service`](crate::Memberlist::handle_service).
+    pub service: Option<Targets>,
 }
+
+impl Lookup {
+    /// The look-up of a host; `None` for an address.
+    pub(crate) fn of(id: LookupId, host: &Host) -> Option<Self> {
+        match host {
+            Host::Ip(_) => None,
+            Host::Name(name) => Some(Self { id, host: name.clone(), service: None }),
+            Host::Service { name, targets } => {
+                Some(Self { id, host: name.clone(), service: Some(*targets) })
+            }
+        }
+    }
+}
+
+/// One address that a look-up has found, with the port if the name server says one.
+pub(crate) type Found = (IpAddr, Option<u16>);
 
 /// Why a name could not be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -236,6 +256,9 @@ pub enum LookupFailure {
     /// The name has no address.
     #[error("no such host")]
     NotFound,
+    /// It is a service, and looking up services is not built in (feature `srv`).
+    #[error("this program cannot look up SRV records")]
+    Unsupported,
     /// No answer in time.
     #[error("the name server did not answer")]
     TimedOut,

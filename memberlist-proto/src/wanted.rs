@@ -9,7 +9,7 @@ use crate::event::JoinError;
 use crate::node::NodeName;
 use crate::peer::Peer;
 use crate::time::Instant;
-use crate::transmit::{LookupFailure, LookupId, StreamId};
+use crate::transmit::{Found, LookupFailure, LookupId, StreamId};
 
 /// What is known of every node that this node would like to have as a member, and the one attempt
 /// to reach one of them.
@@ -212,7 +212,7 @@ impl Wanted {
         &mut self,
         id: LookupId,
         seed: usize,
-        found: Result<Vec<IpAddr>, (Instant, LookupFailure)>,
+        found: Result<Vec<Found>, (Instant, LookupFailure)>,
         default_port: u16,
     ) -> bool {
         let Attempt::Looking(pending) = &mut self.attempt else { return false };
@@ -224,10 +224,13 @@ impl Wanted {
             self.attempt = Attempt::None;
         }
         if let Some(seed) = self.seeds.get_mut(seed) {
-            let port = seed.peer.port.unwrap_or(default_port);
+            let given = seed.peer.port;
             match found {
                 Ok(found) => {
-                    let address = |ip: IpAddr| SocketAddr::new(ip.to_canonical(), port);
+                    let address = |(ip, port): Found| {
+                        let port = given.or(port).unwrap_or(default_port);
+                        SocketAddr::new(ip.to_canonical(), port)
+                    };
                     seed.addresses = found.into_iter().map(address).collect();
                     // It is an error no longer, and its addresses may need no attempt.
                     if matches!(seed.last, Some((_, Err(JoinError::Lookup(_))))) {

@@ -59,4 +59,4 @@ pub use memberlist_proto::{
 pub use crate::app::{App, Silent, Spread};
 pub use crate::network::{Link, Network};
 pub use crate::seat::{Fault, NodeId};
-pub use crate::sim::Sim;
+pub use crate::sim::{Sent, Sim};

@@ -22,6 +22,17 @@ use crate::seats::Seats;
 use crate::streams::Streams;
 use crate::trace::Trace;
 
+type Watch = Box<dyn FnMut(NodeId, NodeId, Sent<'_>)>;
+
+/// What one node sends another.
+#[derive(Clone, Copy, Debug)]
+pub enum Sent<'a> {
+    /// A datagram.
+    Packet(&'a [u8]),
+    /// Bytes on a stream.
+    Stream(&'a [u8]),
+}
+
 /// A cluster in virtual time. See the crate's front page.
 pub struct Sim {
     seed: u64,
@@ -40,6 +51,8 @@ pub struct Sim {
     past: BTreeMap<&'static str, u64>,
     /// At every how many steps a node is replaced by its checkpoint; 0 for never.
     restore_every: u64,
+    /// Sees what is sent.
+    watch: Option<Watch>,
     /// Dropped after the nodes.
     recording: Option<Recording>,
 }
@@ -61,6 +74,7 @@ impl Sim {
             check_every: 1,
             past: BTreeMap::new(),
             restore_every: 0,
+            watch: None,
             recording: None,
         }
     }
@@ -87,6 +101,11 @@ impl Sim {
     /// event of each node would take memory. Applications see them all the same.
     pub fn keep_no_events(&mut self) {
         self.forgetful = true;
+    }
+
+    /// Has all seen that nodes send one another from now on, whether or not it arrives.
+    pub fn watch(&mut self, watch: impl FnMut(NodeId, NodeId, Sent<'_>) + 'static) {
+        self.watch = Some(Box::new(watch));
     }
 
     /// At every so many steps, puts another node in the place of the one whose step it was, made from

@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod control;
+mod dns;
 mod dskit;
 mod go;
 mod keys;

@@ -9,6 +9,7 @@ mod labels;
 mod loss;
 mod membership;
 mod mistakes;
+mod zones;
 
 use std::time::Duration;
 

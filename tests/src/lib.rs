@@ -14,6 +14,7 @@ mod network;
 mod node;
 mod process;
 mod serf;
+pub mod zones;
 
 pub use alertmanager::Alertmanager;
 pub use binary::{INSTALL, agent_binary, go_peer_binary, scratch};

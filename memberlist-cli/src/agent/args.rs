@@ -131,6 +131,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "compression")]
     no_compression: bool,
 
+    /// A name server to ask for the services of peers (repeatable) [default: the system's]
+    #[arg(long, value_name = "IP:PORT")]
+    name_server: Vec<SocketAddr>,
+
     #[command(flatten)]
     transport: TransportArgs,
 
@@ -209,6 +213,10 @@ impl Args {
     }
 
     /// How packets and streams travel.
+    pub(super) fn name_servers(&self) -> Vec<SocketAddr> {
+        self.name_server.clone()
+    }
+
     pub(super) fn transport(&self) -> Result<Transport, Failure> {
         self.transport.transport()
     }

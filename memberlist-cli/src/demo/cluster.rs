@@ -100,7 +100,8 @@ impl Cluster {
         let mut settings = Settings::new(config);
         settings.bind = seat.address;
         let (node, events) =
-            node::start(seat.runtime, settings, None, Transport::default(), None).await?;
+            node::start(seat.runtime, settings, None, Transport::default(), None, Vec::new())
+                .await?;
         seat.address = node.bound_address();
         seat.node = Some(node.clone());
         tokio::spawn(pass_on(index, node, events, self.sender.clone()));

@@ -13,6 +13,7 @@ use super::intake::{Batch, Intake, reachable};
 use super::stream;
 use crate::driver::{Driver, Work};
 use crate::runtime::{PacketSocket as _, Runtime, Timer as _};
+use crate::services;
 
 /// When nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -84,6 +85,11 @@ impl<R: Runtime> PacketTask<R> {
         self.send().await;
         for lookup in self.work.lookups.drain(..) {
             let (driver, runtime) = (self.driver.clone(), self.runtime.clone());
+            if let Some(targets) = lookup.service {
+                let servers = driver.name_servers();
+                services::look_up(runtime, driver, lookup, targets, servers);
+                continue;
+            }
             self.runtime.spawn(async move {
                 let found = runtime.resolve(&lookup.host).await;
                 driver.resolved(&lookup, found);

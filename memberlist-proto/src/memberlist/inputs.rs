@@ -1,6 +1,7 @@
 //! What enters from the network, the clock and the application, each as a method of its own or as
 //! an [`Input`].
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use super::Memberlist;
@@ -10,7 +11,7 @@ use crate::input::{Command, Input, InputError, Reply};
 use crate::operations::Asker;
 use crate::time::Instant;
 use crate::transmit::{
-    Answer, LookupFailure, LookupId, RequestId, StreamFailure, StreamId, Transmit,
+    Answer, Found, LookupFailure, LookupId, RequestId, StreamFailure, StreamId, Transmit,
 };
 use crate::wire::packet::PacketError;
 
@@ -34,6 +35,9 @@ impl Memberlist {
             Input::StreamClosed { id, cause } => self.handle_stream_closed(now, id, cause),
             Input::LookupAnswered { id, found } => {
                 self.handle_lookup(now, id, found.as_deref().map_err(|failure| *failure));
+            }
+            Input::ServiceAnswered { id, found } => {
+                self.handle_service(now, id, found.as_deref().map_err(|failure| *failure));
             }
             Input::TransmitFailed { probe } => {
                 self.enter(now, || Input::TransmitFailed { probe });
@@ -129,15 +133,34 @@ impl Memberlist {
         found: Result<&[IpAddr], LookupFailure>,
     ) {
         self.enter(now, || Input::LookupAnswered { id, found: found.map(Into::into) });
+        let found = found.map(|found| found.iter().map(|ip| (*ip, None)).collect());
+        self.step(now, |node| node.looked_up(id, &found));
+    }
+
+    /// The addresses of a service have been found, or could not be
+    /// ([`Lookup::service`](crate::Lookup)).
+    pub fn handle_service(
+        &mut self,
+        now: Instant,
+        id: LookupId,
+        found: Result<&[(IpAddr, u16)], LookupFailure>,
+    ) {
+        self.enter(now, || Input::ServiceAnswered { id, found: found.map(Into::into) });
+        let found = found.map(|found| found.iter().map(|(ip, port)| (*ip, Some(*port))).collect());
+        self.step(now, |node| node.looked_up(id, &found));
+    }
+
+    fn looked_up(&mut self, id: LookupId, found: &Result<Vec<Found>, LookupFailure>) {
         let found = match found {
-            Ok([]) => Err(LookupFailure::NotFound),
-            other => other,
+            Ok(found) if found.is_empty() => Err(LookupFailure::NotFound),
+            Ok(found) => Ok(found.as_slice()),
+            Err(failure) => Err(*failure),
         };
-        self.step(now, |node| match node.operations.take_lookup(id) {
-            Some(Asker::Join(op)) => node.join_resolved(id, op, found),
-            Some(Asker::Seed(seed)) => node.seed_resolved(id, seed, found),
+        match self.operations.take_lookup(id) {
+            Some(Asker::Join(op)) => self.join_resolved(id, op, found),
+            Some(Asker::Seed(seed)) => self.seed_resolved(id, seed, found),
             None => {}
-        });
+        }
     }
 
     /// The driver could not send a datagram: if it was the ping of a running probe, others are

@@ -1,14 +1,14 @@
 //! Joining: full state exchanges with many peers at once.
 
 use alloc::boxed::Box;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::{Memberlist, Timer};
 use crate::event::{Event, JoinError, JoinRefused, OpId, Outcome};
 use crate::exchange::Why;
 use crate::operations::{Asker, Join, JoinStep, Operation, Turn};
-use crate::peer::{Host, JoinPolicy, Peer};
-use crate::transmit::{Lookup, LookupFailure, LookupId, StreamId};
+use crate::peer::{JoinPolicy, Peer};
+use crate::transmit::{Found, Lookup, LookupFailure, LookupId, StreamId};
 
 impl Memberlist {
     pub(super) fn begin_join(&mut self, peers: &[Peer], policy: JoinPolicy) -> OpId {
@@ -56,7 +56,7 @@ impl Memberlist {
         &mut self,
         id: LookupId,
         op: OpId,
-        found: Result<&[IpAddr], LookupFailure>,
+        found: Result<&[Found], LookupFailure>,
     ) {
         let port = self.config.bind_port;
         if self.operations.join(op).is_some_and(|join| join.resolved(id, found, port)) {
@@ -148,9 +148,9 @@ impl Memberlist {
     }
 
     fn join_resolve(&mut self, op: OpId, peer: Peer) {
-        let Host::Name(host) = &peer.host else { return };
         let id = self.operations.next_lookup(Asker::Join(op));
-        self.out.lookup(Lookup { id, host: host.clone() });
+        let Some(lookup) = Lookup::of(id, &peer.host) else { return };
+        self.out.lookup(lookup);
         if let Some(join) = self.operations.join(op) {
             join.looks_up(id, peer);
         }

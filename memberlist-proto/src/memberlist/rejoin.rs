@@ -6,7 +6,7 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::{Memberlist, Timer};
@@ -16,7 +16,7 @@ use crate::members::MemberId;
 use crate::node::{NodeName, State};
 use crate::operations::Asker;
 use crate::peer::{Host, Peer};
-use crate::transmit::{ADDRESSES_PER_NAME, Lookup, LookupFailure, LookupId, StreamId};
+use crate::transmit::{ADDRESSES_PER_NAME, Found, Lookup, LookupFailure, LookupId, StreamId};
 use crate::wanted::{Lost, Missing};
 use crate::wire::message::{Message, Ping};
 
@@ -120,7 +120,7 @@ impl Memberlist {
         &mut self,
         id: LookupId,
         seed: usize,
-        found: Result<&[IpAddr], LookupFailure>,
+        found: Result<&[Found], LookupFailure>,
     ) {
         let found = match found {
             Ok(found) => Ok(found.iter().take(ADDRESSES_PER_NAME).copied().collect()),
@@ -167,9 +167,12 @@ impl Memberlist {
     fn resolve_seeds(&mut self) {
         let mut pending = BTreeSet::new();
         for (index, seed) in self.wanted.seeds().iter().enumerate() {
-            if let Host::Name(host) = &seed.peer().host {
-                let id = self.operations.next_lookup(Asker::Seed(index));
-                self.out.lookup(Lookup { id, host: host.clone() });
+            if matches!(seed.peer().host, Host::Ip(_)) {
+                continue;
+            }
+            let id = self.operations.next_lookup(Asker::Seed(index));
+            if let Some(lookup) = Lookup::of(id, &seed.peer().host) {
+                self.out.lookup(lookup);
                 pending.insert(id);
             }
         }

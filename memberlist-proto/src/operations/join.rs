@@ -2,13 +2,13 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use crate::event::{JoinError, JoinFailure, JoinReport};
 use crate::peer::{JoinPolicy, Peer, Retry};
 use crate::time::Instant;
 use crate::timers::TimerId;
-use crate::transmit::{ADDRESSES_PER_NAME, LookupFailure, LookupId, StreamId};
+use crate::transmit::{ADDRESSES_PER_NAME, Found, LookupFailure, LookupId, StreamId};
 
 /// One attempt after another, until a peer has answered or the policy says enough.
 #[derive(Clone, Debug, Default)]
@@ -114,14 +114,14 @@ impl Join {
     pub(crate) fn resolved(
         &mut self,
         id: LookupId,
-        found: Result<&[IpAddr], LookupFailure>,
+        found: Result<&[Found], LookupFailure>,
         default_port: u16,
     ) -> bool {
         let Some(peer) = self.looking.remove(&id) else { return false };
-        let port = peer.port.unwrap_or(default_port);
         match found {
             Ok(addresses) => {
-                for ip in addresses.iter().take(ADDRESSES_PER_NAME).rev() {
+                for (ip, port) in addresses.iter().take(ADDRESSES_PER_NAME).rev() {
+                    let port = peer.port.or(*port).unwrap_or(default_port);
                     let address = SocketAddr::new(ip.to_canonical(), port);
                     self.steps.push_front(JoinStep::Exchange(peer.clone(), address));
                 }

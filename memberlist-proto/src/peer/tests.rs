@@ -26,6 +26,30 @@ const NAMES: &[(&[u8], &str)] = &[
     ("no\u{a0}break".as_bytes(), "no%C2%A0break"),
 ];
 
+/// The forms of Thanos and Mimir.
+#[test]
+fn peers_can_be_services() {
+    let service = |targets| Host::Service { name: "_gossip._tcp.example".into(), targets };
+    for (text, host, port) in [
+        ("dnssrv+_gossip._tcp.example", service(Targets::Server), None),
+        ("dnssrvnoa+_gossip._tcp.example", service(Targets::Platform), None),
+        ("dnssrv+_gossip._tcp.example:7000", service(Targets::Server), Some(7000)),
+    ] {
+        let peer: Peer = text.parse().unwrap();
+        assert_eq!(peer, Peer { name: None, host, port });
+        assert_eq!(peer.to_string(), text);
+        assert_eq!(peer.address(7946), None);
+    }
+    let named: Peer = "n1/dnssrv+_gossip._tcp.example".parse().unwrap();
+    assert_eq!(named.name, Some("n1".into()));
+    assert_eq!(named.to_string().parse(), Ok(named));
+    assert_eq!("dns+db.example:1".parse::<Peer>(), "db.example:1".parse());
+    assert_eq!("dnssrv+10.0.0.1".parse::<Peer>(), Err(PeerError::Host));
+    assert_eq!("dnssrv+".parse::<Peer>(), Err(PeerError::NoHost));
+    assert_eq!("DNSSRV+x".parse::<Peer>(), Err(PeerError::Host));
+    assert_eq!("dnsx+x".parse::<Peer>(), Err(PeerError::Host));
+}
+
 #[test]
 fn accepts_every_form_of_the_go_library() {
     let at = |text: &str| text.parse::<Peer>().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use memberlist_proto::{Event, LookupFailure};
 
-use super::{NodeId, Sim};
+use super::{NodeId, Sent, Sim};
 use crate::agenda::{Life, What};
 use crate::laws::Broken;
 use crate::network::Copy;
@@ -158,6 +158,9 @@ impl Sim {
         let Some(to) = self.seats.at(to) else { return };
         if self.seats[from].is(Fault::Mute) || self.seats[to].is(Fault::Deaf) {
             return;
+        }
+        if let Some(watch) = &mut self.watch {
+            watch(from, to, Sent::Packet(&payload));
         }
         let (source, now) = (self.address(from), self.agenda.now());
         let copies = self.network.carry(&mut self.chance, now, from, to, &payload);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use memberlist_proto::{StreamFailure, StreamId, StreamOp};
 
-use super::{NodeId, Sim};
+use super::{NodeId, Sent, Sim};
 use crate::agenda::What;
 use crate::seat::Fault;
 use crate::streams::{Arrival, Peer};
@@ -132,6 +132,9 @@ impl Sim {
 
     fn write(&mut self, node: NodeId, id: StreamId, data: Bytes) {
         let Some(peer) = self.streams.peer(node, id) else { return };
+        if let Some(watch) = &mut self.watch {
+            watch(node, peer.node, Sent::Stream(&data));
+        }
         let now = self.clock(node);
         if let Some(core) = self.seats[node].node_mut() {
             core.handle_stream_written(now, id, data.len());

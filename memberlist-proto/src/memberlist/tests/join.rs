@@ -4,7 +4,7 @@ use core::time::Duration;
 use super::{Rig, address, config};
 use crate::event::{Event, JoinError, JoinReport, OpId, Outcome, WaitError};
 use crate::peer::{JoinPolicy, Peer, Retry};
-use crate::transmit::StreamFailure;
+use crate::transmit::{StreamFailure, StreamOp};
 
 const RETRY: Retry = Retry { first: Duration::from_secs(2), longest: Duration::from_secs(8) };
 
@@ -41,6 +41,33 @@ fn reported(rig: &mut Rig, op: OpId) -> (Vec<(usize, Duration)>, Option<JoinRepo
         }
     }
     (retries, end)
+}
+
+/// The ports of SRV records are the peers', unless the operator gave one.
+#[test]
+fn a_join_finds_the_members_of_a_service() {
+    use crate::peer::{Peer, Targets};
+    for (text, ports) in
+        [("dnssrv+_g._tcp.example", [7001, 7002]), ("dnssrvnoa+_g._tcp.example:5", [5, 5])]
+    {
+        let mut rig = Rig::new();
+        let peer: Peer = text.parse().unwrap();
+        rig.node.join(rig.now, &[peer]);
+        let lookup = rig.node.poll_lookup().unwrap();
+        let noa = text.starts_with("dnssrvnoa");
+        let targets = if noa { Targets::Platform } else { Targets::Server };
+        assert_eq!((lookup.service, &*lookup.host), (Some(targets), "_g._tcp.example"));
+        let found = [([10, 0, 0, 1].into(), 7001), ([10, 0, 0, 2].into(), 7002)];
+        rig.node.handle_service(rig.now, lookup.id, Ok(&found));
+        let mut tried = Vec::new();
+        while let Some(op) = rig.node.poll_stream() {
+            if let StreamOp::Connect { id, to, .. } = op {
+                tried.push(to.port());
+                rig.node.handle_stream_closed(rig.now, id, Some(StreamFailure::Refused));
+            }
+        }
+        assert_eq!(tried, ports);
+    }
 }
 
 #[test]

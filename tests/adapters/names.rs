@@ -42,6 +42,8 @@ impl<'a> Seat<'a> {
         let config = Config::local(self.name).with(|it| {
             it.probe_interval = Duration::from_millis(200);
             it.probe_timeout = Duration::from_millis(100);
+            // Among three, two transmissions of a piece of news may both go to the one that knows it.
+            it.retransmit_mult = 20;
         });
         Tokio::start(config, options).await.expect("a free port")
     }
@@ -61,12 +63,10 @@ async fn eventually(mut so: impl FnMut() -> bool) {
 }
 
 async fn until(events: &mut Events, mut wanted: impl FnMut(&Event) -> bool) {
-    loop {
-        let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("in time");
-        if wanted(&event.expect("the node runs")) {
-            return;
-        }
-    }
+    let all = async {
+        while !wanted(&events.next().await.expect("the node runs")) {}
+    };
+    tokio::time::timeout(PATIENCE, all).await.expect("in time");
 }
 
 fn misnamed(node: &Handle) -> bool {

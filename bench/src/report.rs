@@ -93,7 +93,7 @@ impl Row {
             Goal::None => "–".to_owned(),
             Goal::AtMost(most) => format!("≤ {}", self.show(most)),
             Goal::Within(most, count) => {
-                let plural = if count == 1.0 { "" } else { "s" };
+                let plural = if (count - 1.0).abs() < 0.01 { "" } else { "s" };
                 format!("≤ {}, {count} allocation{plural}", self.show(most))
             }
             Goal::Times { factor, named } => {

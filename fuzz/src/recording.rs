@@ -83,7 +83,7 @@ fn genuine() -> &'static [u8] {
         let (mut one, others) = (node("me", 1), [node("a", 2), node("b", 3)]);
         one.restore(now, others.iter().map(Memberlist::local));
         live(&mut one, &mut now, 40);
-        let options = RecordOptions { patient: true, ..RecordOptions::default() };
+        let options = RecordOptions::default().with(|it| it.patient = true);
         let recorder = Recorder::start(&mut one, now, [1; 32], &folder, &options, |_| {});
         let recorder = recorder.expect("a temporary folder");
         live(&mut one, &mut now, 60);

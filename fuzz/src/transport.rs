@@ -94,12 +94,12 @@ struct Task {
 /// Any order of calls: the bounds hold, no frame vanishes, and every queue has one task.
 pub fn pool(data: &[u8]) {
     let mut input = Input::new(data);
-    let bounds = Bounds {
-        peers: 1 + input.below(4),
-        queue_frames: 1 + input.below(4),
-        queue_bytes: 1 + usize::from(input.byte()),
-        bytes: 1 + usize::from(input.u16()),
-    };
+    let bounds = Bounds::default().with(|it| {
+        it.peers = 1 + input.below(4);
+        it.queue_frames = 1 + input.below(4);
+        it.queue_bytes = 1 + usize::from(input.byte());
+        it.bytes = 1 + usize::from(input.u16());
+    });
     let (mut pool, mut now) = (Pool::new(bounds.clone()), Instant::now());
     let mut tasks = BTreeMap::<SocketAddr, Task>::new();
     let (mut pushed, mut written) = (0_u64, 0_u64);

@@ -63,9 +63,7 @@ async fn eventually(mut so: impl FnMut() -> bool) {
 }
 
 async fn until(events: &mut Events, mut wanted: impl FnMut(&Event) -> bool) {
-    let all = async {
-        while !wanted(&events.next().await.expect("the node runs")) {}
-    };
+    let all = async { while !wanted(&events.next().await.expect("the node runs")) {} };
     tokio::time::timeout(PATIENCE, all).await.expect("in time");
 }
 

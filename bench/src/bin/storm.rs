@@ -87,7 +87,9 @@ fn main() -> Result<()> {
             })
             .collect();
         let mut took = ping_until(to, until)?;
-        asking.into_iter().for_each(|client| drop(client.join()));
+        for client in asking {
+            drop(client.join());
+        }
         took.sort_unstable();
         let at = |percent: usize| took[(took.len() - 1) * percent / 100];
         let late = took.iter().filter(|it| **it > timeout).count();

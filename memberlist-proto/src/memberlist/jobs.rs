@@ -1,5 +1,7 @@
 //! Work that is handed out, and what is done in parts.
 
+use alloc::boxed::Box;
+
 use super::Memberlist;
 use crate::input::Input;
 use crate::job::{For, Job, JobId, JobOutput, Output, Work};

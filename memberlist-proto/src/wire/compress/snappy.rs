@@ -13,6 +13,7 @@ use super::CompressError;
 
 /// The most bytes that one byte of Snappy data can stand for: a copy of 64 bytes takes three. A
 /// length beyond this cannot be true, so that the memory taken is proportional to what has arrived.
+#[cfg(feature = "snappy")]
 const LARGEST_RATIO: usize = 22;
 
 /// A Snappy encoder and decoder whose tables are reused from one message to the next.

@@ -257,7 +257,7 @@ table! {
             ask_broadcasts: bool = (true), go "Delegate.GetBroadcasts", by adapter;
 
             /// Hand out work on long messages of streams as jobs
-            /// ([`poll_job`](crate::Memberlist::poll_job)), and take in full states some records at
+            /// (`Memberlist::poll_job`), and take in full states some records at
             /// a time, so that no call takes long.
             hand_out_jobs: bool = (false), by adapter;
         }

@@ -239,8 +239,8 @@
 //!
 //! [`Handle::stats`] counts everything that a node does, [`Handle::health_score`] says how well it keeps
 //! up. The feature `metrics` publishes all of it through the facade of the crate `metrics`, under the Go
-//! library's names, for whatever recorder the application installs; [`Options::metric_label`] tells several
-//! nodes apart. The feature `http` has a page for people, with the same as JSON.
+//! library's names, to the recorder that the application installs; [`Options::metric_label`]
+//! labels the figures of each node where there are several. The feature `http` has a page for people, with the same as JSON.
 //!
 //! # Shutting down
 //!

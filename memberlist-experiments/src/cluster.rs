@@ -74,9 +74,8 @@ impl Cluster {
         observer: NodeId,
         since: Instant,
     ) -> impl Iterator<Item = (Instant, NodeId)> {
-        let events = self.sim.events(observer).iter().filter(move |(at, _)| *at >= since);
-        events.filter_map(|(at, event)| match event {
-            Event::Departed { node, .. } => Some((*at, self.id(node))),
+        self.reported(observer, since, |event| match event {
+            Event::Departed { node, .. } => Some(node),
             _ => None,
         })
     }
@@ -87,11 +86,21 @@ impl Cluster {
         observer: NodeId,
         since: Instant,
     ) -> impl Iterator<Item = (Instant, NodeId)> {
-        let events = self.sim.events(observer).iter().filter(move |(at, _)| *at >= since);
-        events.filter_map(|(at, event)| match event {
-            Event::Suspected { node, .. } => Some((*at, self.id(node))),
+        self.reported(observer, since, |event| match event {
+            Event::Suspected { node, .. } => Some(node),
             _ => None,
         })
+    }
+
+    /// The events that a node has reported since then of those that `about` gives a node for.
+    fn reported(
+        &self,
+        observer: NodeId,
+        since: Instant,
+        about: impl Fn(&Event) -> Option<&Node>,
+    ) -> impl Iterator<Item = (Instant, NodeId)> {
+        let events = self.sim.events(observer).iter().filter(move |(at, _)| *at >= since);
+        events.filter_map(move |(at, event)| Some((*at, self.id(about(event)?))))
     }
 
     /// The node that has this record: they are called by their numbers.

@@ -18,6 +18,7 @@ mod entry;
 pub mod explain;
 mod format;
 mod reader;
+mod reading;
 mod recorder;
 mod recording;
 mod replay;

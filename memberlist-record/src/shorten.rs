@@ -6,18 +6,16 @@ use std::io::{self, Write};
 use memberlist_proto::security::Version;
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::compound;
-use memberlist_proto::wire::frame::{
-    FrameLimits, FrameReader, FrameRules, FrameSealing, Role, seal_frame,
-};
+use memberlist_proto::wire::frame::{FrameReader, FrameSealing, Role, seal_frame};
 use memberlist_proto::wire::message::Message;
-use memberlist_proto::wire::packet::{PacketLimits, Rules, Sealing, Visit, open, seal};
+use memberlist_proto::wire::packet::{Sealing, Visit, open, seal};
 use memberlist_proto::{
-    Decision, Event, Input, Instant, Key, KeyId, Keyring, Memberlist, Reply, Restoring, StreamId,
-    StreamOp,
+    Decision, Event, Input, Instant, Key, KeyId, Memberlist, Reply, Restoring, StreamId, StreamOp,
 };
 
 use crate::entry::{Entries, Entry, EntryRef};
 use crate::format::{Header, Kind, MAGIC, VERSION, block};
+use crate::reading::Reading;
 use crate::recording::Session;
 use crate::replay::{Replay, ReplayError, ReplayOptions, Step};
 
@@ -241,19 +239,10 @@ impl Resealing {
     }
 
     fn packet(&mut self, node: &Memberlist, packet: &[u8], key: &Key) -> Option<Vec<u8>> {
-        let config = node.config();
-        let keyring: Keyring = node.keys().into_iter().collect();
-        let rules = Rules {
-            label: &config.label,
-            skip_inbound_label_check: config.skip_inbound_label_check,
-            accept_labels: &config.accept_labels,
-            keyring: Some(&keyring),
-            verify_incoming: config.gossip_verify_incoming,
-            limits: PacketLimits::default(),
-        };
+        let reading = Reading::of(node);
         let mut messages = Messages::default();
         // What cannot be read is not either when it is replayed.
-        let _ = open(packet, &rules, &mut self.scratch, &mut messages);
+        let _ = open(packet, &reading.packets(), &mut self.scratch, &mut messages);
         let message = match &messages.0[..] {
             [] => return None,
             [one] => one.clone(),
@@ -264,7 +253,7 @@ impl Resealing {
             }
         };
         let sealing = Sealing {
-            label: &config.label,
+            label: &node.config().label,
             key: Some((key, Version::Plain)),
             nonce: self.nonce(),
             compress: None,
@@ -281,22 +270,12 @@ impl Resealing {
         data: &[u8],
         key: &Key,
     ) -> Option<Vec<u8>> {
-        let config = node.config();
-        let keyring: Keyring = node.keys().into_iter().collect();
-        let rules = FrameRules {
-            label: &config.label,
-            skip_inbound_label_check: config.skip_inbound_label_check,
-            accept_labels: &config.accept_labels,
-            keyring: Some(&keyring),
-            verify_incoming: config.gossip_verify_incoming,
-            limits: FrameLimits::default(),
-            known: None,
-        };
+        let reading = Reading::of(node);
         let (reader, role) = self.streams.get_mut(&id)?;
         let role = *role;
-        let frame = reader.feed(data, &rules).ok()??;
+        let frame = reader.feed(data, &reading.streams()).ok()??;
         let sealing = FrameSealing {
-            label: &config.label,
+            label: &node.config().label,
             key: Some((key, Version::Plain)),
             nonce: self.nonce(),
             compress: None,
@@ -306,7 +285,7 @@ impl Resealing {
         // The opening side begins with its label.
         let mut out = Vec::new();
         if role == Role::Acceptor {
-            memberlist_proto::wire::label::write_header(&mut out, &config.label);
+            memberlist_proto::wire::label::write_header(&mut out, &node.config().label);
         }
         out.extend_from_slice(&sealed);
         Some(out)

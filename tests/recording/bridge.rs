@@ -6,32 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use memberlist_proto::{Config, Event, Key, Target};
+use memberlist_proto::{Event, Key, Target};
 use memberlist_record::{Recording, Replay, ReplayOptions, Verdict};
 use memberlist_sim::Sim;
 use memberlist_tests::{agent_binary, scratch};
 
-use crate::{base64, verified};
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-const KEY: [u8; 16] = [5; 16];
+use crate::{KEY, base64, cluster, secs, verified};
 
 fn three(sim: &mut Sim) -> Vec<memberlist_sim::NodeId> {
-    let nodes: Vec<_> = ["one", "two", "three"]
-        .into_iter()
-        .map(|name| {
-            let mut config = Config::local(name);
-            config.secret_keys = vec![Key::new(&KEY).expect("16 bytes")];
-            sim.start(config)
-        })
-        .collect();
-    for node in &nodes[1..] {
-        sim.join(*node, nodes[0]);
-    }
-    nodes
+    cluster(sim, &["one", "two", "three"])
 }
 
 #[test]

@@ -5,37 +5,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use memberlist_proto::{Config, Key};
+use memberlist_proto::Key;
 use memberlist_record::explain::{AlignedBy, Alignment, Chronicle, Delivery, Place, Said, Why};
 use memberlist_record::{Recording, Replay, ReplayOptions};
 use memberlist_sim::{NodeId, Sim};
 use memberlist_tests::{agent_binary, scratch};
 use serde_json::Value;
 
-use crate::{base64, replay};
+use crate::{KEY, base64, cluster, replay, secs};
 
-const KEY: [u8; 16] = [5; 16];
 const NAMES: [&str; 4] = ["n1", "n2", "n3", "n4"];
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// Four nodes that know each other, recorded.
 fn four(folder: &Path) -> (Sim, Vec<NodeId>) {
     let mut sim = Sim::new(21);
     sim.record(folder).expect("a folder");
-    let nodes: Vec<NodeId> = NAMES
-        .into_iter()
-        .map(|name| {
-            let mut config = Config::local(name);
-            config.secret_keys = vec![Key::new(&KEY).expect("16 bytes")];
-            sim.start(config)
-        })
-        .collect();
-    for node in &nodes[1..] {
-        sim.join(*node, nodes[0]);
-    }
+    let nodes = cluster(&mut sim, &NAMES);
     sim.run_for(secs(10));
     sim.agreement().expect("four members");
     (sim, nodes)

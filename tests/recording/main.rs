@@ -8,11 +8,35 @@ mod partition;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memberlist_proto::{Config, Key};
+use memberlist_sim::{NodeId, Sim};
 use memberlist_tests::agent_binary;
 use serde_json::Value;
+
+/// The key of the simulated clusters.
+const KEY: [u8; 16] = [5; 16];
+
+/// Nodes of these names, the others of which join the first.
+fn cluster(sim: &mut Sim, names: &[&str]) -> Vec<NodeId> {
+    let start = |name: &&str| {
+        let mut config = Config::local(*name);
+        config.secret_keys = vec![Key::new(&KEY).expect("16 bytes")];
+        sim.start(config)
+    };
+    let nodes: Vec<NodeId> = names.iter().map(start).collect();
+    for node in &nodes[1..] {
+        sim.join(*node, nodes[0]);
+    }
+    nodes
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
 
 /// A key as the program takes it.
 fn base64(key: &[u8]) -> String {

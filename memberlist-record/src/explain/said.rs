@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use memberlist_proto::security::Keyring;
 use memberlist_proto::wire::Scratch;
-use memberlist_proto::wire::frame::{FrameLimits, FrameReader, FrameRules, Role, StreamMessage};
+use memberlist_proto::wire::frame::{FrameReader, Role, StreamMessage};
 use memberlist_proto::wire::message::Message;
-use memberlist_proto::wire::packet::{self, PacketLimits, Rules, Visit};
+use memberlist_proto::wire::packet::{self, Visit};
 use memberlist_proto::{Memberlist, State};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::reading::Reading;
 
 /// One message. Names that are not UTF-8 have replacement characters; of what belongs to the
 /// application only the length is kept.
@@ -230,18 +231,9 @@ impl Wire {
         node: &Memberlist,
         bytes: &[u8],
     ) -> (Vec<Said>, Option<String>) {
-        let config = node.config();
-        let keyring: Keyring = node.keys().into_iter().collect();
-        let rules = Rules {
-            label: &config.label,
-            skip_inbound_label_check: config.skip_inbound_label_check,
-            accept_labels: &config.accept_labels,
-            keyring: Some(&keyring),
-            verify_incoming: config.gossip_verify_incoming,
-            limits: PacketLimits::default(),
-        };
         let mut said = Messages::default();
-        let opened = packet::open(bytes, &rules, &mut self.scratch, &mut said);
+        let opened =
+            packet::open(bytes, &Reading::of(node).packets(), &mut self.scratch, &mut said);
         (said.0, opened.err().map(|error| error.to_string()))
     }
 
@@ -266,19 +258,9 @@ impl Wire {
         way: Way,
         bytes: &[u8],
     ) -> Option<(Said, u64)> {
-        let config = node.config();
-        let keyring: Keyring = node.keys().into_iter().collect();
-        let rules = FrameRules {
-            label: &config.label,
-            skip_inbound_label_check: config.skip_inbound_label_check,
-            accept_labels: &config.accept_labels,
-            keyring: Some(&keyring),
-            verify_incoming: config.gossip_verify_incoming,
-            limits: FrameLimits::default(),
-            known: None,
-        };
+        let reading = Reading::of(node);
         // Bytes after the message, and of a stream that began before the recording, say nothing.
-        let frame = self.streams.get_mut(&(id, way))?.feed(bytes, &rules).ok()??;
+        let frame = self.streams.get_mut(&(id, way))?.feed(bytes, &reading.streams()).ok()??;
         let print = xxh3_64(frame.as_bytes());
         Said::of_stream(&frame.message()).map(|said| (said, print))
     }

@@ -167,6 +167,10 @@ impl FrameReader {
             return Ok(None);
         }
         let next = match self.framing {
+            // Whatever may still be TLS is waited for, so that the cuts do not decide what is said.
+            // No frame begins so and ends within these bytes.
+            _ if !self.ended && may_be_tls(&self.buffer) => Ok(None),
+            _ if is_tls(&self.buffer) => Err(FrameError::Tls),
             Framing::Alertmanager => alertmanager::next(&mut self.buffer, self.limit, self.ended),
             Framing::Dskit => dskit::next(&mut self.buffer, self.limit, self.ended),
         };
@@ -193,6 +197,11 @@ impl FrameReader {
 /// greeting.
 fn is_tls(begun: &[u8]) -> bool {
     matches!(begun, [0x16, 3, _, _, _, 1, ..])
+}
+
+/// Whether too little has come to know it.
+fn may_be_tls(begun: &[u8]) -> bool {
+    matches!(begun, [0x16] | [0x16, 3] | [0x16, 3, _] | [0x16, 3, _, _] | [0x16, 3, _, _, _])
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod protobuf;
 use bytes::{Buf as _, BytesMut};
 
 use self::protobuf::{Field, Fields};
-use super::{Frame, FrameError, Origin, is_tls};
+use super::{Frame, FrameError, Origin};
 
 /// The only version that there is.
 const VERSION: &str = "v0.1.0";
@@ -50,9 +50,6 @@ pub(super) fn next(
         (true, false) => Err(FrameError::Cut),
         _ => Ok(None),
     };
-    if is_tls(buffer) {
-        return Err(FrameError::Tls);
-    }
     let Some(len) = buffer.first_chunk::<LENGTH>() else { return missing(buffer) };
     let len = u32::from_le_bytes(*len) as usize;
     if len > limit {

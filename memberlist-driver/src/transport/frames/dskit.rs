@@ -7,7 +7,7 @@
 use bytes::{Buf as _, BytesMut};
 use md5::{Digest as _, Md5};
 
-use super::{Frame, FrameError, Origin, is_tls};
+use super::{Frame, FrameError, Origin};
 
 /// The first byte of a connection for a packet.
 pub const PACKET: u8 = 1;
@@ -16,8 +16,6 @@ pub const STREAM: u8 = 2;
 
 /// Bytes of the digest.
 const DIGEST: usize = 16;
-/// What a TLS connection has sent before it is known as one, at least.
-const TLS_GREETING: usize = 6;
 
 /// A packet, from a sender that announces the address of this text, of at most 255 bytes. It is
 /// empty as long as no address is known.
@@ -45,8 +43,6 @@ pub(super) fn next(
             return Ok(Some(Frame::Stream));
         }
         Some(&PACKET) => {}
-        Some(0x16) if buffer.len() < TLS_GREETING && !ended => return Ok(None),
-        Some(_) if is_tls(buffer) => return Err(FrameError::Tls),
         Some(&other) => return Err(FrameError::Kind(other.into())),
     }
     if buffer.len() > limit {

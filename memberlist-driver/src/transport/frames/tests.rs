@@ -59,12 +59,26 @@ fn a_long_frame_is_refused_before_it_arrives() {
 fn tls_is_known_where_plain_text_is_expected() {
     for framing in FRAMINGS {
         let mut reader = FrameReader::new(framing, 1 << 20);
-        for byte in [0x16, 3, 1, 0] {
+        for byte in [0x16, 3, 1, 0, 0xf4] {
             reader.push(&[byte]);
             assert_eq!(reader.next(), Ok(None));
         }
-        reader.push(&[0xf4, 1, 0, 0]);
+        reader.push(&[1, 0, 0]);
         assert_eq!(reader.next(), Err(FrameError::Tls));
+    }
+}
+
+/// A length can begin like a greeting whose fourth byte makes it too long.
+#[test]
+fn tls_is_known_however_it_is_cut() {
+    let greeting = [0x16, 3, 0xf4, 0x75, 0x65, 1, 0];
+    for (framing, cut) in FRAMINGS.into_iter().flat_map(|it| (1..=7).map(move |cut| (it, cut))) {
+        let mut reader = FrameReader::new(framing, LIMIT);
+        let errors = greeting.chunks(cut).filter_map(|piece| {
+            reader.push(piece);
+            reader.next().err()
+        });
+        assert_eq!(errors.collect::<Vec<_>>(), [FrameError::Tls], "{framing:?}, {cut}");
     }
 }
 
@@ -127,6 +141,44 @@ proptest! {
             if streams == 1 {
                 prop_assert_eq!(reader.into_rest(), &words);
             }
+        }
+    }
+
+    /// However any bytes are cut, the frames are the same, and so is the error. Only how long a frame
+    /// was when it became too long may differ.
+    #[test]
+    fn cuts_do_not_matter(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            prop::collection::vec(prop::sample::select(&[0, 1, 2, 3, 6, 0x0a, 0x12, 0x16][..]), 0..40),
+        ],
+        cut in 1..40_usize,
+        limit in 1..64_usize,
+        ended in any::<bool>(),
+    ) {
+        for framing in FRAMINGS {
+            let read = |cut: usize| {
+                let mut reader = FrameReader::new(framing, limit);
+                let mut read = Vec::new();
+                let mut pieces = bytes.chunks(cut);
+                loop {
+                    let piece = pieces.next();
+                    reader.push(piece.unwrap_or_default());
+                    if piece.is_none() && ended {
+                        reader.end();
+                    }
+                    while let Some(next) = reader.next().transpose() {
+                        read.push(next.map_err(|error| match error {
+                            FrameError::TooLong { .. } => FrameError::TooLong { len: 0, limit },
+                            error => error,
+                        }));
+                    }
+                    if piece.is_none() {
+                        return read;
+                    }
+                }
+            };
+            prop_assert_eq!(read(cut), read(usize::MAX));
         }
     }
 

@@ -9,10 +9,12 @@ mod exchange;
 mod measure;
 mod ours;
 mod packets;
+mod pair;
 mod peer;
 mod plots;
 mod report;
 mod steady;
+mod workloads;
 mod world;
 
 use report::Row;

@@ -99,7 +99,7 @@ pub enum PingError {
 #[non_exhaustive]
 pub enum ForgetError {
     /// It is a member, or this node itself.
-    #[error("it is a member: what can be forgotten is a node that is dead or has left; a suspect first has to be declared dead")]
+    #[error("it is a member, and only a node that is dead or has left can be forgotten")]
     Member,
     /// There is no record of it, and it is not searched for.
     #[error("no node of that name is known")]

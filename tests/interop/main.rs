@@ -16,6 +16,7 @@ mod msgpack;
 mod paths;
 mod serf;
 mod tls;
+mod zones;
 
 /// A 128-bit key.
 const KEY: &[u8] = b"a sixteen b. key";

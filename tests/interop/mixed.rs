@@ -3,7 +3,7 @@
 //! `SOAK_SECONDS` and `CHURN_SECONDS` set the duration of the long tests.
 
 mod churn;
-mod soak;
+pub(crate) mod soak;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

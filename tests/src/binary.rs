@@ -13,6 +13,9 @@ pub const INSTALL: &str = "the live tests need Debian's peers: apt-get install -
     --no-install-recommends serf prometheus-alertmanager golang-go \
     golang-github-hashicorp-memberlist-dev";
 
+/// Where Debian has the sources of Go libraries.
+pub(crate) const GO_PATH: &str = "/usr/share/gocode";
+
 /// The program `memberlist` of the profile under test, built first if it is out of date.
 /// `MEMBERLIST_BIN` names another one.
 pub fn agent_binary() -> &'static Path {
@@ -42,25 +45,41 @@ pub fn agent_binary() -> &'static Path {
 pub fn go_peer_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer");
-        let sources = ["main.go", "config.go", "dskit.go"].map(|file| folder.join(file));
-        let binary = work_dir().join("go-peer");
-        if sources.iter().all(|source| modified(&binary) > modified(source)) {
-            return binary;
-        }
-        // Several test processes may build at once: each into a file of its own, the last rename wins.
-        let own = work_dir().join(format!("go-peer.{}", std::process::id()));
-        run(Command::new("go")
-            .env("GO111MODULE", "off")
-            .env("GOPATH", "/usr/share/gocode")
-            .env("GOFLAGS", "")
-            .env("GOCACHE", work_dir().join("go-cache"))
-            .args(["build", "-o"])
-            .arg(&own)
-            .args(&sources));
-        fs::rename(&own, &binary).expect("the built program can be moved");
-        binary
+        let sources = ["main.go", "config.go", "dskit.go"].map(|file| peer_source().join(file));
+        go_build("go-peer", &sources, &[], |_| {})
     })
+}
+
+/// The sources of our program on the Go library.
+pub(crate) fn peer_source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer")
+}
+
+/// A program of Go, built with the libraries of the distribution if one of its sources, or of the
+/// `others` that it is made from, is newer than it.
+pub(crate) fn go_build(
+    name: &str,
+    sources: &[PathBuf],
+    others: &[PathBuf],
+    prepare: impl FnOnce(&mut Command),
+) -> PathBuf {
+    let binary = work_dir().join(name);
+    if sources.iter().chain(others).all(|source| modified(&binary) > modified(source)) {
+        return binary;
+    }
+    // Several test processes may build at once: each into a file of its own, the last rename wins.
+    let own = work_dir().join(format!("{name}.{}", std::process::id()));
+    let mut go = Command::new("go");
+    go.env("GO111MODULE", "off")
+        .env("GOPATH", GO_PATH)
+        .env("GOFLAGS", "")
+        .env("GOCACHE", work_dir().join("go-cache"))
+        .args(["build", "-o"])
+        .arg(&own);
+    prepare(&mut go);
+    run(go.args(sources));
+    fs::rename(&own, &binary).expect("the built program can be moved");
+    binary
 }
 
 /// An empty folder below the target folder, for the files of one process.

@@ -14,6 +14,7 @@ mod network;
 mod node;
 mod process;
 mod serf;
+mod zoned;
 pub mod zones;
 
 pub use alertmanager::Alertmanager;

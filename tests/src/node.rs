@@ -16,6 +16,7 @@ use crate::binary::{agent_binary, go_peer_binary};
 use crate::loopback::Loopback;
 use crate::network::Namespace;
 use crate::process::{PATIENCE, Process, eventually};
+use crate::zoned::zoned_peer_binary;
 
 /// The port of every node; each has an address of its own.
 const PORT: u16 = 7946;
@@ -23,7 +24,7 @@ const PORT: u16 = 7946;
 /// How a node is started. The defaults are the `local` profile, plain text, compression on.
 #[derive(Debug)]
 pub struct Launch {
-    is_go: bool,
+    program: Program,
     name: String,
     args: Vec<String>,
     bind: Option<SocketAddr>,
@@ -39,18 +40,23 @@ impl Launch {
         if let Ok(runtime) = std::env::var("RUNTIME") {
             args.extend(["--runtime".to_owned(), runtime]);
         }
-        Self::new(false, name, args)
+        Self::new(Program::Agent, name, args)
     }
 
     /// Our program on the Go library.
     pub fn go(name: &str) -> Self {
         let args = ["--profile", "local"].map(String::from).to_vec();
-        Self::new(true, name, args)
+        Self::new(Program::Go, name, args)
     }
 
-    fn new(is_go: bool, name: &str, args: Vec<String>) -> Self {
+    /// Our program on the Go library, with a hook in it that lets the program obey zones.
+    pub fn zoned_go(name: &str) -> Self {
+        Self { program: Program::ZonedGo, ..Self::go(name) }
+    }
+
+    fn new(program: Program, name: &str, args: Vec<String>) -> Self {
         let name = name.to_owned();
-        Self { is_go, name, args, bind: None, loopback: None, inside: None, control: None }
+        Self { program, name, args, bind: None, loopback: None, inside: None, control: None }
     }
 
     /// Listens for clients at this path. By default there is no control socket: nodes of tests that
@@ -84,7 +90,7 @@ impl Launch {
     /// Runs in a network of its own and listens there.
     #[must_use]
     pub fn inside(mut self, network: &Namespace) -> Self {
-        self.inside = Some(network.command(binary(self.is_go)));
+        self.inside = Some(network.command(self.program.binary()));
         self.bind(network.addr())
     }
 
@@ -94,7 +100,7 @@ impl Launch {
     pub fn small_disk(mut self, folder: &Path, kilobytes: u32) -> Self {
         let mounted = format!("mount -t tmpfs -o size={kilobytes}k none \"$0\" && exec \"$@\"");
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", &mounted]).arg(folder).arg(binary(self.is_go));
+        command.args(["--mount", "sh", "-c", &mounted]).arg(folder).arg(self.program.binary());
         self.inside = Some(command);
         self
     }
@@ -104,7 +110,7 @@ impl Launch {
     pub fn open_files(mut self, soft: u32, hard: u32) -> Self {
         let limited = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$@\"");
         let mut command = Command::new("sh");
-        command.args(["-c", &limited, "sh"]).arg(binary(self.is_go));
+        command.args(["-c", &limited, "sh"]).arg(self.program.binary());
         self.inside = Some(command);
         self
     }
@@ -128,20 +134,19 @@ impl Launch {
     /// Turns compression of what is sent on or off.
     #[must_use]
     pub fn compression(self, on: bool) -> Self {
-        match (on, self.is_go) {
+        match (on, self.program) {
             (true, _) => self,
-            (false, true) => self.arg("--compression=false"),
-            (false, false) => self.arg("--no-compression"),
+            (false, Program::Agent) => self.arg("--no-compression"),
+            (false, Program::Go | Program::ZonedGo) => self.arg("--compression=false"),
         }
     }
 
     /// Gossips each message this many times per decimal digit of the cluster's size.
     #[must_use]
     pub fn retransmit(self, times: u32) -> Self {
-        if self.is_go {
-            self.flag("--retransmit-mult", times)
-        } else {
-            self.flag("--set", format!("retransmit_mult={times}"))
+        match self.program {
+            Program::Agent => self.flag("--set", format!("retransmit_mult={times}")),
+            Program::Go | Program::ZonedGo => self.flag("--retransmit-mult", times),
         }
     }
 
@@ -177,9 +182,9 @@ impl Launch {
                 loopback.as_ref().expect("an address was given or reserved").port(PORT)
             }
         };
-        let mut command = self.inside.unwrap_or_else(|| Command::new(binary(self.is_go)));
+        let mut command = self.inside.unwrap_or_else(|| Command::new(self.program.binary()));
         command.args(self.args).args(["--name", &self.name]).arg("--bind").arg(addr.to_string());
-        if !self.is_go {
+        if self.program == Program::Agent {
             command.arg("--control").arg(self.control.unwrap_or_else(|| "none".into()));
         }
         let process = Process::spawn(&self.name, &mut command);
@@ -194,8 +199,22 @@ impl Launch {
     }
 }
 
-fn binary(is_go: bool) -> &'static Path {
-    if is_go { go_peer_binary() } else { agent_binary() }
+/// What a node is a process of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Program {
+    Agent,
+    Go,
+    ZonedGo,
+}
+
+impl Program {
+    fn binary(self) -> &'static Path {
+        match self {
+            Self::Agent => agent_binary(),
+            Self::Go => go_peer_binary(),
+            Self::ZonedGo => zoned_peer_binary(),
+        }
+    }
 }
 
 /// A running node.

@@ -19,14 +19,20 @@ const PACE: Duration = Duration::from_millis(500);
 const RETRANSMIT: u32 = 12;
 
 /// The messages that a node has received, and how far its events have been read.
-struct Application<'a> {
-    node: &'a Node,
-    seen: BTreeSet<String>,
+pub(crate) struct Application<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) seen: BTreeSet<String>,
     mark: usize,
 }
 
-impl Application<'_> {
-    fn pass_on(&mut self) {
+impl<'a> Application<'a> {
+    /// Of a node, from now on.
+    pub(crate) fn of(node: &'a Node) -> Self {
+        Self { node, seen: BTreeSet::new(), mark: node.mark() }
+    }
+
+    /// Broadcasts again what has come for the first time.
+    pub(crate) fn pass_on(&mut self) {
         let news = self.node.events_after(self.mark);
         self.mark += news.len();
         for event in news.iter().filter(|event| event["event"] == "message") {
@@ -37,7 +43,7 @@ impl Application<'_> {
         }
     }
 
-    fn broadcast(&mut self, text: String) {
+    pub(crate) fn broadcast(&mut self, text: String) {
         self.node.tell(&format!("broadcast {text}"));
         self.seen.insert(text);
     }
@@ -45,8 +51,7 @@ impl Application<'_> {
 
 fn soak(nodes: &[Node]) -> BTreeSet<String> {
     let mut sent = BTreeSet::new();
-    let fresh = |node| Application { node, seen: BTreeSet::new(), mark: 0 };
-    let mut applications: Vec<_> = nodes.iter().map(fresh).collect();
+    let mut applications: Vec<_> = nodes.iter().map(Application::of).collect();
     let until = Instant::now() + duration("SOAK_SECONDS", 300);
     let mut next = Instant::now();
     while Instant::now() < until {

@@ -44,6 +44,7 @@ func configure() (*memberlist.Config, *peer, error) {
 	flag.StringVar(&files.key, "tls-key", "", "its key")
 	flag.StringVar(&files.ca, "tls-ca", "", "authority of all certificates")
 	flag.StringVar(&files.serverName, "tls-server-name", "", "name in the certificates of others")
+	exchange := flag.Duration("push-pull-interval", 0, "between full state exchanges, 0 for the profile's")
 	var keys keyList
 	flag.Var(&keys, "key", "base64, repeatable, the first is primary")
 	flag.Parse()
@@ -77,6 +78,9 @@ func configure() (*memberlist.Config, *peer, error) {
 	if *patience > 0 {
 		config.TCPTimeout = *patience
 	}
+	if *exchange > 0 {
+		config.PushPullInterval = *exchange
+	}
 	if *retransmit > 0 {
 		config.RetransmitMult = *retransmit
 	}
@@ -100,6 +104,11 @@ func configure() (*memberlist.Config, *peer, error) {
 			return nil, nil, err
 		}
 		config.DisableTcpPings = true
+	}
+	if extend != nil {
+		if err := extend(config, p); err != nil {
+			return nil, nil, err
+		}
 	}
 	config.Delegate, config.Events, config.Conflict, config.Ping = p, p, p, p
 	p.queue = &memberlist.TransmitLimitedQueue{RetransmitMult: config.RetransmitMult}

@@ -2,7 +2,9 @@
 // JSON lines on standard output: the same protocol as `memberlist agent`, as
 // far as the library of the distribution offers it.
 //
-//	GO111MODULE=off GOPATH=/usr/share/gocode go build -o peer main.go config.go
+//	GO111MODULE=off GOPATH=/usr/share/gocode go build -o peer main.go config.go dskit.go
+//
+// zones.go needs library/selection.go in the library: tests/src/zoned.rs builds them together.
 package main
 
 import (
@@ -26,6 +28,12 @@ import (
 const longestLine = 16 << 20
 
 type object map[string]interface{}
+
+// What another file adds: something to set up, and commands by their names.
+var (
+	extend   func(*memberlist.Config, *peer) error
+	commands = map[string]func(p *peer, rest, id string) error{}
+)
 
 // printer writes whole lines: callbacks of the library come from many goroutines.
 type printer struct {
@@ -57,6 +65,9 @@ type peer struct {
 	ring  *memberlist.Keyring
 	queue *memberlist.TransmitLimitedQueue
 
+	// prefix is in front of the application's metadata.
+	prefix []byte
+
 	mu    sync.Mutex
 	meta  []byte
 	state []byte
@@ -84,7 +95,7 @@ func (b broadcast) Finished()                             {}
 func (p *peer) NodeMeta(limit int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.meta
+	return append(append([]byte{}, p.prefix...), p.meta...)
 }
 
 func (p *peer) NotifyMsg(message []byte) {
@@ -227,6 +238,9 @@ func (p *peer) answer(command, rest, id string) error {
 	case "leave":
 		return p.leave(rest, id)
 	default:
+		if more := commands[name]; more != nil {
+			return more(p, rest, id)
+		}
 		return fmt.Errorf("unknown command")
 	}
 	return nil
@@ -247,7 +261,7 @@ func (p *peer) say(what string, message []byte, id string) error {
 		p.queue.QueueBroadcast(broadcast(message))
 		p.emit("broadcast", id, object{})
 	case "meta":
-		if len(message) > memberlist.MetaMaxSize {
+		if len(p.prefix)+len(message) > memberlist.MetaMaxSize {
 			return fmt.Errorf("metadata is longer than %d bytes", memberlist.MetaMaxSize)
 		}
 		p.set(&p.meta, message)

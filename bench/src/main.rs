@@ -1,11 +1,15 @@
 //! What the core costs, beside its peers on the same work: `cargo run --release` measures every
 //! workload, prints the table and writes it to `docs/performance.md`; with words, such as
-//! `codec`, `packets`, `exchange`, `memory` or `steady`, only those workloads are measured and
-//! nothing is written. `large` adds the simulation of 10,000 nodes, which takes some 6 GB.
+//! `codec`, `packets`, `exchange`, `memory`, `steady` or `faulty`, only those workloads are measured and
+//! nothing is written; with `go` among them, beside Go. `large` alone measures clusters of 10,000 nodes,
+//! which takes half an hour and some 12 GB, and writes `docs/performance/large.md`.
 
+mod al8n;
 mod codec;
 mod document;
 mod exchange;
+mod faulty;
+mod golang;
 mod measure;
 mod ours;
 mod packets;
@@ -21,9 +25,7 @@ use report::Row;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let large = words.iter().any(|word| word == "large");
-    let groups: Vec<&str> = words.iter().map(String::as_str).filter(|it| *it != "large").collect();
-    let wanted = |group: &str| groups.is_empty() || groups.contains(&group);
+    let wanted = |group: &str| words.is_empty() || words.iter().any(|it| it == group);
     let mut rows: Vec<Row> = Vec::new();
     if wanted("codec") {
         codec::run(&mut rows);
@@ -38,12 +40,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         steady::memory(&mut rows);
     }
     if wanted("steady") {
-        steady::run(&mut rows, large);
+        steady::run(&mut rows);
+    }
+    if wanted("faulty") {
+        faulty::run(&mut rows);
+    }
+    if words == ["large"] {
+        faulty::large(&mut rows);
+        faulty::joined(&mut rows, 3_000);
+        faulty::joined(&mut rows, 10_000);
+    }
+    if wanted("codec") {
+        report::enter(&mut rows, report::AL8N, &al8n::run());
+    }
+    if wanted("go") {
+        match golang::run() {
+            Ok(figures) => report::enter(&mut rows, report::GO, &figures),
+            Err(error) => eprintln!("nothing beside Go: {error}"),
+        }
     }
     let table = report::table(&rows);
     println!("{table}");
-    if groups.is_empty() {
+    if words.is_empty() {
         document::write(&rows)?;
+    } else if words == ["large"] {
+        document::write_large(&rows)?;
     }
     Ok(())
 }

@@ -13,6 +13,9 @@ use memberlist_proto::{
 use crate::world::{Follow, Player, When, World};
 
 pub(crate) const PORT: u16 = 7946;
+const SEEDS: usize = 3;
+/// In nanoseconds: ten thousand join within a minute.
+const BETWEEN_JOINS: u64 = 6_000_000;
 /// The versions that a node of ours announces.
 pub(crate) const VSN: [u8; 6] = [1, 5, 2, 0, 0, 0];
 
@@ -111,6 +114,7 @@ pub(crate) struct Ours {
 /// What happens to one.
 pub(crate) enum Item {
     Wake,
+    Join,
     Packet { from: SocketAddr, packet: Bytes },
     Dial { from: usize, id: StreamId },
     Accepted { from: usize, id: StreamId, other: StreamId },
@@ -119,6 +123,11 @@ pub(crate) enum Item {
 }
 
 impl Ours {
+    /// Whether it knows so many, and has passed on all that it learned.
+    pub(crate) fn has_settled(&self, size: usize) -> bool {
+        self.node.num_members() == size && self.node.stats().gauges.membership_queue == 0
+    }
+
     fn carry_out(&mut self, now: u64, out: &mut Vec<Follow<Item>>) {
         while let Some(it) = self.node.poll_transmit() {
             let SocketAddr::V4(to) = it.to else { continue };
@@ -173,6 +182,10 @@ impl Player for Ours {
                 self.wake = self.wake.filter(|wake| *wake > now);
                 self.node.handle_timeout(time);
             }
+            Item::Join => {
+                let seed = address(self.index % SEEDS.min(self.index));
+                self.node.join(time, &[seed.into()]);
+            }
             Item::Packet { from, packet } => {
                 self.node.handle_packet(time, from, &packet).expect("an honest packet");
             }
@@ -208,6 +221,23 @@ pub(crate) fn world(number: usize, adjust: impl Fn(&mut Config)) -> World<Ours> 
             let mut node = start(config);
             node.restore(at(1), known.iter().cloned());
             begin.push(Follow { to: index, when: When::At(1), item: Item::Wake });
+            Ours { node, index, streams: BTreeMap::new(), wake: Some(1), steps: 0 }
+        })
+        .collect();
+    World::new(players, begin)
+}
+
+/// Nodes that join those with the lowest numbers, one after another within some time.
+pub(crate) fn joining(number: usize) -> World<Ours> {
+    let mut begin = Vec::new();
+    let players = (0..number)
+        .map(|index| {
+            begin.push(Follow { to: index, when: When::At(1), item: Item::Wake });
+            if index > 0 {
+                let when = When::At(index as u64 * BETWEEN_JOINS);
+                begin.push(Follow { to: index, when, item: Item::Join });
+            }
+            let node = start(config(index));
             Ours { node, index, streams: BTreeMap::new(), wake: Some(1), steps: 0 }
         })
         .collect();

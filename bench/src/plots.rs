@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::report::{Row, Unit};
+use crate::report::{GO, NAMED, PEERS, Row, SMALL, Unit};
 
 /// One line of a picture.
 struct Line {
@@ -66,8 +66,12 @@ fn lines(rows: &[Row], kinds: &[(&'static str, &'static str)]) -> Vec<Line> {
         };
         let ours = if kinds.len() > 1 { end.trim() } else { "ours" };
         lines.push(of(ours, |row| Some(row.ours)));
-        lines.push(of("foca small", |row| row.small));
-        lines.push(of("foca named", |row| row.named));
+        lines.push(of(PEERS[SMALL], |row| row.peers[SMALL]));
+        lines.push(of(PEERS[NAMED], |row| row.peers[NAMED]));
+        // Beside several lines of ours, the last.
+        if *end == kinds[kinds.len() - 1].1 {
+            lines.push(of(PEERS[GO], |row| row.peers[GO]));
+        }
     }
     lines.retain(|line| !line.points.is_empty());
     lines

@@ -37,15 +37,31 @@ pub(crate) struct Row {
     pub(crate) unit: Unit,
     pub(crate) ours: f64,
     pub(crate) allocations: Option<f64>,
-    pub(crate) small: Option<f64>,
-    pub(crate) named: Option<f64>,
+    /// What each of [`PEERS`] takes.
+    pub(crate) peers: [Option<f64>; 4],
     pub(crate) goal: Goal,
+}
+
+/// Those beside us in the table.
+pub(crate) const PEERS: [&str; 4] = ["foca small", "foca named", "al8n", "Go"];
+pub(crate) const SMALL: usize = 0;
+pub(crate) const NAMED: usize = 1;
+pub(crate) const AL8N: usize = 2;
+pub(crate) const GO: usize = 3;
+
+/// Enters what a peer was measured to take by itself: workloads by their names in the table.
+pub(crate) fn enter(rows: &mut [Row], peer: usize, figures: &[(String, f64)]) {
+    for row in rows {
+        if let Some((_, figure)) = figures.iter().find(|(name, _)| *name == row.workload) {
+            row.peers[peer] = Some(*figure);
+        }
+    }
 }
 
 impl Row {
     pub(crate) fn new(workload: impl Into<String>, unit: Unit, ours: f64) -> Self {
         let workload = workload.into();
-        Self { workload, unit, ours, allocations: None, small: None, named: None, goal: Goal::None }
+        Self { workload, unit, ours, allocations: None, peers: [None; 4], goal: Goal::None }
     }
 
     pub(crate) fn of(workload: impl Into<String>, ours: Cost) -> Self {
@@ -55,7 +71,7 @@ impl Row {
     }
 
     pub(crate) fn beside(mut self, small: Option<f64>, named: Option<f64>) -> Self {
-        (self.small, self.named) = (small, named);
+        (self.peers[SMALL], self.peers[NAMED]) = (small, named);
         self
     }
 
@@ -72,7 +88,7 @@ impl Row {
                 Some(self.ours <= most && self.allocations? <= allocations + 0.01)
             }
             Goal::Times { factor, named } => {
-                let peer = if named { self.named } else { self.small };
+                let peer = self.peers[if named { NAMED } else { SMALL }];
                 Some(self.ours >= factor * peer?)
             }
         }
@@ -84,11 +100,15 @@ impl Row {
             Unit::NodeSeconds => self.ours / peer,
             Unit::Time | Unit::Bytes => peer / self.ours,
         };
-        peer.map_or_else(|| "–".to_owned(), |peer| format!("{:.2}", better(peer)))
+        peer.map(better).map_or_else(
+            || "–".to_owned(),
+            |it| if it < 10.0 { format!("{it:.2}") } else { format!("{it:.0}") },
+        )
     }
 
-    fn cells(&self) -> [String; 8] {
-        let peer = |figure: Option<f64>| figure.map_or_else(|| "–".to_owned(), |it| self.show(it));
+    fn cells(&self) -> [String; COLUMNS] {
+        let peer = |at: usize| self.peers[at].map_or_else(|| "–".to_owned(), |it| self.show(it));
+        let ratios = self.peers.map(|figure| self.ratio(figure));
         let goal = match self.goal {
             Goal::None => "–".to_owned(),
             Goal::AtMost(most) => format!("≤ {}", self.show(most)),
@@ -104,9 +124,11 @@ impl Row {
             self.workload.clone(),
             self.show(self.ours),
             self.allocations.map_or_else(|| "–".to_owned(), |it| format!("{it:.1}")),
-            peer(self.small),
-            peer(self.named),
-            format!("{} / {}", self.ratio(self.small), self.ratio(self.named)),
+            peer(SMALL),
+            peer(NAMED),
+            peer(AL8N),
+            peer(GO),
+            if self.peers == [None; 4] { "–".to_owned() } else { ratios.join(" / ") },
             goal,
             self.is_met().map_or("–", |met| if met { "met" } else { "**not met**" }).to_owned(),
         ]
@@ -125,8 +147,19 @@ impl Row {
     }
 }
 
-const HEADS: [&str; 8] =
-    ["workload", "ours", "allocations", "foca small", "foca named", "times better", "goal", ""];
+const COLUMNS: usize = 10;
+const HEADS: [&str; COLUMNS] = [
+    "workload",
+    "ours",
+    "allocations",
+    PEERS[SMALL],
+    PEERS[NAMED],
+    PEERS[AL8N],
+    PEERS[GO],
+    "times better",
+    "goal",
+    "",
+];
 
 /// The table in Markdown, which can be read as it is, too.
 pub(crate) fn table(rows: &[Row]) -> String {
@@ -137,7 +170,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
         lengths.max().unwrap_or_default().max(3)
     };
     let mut text = String::new();
-    let mut line = |row: &[String; 8]| {
+    let mut line = |row: &[String; COLUMNS]| {
         let padded = row.iter().enumerate().map(|(at, cell)| {
             let missing = width(at) - cell.chars().count();
             format!(" {cell}{} |", " ".repeat(missing))

@@ -11,15 +11,9 @@ use crate::peer::{self, Discard, Id, Named, Small};
 use crate::report::{Goal, Row, Unit};
 use crate::world::{Player, World};
 
-pub(crate) fn run(rows: &mut Vec<Row>, large: bool) {
-    let sizes: &[usize] = if large { &[100, 1_000, 10_000] } else { &[100, 1_000] };
-    for &size in sizes {
-        let factor = if size == 100 { 1.0 } else { 1.5 };
-        let (small, named) = if size <= 1_000 {
-            (Some(theirs::<Small>(size)), Some(theirs::<Named>(size)))
-        } else {
-            (None, None)
-        };
+pub(crate) fn run(rows: &mut Vec<Row>) {
+    for (size, factor) in [(100, 1.0), (1_000, 1.5)] {
+        let (small, named) = (Some(theirs::<Small>(size)), Some(theirs::<Named>(size)));
         let goal = Goal::Times { factor, named: true };
         rows.push(
             Row::new(format!("SIM-S({size})"), Unit::NodeSeconds, simulated(size, |_| {}))
@@ -40,11 +34,15 @@ pub(crate) fn run(rows: &mut Vec<Row>, large: bool) {
 
 /// One whole interval of exchanges, after all have had their first.
 fn simulated(size: usize, adjust: impl Fn(&mut Config)) -> f64 {
-    let scale = (size as f64 / 32.0).log2().ceil().max(0.0) as u64 + 1;
-    let interval = 30 * scale;
     let mut world = ours::world(size, adjust);
-    world.run(interval + 30);
-    rate(&mut world, interval)
+    world.run(interval(size) + 30);
+    rate(&mut world, interval(size))
+}
+
+/// Seconds between two exchanges of a node in a cluster of this size.
+pub(crate) fn interval(size: usize) -> u64 {
+    let scale = (size as f64 / 32.0).log2().ceil().max(0.0) as u64 + 1;
+    30 * scale
 }
 
 fn theirs<I: Id>(size: usize) -> f64 {
@@ -53,7 +51,8 @@ fn theirs<I: Id>(size: usize) -> f64 {
     rate(&mut world, 60)
 }
 
-fn rate(world: &mut World<impl Player>, seconds: u64) -> f64 {
+/// Seconds of a node for each second of processor time, over so many.
+pub(crate) fn rate(world: &mut World<impl Player>, seconds: u64) -> f64 {
     let before = cpu_nanos();
     world.run(seconds);
     world.players.len() as f64 * seconds as f64 / ((cpu_nanos() - before) / 1e9)

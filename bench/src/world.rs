@@ -37,6 +37,10 @@ pub(crate) enum When {
 pub(crate) struct World<P: Player> {
     pub(crate) now: u64,
     pub(crate) players: Vec<P>,
+    /// How many of all datagrams are lost.
+    pub(crate) loss: f64,
+    /// Whether one has stopped: nothing happens to it any more.
+    silent: Vec<bool>,
     agenda: BinaryHeap<Reverse<Entry<P::Item>>>,
     count: u64,
     rng: SmallRng,
@@ -55,10 +59,23 @@ const MILLISECOND: u64 = 1_000_000;
 impl<P: Player> World<P> {
     pub(crate) fn new(players: Vec<P>, begin: Vec<Follow<P::Item>>) -> Self {
         let rng = SmallRng::seed_from_u64(1);
-        let mut world =
-            Self { now: 1, players, agenda: BinaryHeap::new(), count: 0, rng, out: begin };
+        let mut world = Self {
+            now: 1,
+            loss: 0.0,
+            silent: vec![false; players.len()],
+            players,
+            agenda: BinaryHeap::new(),
+            count: 0,
+            rng,
+            out: begin,
+        };
         world.schedule();
         world
+    }
+
+    /// One of a hundred stops.
+    pub(crate) fn silence(&mut self) {
+        self.silent.iter_mut().skip(7).step_by(100).for_each(|it| *it = true);
     }
 
     /// Lets seconds pass.
@@ -67,6 +84,9 @@ impl<P: Player> World<P> {
         while self.agenda.peek().is_some_and(|Reverse(next)| next.at <= end) {
             let Some(Reverse(next)) = self.agenda.pop() else { break };
             self.now = next.at;
+            if self.silent[next.to] {
+                continue;
+            }
             self.players[next.to].happen(next.at, next.item, &mut self.out);
             self.schedule();
         }
@@ -75,6 +95,10 @@ impl<P: Player> World<P> {
 
     fn schedule(&mut self) {
         for Follow { to, when, item } in self.out.drain(..) {
+            let lost = self.loss > 0.0 && matches!(when, When::Datagram);
+            if lost && self.rng.random_bool(self.loss) {
+                continue;
+            }
             let at = match when {
                 When::At(at) => at.max(self.now),
                 When::Datagram => {

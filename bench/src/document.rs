@@ -27,7 +27,7 @@ Written by `cargo run --release` in `bench/`; edit nothing here by hand (the not
 | STALL N | the longest single call in all of these exchanges: without jobs, and with them as the adapters do it |
 | MEM | bytes of heap for each known member: learned by gossip that has been passed on, or restored |
 | SIM-S(N) | N nodes that know each other, in virtual time on one thread, every datagram delivered after 0.5–1.5 ms: seconds of a node per second of processor time, over one whole interval of full state exchanges |
-| SIM-L(N) | the same while 5 % of all datagrams are lost, over 60 s; with pings by stream that follow unanswered ones, and without |
+| SIM-L(N) | the same while 5 % of all datagrams are lost, over 30 s; with pings by stream that follow unanswered ones, and without |
 | SIM-K(N) | the same for 60 s, after 10 s of which one node of a hundred stops |
 
 All times are processor time of one thread, medians, unless the workload says otherwise. *foca small* is the

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{MemberId, Members, Record};
+use super::{MemberId, Members, Record, grow};
 use crate::node::State;
 use crate::node::compatibility::Vsn;
 
@@ -84,6 +84,7 @@ impl Members {
         let name = |id: &MemberId| self.records[*id].name();
         fresh.sort_by(|one, other| name(one).cmp(&name(other)));
         let mut end = self.sorted.len();
+        grow(&mut self.sorted, fresh.len());
         // What was learned from one peer comes in order.
         if self.sorted.last().map(name) < fresh.first().map(name) {
             self.sorted.append(&mut fresh);

@@ -1,10 +1,11 @@
 //! A node's identity, in one allocation.
 
-use alloc::sync::Arc;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use smallvec::SmallVec;
 use thiserror::Error;
+use triomphe::Arc;
 
 use super::{Name, NodeName, Versions};
 
@@ -47,7 +48,7 @@ pub enum IdentityError {
 // The packed form: this header, then name, address, metadata (to the end). Absent parts are zero, so
 // that equal contents have equal bytes, and comparing and hashing need not unpack them. A table of
 // 100,000 members holds an identity of each: one allocation, instead of one for each part, is what
-// keeps their memory small.
+// keeps their memory small, and an `Arc` that counts no weak references.
 const FLAGS: usize = 0;
 const ADDR_LEN: usize = 1;
 const PORT: usize = 2;
@@ -81,9 +82,12 @@ impl Identity {
         header[PORT..NAME_LEN].copy_from_slice(&port.to_ne_bytes());
         header[NAME_LEN..VERSIONS].copy_from_slice(&name_len.to_ne_bytes());
         header[VERSIONS..].copy_from_slice(&versions.unwrap_or_default().to_bytes());
-        let rest = name.iter().chain(addr_bytes).chain(meta.unwrap_or_default());
-        // The length of such a chain is known exactly, so that this allocates once.
-        Ok(Self(header.iter().chain(rest).copied().collect()))
+        // Put together where most identities fit without an allocation, then copied as a whole.
+        let mut packed = SmallVec::<[u8; 128]>::new();
+        for part in [&header, name, addr_bytes, meta.unwrap_or_default()] {
+            packed.extend_from_slice(part);
+        }
+        Ok(Self(Arc::from(&packed[..])))
     }
 
     /// The node's name.

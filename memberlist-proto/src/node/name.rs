@@ -1,7 +1,6 @@
 //! Node names: bytes, displayed as text.
 
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
@@ -9,6 +8,8 @@ use core::convert::Infallible;
 use core::fmt::{self, Write as _};
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
+
+use triomphe::Arc;
 
 use super::{Identity, Node};
 

@@ -61,6 +61,9 @@ pub(crate) struct Queues {
     /// Where messages are encoded, to learn their length.
     #[cfg_attr(feature = "serde", serde(skip))]
     encoded: Vec<u8>,
+    /// The memory of the news that left last. Where news replaces news, it is that of the next.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    spare: Vec<u8>,
 }
 
 /// Something awaited that has left a queue.
@@ -75,7 +78,7 @@ pub(crate) enum Finished {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct News {
     key: NodeName,
-    message: Bytes,
+    message: Vec<u8>,
     waiter: Option<OpId>,
 }
 
@@ -111,6 +114,7 @@ impl Queues {
             last: 0,
             finished: VecDeque::new(),
             encoded: Vec::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -147,7 +151,10 @@ impl Queues {
     ) {
         self.encoded.clear();
         message.encode(&mut self.encoded);
-        let message = Bytes::copy_from_slice(&self.encoded);
+        let mut message = core::mem::take(&mut self.spare);
+        message.clear();
+        message.reserve_exact(self.encoded.len());
+        message.extend_from_slice(&self.encoded);
         let too_long = (message.len() > self.longest).then(|| key.clone());
         self.membership.queue(News { key, message, waiter });
         if let Some(key) = too_long {
@@ -288,6 +295,7 @@ impl Queues {
             };
             self.too_long += u64::from(end.is_err());
             self.finished.extend(it.broadcast.waiter.map(|op| Finished::Wait(op, end)));
+            self.spare = it.broadcast.message;
         }
         for queue in &mut self.user {
             for it in queue.drain_finished() {

@@ -12,7 +12,7 @@ mod serial;
 mod shrink;
 
 use crate::index::Index;
-use entry::{Entry, Key, Kind, hash};
+use entry::{Entry, Key, Kind, hash, hash_of, name_of};
 
 /// A message to be gossiped to the cluster.
 ///
@@ -207,8 +207,10 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
             None if broadcast.is_unique() => Kind::Apart,
             None => Kind::Plain,
         };
+        let hash = broadcast.name().map(|name| hash(&self.hash_key, name));
         if kind == Kind::Named {
-            if let Some(slot) = broadcast.name().and_then(|name| self.slot_of(name)) {
+            let named = broadcast.name().zip(hash);
+            if let Some(slot) = named.and_then(|(name, hash)| self.find(hash, name)) {
                 self.finish(slot, FinishCause::Replaced);
             }
         } else if kind == Kind::Plain || broadcast.name().is_some() {
@@ -216,7 +218,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
         // Replaced messages leave first, so that a full queue drops nothing for an update of what it
         // already holds.
-        self.insert(broadcast, kind);
+        self.insert(broadcast, kind, hash);
         self.prune(self.limit);
     }
 
@@ -370,7 +372,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.order.is_empty()
     }
 
-    fn insert(&mut self, broadcast: B, kind: Kind) {
+    /// Adds an entry, whose name has this hash.
+    fn insert(&mut self, broadcast: B, kind: Kind, hash: Option<u64>) {
         let slot = self.free.pop().unwrap_or(self.entries.len() as u32);
         // Never starts again. Go restarts its ids whenever the queue is empty for a moment, also
         // within a pull, and then overwrites an entry of equal length, transmits and id.
@@ -379,7 +382,6 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         let len = broadcast.message().len();
         let key = Key { transmits: 0, len: Reverse(len), id: Reverse(id), slot };
         self.order.insert(key);
-        let hash = broadcast.name().map(|name| hash(&self.hash_key, name));
         let entry = Some(Entry { broadcast, key, kind });
         if let Some(place) = self.entries.get_mut(slot as usize) {
             *place = entry;
@@ -459,8 +461,12 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
     }
 
     fn slot_of(&self, name: &[u8]) -> Option<u32> {
+        self.find(hash(&self.hash_key, name), name)
+    }
+
+    fn find(&self, hash: u64, name: &[u8]) -> Option<u32> {
         let same = |slot| name_of(&self.entries, slot) == Some(name);
-        self.names.find(hash(&self.hash_key, name), same)
+        self.names.find(hash, same)
     }
 }
 
@@ -480,19 +486,6 @@ pub(crate) fn retransmit_limit(mult: u32, n: usize) -> u32 {
     // Go computes the ceiling of log10(n + 1) in floating point, which is the number of digits.
     let digits = n.checked_ilog10().map_or(0, |log| log + 1);
     mult.saturating_mul(digits)
-}
-
-fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8]> {
-    let entry = entries.get(slot as usize)?.as_ref()?;
-    if entry.kind == Kind::Named { entry.broadcast.name() } else { None }
-}
-
-fn hash_of<B: Broadcast>(
-    hash_key: &[u8; 16],
-    entries: &[Option<Entry<B>>],
-    slot: u32,
-) -> Option<u64> {
-    name_of(entries, slot).map(|name| hash(hash_key, name))
 }
 
 #[cfg(test)]

@@ -96,8 +96,7 @@ impl Members {
 
     /// The record of this name.
     pub(crate) fn get(&self, name: &[u8]) -> Option<MemberId> {
-        let same = |id: u32| self.records[MemberId(id)].name() == *name;
-        self.index.find(self.hash(name), same).map(MemberId)
+        self.find(self.hash(name), name)
     }
 
     /// A record.
@@ -133,12 +132,12 @@ impl Members {
     ) -> MemberId {
         // One record per name, whatever the caller does: two would probe and count a node twice.
         let name = identity.name().as_bytes();
-        if let Some(id) = self.get(name) {
+        let hash = self.hash(name);
+        if let Some(id) = self.find(hash, name) {
             self.set_state(id, state, incarnation, since);
             self.replace_identity(id, identity);
             return id;
         }
-        let hash = self.hash(name);
         let id = self.records.insert(Record::new(identity, incarnation, state, since));
         self.note_in_index(hash, id);
         self.counts[state as usize] += 1;
@@ -331,6 +330,11 @@ impl Members {
         }
         self.check_zones()?;
         self.check_listing().map_err(String::from)
+    }
+
+    fn find(&self, hash: u64, name: &[u8]) -> Option<MemberId> {
+        let same = |id: u32| self.records[MemberId(id)].name() == *name;
+        self.index.find(hash, same).map(MemberId)
     }
 
     fn note_in_index(&mut self, hash: u64, id: MemberId) {

@@ -5,6 +5,8 @@ use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
+use super::Broadcast;
+
 /// A queued broadcast.
 #[derive(Clone, Debug)]
 pub(super) struct Entry<B> {
@@ -49,4 +51,19 @@ pub(super) fn hash(hash_key: &[u8; 16], name: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new_with_key(hash_key);
     hasher.write(name);
     hasher.finish()
+}
+
+/// The name of the entry in a slot, if it has one by which it is found.
+pub(super) fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8]> {
+    let entry = entries.get(slot as usize)?.as_ref()?;
+    if entry.kind == Kind::Named { entry.broadcast.name() } else { None }
+}
+
+/// The hash of that name.
+pub(super) fn hash_of<B: Broadcast>(
+    hash_key: &[u8; 16],
+    entries: &[Option<Entry<B>>],
+    slot: u32,
+) -> Option<u64> {
+    name_of(entries, slot).map(|name| hash(hash_key, name))
 }

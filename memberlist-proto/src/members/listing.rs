@@ -93,7 +93,10 @@ impl Members {
         self.sorted.extend_from_slice(&fresh);
         while let Some(id) = fresh.pop() {
             let sorted = self.sorted.get(..end).unwrap_or_default();
-            let at = sorted.partition_point(|other| name(other) < name(&id));
+            let is_before = |other: &MemberId| name(other) < name(&id);
+            // Most of those that came in order belong between the same two names.
+            let follows = sorted.last().is_none_or(is_before);
+            let at = if follows { end } else { sorted.partition_point(is_before) };
             self.sorted.copy_within(at..end, at + fresh.len() + 1);
             if let Some(place) = self.sorted.get_mut(at + fresh.len()) {
                 *place = id;

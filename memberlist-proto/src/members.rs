@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
@@ -357,9 +356,7 @@ fn grow(list: &mut Vec<MemberId>, more: usize) {
 }
 
 fn hash_name(hash_key: &[u8; 16], name: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_key(hash_key);
-    hasher.write(name);
-    hasher.finish()
+    SipHasher13::new_with_key(hash_key).hash(name)
 }
 
 #[cfg(test)]

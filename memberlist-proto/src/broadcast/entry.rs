@@ -1,7 +1,6 @@
 //! The entries of a queue of broadcasts, and their order.
 
 use core::cmp::Reverse;
-use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
@@ -48,9 +47,7 @@ impl Key {
 
 /// The keyed hash of a name.
 pub(super) fn hash(hash_key: &[u8; 16], name: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_key(hash_key);
-    hasher.write(name);
-    hasher.finish()
+    SipHasher13::new_with_key(hash_key).hash(name)
 }
 
 /// The name of the entry in a slot, if it has one by which it is found.

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Memberlist;
@@ -18,9 +19,8 @@ impl Memberlist {
         let seeds = self.wanted.seeds();
         let present =
             self.present(&seeds.iter().flat_map(|seed| seed.addresses().iter().copied()).collect());
-        let mut nodes: alloc::vec::Vec<_> =
-            self.members.iter().map(|(id, record)| self.node_status(now, id, record)).collect();
-        nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let mut nodes = Vec::with_capacity(self.members.len());
+        nodes.extend(self.members.listed().map(|(id, it)| self.node_status(now, id, it)));
         Status {
             name: self.me.name.clone(),
             addr: self.own_address(),

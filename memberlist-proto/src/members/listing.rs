@@ -66,6 +66,21 @@ impl Members {
         self.sorted.iter().skip(start).map(|id| &records[*id])
     }
 
+    /// Every record in the order of the names, of a table that stays as it is.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (MemberId, &Record)> {
+        let name = |id: &MemberId| self.records[*id].name();
+        let mut fresh = self.fresh.clone();
+        fresh.sort_by(|one, other| name(one).cmp(&name(other)));
+        let mut fresh = fresh.into_iter().peekable();
+        let mut sorted = self.sorted.iter().copied().peekable();
+        let ids = core::iter::from_fn(move || match (sorted.peek(), fresh.peek()) {
+            (Some(old), Some(new)) if name(new) < name(old) => fresh.next(),
+            (None, _) => fresh.next(),
+            _ => sorted.next(),
+        });
+        ids.map(|id| (id, &self.records[id]))
+    }
+
     /// One more record, which is filed together with others.
     pub(super) fn note_fresh(&mut self, id: MemberId) {
         self.fresh.push(id);

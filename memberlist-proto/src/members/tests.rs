@@ -324,3 +324,27 @@ fn reaping_within_a_round_neither_repeats_nor_skips_a_member() {
         assert_eq!(first.len(), left, "after {stop}: {rest:?}");
     }
 }
+
+#[test]
+fn records_are_listed_in_the_order_of_their_names_however_they_came() {
+    const NUMBER: usize = 2_500;
+    // In order, in the reverse order, in runs, and mixed up: of all some are filed and some are not.
+    for step in [1, NUMBER - 1, 627, 1_009] {
+        let rng = &mut Rng::from_seed(SEED);
+        let mut members = Members::new([0; 16]);
+        for index in 0..NUMBER {
+            let name = format!("node-{:04}", index * step % NUMBER);
+            members.insert(identity(name.as_bytes(), 1), 1, State::Alive, Instant::ORIGIN, rng);
+            if index == NUMBER / 2 {
+                assert_eq!(members.by_name().len(), index + 1);
+            }
+        }
+        members.check().expect("sound");
+        let expected: Vec<String> = (0..NUMBER).map(|index| format!("node-{index:04}")).collect();
+        let listed: Vec<_> = members.listed().map(|(_, it)| it.name().to_string()).collect();
+        assert_eq!(listed, expected);
+        let filed: Vec<_> = members.by_name().map(|it| it.name().to_string()).collect();
+        assert_eq!(filed, expected);
+        members.check().expect("sound");
+    }
+}

@@ -206,7 +206,8 @@ impl Memberlist {
 
     /// Takes over members known from elsewhere, without any event or gossip: for warm starts and
     /// simulations. Names already known, this node's own among them, stay as they are; suspects
-    /// become alive, since no suspicion of them runs here.
+    /// become alive, since no suspicion of them runs here. Many are best handed in by several calls:
+    /// one takes time in proportion to their number.
     pub fn restore(&mut self, now: Instant, members: impl IntoIterator<Item = Node>) {
         let members: Vec<Node> = members.into_iter().collect();
         self.enter(now, || Command::Restore(members.clone()).into());

@@ -192,8 +192,10 @@ impl Mark {
 pub(crate) enum For {
     /// To go on with what is done in parts.
     Turn,
-    /// The message of a peer, on this stream.
-    Open(StreamId),
+    /// The message of a peer, on this stream. It may be this node's own state of this edition of the
+    /// members: what is known when the message is complete counts, so that it does not depend on how
+    /// long the job takes.
+    Open(StreamId, Option<u64>),
     /// This node's state.
     Seal,
 }

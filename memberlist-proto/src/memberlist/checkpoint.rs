@@ -113,6 +113,7 @@ macro_rules! state {
         struct Borrowed<'a> {
             $($field: &'a $type,)*
             keys: Vec<KeyId>,
+            kept_state: Option<bool>,
             has_delegate: bool,
             given: &'a VecDeque<Decision>,
         }
@@ -121,6 +122,8 @@ macro_rules! state {
         struct Owned {
             $($field: $type,)*
             keys: Vec<KeyId>,
+            /// Whether its full state was kept as a message, and for what: it is made again.
+            kept_state: Option<bool>,
             has_delegate: bool,
             given: VecDeque<Decision>,
         }
@@ -129,7 +132,8 @@ macro_rules! state {
             fn borrowed(&self) -> Borrowed<'_> {
                 let (has_delegate, given) = self.decider.parts();
                 let keys = self.keyring.keys().iter().map(Key::id).collect();
-                Borrowed { $($field: &self.$field,)* keys, has_delegate, given }
+                let kept_state = self.kept_state();
+                Borrowed { $($field: &self.$field,)* keys, kept_state, has_delegate, given }
             }
         }
 
@@ -140,7 +144,7 @@ macro_rules! state {
                 let delegate = self.has_delegate.then(|| {
                     with.delegate.clone().unwrap_or_else(|| Arc::new(ByDefault))
                 });
-                let node = Memberlist {
+                let mut node = Memberlist {
                     accept_labels: self.config.accept_labels.as_slice().into(),
                     decider: Decider::of(delegate, self.given),
                     keyring: Arc::new(keys::ring_of(&self.config)),
@@ -153,10 +157,11 @@ macro_rules! state {
                     tap: None,
                     $($field: self.$field,)*
                 };
-                match node.check_restored() {
-                    Ok(()) => Ok(node),
-                    Err(what) => Err(CheckpointError::Inconsistent(what)),
+                node.check_restored().map_err(CheckpointError::Inconsistent)?;
+                if let Some(join) = self.kept_state {
+                    node.keep_state(join);
                 }
+                Ok(node)
             }
         }
     };
@@ -281,7 +286,7 @@ impl Memberlist {
         self.probes.check()?;
         self.jobs.check()?;
         let opening = self.jobs.iter().filter_map(|(id, what)| match what {
-            For::Open(stream) => Some((stream, id)),
+            For::Open(stream, _) => Some((stream, id)),
             For::Turn | For::Seal => None,
         });
         self.exchanges.check(&opening.collect())?;

@@ -17,8 +17,8 @@ impl Memberlist {
             let (id, what) = self.jobs.next(self.config.limits.jobs)?;
             let work = match what {
                 For::Turn => Some(Work::Turn),
-                For::Open(stream) => {
-                    let known = self.known_state().map(|known| known.message().clone());
+                For::Open(stream, known) => {
+                    let known = self.known_message(known);
                     self.open_job(stream, known).map(|open| Work::Open(Box::new(open)))
                 }
                 For::Seal => self.seal_job(id).map(Work::Seal),
@@ -42,12 +42,13 @@ impl Memberlist {
         let output = output.map(|output| output.0);
         match what {
             For::Turn => self.turn(),
-            For::Open(stream) => {
+            For::Open(stream, _) if !current => self.open_later(stream),
+            For::Open(stream, known) => {
                 let opened = match output {
                     Some(Output::Opened(result, known)) => Some((result, known)),
                     _ => None,
                 };
-                self.opened(stream, opened, current);
+                self.opened(stream, opened, known);
             }
             For::Seal => {
                 let sealed = match output {

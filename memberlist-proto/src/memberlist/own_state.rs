@@ -159,6 +159,27 @@ impl Memberlist {
         self.exchanges.get(id).is_some_and(|it| it.stage().is_building())
     }
 
+    /// Whether a state is kept, and for what, of which the message follows.
+    #[cfg(feature = "checkpoint")]
+    pub(super) fn kept_state(&self) -> Option<bool> {
+        self.own_state
+            .as_ref()
+            .filter(|kept| kept.edition == self.members.edition())
+            .map(|kept| kept.join)
+    }
+
+    /// Builds the state that a node kept of which a checkpoint was made.
+    #[cfg(feature = "checkpoint")]
+    pub(super) fn keep_state(&mut self, join: bool) {
+        let hidden = self.hidden();
+        let mut records = Vec::with_capacity(self.members.len() * RECORD);
+        let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
+        let seal = self.seal_of(join, number, records.into(), Bytes::new(), None);
+        let Sealed { message, len, mark } = seal.run(&mut crate::wire::Scratch::new());
+        let edition = self.members.edition();
+        self.own_state = message.ok().map(|message| OwnState { edition, join, message, len, mark });
+    }
+
     fn note_sent(&mut self, id: StreamId, len: usize, mark: Option<Mark>) {
         match mark {
             Some(mark) => self.exchanges.note_local_state(id, len, mark),
@@ -199,6 +220,13 @@ impl Memberlist {
         self.current_state(false).filter(|_| plain)
     }
 
+    /// The message of [`known_state`](Self::known_state), if it is still that of this edition of the
+    /// members.
+    pub(super) fn known_message(&self, edition: Option<u64>) -> Option<Bytes> {
+        let known = self.known_state().filter(|known| Some(known.edition) == edition);
+        known.map(|known| known.message.clone())
+    }
+
     /// This node's own name, if it has left without an announcement: a record that says that it has
     /// left would be one.
     fn hidden(&self) -> Option<NodeName> {
@@ -234,6 +262,10 @@ impl Memberlist {
 impl OwnState {
     pub(super) fn message(&self) -> &Bytes {
         &self.message
+    }
+
+    pub(super) fn edition(&self) -> u64 {
+        self.edition
     }
 
     pub(super) fn len(&self) -> usize {

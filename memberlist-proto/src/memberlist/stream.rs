@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::Memberlist;
+use super::own_state::OwnState;
 use crate::event::{Channel, Event, ExchangeError};
 use crate::exchange::{Exchange, MessageStep, Opening, PushPullStep, Stage};
 use crate::job::{For, Open};
@@ -113,9 +114,10 @@ impl Memberlist {
     }
 
     /// A message has arrived that is much work to open.
-    fn open_later(&mut self, id: StreamId) {
+    pub(super) fn open_later(&mut self, id: StreamId) {
+        let known = self.known_state().map(OwnState::edition);
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        *exchange.opening() = Some(self.jobs.push(For::Open(id)));
+        *exchange.opening() = Some(self.jobs.push(For::Open(id, known)));
         // A probe keeps its own deadline.
         if !matches!(exchange.stage(), Stage::Ping(..)) {
             self.set_stream_timer(id, self.now + self.config.tcp_timeout);
@@ -134,26 +136,22 @@ impl Memberlist {
         })
     }
 
-    /// The message of a stream has been opened, by the rules in force if `current`.
+    /// The message of a stream has been opened; it may be this node's own state of this edition.
     pub(super) fn opened(
         &mut self,
         id: StreamId,
         opened: Option<(Result<Frame, FrameError>, Option<Bytes>)>,
-        current: bool,
+        known: Option<u64>,
     ) {
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         *exchange.opening() = None;
-        if !current {
-            return self.open_later(id);
-        }
-        // A state that was this node's own when the job was handed out need not be any more.
-        let known = self.known_state().map(|known| known.message().clone());
-        let same = |was: &Option<Bytes>| match (was, &known) {
-            (Some(was), Some(known)) => was.as_ptr() == known.as_ptr() && was.len() == known.len(),
-            _ => false,
+        // What the job compared the message with may be gone, or was not there yet.
+        let known = self.known_message(known);
+        let counts = |frame: &Frame, was: &Option<Bytes>| {
+            *was == known || (known.is_none() && !frame.is_known())
         };
         let opened = match opened {
-            Some((Ok(frame), was)) if !frame.is_known() || same(&was) => Ok(frame),
+            Some((Ok(frame), was)) if counts(&frame, &was) => Ok(frame),
             Some((Err(error), _)) => Err(error),
             _ => match self.open_job(id, known) {
                 Some(job) => job.run(),

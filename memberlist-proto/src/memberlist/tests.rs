@@ -20,6 +20,8 @@ mod probe;
 mod queueing;
 mod rejoin;
 mod relay;
+#[cfg(feature = "checkpoint")]
+mod replayed;
 mod shares;
 mod state;
 mod status;

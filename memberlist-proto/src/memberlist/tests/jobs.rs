@@ -17,7 +17,7 @@ use crate::{Key, security::Version};
 /// Records that are merged or encoded at once.
 const AT_ONCE: usize = 10;
 
-fn handing_out() -> Config {
+pub(super) fn handing_out() -> Config {
     let mut config = config();
     config.hand_out_jobs = true;
     config.limits.records_at_once = AT_ONCE;
@@ -26,7 +26,7 @@ fn handing_out() -> Config {
 }
 
 /// The state of a peer that knows so many members, `n0000` at the port 10 and so on.
-fn state_of(number: usize, join: bool, user: &[u8]) -> Vec<u8> {
+pub(super) fn state_of(number: usize, join: bool, user: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     encode_header(&mut out, join, number, user.len());
     for index in 0..number {
@@ -45,7 +45,7 @@ fn state_of(number: usize, join: bool, user: &[u8]) -> Vec<u8> {
     out
 }
 
-fn sealed(message: &[u8], key: Option<&Key>) -> Bytes {
+pub(super) fn sealed(message: &[u8], key: Option<&Key>) -> Bytes {
     let key = key.map(|key| (key, Version::Plain));
     let sealing = FrameSealing {
         label: b"",
@@ -57,12 +57,12 @@ fn sealed(message: &[u8], key: Option<&Key>) -> Bytes {
     seal_frame(message, &sealing, &mut Scratch::new()).expect("short")
 }
 
-fn key(byte: u8) -> Key {
+pub(super) fn key(byte: u8) -> Key {
     Key::new(&[byte; 16]).expect("a length of AES")
 }
 
 impl Rig {
-    fn asked(&mut self, frame: &[u8]) -> StreamId {
+    pub(super) fn asked(&mut self, frame: &[u8]) -> StreamId {
         let id = self.node.accept_stream(self.now, address(900)).expect("room");
         self.node.handle_stream_data(self.now, id, frame).expect("nothing wrong so far");
         id
@@ -354,7 +354,7 @@ fn a_state_that_was_known_when_it_came_is_looked_at_if_it_is_not_any_more() {
     assert_eq!(rig.member("n0003").incarnation(), 9);
 }
 
-fn sealed_packet(message: &[u8]) -> Vec<u8> {
+pub(super) fn sealed_packet(message: &[u8]) -> Vec<u8> {
     let sealing = crate::wire::packet::Sealing {
         label: b"",
         key: Some((&key(1), Version::Plain)),

@@ -11,8 +11,16 @@ pub(crate) const OLD: &[u8] = &[1; 32];
 pub(crate) const NEW: &[u8] = &[2; 32];
 const RUNTIMES: [&str; 3] = ["tokio", "async-std", "smol"];
 
+/// What thousands of members would give it is work for other threads, and done in parts, also with
+/// these few: full states, and often.
 pub(crate) fn launch(name: &str, runtime: &str, folder: &Path) -> Launch {
-    Launch::agent(name).key(Some(OLD)).flag("--runtime", runtime).flag("--record", folder.display())
+    Launch::agent(name)
+        .key(Some(OLD))
+        .flag("--runtime", runtime)
+        .flag("--record", folder.display())
+        .flag("--set", "limits.records_at_once=1")
+        .flag("--set", "limits.bytes_at_once=32")
+        .flag("--set", "push_pull_interval=1s")
 }
 
 /// One agent on each runtime and another that is recorded until it is killed.

@@ -11,8 +11,7 @@ pub(crate) const OLD: &[u8] = &[1; 32];
 pub(crate) const NEW: &[u8] = &[2; 32];
 const RUNTIMES: [&str; 3] = ["tokio", "async-std", "smol"];
 
-/// What thousands of members would give it is work for other threads, and done in parts, also with
-/// these few: full states, and often.
+/// Full states are work for other threads, and done in parts, as with thousands of members.
 pub(crate) fn launch(name: &str, runtime: &str, folder: &Path) -> Launch {
     Launch::agent(name)
         .key(Some(OLD))
@@ -20,7 +19,6 @@ pub(crate) fn launch(name: &str, runtime: &str, folder: &Path) -> Launch {
         .flag("--record", folder.display())
         .flag("--set", "limits.records_at_once=1")
         .flag("--set", "limits.bytes_at_once=32")
-        .flag("--set", "push_pull_interval=1s")
 }
 
 /// One agent on each runtime and another that is recorded until it is killed.
@@ -32,7 +30,9 @@ fn cluster(folder: &Path) -> (Vec<Node>, Vec<PathBuf>) {
         .iter()
         .zip(runtimes)
         .zip(&folders)
-        .map(|((name, runtime), folder)| launch(name, runtime, folder).start())
+        .map(|((name, runtime), folder)| {
+            launch(name, runtime, folder).flag("--set", "push_pull_interval=1s").start()
+        })
         .collect();
     for node in &nodes[1..] {
         node.join(nodes[0].addr());

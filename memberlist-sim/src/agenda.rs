@@ -26,8 +26,8 @@ pub(crate) enum What {
         found: Vec<IpAddr>,
     },
     Stream(Arrival),
-    /// The turn of something that has waited for a slow node.
-    Turn(Box<What>),
+    /// The turn of what has waited longest for a slow node; the node's seat has it.
+    Turn,
 }
 
 impl What {
@@ -40,17 +40,29 @@ impl What {
 /// Which life of a node something is meant for: `None` for any, as a datagram is.
 pub(crate) type Life = Option<u64>;
 
-/// What is due, the earliest first, and in the order of its scheduling where the time is the same.
+/// What is due, the earliest first, and in the order of its scheduling where the time is the same. The
+/// heap holds times only, because it moves its elements often; what happens then lies still.
 pub(crate) struct Agenda {
     now: Instant,
     due: BinaryHeap<Reverse<Due>>,
+    places: Vec<Option<(NodeId, Life, What)>>,
+    free: Vec<u32>,
     sequence: u64,
 }
+
+/// When something is due, its number in the order of scheduling, and its place.
+type Due = (Instant, u64, u32);
 
 impl Agenda {
     /// An empty agenda at the beginning of time.
     pub(crate) fn new() -> Self {
-        Self { now: Instant::from_nanos(1_000_000_000), due: BinaryHeap::new(), sequence: 0 }
+        Self {
+            now: Instant::from_nanos(1_000_000_000),
+            due: BinaryHeap::new(),
+            places: Vec::new(),
+            free: Vec::new(),
+            sequence: 0,
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -59,7 +71,12 @@ impl Agenda {
 
     pub(crate) fn at(&mut self, at: Instant, to: NodeId, life: Life, what: What) {
         self.sequence += 1;
-        self.due.push(Reverse(Due { at, sequence: self.sequence, to, life, what }));
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            (self.places.len() - 1) as u32
+        });
+        self.places[place as usize] = Some((to, life, what));
+        self.due.push(Reverse((at, self.sequence, place)));
     }
 
     pub(crate) fn after(&mut self, wait: Duration, to: NodeId, life: Life, what: What) {
@@ -68,40 +85,16 @@ impl Agenda {
 
     /// Lets time pass until the next thing happens, but not beyond `end`.
     pub(crate) fn next(&mut self, end: Instant) -> Option<(NodeId, Life, What)> {
-        if self.due.peek().is_none_or(|next| next.0.at > end) {
+        if self.due.peek().is_none_or(|next| next.0.0 > end) {
             self.now = end;
             return None;
         }
-        let Reverse(Due { at, to, life, what, .. }) = self.due.pop()?;
+        let Reverse((at, _, place)) = self.due.pop()?;
         self.now = self.now.max(at);
-        Some((to, life, what))
+        self.free.push(place);
+        self.places[place as usize].take()
     }
 }
 
-struct Due {
-    at: Instant,
-    sequence: u64,
-    to: NodeId,
-    life: Life,
-    what: What,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
+#[cfg(test)]
+mod tests;

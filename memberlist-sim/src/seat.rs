@@ -59,9 +59,7 @@ pub enum Fault {
 pub(crate) enum Reception {
     /// It is given to the node.
     Given(What),
-    /// It waits until then: the node has other things to do.
-    Later(Instant, What),
-    /// It waits until the fault ends, or is lost.
+    /// It waits until the fault ends or its turn comes, or is lost.
     Kept,
 }
 
@@ -93,6 +91,9 @@ pub(crate) struct Seat {
     outbox: Vec<(SocketAddr, Bytes)>,
     /// Until when a slow node is busy with what came before.
     busy: Instant,
+    /// What waits for a slow node, each with the time of its turn. Only the first of them is on the
+    /// agenda, which would be long otherwise.
+    turns: VecDeque<(Instant, What)>,
     /// Counts starts, so that what was meant for an earlier life is not given to a later one.
     life: u64,
 }
@@ -117,6 +118,7 @@ impl Seat {
             socket: Socket::default(),
             outbox: Vec::new(),
             busy: Instant::ORIGIN,
+            turns: VecDeque::new(),
             life: 0,
         }
     }
@@ -178,6 +180,7 @@ impl Seat {
         self.wake = None;
         self.fault = None;
         self.inbox.clear();
+        self.turns.clear();
         self.socket = Socket::default();
         self.outbox.clear();
         self.ended.clear();
@@ -255,9 +258,10 @@ impl Seat {
     /// Something happens to the node, and its fault decides whether it notices now.
     pub(crate) fn receive(&mut self, now: Instant, what: What, chance: &mut Chance) -> Reception {
         let (what, waited) = match what {
-            What::Turn(what) => {
+            What::Turn => {
+                let Some((_, what)) = self.turns.pop_front() else { return Reception::Kept };
                 self.socket.read(&what);
-                (*what, true)
+                (what, true)
             }
             what => (what, false),
         };
@@ -282,11 +286,17 @@ impl Seat {
                 if is_wake {
                     self.wake = Some(self.busy);
                 }
-                Reception::Later(self.busy, What::Turn(Box::new(what)))
+                self.turns.push_back((self.busy, what));
+                Reception::Kept
             }
             Some(Fault::Unplugged) if matches!(what, What::Packet { .. }) => Reception::Kept,
             _ => Reception::Given(what),
         }
+    }
+
+    /// When the turn is of what has waited longest for a slow node.
+    pub(crate) fn turn(&self) -> Option<Instant> {
+        self.turns.front().map(|(at, _)| *at)
     }
 
     /// Keeps what the node sends while it is held; otherwise returns it.

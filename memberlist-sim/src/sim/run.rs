@@ -22,17 +22,18 @@ impl Sim {
         if life.is_some_and(|life| life != self.seats[id].life()) {
             return;
         }
-        let now = self.agenda.now();
-        match self.seats[id].receive(now, what, &mut self.chance) {
-            Reception::Given(what) => {
-                self.give(id, what);
-                self.drain(id);
-            }
-            Reception::Later(at, what) => {
-                let life = self.seats[id].life();
-                self.agenda.at(at, id, Some(life), what);
-            }
-            Reception::Kept => {}
+        let (now, seat) = (self.agenda.now(), &mut self.seats[id]);
+        let is_next = matches!(what, What::Turn) || seat.turn().is_none();
+        let reception = seat.receive(now, what, &mut self.chance);
+        if let Some(at) = seat.turn()
+            && is_next
+        {
+            let life = seat.life();
+            self.agenda.at(at, id, Some(life), What::Turn);
+        }
+        if let Reception::Given(what) = reception {
+            self.give(id, what);
+            self.drain(id);
         }
     }
 
@@ -65,7 +66,7 @@ impl Sim {
                 node.handle_lookup(now, lookup, found);
             }
             What::Stream(arrival) => self.arrive(id, arrival),
-            What::Turn(_) => unreachable!("its turn has come"),
+            What::Turn => unreachable!("the seat has what it is the turn of"),
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) enum Failure {
     Failed(String),
     /// There is no agent to ask, or its answer did not arrive: exit code 3.
     #[error("{0}")]
+    #[cfg(feature = "agent")]
     Unreachable(String),
 }
 
@@ -26,6 +27,7 @@ impl Failure {
         Self::Failed(message.to_string())
     }
 
+    #[cfg(feature = "agent")]
     pub(crate) fn unreachable(message: impl Display) -> Self {
         Self::Unreachable(message.to_string())
     }
@@ -34,6 +36,7 @@ impl Failure {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::from(1),
+            #[cfg(feature = "agent")]
             Self::Unreachable(_) => ExitCode::from(3),
         }
     }

@@ -2,42 +2,48 @@
 //! commands as lines, a decoder of packets and streams, a key generator, a simulator, and a replay of
 //! what an agent has recorded.
 
+#[cfg(feature = "agent")]
 mod agent;
+#[cfg(feature = "agent")]
 mod cert;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "agent"))]
 mod client;
 mod decode;
+#[cfg(feature = "agent")]
 mod demo;
 mod failure;
 mod generate;
 mod hex;
 mod keygen;
+#[cfg(feature = "agent")]
+mod log;
+#[cfg(feature = "agent")]
 mod node;
 mod replay;
 mod simulate;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "agent"))]
 mod socket;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::{Error, ErrorKind};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
 
 /// Cluster membership by gossip, compatible with hashicorp/memberlist.
 #[derive(Parser)]
 #[command(name = "memberlist", version, arg_required_else_help = false)]
-#[cfg_attr(unix, command(after_help = client::EXIT_CODES))]
+#[cfg_attr(all(unix, feature = "agent"), command(after_help = client::EXIT_CODES))]
 enum Program {
     /// Watch a cluster on loopback form, gossip, and detect the failure of a node.
+    #[cfg(feature = "agent")]
     Demo(demo::Args),
     /// Run one node in the foreground, controlled by commands on standard input.
+    #[cfg(feature = "agent")]
     Agent(Box<agent::Args>),
     /// Make an authority and certificates of nodes, for trying out TLS.
+    #[cfg(feature = "agent")]
     Cert(cert::Args),
     /// Generate a random key and print it in base64.
     Keygen(keygen::Args),
@@ -51,7 +57,7 @@ enum Program {
     Completions(generate::Completions),
     /// Print the manual page of the program, or write one for each command.
     Man(generate::Man),
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "agent"))]
     #[command(flatten)]
     Ask(client::Command),
 }
@@ -62,11 +68,14 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     // The demonstration prints everything itself, and log lines would garble its output.
-    let quiet = matches!(program, Program::Demo(_));
-    log_to_stderr(if quiet { LevelFilter::OFF } else { LevelFilter::WARN });
+    #[cfg(feature = "agent")]
+    log::to_stderr(matches!(program, Program::Demo(_)));
     let result = match program {
+        #[cfg(feature = "agent")]
         Program::Demo(args) => demo::run(&args),
+        #[cfg(feature = "agent")]
         Program::Agent(args) => agent::run(&args),
+        #[cfg(feature = "agent")]
         Program::Cert(args) => cert::run(&args),
         Program::Keygen(args) => keygen::run(&args),
         Program::Decode(args) => decode::run(&args),
@@ -74,7 +83,7 @@ fn main() -> ExitCode {
         Program::Simulate(args) => simulate::run(&args),
         Program::Completions(args) => generate::completions::<Program>(&args),
         Program::Man(args) => generate::man::<Program>(&args),
-        #[cfg(unix)]
+        #[cfg(all(unix, feature = "agent"))]
         Program::Ask(command) => client::run(command),
     };
     match result {
@@ -111,19 +120,5 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// Logs to standard error, from `level` up unless `RUST_LOG` says otherwise. The line about an
-/// address that was chosen for the user is always shown.
-fn log_to_stderr(level: LevelFilter) {
-    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(wanted) => EnvFilter::builder().with_default_directive(level.into()).parse_lossy(wanted),
-        Err(_) => EnvFilter::new(format!("{level},memberlist::address=info")),
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "agent"))]
 mod tests;

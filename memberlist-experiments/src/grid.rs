@@ -7,6 +7,8 @@ use std::thread;
 
 use memberlist_proto::Config;
 
+use crate::lifeguard::Selection;
+
 /// Who watches how far an experiment is. `()` does not.
 pub trait Progress: Sync {
     /// So many runs are to come, beside those announced before.
@@ -33,6 +35,10 @@ pub struct Options {
     pub jobs: usize,
     /// How many nodes, in experiments that leave it open.
     pub nodes: Option<usize>,
+    /// What of `lifeguard` is run.
+    pub lifeguard: Selection,
+    /// The disturbances that `healing` is about, by name; if empty, its own choice, and convergence.
+    pub only: Vec<String>,
     /// What `healing` takes in place of our defaults; the name does not count.
     pub config: Option<Config>,
 }
@@ -41,7 +47,16 @@ impl Default for Options {
     /// The whole experiment, from seed 1 on, on every processor.
     fn default() -> Self {
         let jobs = thread::available_parallelism().map_or(1, usize::from);
-        Self { quick: false, seeds: None, seed: 1, jobs, nodes: None, config: None }
+        Self {
+            quick: false,
+            seeds: None,
+            seed: 1,
+            jobs,
+            nodes: None,
+            lifeguard: Selection::default(),
+            only: Vec::new(),
+            config: None,
+        }
     }
 }
 

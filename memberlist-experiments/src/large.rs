@@ -1,5 +1,7 @@
 //! Large clusters: many nodes join through three seeds within a minute, half of them restart at once, and
-//! a broadcast is sent while others restart.
+//! a broadcast is sent while others restart. And broadcasts while nodes restart all the time.
+
+mod churn;
 
 use memberlist_proto::State;
 use memberlist_sim::NodeId;
@@ -113,7 +115,10 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     report.note(format!(
         "LAN preset, our defaults. Nodes start evenly over {MINUTE} s and join through {SEEDS} seeds. Once all \
          know each other, half of them restart at the same moment with empty memory and join again. At last \
-         one node sends a broadcast, which each passes on once, at the moment when a tenth of them restarts.",
+         one node sends a broadcast, which each passes on once, at the moment when a tenth of them restarts. Under \
+         churn, a part of the nodes restarts with empty memory in each second and joins again, for half a \
+         minute, while another node sends a broadcast each half second; counted are those that arrive at the \
+         quarter of the nodes that never restarts.",
     ));
     let sizes = match (options.nodes, options.quick) {
         (Some(nodes), _) => vec![nodes.max(SEEDS + 1)],
@@ -121,7 +126,9 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
         (None, false) => vec![100, 300, 1000, 3000],
     };
     let grid = Grid::new(sizes, options.seeds(10, 2));
-    progress.expect(grid.runs());
+    // With a size of one's own there are only the joins.
+    let under_churn = options.nodes.is_none();
+    progress.expect(grid.runs() + if under_churn { churn::runs(options) } else { 0 });
     let outcomes = grid.run(options, progress, |nodes, seed| run_one(*nodes, seed));
     let mut table = Table::new(
         "joins",
@@ -167,5 +174,8 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     report.expect("no node is declared dead while nodes only join", wrong == 0);
     report.tables.push(table);
     report.plots.push(plot);
+    if under_churn {
+        churn::run(&mut report, options, progress);
+    }
     report
 }

@@ -28,6 +28,7 @@ mod what_if;
 pub use crate::experiment::Experiment;
 pub use crate::grid::{Grid, Options, Progress};
 pub use crate::healing::{Harm, Tally};
+pub use crate::lifeguard::{Part, Selection};
 pub use crate::plot::{DrawError, Plot};
 pub use crate::report::{Expectation, Report, WriteError};
 pub use crate::summary::{Estimate, Summary};

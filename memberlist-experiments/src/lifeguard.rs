@@ -65,6 +65,21 @@ pub(crate) const VARIANTS: [Variant; 6] = [
     Variant { name: "ours", change: &ours },
 ];
 
+fn faster_lifeguard(config: &mut Config) {
+    lifeguard(config);
+    config.suspicion_mult = 4;
+}
+
+fn faster(config: &mut Config) {
+    config.suspicion_mult = 4;
+}
+
+/// The last two with α = 4: what the sooner detection costs over the interval grid.
+pub(crate) const FASTER: [Variant; 2] = [
+    Variant { name: "Lifeguard, α = 4", change: &faster_lifeguard },
+    Variant { name: "ours, α = 4", change: &faster },
+];
+
 /// A configuration of the sweep of α (`suspicion_mult`) and β (`suspicion_max_timeout_mult`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sweep {
@@ -184,23 +199,62 @@ impl Outcome {
     }
 }
 
+/// One of the parts of the experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// How soon a member that is held is declared dead.
+    Threshold,
+    /// The same, and false positives, by α and β.
+    Sweep,
+    /// False positives over the grid of anomalies.
+    Interval,
+}
+
+/// Which parts of the experiment to run, and which part of the interval grid; everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// These parts only.
+    pub parts: Vec<Part>,
+    /// Only so many members held.
+    pub members: Vec<usize>,
+    /// Held only for so long.
+    pub held: Vec<Duration>,
+    /// Only with such pauses.
+    pub pauses: Vec<Duration>,
+}
+
+impl Selection {
+    fn has(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+}
+
+/// What was chosen, or all that there is.
+fn chosen<T: Clone>(chosen: &[T], all: impl IntoIterator<Item = T>) -> Vec<T> {
+    if chosen.is_empty() { all.into_iter().collect() } else { chosen.to_vec() }
+}
+
 /// The anomalies of the interval experiment.
-fn intervals(quick: bool) -> Vec<Anomaly> {
-    let (members, held, free): (&[usize], &[u64], &[u64]) = if quick {
+fn intervals(options: &Options) -> Vec<Anomaly> {
+    let (members, held, free): (&[usize], &[u64], &[u64]) = if options.quick {
         (&[4, 16], &[2048, 16_384], &[64, 4096])
     } else {
         (&[4, 16, 32], &[128, 2048, 16_384, 32_768], &[1, 64, 1024, 16_384])
     };
+    let select = &options.lifeguard;
     let mut all = Vec::new();
-    for &members in members {
-        for &held in held {
-            for &free in free {
-                all.push(Anomaly { members, held: millis(held), free: Some(millis(free)) });
+    for members in chosen(&select.members, members.iter().copied()) {
+        for held in chosen(&select.held, held.iter().copied().map(millis)) {
+            for free in chosen(&select.pauses, free.iter().copied().map(millis)) {
+                all.push(Anomaly { members, held, free: Some(free) });
             }
         }
     }
     all
 }
+
+/// An anomaly of the interval experiment in which plain SWIM blames many healthy members.
+const BLAMED: Anomaly = Anomaly { members: 16, held: millis(16_384), free: Some(millis(64)) };
 
 /// Those of the threshold experiment: long enough for a failure to be noticed.
 fn thresholds(quick: bool) -> Vec<Anomaly> {
@@ -221,35 +275,56 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
          again for {} s, with pauses between, at all of these members together. A false positive is the \
          report of a healthy member's departure, counted at each member that makes it. The first five \
          configurations are the paper's, with `Differences::none()`; \"ours\" is the last of them with our \
-         differences. α = 5, β = 6.",
+         differences. α = 5, β = 6, if nothing else is said. The sweep of α and β takes its latencies from 4 \
+         members that are held once for 25 s, and its false positives from 16 that are held again and again for \
+         {} s with pauses of {} ms.",
         size.nodes,
         size.time.as_secs(),
+        BLAMED.held.as_secs_f64(),
+        BLAMED.free.map_or(0, |it| it.as_millis()),
     ));
-    let pairs = |anomalies: &[Anomaly]| -> Vec<(Variant, Anomaly)> {
-        VARIANTS
+    let pairs = |variants: &[Variant], anomalies: &[Anomaly]| -> Vec<(Variant, Anomaly)> {
+        variants
             .iter()
             .flat_map(|it| anomalies.iter().map(move |anomaly| (*it, *anomaly)))
             .collect()
     };
-    let interval = Grid::new(pairs(&intervals(quick)), options.seeds(10, 1));
+    let all: Vec<Variant> = VARIANTS.into_iter().chain(FASTER).collect();
+    let interval = Grid::new(pairs(&all, &intervals(options)), options.seeds(10, 1));
     // Latencies vary more, and cost less.
     let many = Options { seeds: options.seeds.map(|seeds| seeds * 10), ..options.clone() };
-    let threshold = Grid::new(pairs(&thresholds(quick)), many.seeds(100, 2));
-    let sweeps = figures::sweeps(quick);
-    let anomalies = [thresholds(true)[0], intervals(true)[4]];
-    let swept: Vec<(Sweep, Anomaly)> =
-        sweeps.iter().flat_map(|it| anomalies.map(|anomaly| (*it, anomaly))).collect();
-    let swept = Grid::new(swept, many.seeds(100, 2));
-    for runs in [interval.runs(), threshold.runs(), swept.runs()] {
+    let threshold = Grid::new(pairs(&VARIANTS, &thresholds(quick)), many.seeds(100, 2));
+    let swept = Grid::new(figures::sweeps(quick), many.seeds(100, 2));
+    let blamed = Grid::new(figures::sweeps(quick), options.seeds(10, 1));
+    let select = &options.lifeguard;
+    let sizes = [
+        (Part::Threshold, threshold.runs()),
+        (Part::Sweep, swept.runs() + blamed.runs()),
+        (Part::Interval, interval.runs()),
+    ];
+    for (_, runs) in sizes.into_iter().filter(|(part, _)| select.has(*part)) {
         progress.expect(runs);
     }
     let go =
         |(variant, anomaly): &(Variant, Anomaly), seed| anomaly.run(size, variant.change, seed);
-    figures::threshold(&mut report, &threshold.run(options, progress, go));
-    let outcomes = swept.run(options, progress, |(sweep, anomaly), seed| {
-        anomaly.run(size, &|config: &mut Config| sweep.apply(config), seed)
-    });
-    figures::sweep(&mut report, &outcomes);
-    figures::interval(&mut report, &interval.run(options, progress, go));
+    let sweep = |anomaly: Anomaly| {
+        move |sweep: &Sweep, seed| {
+            anomaly.run(size, &|config: &mut Config| sweep.apply(config), seed)
+        }
+    };
+    if select.has(Part::Threshold) {
+        figures::threshold(&mut report, &threshold.run(options, progress, go));
+    }
+    if select.has(Part::Sweep) {
+        let latency = swept.run(options, progress, sweep(thresholds(true)[0]));
+        let blame = blamed.run(options, progress, sweep(BLAMED));
+        figures::sweep(&mut report, &latency, &blame);
+    }
+    if select.has(Part::Interval) {
+        figures::interval(&mut report, &interval.run(options, progress, go));
+    }
     report
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use memberlist_driver::settings::{set, split};
-use memberlist_experiments::{Experiment, Goal, Options, Progress, Report};
+use memberlist_experiments::{Experiment, Goal, Harm, Options, Part, Progress, Report, Selection};
 use memberlist_proto::Config;
 
 use super::put;
@@ -17,7 +18,7 @@ pub(super) enum Command {
     /// SWIM (2002): load and detection by group size, and a group under packet loss
     Swim(Flags),
     /// Lifeguard (2017): members whose messages are held back, and who is blamed for it
-    Lifeguard(Flags),
+    Lifeguard(Lifeguard),
     /// Lifeguard (2017): members with too little processor time
     Stress(Flags),
     /// Serf's page on convergence: its formula and the measurement
@@ -30,6 +31,58 @@ pub(super) enum Command {
     Healing(Healing),
     /// What a cluster of your own does with given settings
     WhatIf(WhatIf),
+}
+
+/// The flags of `lifeguard`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Lifeguard {
+    /// Only this part: threshold, sweep (of α and β) or interval; several if repeated
+    #[arg(long = "part", value_name = "PART", value_parser = part)]
+    parts: Vec<(String, Part)>,
+
+    /// Of the interval grid, only so many members held; several with commas between
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=32))]
+    members: Vec<u16>,
+
+    /// Of the interval grid, held only for so long, such as 16384ms; several with commas between
+    #[arg(long, value_name = "TIME", value_delimiter = ',', value_parser = time)]
+    held: Vec<(String, Duration)>,
+
+    /// Of the interval grid, only with such pauses; several with commas between
+    #[arg(long, value_name = "TIME", value_delimiter = ',', value_parser = time)]
+    pause: Vec<(String, Duration)>,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Lifeguard {
+    fn selection(&self) -> Selection {
+        Selection {
+            parts: self.parts.iter().map(|(_, part)| *part).collect(),
+            members: self.members.iter().copied().map(usize::from).collect(),
+            held: self.held.iter().map(|(_, time)| *time).collect(),
+            pauses: self.pause.iter().map(|(_, time)| *time).collect(),
+        }
+    }
+
+    /// The flags that make the same selection.
+    fn extra(&self) -> Vec<String> {
+        let mut extra: Vec<String> =
+            self.parts.iter().map(|(text, _)| format!("--part {text}")).collect();
+        let texts = |list: &[(String, Duration)]| -> Vec<String> {
+            list.iter().map(|(text, _)| text.clone()).collect()
+        };
+        let lists = [
+            ("members", self.members.iter().map(u16::to_string).collect()),
+            ("held", texts(&self.held)),
+            ("pause", texts(&self.pause)),
+        ];
+        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            extra.push(format!("--{name} {}", list.join(",")));
+        }
+        extra
+    }
 }
 
 /// The flags of `large`.
@@ -50,6 +103,10 @@ pub(super) struct Healing {
     /// if repeated
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
+
+    /// Only this disturbance, such as `100-flapping`, and no convergence; several if repeated
+    #[arg(long, value_name = "NAME", value_parser = harm)]
+    only: Vec<String>,
 
     #[command(flatten)]
     flags: Flags,
@@ -117,7 +174,7 @@ impl Command {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (experiment, flags) = match self {
             Self::Swim(flags) => (Experiment::Swim, flags),
-            Self::Lifeguard(flags) => (Experiment::Lifeguard, flags),
+            Self::Lifeguard(lifeguard) => (Experiment::Lifeguard, &lifeguard.flags),
             Self::Stress(flags) => (Experiment::Stress, flags),
             Self::Serf(flags) => (Experiment::Serf, flags),
             Self::Rapid(flags) => (Experiment::Rapid, flags),
@@ -128,12 +185,18 @@ impl Command {
         let mut options = flags.options();
         let mut extra = Vec::new();
         match self {
+            Self::Lifeguard(lifeguard) => {
+                options.lifeguard = lifeguard.selection();
+                extra = lifeguard.extra();
+            }
             Self::Large(large) => {
                 options.nodes = large.nodes;
                 extra.extend(large.nodes.map(|it| format!("--nodes {it}")));
             }
             Self::Healing(healing) => {
                 options.config = Some(config(&healing.set)?);
+                options.only.clone_from(&healing.only);
+                extra.extend(healing.only.iter().map(|it| format!("--only {it}")));
                 extra.extend(healing.set.iter().map(|it| format!("--set {it}")));
             }
             _ => {}
@@ -178,6 +241,36 @@ fn config(settings: &[String]) -> Result<Config, Failure> {
 fn nodes(text: &str) -> Result<usize, String> {
     let nodes: usize = text.parse().map_err(|error| format!("{error}"))?;
     if (4..=100_000).contains(&nodes) { Ok(nodes) } else { Err("it must be 4 to 100000".into()) }
+}
+
+/// A part of `lifeguard`.
+fn part(text: &str) -> Result<(String, Part), String> {
+    let part = match text {
+        "threshold" => Part::Threshold,
+        "sweep" => Part::Sweep,
+        "interval" => Part::Interval,
+        _ => return Err("it must be threshold, sweep or interval".into()),
+    };
+    Ok((text.into(), part))
+}
+
+/// How long an anomaly or a pause takes.
+fn time(text: &str) -> Result<(String, Duration), String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_millis(1)..=Duration::from_secs(120)).contains(&time) {
+        Ok((text.into(), time))
+    } else {
+        Err("it must be 1ms to 120s".into())
+    }
+}
+
+/// The name of a disturbance.
+fn harm(text: &str) -> Result<String, String> {
+    if Harm::named(text).is_some() {
+        return Ok(text.into());
+    }
+    let names: Vec<String> = Harm::all().iter().map(|it| it.name().to_owned()).collect();
+    Err(format!("it must be one of {}", names.join(", ")))
 }
 
 /// A part of a hundred, as a part of one.
@@ -260,7 +353,7 @@ impl Bar {
         let style = "{bar:40} {pos} of {len} runs, {elapsed}, {eta} to go";
         let style = ProgressStyle::with_template(style).expect("a valid template");
         let bar = ProgressBar::new(0).with_style(style);
-        bar.enable_steady_tick(std::time::Duration::from_millis(250));
+        bar.enable_steady_tick(Duration::from_millis(250));
         Self(bar)
     }
 }

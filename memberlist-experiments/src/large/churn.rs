@@ -1,0 +1,187 @@
+//! Broadcasts of the application while nodes restart all the time: news of members fills the packets
+//! (hashicorp/memberlist#299).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use memberlist_proto::{BroadcastKind, Channel, Event, Instant, Memberlist, Priority};
+use memberlist_sim::{App, NodeId};
+
+use super::SEEDS;
+use crate::cluster::{Change, Cluster, as_go, between, millis, secs};
+use crate::grid::{Grid, Options, Progress};
+use crate::plot::Plot;
+use crate::report::Report;
+use crate::summary::{Estimate, Summary};
+use crate::table::Table;
+
+/// How long nodes restart, and how long broadcasts are waited for then, in seconds.
+const CHURN: u64 = 30;
+const PATIENCE: u64 = 30;
+/// How many broadcasts are sent a second.
+const RATE: u64 = 2;
+/// The share that has arrived is taken so many seconds after each broadcast.
+const AFTER: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+
+struct Cell {
+    name: &'static str,
+    change: Change<'static>,
+    nodes: usize,
+    /// How many nodes restart in a second, of a hundred.
+    percent: usize,
+}
+
+/// Of the broadcasts and the nodes that ran all the time: the share that had arrived after each of
+/// [`AFTER`], and in the end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Delivered {
+    after: [f64; 4],
+    end: f64,
+}
+
+/// Notes when its node hears of each broadcast first, and passes it on once, as Serf does.
+#[derive(Clone, Default)]
+struct Listener(Rc<RefCell<BTreeMap<Vec<u8>, Instant>>>);
+
+impl App for Listener {
+    fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
+        if let Event::Message { payload, channel: Channel::Packet, .. } = event
+            && !self.0.borrow().contains_key(&payload[..])
+        {
+            self.say(now, node, payload);
+        }
+    }
+}
+
+impl Listener {
+    fn say(&self, now: Instant, node: &mut Memberlist, text: &[u8]) {
+        self.0.borrow_mut().insert(text.into(), now);
+        let sent = node.broadcast(now, text, BroadcastKind::Unique, Priority::Normal);
+        sent.expect("a few bytes fit into a packet");
+    }
+}
+
+impl Cell {
+    fn run(&self, seed: u64) -> Delivered {
+        let listeners: Vec<Listener> = (0..self.nodes).map(|_| Listener::default()).collect();
+        let app = |index: usize| listeners[index].clone();
+        let mut cluster = Cluster::warm_with(seed, self.nodes, secs(1), self.change, app);
+        cluster.sim.run_for(secs(5));
+        let (lasting, restarting): (Vec<NodeId>, Vec<NodeId>) =
+            cluster.nodes.iter().copied().partition(|id| id.index() < SEEDS || id.index() % 4 == 0);
+        let each = (self.nodes * self.percent / 100).max(1);
+        let mut next = restarting.iter().copied().cycle();
+        let mut sent = Vec::new();
+        // Tenths of a second, and in each some of the restarts of its second.
+        for tenth in 0..CHURN * 10 {
+            let due = |tenth: u64| each as u64 * tenth / 10;
+            for _ in due(tenth)..due(tenth + 1) {
+                let id = next.next().expect("some nodes restart");
+                cluster.sim.crash(id);
+                cluster.sim.restart(id, false);
+                let other = cluster.nodes[id.index() % SEEDS];
+                cluster.sim.join(id, other);
+            }
+            if tenth % (10 / RATE) == 0 {
+                let from = lasting[sent.len() % lasting.len()];
+                let text = (sent.len() as u32).to_be_bytes();
+                let listener = &listeners[from.index()];
+                cluster.sim.with(from, |node, now| listener.say(now, node, &text));
+                sent.push((text, cluster.sim.now()));
+            }
+            cluster.sim.run_for(millis(100));
+        }
+        cluster.sim.run_for(secs(PATIENCE));
+        let mut delivered = Delivered::default();
+        let all = (sent.len() * lasting.len()) as f64;
+        for (text, begun) in &sent {
+            for id in &lasting {
+                let heard = listeners[id.index()].0.borrow().get(&text[..]).copied();
+                let Some(after) = heard.map(|at| between(*begun, at)) else { continue };
+                delivered.end += 1.0 / all;
+                for (share, limit) in delivered.after.iter_mut().zip(AFTER) {
+                    *share += if after <= limit { 1.0 / all } else { 0.0 };
+                }
+            }
+        }
+        delivered
+    }
+}
+
+/// The cells: sizes and rates, each as in Go and ours.
+fn cells(options: &Options) -> Vec<Cell> {
+    let (sizes, percents): (&[usize], &[usize]) =
+        if options.quick { (&[50], &[20]) } else { (&[100, 1000], &[1, 5, 20]) };
+    let variants: [(&'static str, Change<'static>); 2] = [("as in Go", &as_go), ("ours", &|_| {})];
+    let mut cells = Vec::new();
+    for &nodes in sizes {
+        for &percent in percents {
+            cells.extend(variants.map(|(name, change)| Cell { name, change, nodes, percent }));
+        }
+    }
+    cells
+}
+
+fn grid(options: &Options) -> Grid<Cell> {
+    Grid::new(cells(options), options.seeds(10, 2))
+}
+
+/// How many runs there are.
+pub(super) fn runs(options: &Options) -> u64 {
+    grid(options).runs()
+}
+
+/// Adds what happens to broadcasts.
+pub(super) fn run(report: &mut Report, options: &Options, progress: &dyn Progress) {
+    let grid = grid(options);
+    let outcomes = grid.run(options, progress, Cell::run);
+    let mut table = Table::new(
+        "churn",
+        "Broadcasts while nodes restart: the share that has arrived",
+        &[
+            "nodes",
+            "restart a second, %",
+            "differences",
+            "runs",
+            "after 1 s",
+            "after 2 s",
+            "after 5 s",
+            "after 10 s",
+            "in the end",
+        ],
+    );
+    let title = "Broadcasts that have arrived, the most restarts";
+    let mut plot = Plot::new("churn", title, "seconds after the broadcast", "share");
+    let most = outcomes.iter().map(|(cell, _)| (cell.percent, cell.nodes)).max();
+    let mut sums = [0.0; 2];
+    for (at, (cell, runs)) in outcomes.iter().enumerate() {
+        let of = |figure: &dyn Fn(&Delivered) -> f64| -> Option<Estimate> {
+            Summary::of(runs.iter().map(figure)).mean()
+        };
+        table.row([
+            cell.nodes.into(),
+            cell.percent.into(),
+            cell.name.into(),
+            runs.len().into(),
+            of(&|it| it.after[0]).into(),
+            of(&|it| it.after[1]).into(),
+            of(&|it| it.after[2]).into(),
+            of(&|it| it.after[3]).into(),
+            of(&|it| it.end).into(),
+        ]);
+        sums[at % 2] += of(&|it| it.after[1]).map_or(0.0, |it| it.value);
+        if Some((cell.percent, cell.nodes)) == most {
+            let points = AFTER.iter().enumerate();
+            plot.line(cell.name, points.filter_map(|(at, s)| Some((*s, of(&|it| it.after[at])?))));
+        }
+    }
+    let text = format!(
+        "no fewer broadcasts arrive within 2 s than as in Go: {:.3} and {:.3}, on average",
+        sums[1] / (outcomes.len() / 2) as f64,
+        sums[0] / (outcomes.len() / 2) as f64
+    );
+    report.expect(text, sums[1] >= sums[0] * 0.99);
+    report.tables.push(table);
+    report.plots.push(plot);
+}

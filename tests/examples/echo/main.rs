@@ -1,9 +1,11 @@
 //! How many echoes a node answers in a second, on each runtime: `echo [SECONDS [DIR]]`. With a directory
 //! the nodes are recorded into it.
 //!
-//! Three figures for each runtime: pings that a plain socket sends to a node, with so many of them
-//! under way at once; and, last, `Handle::ping` from one node to another, one after the other. The
-//! client is a part of the same process, so that what matters is the comparison of two builds.
+//! For each runtime: pings that a plain socket sends to a node, with so many of them under way at once,
+//! beside a bare loop on the same runtime, which waits for packets and answers each with an ack that
+//! was prepared, without looking at it; medians of rounds by turns. Last, `Handle::ping` from one node
+//! to another, one after the other. The client is a part of the same process, so that what matters is
+//! the comparison with the bare loop, or of two builds.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
@@ -13,23 +15,30 @@ use memberlist_proto::wire::message::{Message, Ping};
 use memberlist_proto::{Config, Target};
 use memberlist_tests::conformance::Adapter;
 
-#[path = "../adapters/runtimes.rs"]
+use bare::Bare;
+
+mod bare;
+#[path = "../../adapters/runtimes.rs"]
 #[allow(dead_code)] // A mixed cluster is not measured.
 mod runtimes;
 
 /// Pings under way at once.
 const WINDOWS: [usize; 3] = [1, 32, 128];
+const ROUNDS: usize = 7;
 
 fn main() {
     let seconds = std::env::args().nth(1).map_or(3, |text| text.parse().expect("seconds"));
     let time = Duration::from_secs(seconds);
-    println!("{:10} {:>8} {:>12} {:>12}", "runtime", "window", "echoes/s", "CPU us each");
+    println!(
+        "{:10} {:>8} {:>12} {:>12} {:>12} {:>12}",
+        "runtime", "window", "echoes/s", "CPU us each", "bare loop", "of it"
+    );
     measure::<runtimes::Tokio>("tokio", time);
     measure::<runtimes::AsyncStd>("async-std", time);
     measure::<runtimes::Smol>("smol", time);
 }
 
-fn measure<A: Adapter>(name: &str, time: Duration) {
+fn measure<A: Adapter + Bare>(name: &str, time: Duration) {
     A::block_on(async {
         let start = async |name: &str| {
             let mut quiet = Config::local(name).with(|it| {
@@ -51,13 +60,19 @@ fn measure<A: Adapter>(name: &str, time: Duration) {
         };
         let (one, _events) = start("one").await;
         let (two, _events) = start("two").await;
+        let bare = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let plain = bare.local_addr().expect("an address");
+        A::serve(bare);
         for window in WINDOWS {
-            let to = one.bound_address();
-            let client = thread::spawn(move || echo(to, window, time));
-            while !client.is_finished() {
-                A::sleep(Duration::from_millis(20)).await;
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                theirs.push(answered::<A>(plain, window, time).await);
+                ours.push(answered::<A>(one.bound_address(), window, time).await);
             }
-            client.join().expect("every ping was answered").show(name, &window.to_string());
+            let [ours, theirs] = [ours, theirs].map(median);
+            let share = 100.0 * ours.rate / theirs.rate;
+            ours.show(name, &window.to_string());
+            println!(" {:>12.0} {share:>10.0} %", theirs.rate);
         }
         let count = Count::new();
         let (mut pings, begun) = (0, Instant::now());
@@ -67,7 +82,22 @@ fn measure<A: Adapter>(name: &str, time: Duration) {
             pings += 1;
         }
         count.end(pings).show(name, "ping()");
+        println!();
     });
+}
+
+/// What a client measures, while the runtime goes on.
+async fn answered<A: Adapter>(to: SocketAddr, window: usize, time: Duration) -> Measured {
+    let client = thread::spawn(move || echo(to, window, time));
+    while !client.is_finished() {
+        A::sleep(Duration::from_millis(20)).await;
+    }
+    client.join().expect("every ping was answered")
+}
+
+fn median(mut all: Vec<Measured>) -> Measured {
+    all.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+    all.swap_remove(all.len() / 2)
 }
 
 /// Sends pings and counts the acks, `window` of them under way.
@@ -114,7 +144,7 @@ impl Count {
 
 impl Measured {
     fn show(&self, name: &str, window: &str) {
-        println!("{name:10} {window:>8} {:>12.0} {:>12.2}", self.rate, self.micros);
+        print!("{name:10} {window:>8} {:>12.0} {:>12.2}", self.rate, self.micros);
     }
 }
 

@@ -7,6 +7,7 @@ use memberlist_proto::Config;
 
 use crate::measure::cpu_nanos;
 use crate::ours::{self, at};
+use crate::pair::Pair;
 use crate::peer::{self, Discard, Id, Named, Small};
 use crate::report::{Goal, Row, Unit};
 use crate::world::{Player, World};
@@ -58,17 +59,45 @@ pub(crate) fn rate(world: &mut World<impl Player>, seconds: u64) -> f64 {
     world.players.len() as f64 * seconds as f64 / ((cpu_nanos() - before) / 1e9)
 }
 
-/// Bytes of heap for each member, learned by gossip, after all of it has been passed on.
+/// Bytes of heap for each member.
 pub(crate) fn memory(rows: &mut Vec<Row>) {
     const SIZE: usize = 10_000;
+    rows.push(
+        Row::new(format!("MEM by gossip, {SIZE}"), Unit::Bytes, gossiped(SIZE))
+            .beside(Some(their_memory::<Small>(SIZE)), Some(their_memory::<Named>(SIZE)))
+            .aiming_at(Goal::AtMost(95.0)),
+    );
+    for size in [SIZE, 100_000] {
+        let mut restored = ours::start(ours::still(0));
+        let records = allocation_counter::measure(|| {
+            restored.restore(at(1), ours::records(size));
+            ours::discard(&mut restored);
+        });
+        let each = records.bytes_current as f64 / size as f64;
+        rows.push(Row::new(format!("MEM restored, {size}"), Unit::Bytes, each));
+        let mut pair = None;
+        let exchanged = allocation_counter::measure(|| {
+            pair.insert(Pair::new(size, true)).exchange();
+        });
+        let each = exchanged.bytes_current as f64 / (2 * size) as f64;
+        rows.push(Row::new(format!("MEM after an exchange, {size}"), Unit::Bytes, each));
+    }
+    rows.push(Row::new(
+        "MEM a node's own size",
+        Unit::Bytes,
+        size_of::<memberlist_proto::Memberlist>() as f64,
+    ));
+}
+
+/// Learned by gossip, and all of it passed on.
+fn gossiped(size: usize) -> f64 {
     let mut config = ours::still(0);
     config.gossip_interval = Duration::from_millis(200);
     let mut node = ours::start(config);
-    let before = |node: &mut memberlist_proto::Memberlist| ours::discard(node);
-    before(&mut node);
+    ours::discard(&mut node);
     let learned = allocation_counter::measure(|| {
         let mut now = 1;
-        for index in 1..=SIZE {
+        for index in 1..=size {
             let packet = ours::alive(index, 1);
             node.handle_packet(at(now), ours::address(1), &packet).expect("news");
             now += 100_000;
@@ -80,23 +109,7 @@ pub(crate) fn memory(rows: &mut Vec<Row>) {
             ours::discard(&mut node);
         }
     });
-    let mut restored = ours::start(ours::still(0));
-    let records = allocation_counter::measure(|| {
-        restored.restore(at(1), ours::records(SIZE));
-        ours::discard(&mut restored);
-    });
-    let each = |bytes: i64| bytes as f64 / SIZE as f64;
-    rows.push(
-        Row::new("MEM by gossip, 10000", Unit::Bytes, each(learned.bytes_current))
-            .beside(Some(their_memory::<Small>(SIZE)), Some(their_memory::<Named>(SIZE)))
-            .aiming_at(Goal::AtMost(95.0)),
-    );
-    rows.push(Row::new("MEM restored, 10000", Unit::Bytes, each(records.bytes_current)));
-    rows.push(Row::new(
-        "MEM a node's own size",
-        Unit::Bytes,
-        size_of::<memberlist_proto::Memberlist>() as f64,
-    ));
+    learned.bytes_current as f64 / size as f64
 }
 
 fn their_memory<I: Id>(size: usize) -> f64 {

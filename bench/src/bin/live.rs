@@ -63,6 +63,9 @@ struct Usage {
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let write = words.iter().any(|word| word == "--write");
+    // What else the machine had to do.
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or_default();
     let mut table = String::from(
         "| nodes | CPU ms/s each | anonymous MiB each | resident MiB each | context switches/s each \
          | views complete after the last start | three kills known | false departures |\n\
@@ -81,21 +84,22 @@ fn main() -> Result<()> {
     println!("{table}");
     if write {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance/live.md");
-        std::fs::write(path, document(&table)?)?;
+        std::fs::write(path, document(&table, load)?)?;
     }
     Ok(())
 }
 
-fn document(table: &str) -> Result<String> {
+fn document(table: &str, load: &str) -> Result<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find(|line| line.starts_with("model name")).unwrap_or_default();
     let model = model.split(':').nth(1).unwrap_or_default().trim();
     let cores = std::thread::available_parallelism()?;
     Ok(format!(
         "# Clusters of real processes\n\nWritten by `cargo run --release --bin live -- … --write` in \
-         `bench/`. All processes of a cluster run at once on {model}, {cores} cores, and print every \
-         event, each probe's round trip included. CPU, memory and context switches: over {} s, {} s \
-         after all views looked at (five) are complete. Go: the program of `tests/interop/peer` on \
+         `bench/`. All processes of a cluster run at once on {model}, {cores} cores, beside other \
+         work (load average before: {load}), and print every event, each probe's round trip \
+         included. CPU, memory and context switches: over {} s, {} s after all views looked at \
+         (five) are complete. Go: the program of `tests/interop/peer` on \
          Debian's release of the library.\n\n{table}",
         WINDOW.as_secs(),
         SETTLING.as_secs()

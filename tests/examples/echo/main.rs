@@ -5,7 +5,7 @@
 //! beside a bare loop on the same runtime, which waits for packets and answers each with an ack that
 //! was prepared, without looking at it; medians of rounds by turns. Last, `Handle::ping` from one node
 //! to another, one after the other. The client is a part of the same process, so that what matters is
-//! the comparison with the bare loop, or of two builds.
+//! the comparison with the bare loop, or of two builds; on a busy machine, that of processor time.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
@@ -30,8 +30,8 @@ fn main() {
     let seconds = std::env::args().nth(1).map_or(3, |text| text.parse().expect("seconds"));
     let time = Duration::from_secs(seconds);
     println!(
-        "{:10} {:>8} {:>12} {:>12} {:>12} {:>12}",
-        "runtime", "window", "echoes/s", "CPU us each", "bare loop", "of it"
+        "{:10} {:>8} {:>12} {:>12} {:>12} {:>12} {:>8} {:>8}",
+        "runtime", "window", "echoes/s", "CPU us each", "bare loop", "CPU us each", "of it", "CPU"
     );
     measure::<runtimes::Tokio>("tokio", time);
     measure::<runtimes::AsyncStd>("async-std", time);
@@ -70,9 +70,14 @@ fn measure<A: Adapter + Bare>(name: &str, time: Duration) {
                 ours.push(answered::<A>(one.bound_address(), window, time).await);
             }
             let [ours, theirs] = [ours, theirs].map(median);
-            let share = 100.0 * ours.rate / theirs.rate;
             ours.show(name, &window.to_string());
-            println!(" {:>12.0} {share:>10.0} %", theirs.rate);
+            println!(
+                " {:>12.0} {:>12.2} {:>6.0} % {:>6.0} %",
+                theirs.rate,
+                theirs.micros,
+                100.0 * ours.rate / theirs.rate,
+                100.0 * theirs.micros / ours.micros,
+            );
         }
         let count = Count::new();
         let (mut pings, begun) = (0, Instant::now());

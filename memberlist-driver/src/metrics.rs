@@ -8,7 +8,7 @@ use std::time::Duration;
 use memberlist_proto::{Counters, Decisions, Gauges, Instant, Stats, TlsFailure};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 
-use crate::transport::TransportStats;
+use crate::transport::{Bad, TransportStats};
 
 /// How often a running node publishes its figures.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -59,6 +59,13 @@ const TRANSPORT: &str = "memberlist.transport.";
 /// The name under which the failures of TLS are published, each with the label `reason`.
 pub const TLS_FAILURES: &str = "memberlist.transport.tls_failures";
 
+/// The name under which accepted connections are published that ended badly, each with the label
+/// `reason`.
+const BAD: &str = "memberlist.transport.bad_by_reason";
+
+/// The name under which the transport in use is published: 1 for that label `transport`, else 0.
+const IN_USE: &str = "memberlist.transport.in_use";
+
 /// The name under which a counter is published.
 fn counter_name(field: &str) -> String {
     match GO_COUNTERS.iter().find(|(ours, _)| *ours == field) {
@@ -91,6 +98,9 @@ pub(crate) struct Publisher {
     times: Vec<Histogram>,
     decisions: Vec<Counter>,
     transport: Vec<Counter>,
+    of_transport_now: Vec<Gauge>,
+    in_use: Vec<Gauge>,
+    bad: Vec<Counter>,
     tls_failures: Vec<Counter>,
     queue: Histogram,
     last: Stats,
@@ -121,6 +131,16 @@ impl Publisher {
             let of_transport = |(field, _)| {
                 recorder.register_counter(&key(format!("{TRANSPORT}{field}"), None), &METADATA)
             };
+            let of_transport_now = |(field, _)| {
+                recorder.register_gauge(&key(format!("{TRANSPORT}{field}"), None), &METADATA)
+            };
+            let in_use = |name| {
+                recorder.register_gauge(&key(IN_USE.into(), Some(("transport", name))), &METADATA)
+            };
+            let bad = |reason: Bad| {
+                let label = Some(("reason", reason.as_str()));
+                recorder.register_counter(&key(BAD.into(), label), &METADATA)
+            };
             let tls_failure = |failure: TlsFailure| {
                 let label = Some(("reason", failure.as_str()));
                 recorder.register_counter(&key(TLS_FAILURES.into(), label), &METADATA)
@@ -139,6 +159,12 @@ impl Publisher {
                 times: GO_TIMES.iter().map(|(.., name)| histogram(name)).collect(),
                 decisions: Decisions::default().iter().map(decision).collect(),
                 transport: TransportStats::default().iter().map(of_transport).collect(),
+                of_transport_now: TransportStats::default()
+                    .gauges()
+                    .map(of_transport_now)
+                    .collect(),
+                in_use: TransportStats::NAMES.into_iter().map(in_use).collect(),
+                bad: Bad::ALL.into_iter().map(bad).collect(),
                 tls_failures: TlsFailure::ALL.into_iter().map(tls_failure).collect(),
                 queue: histogram(GO_QUEUE),
                 last: Stats::default(),
@@ -194,6 +220,19 @@ impl Publisher {
                 handle.increment(figure - before);
             }
         }
+        for ((_, figure), handle) in stats.gauges().zip(&self.of_transport_now) {
+            handle.set(figure as f64);
+        }
+        for (name, handle) in TransportStats::NAMES.iter().zip(&self.in_use) {
+            handle.set(f64::from(u8::from(*name == stats.name())));
+        }
+        for (reason, handle) in Bad::ALL.iter().zip(&self.bad) {
+            let of = |stats: &TransportStats| stats.bad_by_reason.get(reason.as_str()).copied();
+            let (figure, before) = (of(&stats).unwrap_or(0), of(last).unwrap_or(0));
+            if figure > before {
+                handle.increment(figure - before);
+            }
+        }
         for (failure, handle) in TlsFailure::ALL.iter().zip(&self.tls_failures) {
             let of = |stats: &TransportStats| stats.tls_failures.get(failure).copied();
             let (figure, before) = (of(&stats).unwrap_or(0), of(last).unwrap_or(0));
@@ -223,6 +262,12 @@ fn describe(recorder: &dyn Recorder) {
         let name = format!("{TRANSPORT}{field}");
         recorder.describe_counter(name.into(), Some(unit(field)), sentence(text));
     }
+    for (field, text) in TransportStats::gauge_descriptions() {
+        let name = format!("{TRANSPORT}{field}");
+        recorder.describe_gauge(name.into(), Some(unit(field)), sentence(text));
+    }
+    recorder.describe_gauge(IN_USE.into(), Some(Unit::Count), TRANSPORT_IN_USE.into());
+    recorder.describe_counter(BAD.into(), Some(Unit::Count), BAD_BY_REASON.into());
     recorder.describe_counter(TLS_FAILURES.into(), Some(Unit::Count), TLS_FAILED.into());
     recorder.describe_histogram(GO_QUEUE.into(), Some(Unit::Count), QUEUED.into());
 }
@@ -230,6 +275,8 @@ fn describe(recorder: &dyn Recorder) {
 const INSTANCES: &str = "Nodes in each state, this node included.";
 const DECIDED: &str =
     "What became of alive, suspect and dead messages, by row of the decision table.";
+const TRANSPORT_IN_USE: &str = "1 for the transport that the node uses, 0 for the others.";
+const BAD_BY_REASON: &str = "Accepted connections that ended badly, by the reason.";
 const TLS_FAILED: &str = "TLS connections that did not come to be, by the reason.";
 const QUEUED: &str = "Membership messages in the gossip queue, sampled every queue_check_interval.";
 const TIMES: &[(&str, &str)] = &[

@@ -29,6 +29,8 @@ use std::time::Duration;
 
 use memberlist_proto::Config;
 
+#[cfg(feature = "metrics")]
+pub(crate) use self::figures::Bad;
 pub(crate) use self::figures::Figures;
 pub use self::figures::TransportStats;
 pub(crate) use self::framed::Framed;
@@ -146,7 +148,9 @@ pub struct Limits {
     pub idle_peer_time: Duration,
     /// Packets that wait to be sent.
     pub queue: Bounds,
-    /// Bytes of packets that have arrived and wait to be handled; more are dropped.
+    /// Bytes of packets that have arrived and wait to be handled, each with 128 more; what is beyond is
+    /// dropped. The last quarter is for IPv4 addresses, and IPv6 /64, that hold at most a thirty-second
+    /// of it.
     pub arrived_bytes: usize,
     /// Bytes of frames that have begun to arrive, on all connections together. The last quarter is for
     /// IPv4 addresses, and IPv6 /64, that hold at most a thirty-second of it.

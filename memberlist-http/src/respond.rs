@@ -134,6 +134,7 @@ fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
         return busy();
     };
     let (unready, stage) = (unready(inner), inner.stage());
+    let transport = inner.node().transport_stats();
     inner.recorder.with(|recorder| {
         json(&StatusView::new(Facts {
             now: now(),
@@ -142,6 +143,7 @@ fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
             unready,
             status: &status,
             config: &config,
+            transport,
             recorder,
             peers: inner.options.guard.origins().collect(),
             since,

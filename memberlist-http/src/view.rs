@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use memberlist_driver::transport::TransportStats;
 use memberlist_proto::{
     Config, Departure, LostStatus, Node, NodeName, NodeStatus, SeedStatus, State, Status, Trouble,
     Versions,
@@ -41,6 +42,7 @@ pub(crate) struct StatusView<'a> {
     lost: Vec<LostView>,
     refused: Vec<RefusedView<'a>>,
     stats: &'a memberlist_proto::Stats,
+    transport: TransportStats,
     /// The origins of other pages that may be compared with this one.
     peers: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +74,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) unready: Option<&'static str>,
     pub(crate) status: &'a Status,
     pub(crate) config: &'a Config,
+    pub(crate) transport: TransportStats,
     pub(crate) recorder: &'a Recorder,
     pub(crate) peers: Vec<&'a str>,
     pub(crate) since: Option<u64>,
@@ -79,8 +82,8 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> StatusView<'a> {
     pub(crate) fn new(facts: Facts<'a>) -> Self {
-        let Facts { now, started, running, unready, status, config, recorder, peers, since } =
-            facts;
+        let Facts { now, started, running, unready, status, config, .. } = facts;
+        let Facts { transport, recorder, peers, since, .. } = facts;
         let lost = |lost: &LostStatus| LostView {
             name: lost.name.as_ref().map(|name| shown(name.as_name())),
             addr: lost.addr.to_string(),
@@ -118,6 +121,7 @@ impl<'a> StatusView<'a> {
                 })
                 .collect(),
             stats: &status.stats,
+            transport,
             peers,
             history: since.map(|since| recorder.history(since)),
         }

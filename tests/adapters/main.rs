@@ -4,6 +4,7 @@ mod coverage;
 mod deaf;
 mod names;
 mod runtimes;
+mod strangers;
 mod threads;
 mod tls;
 mod transports;

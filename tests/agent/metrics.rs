@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use memberlist_tests::{Launch, Loopback, eventually, request};
+use serde_json::{Value, json};
 
 #[test]
 fn prometheus_metrics_use_the_go_names() {
@@ -39,12 +40,15 @@ fn prometheus_metrics_use_the_go_names() {
     assert!(!figures.contains("memberlist_probe_nanos"), "published as a histogram instead");
 }
 
-/// What a transport counts is in the metrics, and in `status`.
+/// Which transport is in use, and what it counts, is in the metrics, in `status` and `info`, and on the
+/// page.
 #[test]
 fn the_figures_of_a_transport_are_published() {
     let place = Loopback::reserve();
     let metrics = place.port(9100);
-    let one = Launch::agent("one").flag("--framing", "dskit").flag("--metrics", metrics).start();
+    let one = Launch::agent("one").flag("--framing", "dskit").flag("--metrics", metrics);
+    let page = place.port(8080);
+    let one = one.flag("--http", page).start();
     let two = Launch::agent("two").flag("--framing", "dskit");
     // Long packets are valid with this transport.
     let two = two.flag("--set", "udp_buffer_size=10485760").start();
@@ -55,13 +59,43 @@ fn the_figures_of_a_transport_are_published() {
         let opened =
             published.lines().find_map(|it| it.strip_prefix("memberlist_transport_opened "));
         let opened = opened.and_then(|figure| figure.parse::<u64>().ok()).unwrap_or_default();
-        assert_eq!(figures["framing"], "dskit");
+        assert_eq!(figures["name"], "dskit");
         if opened > 0 && figures["opened"].as_u64() >= Some(opened) {
+            for line in [
+                "in_use{transport=\"dskit\"} 1",
+                "in_use{transport=\"udp+tcp\"} 0",
+                "refused_of_source 0",
+                "queued_bytes 0",
+                "arrived_bytes 0",
+                "bad_by_reason{reason=\"too_long\"} 0",
+            ] {
+                let line = format!("memberlist_transport_{line}\n");
+                assert!(published.contains(&line), "{line} in {published}");
+            }
             assert!(published.contains("memberlist_transport_tls_failures{reason=\"expired\"} 0"));
             return Ok(());
         }
         Err(format!("{figures}: {published}"))
     });
+    assert_eq!(one.ask("info")["transport"], "dskit");
+    let status = request(page, "GET", "/status", "").expect("it answers").body;
+    let status: Value = serde_json::from_str(&status).expect("an object");
+    assert_eq!(status["transport"]["name"], "dskit");
+    assert!(status["transport"]["accepted"].as_u64() > Some(0), "{status}");
+    for (figure, value) in one.ask("status")["transport"].as_object().expect("an object") {
+        assert_eq!(status["transport"][figure].is_u64(), value.is_u64(), "{figure}: {status}");
+    }
+
+    // A stranger is counted with the reason.
+    let mut stranger = ask(one.addr(), "GET / HTTP/1.1\r\n\r\n");
+    let _ = stranger.read_to_end(&mut Vec::new());
+    eventually("it is counted", || {
+        let bad = &one.ask("status")["transport"]["bad_by_reason"];
+        if *bad == json!({"kind": 1}) { Ok(()) } else { Err(bad.to_string()) }
+    });
+    let plain = Launch::agent("plain").start();
+    assert_eq!(plain.ask("status")["transport"], json!({"name": "udp+tcp"}));
+    assert_eq!(plain.ask("info")["transport"], "udp+tcp");
 }
 
 /// Sends these bytes on a new connection.

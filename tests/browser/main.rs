@@ -107,6 +107,33 @@ fn a_kill_is_shown_as_soon_as_it_is_detected() {
     assert_quiet(&browser, &[&one]);
 }
 
+/// The transport in use, and how connections fare, with the reasons of those that went wrong.
+#[test]
+#[ignore = "needs Debian's chromium"]
+fn the_transport_and_its_figures_are_shown() {
+    let dskit = |launch: Launch| launch.flag("--framing", "dskit");
+    let one = Served::start("one", dskit);
+    let _two = dskit(Launch::agent("two").flag("--join", one.node.addr())).start();
+    one.node.expect_node("joined", "two");
+    let mut stranger = std::net::TcpStream::connect(one.node.addr()).expect("it listens");
+    std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").expect("sent");
+    let mut browser = Browser::start(1280, "light");
+    browser.open(&one.url());
+    browser.until("document.querySelector('#facts').innerText.includes('transport dskit')");
+    browser.until("document.querySelector('#transport-panel').hidden === false");
+    for row in ["accepted [1-9]", "opened [1-9]", "bad connections 1", "bad connections: kind 1"] {
+        browser.until(&format!(
+            "[...document.querySelectorAll('#transport li')].some(it => /^{row}/.test(it.textContent))"
+        ));
+    }
+    assert_quiet(&browser, &[&one]);
+    // With UDP there are no connections to show.
+    let plain = Served::start("plain", |launch| launch);
+    browser.open(&plain.url());
+    browser.until("document.querySelector('#facts').innerText.includes('transport udp+tcp')");
+    assert_eq!(browser.eval("document.querySelector('#transport-panel').hidden"), true);
+}
+
 #[test]
 #[ignore = "needs Debian's chromium"]
 fn what_others_choose_is_only_text() {

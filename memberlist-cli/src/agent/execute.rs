@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use memberlist_driver::transport::TransportStats;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::fields::Field;
 use memberlist_proto::{BroadcastKind, Config, Node, NodeName, NotJoined, Priority, State, Target};
@@ -178,6 +177,7 @@ impl Execution {
                     "left": count(State::Left),
                 }),
             )
+            .with("transport", node.transport_stats().name())
             .with("label", String::from_utf8_lossy(&config.label).into_owned())
             .with("keys", node.keys().len())
             .with("seeds", config.seeds.iter().map(ToString::to_string).collect::<Vec<_>>())
@@ -198,7 +198,7 @@ impl Execution {
                         report.with(&field, value)
                     });
                 let transport = self.node.transport_stats();
-                Ok(report.with("transport", figures(&transport)))
+                Ok(report.with("transport", serde_json::to_value(transport).map_err(text)?))
             }
             other => Ok(Report::new("status").with("status", other)),
         }
@@ -237,19 +237,6 @@ fn changed(before: &Config, field: &str, value: &str) -> Result<Config, String> 
     let mut after = before.clone();
     settings::set(&mut after, field, value).map_err(text)?;
     Ok(after)
-}
-
-/// What the transport has counted, as a reply has it; nothing with UDP.
-fn figures(stats: &TransportStats) -> Option<Value> {
-    let framing = stats.framing?;
-    let failures = stats.tls_failures.iter();
-    let failures: Map<_, _> =
-        failures.map(|(failure, count)| (failure.as_str().to_owned(), json!(count))).collect();
-    let mut figures: Map<_, _> =
-        stats.iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect();
-    figures.insert("tls_failures".to_owned(), failures.into());
-    figures.insert("framing".to_owned(), framing.as_str().into());
-    Some(figures.into())
 }
 
 fn list(event: &str, nodes: &[Node]) -> Report {

@@ -68,6 +68,7 @@ pub(super) fn info(reply: &Value) -> String {
         ),
         ("metadata", meta(&reply["node"])),
         ("listens on", plain(&reply["bind"])),
+        ("transport", plain(&reply["transport"])),
         ("control socket", plain(&reply["control"])),
         ("page", plain(&reply["http"])),
         ("nodes", nodes),

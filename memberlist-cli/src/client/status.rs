@@ -61,19 +61,26 @@ pub(super) fn show(reply: &Value) -> String {
     text
 }
 
-/// The figures of a transport that are not 0, failures of TLS by their reasons.
+/// The figures of a transport that are not 0, those by reasons each with its own.
 fn counted(transport: &Value) -> Vec<(String, u64)> {
-    let figures = transport.as_object().into_iter().flatten();
-    let (plain, failures): (Vec<_>, Vec<_>) = figures.partition(|(_, value)| value.is_u64());
-    let failures = failures.iter().filter_map(|(_, reasons)| reasons.as_object()).flatten();
-    let failures = failures.map(|(reason, count)| (format!("tls {reason}"), count));
-    plain
-        .into_iter()
-        .map(|(figure, count)| (figure.clone(), count))
-        .chain(failures)
-        .filter_map(|(figure, count)| Some((figure.replace('_', " "), count.as_u64()?)))
-        .filter(|(_, count)| *count > 0)
-        .collect()
+    let mut counted = Vec::new();
+    let mut figure = |name: String, value: &Value| {
+        if let Some(count) = value.as_u64().filter(|count| *count > 0) {
+            counted.push((name.replace('_', " "), count));
+        }
+    };
+    let (plain, by_reason): (Vec<_>, Vec<_>) =
+        transport.as_object().into_iter().flatten().partition(|(_, value)| !value.is_object());
+    for (name, value) in plain {
+        figure(name.clone(), value);
+    }
+    for (name, reasons) in by_reason {
+        let about = if name == "tls_failures" { "tls" } else { "bad" };
+        for (reason, value) in reasons.as_object().into_iter().flatten() {
+            figure(format!("{about}: {reason}"), value);
+        }
+    }
+    counted
 }
 
 fn head(reply: &Value) -> String {
@@ -87,10 +94,11 @@ fn head(reply: &Value) -> String {
         Some(keys) => format!("{keys} keys"),
     };
     format!(
-        "{} ({}){}: {} alive, {} suspect, {} dead, {} left; health {}; {keys}\n\
+        "{} ({} over {}){}: {} alive, {} suspect, {} dead, {} left; health {}; {keys}\n\
          last packet {}, last ping for this node {}\n",
         plain(&reply["name"]),
         plain(&reply["addr"]),
+        plain(&reply["transport"]["name"]),
         if reply["left"] == true { ", which has left" } else { "" },
         count("alive"),
         count("suspect"),
@@ -127,3 +135,6 @@ fn described(value: &Value) -> String {
     };
     fields.iter().filter(|(_, value)| !value.is_null()).map(field).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,10 @@ const READ: usize = 64 << 10;
 /// Bytes of a peer's last words to read and throw away, so that closing does not cut off what it has
 /// yet to read: a connection that is dropped with unread data is reset.
 const LAST_WORDS: usize = 1 << 20;
+/// What a peer that expects TLS begins with, which does not understand what it has read.
+const ALERT: u8 = 0x15;
+/// What a peer begins with that opens TLS.
+const GREETING: u8 = 0x16;
 /// Reads and writes in a row before other tasks have their turn.
 const ROUNDS: usize = 16;
 
@@ -54,8 +58,10 @@ struct Carrier<S> {
     pending: Bytes,
     /// The peer has not ended its side.
     reading: bool,
-    /// This side has opened it, and the peer has said nothing.
-    unanswered: bool,
+    /// This side has opened it.
+    opened: bool,
+    /// The beginning of what the peer says.
+    first: First,
     /// The socket may have something to read, or room to write: to be tried before it is waited for.
     readable: bool,
     writable: bool,
@@ -64,6 +70,16 @@ struct Carrier<S> {
     ending: Ending,
     /// Behind the stream, so that it is dropped after it.
     guard: StreamGuard,
+}
+
+/// The beginning of what a peer says.
+enum First {
+    /// It has said nothing.
+    Awaited,
+    /// One byte that may be that of TLS: it is held back until the next one says so, or not.
+    Held,
+    /// It is this protocol's, or the core's to refuse.
+    Known,
 }
 
 /// How far the end of a stream has come.
@@ -93,7 +109,8 @@ impl<S: Stream> Carrier<S> {
             stream,
             pending: Bytes::new(),
             reading: true,
-            unanswered: opened,
+            opened,
+            first: First::Awaited,
             readable: true,
             writable: true,
             broken: None,
@@ -223,13 +240,28 @@ impl<S: Stream> Carrier<S> {
         step
     }
 
-    /// What the peer has said; nothing at its end.
+    /// What the peer has said; nothing at its end. A peer that speaks TLS is known by its first two
+    /// bytes, however they are cut: no message of this protocol begins like them.
     fn heard(&mut self, data: &[u8]) -> Step {
-        // A peer that expects TLS, and does not understand what it has read. No message of this
-        // protocol begins like an alert of TLS.
-        if std::mem::take(&mut self.unanswered) && matches!(data, [0x15, 3, ..]) {
-            return Step::Over(Some(StreamFailure::UnexpectedTls));
+        let of_tls = if self.opened { ALERT } else { GREETING };
+        match (std::mem::replace(&mut self.first, First::Known), data) {
+            (First::Awaited, [first]) if *first == of_tls => {
+                self.first = First::Held;
+                Step::Done
+            }
+            (First::Awaited, [first, 3, ..]) if *first == of_tls => {
+                Step::Over(Some(StreamFailure::UnexpectedTls))
+            }
+            (First::Held, [3, ..]) => Step::Over(Some(StreamFailure::UnexpectedTls)),
+            (First::Held, _) => match self.hand_in(&[of_tls]) {
+                Step::Done => self.hand_in(data),
+                step => step,
+            },
+            (First::Awaited | First::Known, _) => self.hand_in(data),
         }
+    }
+
+    fn hand_in(&mut self, data: &[u8]) -> Step {
         let (driver, id) = (&self.guard.driver, self.guard.id);
         match (self.ending, data.len()) {
             (Ending::Open, 0) => {

@@ -1,16 +1,21 @@
 //! What a transport counts.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use memberlist_proto::TlsFailure;
+use memberlist_proto::{StreamFailure, TlsFailure};
 
-use super::Framing;
+use super::{FrameError, Framing};
+use crate::driver::stream_failure;
 
-/// The figures, each once.
+/// The figures, each once: those that only grow, and those of this moment.
 macro_rules! figures {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    (
+        counters { $($(#[doc = $doc:literal])+ $name:ident,)+ }
+        gauges { $($(#[doc = $now_doc:literal])+ $now:ident,)+ }
+    ) => {
         /// What a transport has counted since the node's start. All of it stays 0 with
         /// [`Transport::udp_tcp`](super::Transport::udp_tcp).
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +24,12 @@ macro_rules! figures {
             /// How packets and streams are distinguished on connections; nothing, if packets are
             /// datagrams.
             pub framing: Option<Framing>,
+            /// Whether connections are encrypted and verified by TLS.
+            pub tls: bool,
             $($(#[doc = $doc])+ pub $name: u64,)+
+            $($(#[doc = $now_doc])+ pub $now: u64,)+
+            /// `bad_connections` by the reason, those that there were.
+            pub bad_by_reason: BTreeMap<&'static str, u64>,
             /// TLS connections that did not come to be, by the reason.
             pub tls_failures: BTreeMap<TlsFailure, u64>,
         }
@@ -28,12 +38,15 @@ macro_rules! figures {
         #[derive(Debug, Default)]
         pub(crate) struct Figures {
             pub(super) framing: OnceLock<Framing>,
+            pub(super) tls: AtomicBool,
             $(pub(super) $name: AtomicU64,)+
+            $(pub(super) $now: AtomicU64,)+
+            bad_by_reason: [AtomicU64; Bad::ALL.len()],
             tls_failures: Mutex<BTreeMap<TlsFailure, u64>>,
         }
 
         impl TransportStats {
-            /// Every figure by its name, but the failures of TLS.
+            /// Every figure that only grows by its name, but those by reasons.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name)),+].into_iter()
             }
@@ -42,13 +55,26 @@ macro_rules! figures {
             pub fn descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
                 [$((stringify!($name), concat!($($doc),+))),+].into_iter()
             }
+
+            /// Every figure of this moment by its name.
+            pub fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($now), self.$now)),+].into_iter()
+            }
+
+            /// What each of these means, by its name, in the order of [`gauges`](Self::gauges).
+            pub fn gauge_descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
+                [$((stringify!($now), concat!($($now_doc),+))),+].into_iter()
+            }
         }
 
         impl Figures {
             pub(crate) fn read(&self) -> TransportStats {
                 TransportStats {
                     framing: self.framing.get().copied(),
+                    tls: self.tls.load(Ordering::Relaxed),
                     $($name: self.$name.load(Ordering::Relaxed),)+
+                    $($now: self.$now.load(Ordering::Relaxed),)+
+                    bad_by_reason: self.bad_connections(),
                     tls_failures: self.failures().clone(),
                 }
             }
@@ -57,25 +83,181 @@ macro_rules! figures {
 }
 
 figures! {
-    /// Connections that were opened for packets.
-    opened,
-    /// Connections for packets that could not be opened, or broke.
-    failed,
-    /// Connections that were accepted.
-    accepted,
-    /// Connections that were dropped at once, as there were too many.
-    refused,
-    /// Accepted connections that ended because of what they brought, or because they brought nothing.
-    bad_connections,
-    /// Packets that were not sent: those that made room for younger ones, and those to peers that
-    /// could not be reached.
-    packets_unsent,
-    /// Packets that arrived and were dropped because too many were waiting.
-    packets_dropped,
-    /// How often certificates were read again because their files had changed.
-    certificates_reloaded,
-    /// How often that failed; the ones before stay in use.
-    certificate_errors,
+    counters {
+        /// Connections that were opened for packets.
+        opened,
+        /// Connections for packets that could not be opened, or broke.
+        failed,
+        /// Connections that were accepted.
+        accepted,
+        /// TLS handshakes that were completed, on connections of either side.
+        handshakes,
+        /// Connections of peers that were closed at once, as there were too many. The next four say of
+        /// what.
+        refused,
+        /// Of connections in all.
+        refused_in_all,
+        /// Of connections from their source.
+        refused_of_source,
+        /// Of connections that had not said what they were for.
+        refused_unsettled,
+        /// Of streams that waited to be taken in.
+        refused_streams,
+        /// Accepted connections that ended because of what they brought, or because they brought
+        /// nothing in time.
+        bad_connections,
+        /// Packets that were not sent: those that made room for younger ones, and those to peers that
+        /// could not be reached.
+        packets_unsent,
+        /// Packets that arrived and were dropped because too many were waiting.
+        packets_dropped,
+        /// How often certificates were read again because their files had changed.
+        certificates_reloaded,
+        /// How often that failed; the ones before stay in use.
+        certificate_errors,
+    }
+    gauges {
+        /// Accepted connections that bring packets, or have not said what they are for.
+        incoming,
+        /// Those of them that have not.
+        unsettled,
+        /// Addresses that packets are sent to, each with a queue.
+        outgoing,
+        /// Bytes of packets that wait to be sent.
+        queued_bytes,
+        /// Bytes of packets that have arrived and wait to be handled.
+        arrived_bytes,
+        /// Bytes of packets that have arrived in part.
+        partial_bytes,
+    }
+}
+
+/// Why an accepted connection ended badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bad {
+    TooLong,
+    Cut,
+    Tls,
+    Kind,
+    Version,
+    Malformed,
+    Sender,
+    Digest,
+    Crowded,
+    Handshake,
+    TimedOut,
+    Reset,
+    Other,
+}
+
+impl Bad {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::TooLong,
+        Self::Cut,
+        Self::Tls,
+        Self::Kind,
+        Self::Version,
+        Self::Malformed,
+        Self::Sender,
+        Self::Digest,
+        Self::Crowded,
+        Self::Handshake,
+        Self::TimedOut,
+        Self::Reset,
+        Self::Other,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::Cut => "cut",
+            Self::Tls => "tls",
+            Self::Kind => "kind",
+            Self::Version => "version",
+            Self::Malformed => "malformed",
+            Self::Sender => "sender",
+            Self::Digest => "digest",
+            Self::Crowded => "crowded",
+            Self::Handshake => "handshake",
+            Self::TimedOut => "timed_out",
+            Self::Reset => "reset",
+            Self::Other => "other",
+        }
+    }
+
+    pub(super) fn of(error: &io::Error) -> Self {
+        let inner = error.get_ref();
+        if let Some(error) = inner.and_then(|it| it.downcast_ref::<FrameError>()) {
+            return match error {
+                FrameError::TooLong { .. } => Self::TooLong,
+                FrameError::Cut => Self::Cut,
+                FrameError::Tls => Self::Tls,
+                FrameError::Kind(_) => Self::Kind,
+                FrameError::Version => Self::Version,
+                FrameError::Malformed(_) => Self::Malformed,
+                FrameError::Sender => Self::Sender,
+                FrameError::Digest => Self::Digest,
+            };
+        }
+        if inner.and_then(|it| it.downcast_ref::<Crowded>()).is_some() {
+            return Self::Crowded;
+        }
+        match stream_failure(error) {
+            StreamFailure::UnexpectedTls => Self::Tls,
+            StreamFailure::Tls(_) => Self::Handshake,
+            StreamFailure::TimedOut => Self::TimedOut,
+            StreamFailure::Reset => Self::Reset,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The bytes of a frame do not fit into what all connections may hold.
+#[derive(Debug, thiserror::Error)]
+#[error("too many packets are under way, and no more of this one is taken")]
+pub(super) struct Crowded;
+
+impl TransportStats {
+    /// What every [`name`](Self::name) may be.
+    pub const NAMES: [&str; 5] =
+        ["udp+tcp", "alertmanager", "alertmanager+tls", "dskit", "dskit+tls"];
+
+    /// What the transport in use is called.
+    pub fn name(&self) -> &'static str {
+        match (self.framing, self.tls) {
+            (None, _) => "udp+tcp",
+            (Some(Framing::Alertmanager), false) => "alertmanager",
+            (Some(Framing::Alertmanager), true) => "alertmanager+tls",
+            (Some(Framing::Dskit), false) => "dskit",
+            (Some(Framing::Dskit), true) => "dskit+tls",
+        }
+    }
+}
+
+/// As an object: `name`, and unless packets are datagrams, every figure by its own; `bad_by_reason` and
+/// `tls_failures` are objects.
+#[cfg(feature = "serde")]
+impl serde::Serialize for TransportStats {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", self.name())?;
+        if let Some(framing) = self.framing {
+            map.serialize_entry("framing", framing.as_str())?;
+            map.serialize_entry("tls", &self.tls)?;
+            for (name, figure) in self.iter().chain(self.gauges()) {
+                map.serialize_entry(name, &figure)?;
+            }
+            let failures: BTreeMap<_, _> = self
+                .tls_failures
+                .iter()
+                .map(|(failure, count)| (failure.as_str(), count))
+                .collect();
+            map.serialize_entry("bad_by_reason", &self.bad_by_reason)?;
+            map.serialize_entry("tls_failures", &failures)?;
+        }
+        map.end()
+    }
 }
 
 pub(super) fn count(figure: &AtomicU64) {
@@ -83,6 +265,23 @@ pub(super) fn count(figure: &AtomicU64) {
 }
 
 impl Figures {
+    pub(super) fn bad(&self, reason: Bad) {
+        count(&self.bad_connections);
+        if let Some((_, figure)) = self.by_reason().find(|(it, _)| *it == reason) {
+            count(figure);
+        }
+    }
+
+    fn by_reason(&self) -> impl Iterator<Item = (Bad, &AtomicU64)> {
+        Bad::ALL.into_iter().zip(&self.bad_by_reason)
+    }
+
+    fn bad_connections(&self) -> BTreeMap<&'static str, u64> {
+        let counted =
+            |(reason, figure): (Bad, &AtomicU64)| (reason.as_str(), figure.load(Ordering::Relaxed));
+        self.by_reason().map(counted).filter(|(_, count)| *count > 0).collect()
+    }
+
     pub(super) fn tls_failed(&self, failure: TlsFailure) {
         *self.failures().entry(failure).or_default() += 1;
     }

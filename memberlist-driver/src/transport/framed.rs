@@ -5,10 +5,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::figures::count;
 use super::hub::Hub;
 use super::link::Link;
 use super::security::Security;
@@ -31,6 +31,7 @@ impl<R: Runtime> Clone for Framed<R> {
 
 impl<R: Runtime> Framed<R> {
     pub(crate) fn new(runtime: R, hub: Hub<R::Stream>, security: Security) -> Self {
+        hub.figures.tls.store(!matches!(security, Security::Plain), Ordering::Relaxed);
         let framed = Self { runtime, hub: Arc::new(hub), security };
         #[cfg(feature = "tls")]
         framed.watch_certificates();
@@ -52,6 +53,7 @@ impl<R: Runtime> Framed<R> {
     pub(super) async fn open(&self, to: SocketAddr) -> io::Result<Link<R::Stream>> {
         let stream = self.runtime.connect(to).await?;
         let link = self.security.opened(stream, to).await?;
+        self.hub.shaken(&link);
         self.hub.check_name(&link, to)?;
         Ok(link)
     }
@@ -203,11 +205,8 @@ impl<R: Runtime> Entrance<R> {
     /// Has a task find out what a connection is for. One too many is closed by dropping it.
     fn admit(&self, stream: R::Stream, from: SocketAddr) {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        match self.framed.hub.admit(from.ip()) {
-            Some(seat) => {
-                self.framed.runtime.spawn(inbound::serve(self.framed.clone(), stream, from, seat));
-            }
-            None => count(&self.framed.hub.figures.bad_connections),
+        if let Some(seat) = self.framed.hub.admit(from.ip()) {
+            self.framed.runtime.spawn(inbound::serve(self.framed.clone(), stream, from, seat));
         }
     }
 }

@@ -126,6 +126,18 @@ pub enum FrameError {
     Digest,
 }
 
+/// Room for bytes that is kept while the connection stands.
+const KEPT: usize = 32 << 10;
+
+/// A packet out of its frame, which retains no more memory than its own length, or twice that.
+fn taken(frame: &Bytes, packet: &[u8]) -> Bytes {
+    if frame.len() > KEPT && packet.len() > frame.len() / 2 {
+        frame.slice_ref(packet)
+    } else {
+        Bytes::copy_from_slice(packet)
+    }
+}
+
 /// Reads the frames of one connection, in whatever pieces its bytes arrive. Memory is taken for bytes
 /// that have arrived, not for lengths announced.
 #[derive(Debug)]
@@ -133,6 +145,8 @@ pub struct FrameReader {
     framing: Framing,
     limit: usize,
     buffer: BytesMut,
+    /// The most bytes that it has had, in the room that it has now.
+    longest: usize,
     /// The peer has ended its side.
     ended: bool,
     /// Nothing more is read: after a stream's beginning, the packet of a connection that carries
@@ -143,12 +157,22 @@ pub struct FrameReader {
 impl FrameReader {
     /// For a new connection, with the most bytes that one frame may have.
     pub fn new(framing: Framing, limit: usize) -> Self {
-        Self { framing, limit, buffer: BytesMut::new(), ended: false, over: false }
+        let buffer = BytesMut::new();
+        Self { framing, limit, buffer, longest: 0, ended: false, over: false }
     }
 
     /// Takes in bytes from the connection.
     pub fn push(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
+        self.longest = self.longest.max(self.buffer.len());
+    }
+
+    /// After a long frame, its room is not kept for as long as the connection stands.
+    fn shrink(&mut self) {
+        if self.longest > KEPT {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+            self.longest = self.buffer.len();
+        }
     }
 
     /// The peer has ended its side.
@@ -174,6 +198,9 @@ impl FrameReader {
             Framing::Alertmanager => alertmanager::next(&mut self.buffer, self.limit, self.ended),
             Framing::Dskit => dskit::next(&mut self.buffer, self.limit, self.ended),
         };
+        if matches!(next, Ok(Some(_))) {
+            self.shrink();
+        }
         self.over = match &next {
             Ok(Some(Frame::Packet { .. })) => !self.framing.reuses_connections(),
             Ok(None) => false,

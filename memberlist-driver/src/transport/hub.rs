@@ -12,10 +12,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use memberlist_proto::StreamFailure;
 
-use super::figures::{Figures, count};
+use super::figures::{Bad, Figures, count};
 use super::link::Link;
 use super::pool::{Failed, Pool, Queued, Serial, Turned};
-use super::sources::Sources;
+use super::sources::{Sources, TooMany};
 #[cfg(feature = "tls")]
 use super::tls::misnamed;
 use super::{Framing, Limits};
@@ -39,8 +39,8 @@ pub(crate) struct Hub<S> {
 }
 
 struct State<S> {
-    arrived: VecDeque<(Bytes, SocketAddr)>,
-    arrived_bytes: usize,
+    /// Each with its sender, as it names itself, and the address that it came from.
+    arrived: VecDeque<(Bytes, SocketAddr, IpAddr)>,
     packet_task: Option<Waker>,
     streams: VecDeque<(Link<S>, SocketAddr)>,
     accept_task: Option<Waker>,
@@ -68,7 +68,6 @@ impl<S> Hub<S> {
     ) -> Self {
         let state = State {
             arrived: VecDeque::new(),
-            arrived_bytes: 0,
             packet_task: None,
             streams: VecDeque::new(),
             accept_task: None,
@@ -102,12 +101,28 @@ impl<S> Hub<S> {
         drop((keep, streams));
     }
 
-    /// Logs why a connection to or from a peer ended, and counts it.
+    /// Logs why an accepted connection ended, and counts it.
+    pub(super) fn bad(&self, from: SocketAddr, error: &io::Error) {
+        self.figures.bad(Bad::of(error));
+        self.failed(Target::Stream, &format!("connection from {from}"), error);
+    }
+
+    /// Logs why a connection to or from a peer ended, and counts it if TLS is the reason.
     pub(super) fn failed(&self, target: Target, doing: &str, error: &io::Error) {
         if let StreamFailure::Tls(failure) = stream_failure(error) {
             self.figures.tls_failed(failure);
         }
         self.driver.failed(target, doing, error);
+    }
+
+    /// A connection has been through its handshake, if it has one.
+    pub(super) fn shaken(&self, link: &Link<S>)
+    where
+        S: Stream,
+    {
+        if !link.is_plain() {
+            count(&self.figures.handshakes);
+        }
     }
 
     /// Whether the peer of a connection may be the member at an address. It may where no member is
@@ -173,7 +188,10 @@ impl<S> Hub<S> {
             return Poll::Ready(None);
         }
         match state.pool.next(to, task) {
-            Turned::Write(frame) => Poll::Ready(Some(frame)),
+            Turned::Write(frame) => {
+                self.gauge(&state);
+                Poll::Ready(Some(frame))
+            }
             Turned::Gone => Poll::Ready(None),
             Turned::Wait => {
                 let replaced = state.writers.insert(to, (task, cx.waker().clone()));
@@ -186,7 +204,7 @@ impl<S> Hub<S> {
 
     /// Whether the task may end that carries the packets to an address.
     pub(super) fn ends(&self, to: SocketAddr, task: Serial) -> bool {
-        self.lock().pool.ends(to, task)
+        self.with_pool(|pool| pool.ends(to, task))
     }
 
     /// The packet that was fetched has been written.
@@ -221,6 +239,7 @@ impl<S> Hub<S> {
         let before = state.pool.dropped();
         let done = act(&mut state.pool);
         let dropped = state.pool.dropped() - before;
+        self.gauge(&state);
         let flush = if state.pool.is_flushed() { state.flush.take() } else { None };
         drop(state);
         self.figures.packets_unsent.fetch_add(dropped, Ordering::Relaxed);
@@ -242,17 +261,17 @@ impl<S> Hub<S> {
         Poll::Pending
     }
 
-    /// A packet has arrived; one more than may wait is dropped, as a socket does.
-    pub(super) fn arrived(&self, packet: Bytes, from: SocketAddr) {
+    /// A packet has arrived, `by` a connection from this address; one more than may wait is dropped, as
+    /// a socket does.
+    pub(super) fn arrived(&self, packet: Bytes, from: SocketAddr, by: IpAddr) {
         let mut state = self.lock();
-        let bytes = state.arrived_bytes + packet.len();
-        if state.closed || (bytes > self.limits.arrived_bytes && !state.arrived.is_empty()) {
+        if state.closed || !state.sources.waits(by, packet.len(), &self.limits) {
             drop(state);
             count(&self.figures.packets_dropped);
             return;
         }
-        state.arrived_bytes = bytes;
-        state.arrived.push_back((packet, from));
+        state.arrived.push_back((packet, from, by));
+        self.gauge(&state);
         let reader = state.packet_task.take();
         drop(state);
         if let Some(reader) = reader {
@@ -263,8 +282,9 @@ impl<S> Hub<S> {
     /// The next packet that has arrived.
     pub(super) fn take_packet(&self) -> Option<(Bytes, SocketAddr)> {
         let mut state = self.lock();
-        let (packet, from) = state.arrived.pop_front()?;
-        state.arrived_bytes -= packet.len();
+        let (packet, from, by) = state.arrived.pop_front()?;
+        state.sources.handled(by, packet.len());
+        self.gauge(&state);
         Some((packet, from))
     }
 
@@ -286,6 +306,7 @@ impl<S> Hub<S> {
         if state.closed || state.streams.len() >= STREAMS {
             drop(state);
             count(&self.figures.refused);
+            count(&self.figures.refused_streams);
             return;
         }
         state.streams.push_back((link, from));
@@ -316,18 +337,45 @@ impl<S> Hub<S> {
     /// A seat for an accepted connection, unless there are too many or everything is to end.
     pub(super) fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Seat<S>> {
         let mut state = self.lock();
-        let room = !state.closed && state.sources.admit(from, &self.limits);
-        let seat = if room { Seat::new(self, &mut state) } else { None };
-        let Some(mut seat) = seat else {
+        if state.closed {
+            return None;
+        }
+        if let Err(too_many) = state.sources.admit(from, &self.limits) {
             drop(state);
             count(&self.figures.refused);
+            count(match too_many {
+                TooMany::InAll => &self.figures.refused_in_all,
+                TooMany::OfSource => &self.figures.refused_of_source,
+                TooMany::Unsettled => &self.figures.refused_unsettled,
+            });
+            return None;
+        }
+        let Some(mut seat) = Seat::new(self, &mut state) else {
+            state.sources.ends(from, true, 0);
             return None;
         };
         seat.accepted = Some(from);
         seat.shakes = true;
+        self.gauge(&state);
         drop(state);
         count(&self.figures.accepted);
         Some(seat)
+    }
+
+    /// Shows how much there is now.
+    fn gauge(&self, state: &State<S>) {
+        let [incoming, unsettled, arrived, partial] = state.sources.taken();
+        let figures = &self.figures;
+        for (figure, now) in [
+            (&figures.incoming, incoming),
+            (&figures.unsettled, unsettled),
+            (&figures.arrived_bytes, arrived),
+            (&figures.partial_bytes, partial),
+            (&figures.outgoing, state.pool.peers()),
+            (&figures.queued_bytes, state.pool.bytes()),
+        ] {
+            figure.store(now as u64, Ordering::Relaxed);
+        }
     }
 }
 
@@ -376,7 +424,9 @@ impl<S> Seat<S> {
         if std::mem::replace(&mut self.shakes, false)
             && let Some(from) = self.accepted
         {
-            self.hub.lock().sources.settled(from);
+            let mut state = self.hub.lock();
+            state.sources.settled(from);
+            self.hub.gauge(&state);
         }
     }
 
@@ -384,7 +434,13 @@ impl<S> Seat<S> {
     pub(super) fn holds(&mut self, bytes: usize) -> bool {
         let before = std::mem::replace(&mut self.partial, bytes);
         let Some(from) = self.accepted else { return true };
-        self.hub.lock().sources.holds(from, before, bytes, &self.hub.limits)
+        if before == 0 && bytes == 0 {
+            return true;
+        }
+        let mut state = self.hub.lock();
+        let room = state.sources.holds(from, before, bytes, &self.hub.limits);
+        self.hub.gauge(&state);
+        room
     }
 }
 
@@ -394,6 +450,7 @@ impl<S> Drop for Seat<S> {
         let waker = state.seats.remove(&self.id);
         if let Some(from) = self.accepted {
             state.sources.ends(from, self.shakes, self.partial);
+            self.hub.gauge(&state);
         }
         drop(state);
         drop(waker);

@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use memberlist_proto::StreamFailure;
 
-use super::Limits;
-use super::figures::count;
+use super::figures::Crowded;
 use super::framed::Framed;
-use super::frames::{Frame, FrameError, FrameReader};
+use super::frames::{Frame, FrameError, FrameReader, Origin};
 use super::hub::Seat;
 use super::link::Link;
-use crate::log::Target;
 use crate::node::unless;
 use crate::runtime::{Runtime, Timer as _};
 
@@ -50,12 +48,14 @@ pub(super) async fn serve<R: Runtime>(
             None => return,
             Some(Err(late)) => End::Failed(late, None),
             Some(Ok(Err((error, stream)))) => End::Failed(error, stream.map(Link::plain)),
-            Some(Ok(Ok(link))) => read(&framed, link, from, &mut reader, &mut seat, deadline).await,
+            Some(Ok(Ok(link))) => {
+                framed.hub.shaken(&link);
+                read(&framed, link, from, &mut reader, &mut seat, deadline).await
+            }
         }
     };
     let End::Failed(error, link) = end else { return };
-    count(&framed.hub.figures.bad_connections);
-    framed.hub.failed(Target::Stream, &format!("connection from {from}"), &error);
+    framed.hub.bad(from, &error);
     if let Some(mut link) = link {
         // Otherwise the connection is reset, and the peer may not read why.
         let finished = framed.within(FAREWELL, link.finish());
@@ -69,20 +69,22 @@ async fn read<R: Runtime>(
     from: SocketAddr,
     reader: &mut FrameReader,
     seat: &mut Seat<R::Stream>,
-    mut deadline: Instant,
+    deadline: Instant,
 ) -> End<R::Stream> {
     let limits = &framed.hub.limits;
     let mut timer = framed.runtime.timer(deadline);
     let mut buffer = vec![0; READ];
     let mut settled = false;
+    // What has arrived in part had begun when bytes were waited for last.
+    let mut under_way = false;
     loop {
         match reader.next() {
             Ok(Some(Frame::Packet { from: origin, packet })) => {
-                if let Err(error) = arrived(framed, &link, origin.address(from), packet) {
+                if let Err(error) = arrived(framed, &link, origin, from, packet) {
                     return End::Failed(error, None);
                 }
                 seat.settled();
-                settled = true;
+                (settled, under_way) = (true, false);
                 framed.runtime.yield_now().await;
                 continue;
             }
@@ -95,12 +97,14 @@ async fn read<R: Runtime>(
             Err(error) => return End::Failed(in_io(error), None),
         }
         let begun = reader.buffered() > 0;
-        if settled && let Some(due) = due(limits, begun, deadline) {
-            deadline = due;
-            timer.reset(deadline);
+        // A frame that has begun has as long as the first one, however slowly it goes on.
+        if settled && !(begun && under_way) {
+            let wait = if begun { limits.handshake_time } else { limits.idle_peer_time };
+            timer.reset(Instant::now() + wait);
         }
+        under_way = begun;
         if !seat.holds(reader.buffered()) {
-            return End::Failed(io::Error::other("too many frames are under way"), None);
+            return End::Failed(io::Error::other(Crowded), None);
         }
         let step = poll_fn(|cx| {
             if seat.poll_closed(cx).is_ready() {
@@ -115,22 +119,31 @@ async fn read<R: Runtime>(
             // The time is over, or everything is.
             None if settled && !begun => return End::Over,
             None => return End::Failed(io::ErrorKind::TimedOut.into(), None),
-            Some(Ok(0)) => {
-                reader.end();
-                match reader.next() {
-                    Ok(Some(Frame::Packet { from: origin, packet })) => {
-                        return match arrived(framed, &link, origin.address(from), packet) {
-                            Ok(()) => End::Over,
-                            Err(error) => End::Failed(error, None),
-                        };
-                    }
-                    Ok(_) => return End::Over,
-                    Err(error) => return End::Failed(in_io(error), None),
-                }
-            }
+            Some(Ok(0)) => return last(framed, &link, from, reader),
             Some(Ok(len)) => reader.push(buffer.get(..len).unwrap_or_default()),
             Some(Err(error)) => return End::Failed(error, None),
         }
+    }
+}
+
+/// The peer has ended its side, and with it, by some framing, its packet.
+fn last<R: Runtime>(
+    framed: &Framed<R>,
+    link: &Link<R::Stream>,
+    from: SocketAddr,
+    reader: &mut FrameReader,
+) -> End<R::Stream> {
+    reader.end();
+    let taken = match reader.next() {
+        Ok(Some(Frame::Packet { from: origin, packet })) => {
+            arrived(framed, link, origin, from, packet)
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(in_io(error)),
+    };
+    match taken {
+        Ok(()) => End::Over,
+        Err(error) => End::Failed(error, None),
     }
 }
 
@@ -138,20 +151,14 @@ async fn read<R: Runtime>(
 fn arrived<R: Runtime>(
     framed: &Framed<R>,
     link: &Link<R::Stream>,
-    sender: SocketAddr,
+    origin: Origin,
+    from: SocketAddr,
     packet: Bytes,
 ) -> io::Result<()> {
+    let sender = origin.address(from);
     framed.hub.check_name(link, sender)?;
-    framed.hub.arrived(packet, sender);
+    framed.hub.arrived(packet, sender, from.ip());
     Ok(())
-}
-
-/// When to give up on a connection that has brought a frame, if that changes: a frame that has begun
-/// has as long as the first one, however slowly it goes on.
-fn due(limits: &Limits, begun: bool, deadline: Instant) -> Option<Instant> {
-    let wait = if begun { limits.handshake_time } else { limits.idle_peer_time };
-    let due = Instant::now() + wait;
-    (!begun || deadline > due).then_some(due)
 }
 
 fn in_io(error: FrameError) -> io::Error {

@@ -6,6 +6,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
+use memberlist_proto::StreamFailure;
 
 #[cfg(feature = "tls")]
 use super::tls::{Names, Session};
@@ -13,6 +14,9 @@ use crate::runtime::Stream;
 
 /// Bytes of a peer that are read and thrown away at the end.
 const LAST_WORDS: usize = 64 << 10;
+
+/// The first byte of an alert of TLS.
+const ALERT: u8 = 0x15;
 
 /// A connection.
 pub(crate) struct Link<S> {
@@ -50,6 +54,20 @@ impl<S: Stream> Link<S> {
     #[cfg(feature = "tls")]
     pub(super) fn names(&self) -> Option<&Names> {
         self.names.as_ref()
+    }
+
+    /// Whether it has no TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.wire, Wire::Plain(_))
+    }
+
+    /// What the first bytes mean that a peer says on a connection for packets, on which by neither
+    /// framing it says anything. A peer that expects TLS may answer with an alert.
+    pub(super) fn answered(&self, said: &[u8]) -> io::Result<()> {
+        if self.is_plain() && said.first() == Some(&ALERT) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, StreamFailure::UnexpectedTls));
+        }
+        Ok(())
     }
 
     /// The same connection, on which these bytes are read first.
@@ -99,10 +117,14 @@ impl<S: Stream> Link<S> {
         poll_fn(|cx| self.poll_shutdown(cx)).await?;
         let (mut buffer, mut heard) = ([0; 512], 0);
         while heard < LAST_WORDS {
-            match poll_fn(|cx| self.poll_read(cx, &mut buffer)).await? {
-                0 => return Ok(()),
-                len => heard += len,
+            let len = poll_fn(|cx| self.poll_read(cx, &mut buffer)).await?;
+            if len == 0 {
+                return Ok(());
             }
+            if heard == 0 {
+                self.answered(&buffer)?;
+            }
+            heard += len;
         }
         Ok(())
     }

@@ -164,7 +164,16 @@ impl<R: Runtime> Carrier<R> {
         while let Some(open) = &mut self.link {
             match open.link.poll_read(cx, &mut buffer) {
                 Poll::Pending => return None,
-                Poll::Ready(Ok(len)) if len > 0 && *heard < CHATTER => *heard += len,
+                Poll::Ready(Ok(len)) if len > 0 && *heard < CHATTER => {
+                    if *heard == 0
+                        && let Err(error) = open.link.answered(&buffer)
+                    {
+                        self.framed.hub.lost(open.frames);
+                        self.link = None;
+                        return Some(error);
+                    }
+                    *heard += len;
+                }
                 Poll::Ready(Ok(_)) => self.link = None,
                 Poll::Ready(Err(error)) => {
                     let open = self.link.take()?;

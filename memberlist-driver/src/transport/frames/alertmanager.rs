@@ -16,7 +16,7 @@ mod protobuf;
 use bytes::{Buf as _, BytesMut};
 
 use self::protobuf::{Field, Fields};
-use super::{Frame, FrameError, Origin};
+use super::{Frame, FrameError, Origin, taken};
 
 /// The only version that there is.
 const VERSION: &str = "v0.1.0";
@@ -71,7 +71,7 @@ pub(super) fn next(
         0 => Ok(Some(Frame::Stream)),
         PACKET => {
             let from = Origin::parse(read.from).ok_or(FrameError::Sender)?;
-            Ok(Some(Frame::Packet { from, packet: message.slice_ref(read.payload) }))
+            Ok(Some(Frame::Packet { from, packet: taken(&message, read.payload) }))
         }
         kind => Err(FrameError::Kind(kind)),
     }

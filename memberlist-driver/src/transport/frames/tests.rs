@@ -95,6 +95,57 @@ fn a_stream_without_a_frame_is_refused() {
     assert!(matches!(reader.next(), Err(FrameError::TooLong { .. })));
 }
 
+const LONG: usize = 4 << 20;
+
+/// What `work` leaves behind, in bytes.
+fn retained<T>(work: impl FnOnce() -> T) -> usize {
+    let mut kept = None;
+    let retained = allocation_counter::measure(|| kept = Some(work())).bytes_current;
+    drop(kept);
+    usize::try_from(retained).expect("more was taken than given back")
+}
+
+fn packet(reader: &mut FrameReader, bytes: &[u8]) -> Bytes {
+    for piece in bytes.chunks(16 << 10) {
+        assert_eq!(reader.next(), Ok(None));
+        reader.push(piece);
+    }
+    reader.end();
+    match reader.next() {
+        Ok(Some(Frame::Packet { packet, .. })) => packet,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A connection that has brought a long packet keeps no room of that size.
+#[test]
+fn no_room_of_a_long_packet_is_retained() {
+    for framing in FRAMINGS {
+        let frame = framing.packet(peer(), &vec![7; LONG]);
+        let kept = retained(|| {
+            let mut reader = FrameReader::new(framing, 2 * LONG);
+            assert_eq!(packet(&mut reader, &frame).len(), LONG);
+            reader
+        });
+        assert!(kept < 64 << 10, "{framing:?}: {kept} bytes");
+        // The packet itself is not copied once more, and retains about its own length.
+        let kept = retained(|| packet(&mut FrameReader::new(framing, 2 * LONG), &frame));
+        assert!(kept < 2 * LONG + (64 << 10), "{framing:?}: {kept} bytes");
+    }
+}
+
+/// A packet that is short counts as short while it waits, also if its frame was long.
+#[test]
+fn a_short_packet_in_a_long_frame_retains_little() {
+    let mut message = b"\x0a\x06v0.1.0\x10\x01\x22\x01\x07".to_vec();
+    // A field that is not known.
+    message.extend(b"\x7a\x80\x80\x80\x02");
+    message.resize(message.len() + LONG, 0);
+    let frame = [&(message.len() as u32).to_le_bytes()[..], &message].concat();
+    let kept = retained(|| packet(&mut FrameReader::new(Framing::Alertmanager, 2 * LONG), &frame));
+    assert!(kept < 64 << 10, "{kept} bytes");
+}
+
 proptest! {
     /// However the bytes are cut, the same frames are read, and a stream's own bytes are kept.
     #[test]

@@ -68,3 +68,33 @@ fn the_task_of_an_address_that_makes_room_is_woken() {
     assert!(matches!(turn, Poll::Ready(None)), "it is to end");
     assert_eq!(hub.lock().writers.len(), 1);
 }
+
+/// What a frame gives as its sender's address does not matter: the room is shared by where connections
+/// come from, and a host with many addresses is one source.
+#[test]
+fn one_source_does_not_fill_the_room_for_packets() {
+    let hub = hub(Limits { arrived_bytes: 1 << 20, ..Limits::default() });
+    let of_host = |number: u128| IpAddr::from((0x2001_0db8_u128 << 96 | number).to_be_bytes());
+    let packet = Bytes::from(vec![7; 1000]);
+    for number in 0..2000_u16 {
+        hub.arrived(packet.clone(), address(number), of_host(number.into()));
+    }
+    let stats = hub.figures.read();
+    let waits = 2000 - stats.packets_dropped;
+    assert_eq!(stats.arrived_bytes, waits * 1128);
+    assert!((700_000..=786_432).contains(&stats.arrived_bytes), "{stats:?}");
+    // Another source's packets find room, and are handled in their turn.
+    let other = IpAddr::from([127, 0, 0, 9]);
+    hub.arrived(Bytes::from_static(b"other"), address(9), other);
+    assert_eq!(hub.figures.read().packets_dropped, stats.packets_dropped);
+    for _ in 0..waits {
+        assert_eq!(hub.take_packet().map(|(packet, _)| packet.len()), Some(1000));
+    }
+    assert_eq!(hub.take_packet(), Some((Bytes::from_static(b"other"), address(9))));
+    assert_eq!((hub.take_packet(), hub.figures.read().arrived_bytes), (None, 0));
+    // Nor do empty packets wait in any number.
+    for _ in 0..20_000 {
+        hub.arrived(Bytes::new(), address(1), other);
+    }
+    assert!(hub.figures.read().packets_dropped > stats.packets_dropped + 10_000);
+}

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 /// The tests that may catch a bug, the quickest first.
 const CHECKS: [&[&str]; 6] = [
-    &["-p", "memberlist-proto", "--lib"],
+    &["-p", "memberlist-proto", "--all-features", "--lib"],
     &["-p", "memberlist-tests", "--test", "vectors"],
     &["-p", "memberlist-tests", "--test", "scenarios"],
     &["-p", "memberlist-tests", "--test", "hostile"],

@@ -221,6 +221,18 @@ fn exchanges_share_a_state_until_a_record_changes() {
 }
 
 #[test]
+fn states_that_come_together_are_all_taken_in() {
+    let mut rig = Rig::with(handing_out());
+    let frame = |number| sealed(&state_of(number, false, b""), None);
+    let streams = [45, 25, 35].map(|number| rig.asked(&frame(number)));
+    rig.work(true);
+    for id in streams {
+        let stage = rig.node.exchanges.get(id).map(|it| format!("{:?}", it.stage()));
+        assert_eq!(stage.as_deref(), Some("Closing"));
+    }
+}
+
+#[test]
 fn only_so_many_jobs_are_out_at_a_time_and_a_turn_beside_them() {
     let mut config = handing_out();
     config.limits.jobs = 2;

@@ -10,8 +10,9 @@ use memberlist_tests::{Alertmanager, Launch, Node, eventually, to_hex};
 use crate::live;
 use crate::matrix::alertmanager::{Silence, contains, renamed};
 
-/// How much faster than Alertmanager's defaults the soak probes and gossips.
-const PACE: u32 = 5;
+/// How much faster than Alertmanager's defaults the soak probes and gossips. Faster still, and a probe's
+/// time would be that of a busy machine's scheduler.
+const PACE: u32 = 9;
 
 live! {
     fn two_to_four_nodes_of_which_ours_join() {

@@ -50,7 +50,7 @@ enum Program {
     /// Decode a captured packet or stream and print its layers and messages as JSON.
     Decode(decode::Args),
     /// Replay what an agent has recorded, and verify that the same happens again.
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
     /// Run scripts against simulated clusters in virtual time, or the published experiments.
     Simulate(simulate::Args),
     /// Print the completions of a shell.

@@ -21,39 +21,57 @@ const LOSSY_WINDOW: u64 = 30;
 
 /// The cluster of 1,000, with the others of the table.
 pub(crate) fn run(rows: &mut Vec<Row>) {
-    let (small, named) = (theirs::<Small>(1_000), theirs::<Named>(1_000));
-    pushed(rows, 1_000, [small, named].map(Some), [Goal::None; 4]);
+    let peers = [theirs::<Small>(1_000), theirs::<Named>(1_000)].map(Some);
+    push(rows, 1_000, ours(1_000), peers, [Goal::None; 4]);
 }
 
-/// That of 10,000.
+/// That of 10,000, and memory. We and the peer run beside each other, since it takes long; what is
+/// measured is each thread's own time.
 pub(crate) fn large(rows: &mut Vec<Row>) {
     let goals = [3.0, 10.0, 40.0, 4.0].map(|factor| Goal::Times { factor, named: false });
-    pushed(rows, 10_000, [Some(theirs::<Small>(10_000)), None], goals);
+    std::thread::scope(|scope| {
+        let theirs = scope.spawn(|| theirs::<Small>(10_000));
+        let ours = ours(10_000);
+        let joined = [1_000, 5_000].map(joined);
+        let theirs = theirs.join().expect("measured");
+        push(rows, 10_000, ours, [Some(theirs), None], goals);
+        rows.extend(joined);
+    });
 }
 
 /// Node-seconds per second of processor time.
 #[derive(Clone, Copy)]
 struct Rates {
     steady: f64,
-    lossy: f64,
     killed: f64,
+    lossy: f64,
+    /// Under loss, without pings by stream.
+    plain: f64,
 }
 
-fn pushed(rows: &mut Vec<Row>, size: usize, peers: [Option<Rates>; 2], goals: [Goal; 4]) {
-    let ours = measured(&mut prepared(size, |_| {}), interval(size));
-    let mut plain = prepared(size, |config| config.disable_tcp_pings = true);
-    let plain = lossy(&mut plain);
-    let mut row = |name: String, figure, of: fn(Rates) -> f64, goal| {
+fn push(
+    rows: &mut Vec<Row>,
+    size: usize,
+    ours: Rates,
+    peers: [Option<Rates>; 2],
+    goals: [Goal; 4],
+) {
+    let mut row = |name: String, of: fn(Rates) -> f64, goal| {
         let [small, named] = peers.map(|it| it.map(of));
-        eprintln!("{name}: {figure:.0} beside {small:.0?} and {named:.0?}");
-        rows.push(Row::new(name, Unit::NodeSeconds, figure).beside(small, named).aiming_at(goal));
+        rows.push(Row::new(name, Unit::NodeSeconds, of(ours)).beside(small, named).aiming_at(goal));
     };
     if size > 1_000 {
-        row(format!("SIM-S({size})"), ours.steady, |it| it.steady, goals[0]);
+        row(format!("SIM-S({size})"), |it| it.steady, goals[0]);
     }
-    row(format!("SIM-L({size}), no fallback"), plain, |it| it.lossy, goals[1]);
-    row(format!("SIM-L({size})"), ours.lossy, |it| it.lossy, goals[2]);
-    row(format!("SIM-K({size})"), ours.killed, |it| it.killed, goals[3]);
+    row(format!("SIM-L({size}), no fallback"), |it| it.plain, goals[1]);
+    row(format!("SIM-L({size})"), |it| it.lossy, goals[2]);
+    row(format!("SIM-K({size})"), |it| it.killed, goals[3]);
+}
+
+fn ours(size: usize) -> Rates {
+    let rates = measured(&mut prepared(size, |_| {}), interval(size), "ours");
+    let plain = lossy(&mut prepared(size, |config| config.disable_tcp_pings = true));
+    Rates { plain, ..rates }
 }
 
 /// Our nodes, after all have had their first exchange.
@@ -65,25 +83,25 @@ fn prepared(size: usize, adjust: impl Fn(&mut Config)) -> World<ours::Ours> {
 
 fn theirs<I: Id>(size: usize) -> Rates {
     let (began, mut world) = (cpu_nanos(), peer::world::<I>(size));
-    if size > 1_000 {
-        eprintln!("foca has taken {:.0} s to set up {size} nodes", (cpu_nanos() - began) / 1e9);
-    }
+    eprintln!("foca took {:.0} s to set up {size} nodes", (cpu_nanos() - began) / 1e9);
     world.run(SETTLING);
-    measured(&mut world, WINDOW)
+    measured(&mut world, WINDOW, "foca")
 }
 
-/// In peace for so long, then under loss, then in peace again until one of a hundred stops.
-fn measured(world: &mut World<impl Player>, peace: u64) -> Rates {
+/// In peace for so long; while one of a hundred stops; and under loss, which leaves a backlog.
+fn measured(world: &mut World<impl Player>, peace: u64, who: &str) -> Rates {
     let steady = rate(world, peace);
-    let lossy = lossy(world);
-    world.loss = 0.0;
-    world.run(2 * SETTLING);
+    eprintln!("{who}, in peace: {steady:.0}");
     let before = cpu_nanos();
     world.run(10);
     world.silence();
     world.run(WINDOW - 10);
     let seconds = world.players.len() as f64 * WINDOW as f64;
-    Rates { steady, lossy, killed: seconds / ((cpu_nanos() - before) / 1e9) }
+    let killed = seconds / ((cpu_nanos() - before) / 1e9);
+    eprintln!("{who}, while some stop: {killed:.0}");
+    let lossy = lossy(world);
+    eprintln!("{who}, under loss: {lossy:.0}");
+    Rates { steady, killed, lossy, plain: lossy }
 }
 
 fn lossy(world: &mut World<impl Player>) -> f64 {
@@ -93,7 +111,7 @@ fn lossy(world: &mut World<impl Player>) -> f64 {
 }
 
 /// Bytes of heap for each member that a node knows, of nodes that all joined through the first three.
-pub(crate) fn joined(rows: &mut Vec<Row>, size: usize) {
+fn joined(size: usize) -> Row {
     let mut world = None;
     let taken = allocation_counter::measure(|| {
         let world = world.insert(ours::joining(size));
@@ -106,5 +124,5 @@ pub(crate) fn joined(rows: &mut Vec<Row>, size: usize) {
         eprintln!("{size} nodes knew each other after {seconds} s");
     });
     let each = taken.bytes_current as f64 / (size * size) as f64;
-    rows.push(Row::new(format!("MEM of {size} nodes that joined, each member"), Unit::Bytes, each));
+    Row::new(format!("MEM of {size} nodes that joined, each member"), Unit::Bytes, each)
 }

@@ -41,6 +41,12 @@ minutes for 100,000.
 
 ";
 
+/// Below the pictures, since links in the notes would have to lead from two folders.
+const LINKS: &str = "\
+What a node of 100,000 members costs: [limits.md](limits.md#what-a-node-of-100000-members-costs). Clusters of real
+processes, beside Go: [live.md](performance/live.md).
+";
+
 /// Below the table: what was tried where a goal is missed, and what is not measured here.
 const NOTES: &str = include_str!("notes.md");
 
@@ -63,7 +69,7 @@ pub(crate) fn write(rows: &[Row], measured: &str) -> Result<(), Box<dyn Error>> 
     for picture in pictures {
         write!(text, "\n![{picture}](performance/{picture})\n")?;
     }
-    write!(text, "\n{NOTES}")?;
+    write!(text, "\n{LINKS}\n{NOTES}")?;
     std::fs::write(docs.join("performance.md"), text)?;
     Ok(())
 }

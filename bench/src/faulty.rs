@@ -32,7 +32,7 @@ pub(crate) fn large(rows: &mut Vec<Row>) {
     std::thread::scope(|scope| {
         let theirs = scope.spawn(|| theirs::<Small>(10_000));
         let ours = ours(10_000);
-        let joined = [1_000, 5_000].map(joined);
+        let joined = [1_000, 3_000].map(joined);
         let theirs = theirs.join().expect("measured");
         push(rows, 10_000, ours, [Some(theirs), None], goals);
         rows.extend(joined);

@@ -35,6 +35,8 @@ pub struct Options {
     pub jobs: usize,
     /// How many nodes, in experiments that leave it open.
     pub nodes: Option<usize>,
+    /// Only the broadcasts under churn of `large`.
+    pub churn: bool,
     /// What of `lifeguard` is run.
     pub lifeguard: Selection,
     /// The disturbances that `healing` is about, by name; if empty, its own choice, and convergence.
@@ -53,6 +55,7 @@ impl Default for Options {
             seed: 1,
             jobs,
             nodes: None,
+            churn: false,
             lifeguard: Selection::default(),
             only: Vec::new(),
             config: None,

@@ -92,6 +92,10 @@ pub(super) struct Large {
     #[arg(long, value_name = "N", value_parser = nodes)]
     nodes: Option<usize>,
 
+    /// Only broadcasts while nodes restart, not the joins
+    #[arg(long, conflicts_with = "nodes")]
+    churn: bool,
+
     #[command(flatten)]
     flags: Flags,
 }
@@ -191,6 +195,8 @@ impl Command {
             }
             Self::Large(large) => {
                 options.nodes = large.nodes;
+                options.churn = large.churn;
+                extra.extend(large.churn.then(|| "--churn".to_owned()));
                 extra.extend(large.nodes.map(|it| format!("--nodes {it}")));
             }
             Self::Healing(healing) => {

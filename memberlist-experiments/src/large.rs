@@ -116,9 +116,9 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
         "LAN preset, our defaults. Nodes start evenly over {MINUTE} s and join through {SEEDS} seeds. Once all \
          know each other, half of them restart at the same moment with empty memory and join again. At last \
          one node sends a broadcast, which each passes on once, at the moment when a tenth of them restarts. Under \
-         churn, a part of the nodes restarts with empty memory in each second and joins again, for half a \
-         minute, while another node sends a broadcast each half second; counted are those that arrive at the \
-         quarter of the nodes that never restarts.",
+         churn, a part of the nodes leaves in each second, ends a second later, and after another one starts \
+         with empty memory and joins, for half a minute, while another node sends a broadcast each half second; \
+         counted are those that arrive at the quarter of the nodes that stays.",
     ));
     let sizes = match (options.nodes, options.quick) {
         _ if options.churn => vec![],

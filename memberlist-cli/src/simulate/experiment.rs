@@ -92,7 +92,7 @@ pub(super) struct Large {
     #[arg(long, value_name = "N", value_parser = nodes)]
     nodes: Option<usize>,
 
-    /// Only broadcasts while nodes restart, not the joins
+    /// Only broadcasts while nodes leave and return, not the joins
     #[arg(long, conflicts_with = "nodes")]
     churn: bool,
 

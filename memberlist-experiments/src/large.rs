@@ -110,6 +110,16 @@ fn agree(cluster: &mut Cluster) -> Option<f64> {
     None
 }
 
+/// How many nodes join.
+fn sizes(options: &Options) -> Vec<usize> {
+    match (options.nodes, options.quick) {
+        _ if options.churn => vec![],
+        (Some(nodes), _) => vec![nodes.max(SEEDS + 1)],
+        (None, true) => vec![50, 200],
+        (None, false) => vec![100, 300, 1000, 3000],
+    }
+}
+
 pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     let mut report = Report::new("large", "Large clusters: joins and restarts");
     report.note(format!(
@@ -120,13 +130,7 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
          with empty memory and joins, for half a minute, while another node sends a broadcast each half second; \
          counted are those that arrive at the quarter of the nodes that stays.",
     ));
-    let sizes = match (options.nodes, options.quick) {
-        _ if options.churn => vec![],
-        (Some(nodes), _) => vec![nodes.max(SEEDS + 1)],
-        (None, true) => vec![50, 200],
-        (None, false) => vec![100, 300, 1000, 3000],
-    };
-    let grid = Grid::new(sizes, options.seeds(10, 2));
+    let grid = Grid::new(sizes(options), options.seeds(10, 2));
     // With a size of one's own there are only the joins.
     let under_churn = options.nodes.is_none();
     progress.expect(grid.runs() + if under_churn { churn::runs(options) } else { 0 });

@@ -90,9 +90,14 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
+    /// Plain SWIM, which the others are compared with.
+    const PLAIN: Self = Self { alpha: 5, beta: 1, ours: false };
+
     fn apply(self, config: &mut Config) {
-        if !self.ours {
-            as_go(config);
+        match self {
+            Self::PLAIN => swim(config),
+            Self { ours: false, .. } => as_go(config),
+            Self { ours: true, .. } => {}
         }
         config.suspicion_mult = self.alpha;
         config.suspicion_max_timeout_mult = self.beta;
@@ -265,8 +270,10 @@ fn thresholds(quick: bool) -> Vec<Anomaly> {
 
 pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     let quick = options.quick;
-    let size =
-        Size { nodes: if quick { 40 } else { 128 }, time: secs(if quick { 40 } else { 120 }) };
+    let size = Size {
+        nodes: options.nodes.unwrap_or(if quick { 40 } else { 128 }),
+        time: secs(if quick { 40 } else { 120 }),
+    };
     let mut report =
         Report::new("lifeguard", "Lifeguard: slow members, and who is blamed for them");
     report.note(format!(

@@ -52,6 +52,10 @@ pub(super) struct Lifeguard {
     #[arg(long, value_name = "TIME", value_delimiter = ',', value_parser = time)]
     pause: Vec<(String, Duration)>,
 
+    /// How many nodes there are [default: 128, or 40 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..=10_000))]
+    nodes: Option<u16>,
+
     #[command(flatten)]
     flags: Flags,
 }
@@ -78,6 +82,7 @@ impl Lifeguard {
             ("held", texts(&self.held)),
             ("pause", texts(&self.pause)),
         ];
+        extra.extend(self.nodes.map(|it| format!("--nodes {it}")));
         for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
             extra.push(format!("--{name} {}", list.join(",")));
         }
@@ -191,6 +196,7 @@ impl Command {
         match self {
             Self::Lifeguard(lifeguard) => {
                 options.lifeguard = lifeguard.selection();
+                options.nodes = lifeguard.nodes.map(usize::from);
                 extra = lifeguard.extra();
             }
             Self::Large(large) => {

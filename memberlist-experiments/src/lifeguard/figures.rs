@@ -14,7 +14,7 @@ type Swept<'a> = [(&'a Sweep, Vec<Outcome>)];
 
 /// The configurations of the sweep: the plain one of the paper first.
 pub(super) fn sweeps(quick: bool) -> Vec<Sweep> {
-    let mut all = vec![Sweep { alpha: 5, beta: 1, ours: false }];
+    let mut all = vec![Sweep::PLAIN];
     let pairs: &[(u32, u32)] = if quick {
         &[(4, 6), (5, 6)]
     } else {
@@ -128,7 +128,7 @@ pub(super) fn sweep(report: &mut Report, latency: &Swept<'_>, blame: &Swept<'_>)
             let first = runs.and_then(|(_, runs)| pooled(runs, |it| &it.first).mean());
             first.map_or((f64::INFINITY, 0.0), |it| (it.low, it.high))
         };
-        let plain = ends(Sweep { alpha: 5, beta: 1, ours: false });
+        let plain = ends(Sweep::PLAIN);
         report.expect(text, ends(Sweep { alpha: 5, beta: 6, ours: true }).0 <= plain.1 * 1.05);
     }
     report.tables.push(table);

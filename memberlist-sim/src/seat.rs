@@ -249,10 +249,14 @@ impl Seat {
         self.fault = fault;
     }
 
-    /// What was held back: to be sent, and to be given to the node.
+    /// What was held back: to be sent, and to be given to the node. One that is slow no longer does
+    /// at once what has waited.
     pub(crate) fn release(&mut self) -> (Vec<(SocketAddr, Bytes)>, VecDeque<What>) {
         self.socket = Socket::default();
-        (core::mem::take(&mut self.outbox), core::mem::take(&mut self.inbox))
+        self.busy = Instant::ORIGIN;
+        let mut received = core::mem::take(&mut self.inbox);
+        received.extend(self.turns.drain(..).map(|(_, what)| what));
+        (core::mem::take(&mut self.outbox), received)
     }
 
     /// Something happens to the node, and its fault decides whether it notices now.

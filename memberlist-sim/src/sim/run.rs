@@ -23,7 +23,12 @@ impl Sim {
             return;
         }
         let (now, seat) = (self.agenda.now(), &mut self.seats[id]);
-        let is_next = matches!(what, What::Turn) || seat.turn().is_none();
+        let is_next = match (&what, seat.turn()) {
+            // It is for what a node had to do that was slow before.
+            (What::Turn, turn) if turn.is_none_or(|at| at > now) => return,
+            (What::Turn, _) => true,
+            (_, turn) => turn.is_none(),
+        };
         let reception = seat.receive(now, what, &mut self.chance);
         if let Some(at) = seat.turn()
             && is_next

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use memberlist_proto::{Config, State};
+use memberlist_proto::{Config, Event, State};
 
 use super::{NodeId, Sim};
+use crate::Fault;
 
 /// Nodes that know each other from the start, without a join and without an event about it.
 fn warm(size: usize) -> (Sim, Vec<NodeId>) {
@@ -61,4 +62,26 @@ fn events_need_not_be_kept() {
     assert_eq!(sim.agreement(), Ok(()));
     assert!(sim.events(kept).len() > 1);
     assert!(sim.events(other).is_empty());
+}
+
+#[test]
+fn a_node_that_is_slow_no_longer_does_at_once_what_has_waited() {
+    let (mut sim, nodes) = warm(2);
+    let to = sim.node(nodes[1]).local().address().expect("an address");
+    sim.set_fault(nodes[1], Some(Fault::Slow { mean: Duration::from_secs(60) }));
+    let messages = |sim: &Sim| {
+        let arrived = |(_, event): &&_| matches!(event, Event::Message { .. });
+        sim.events(nodes[1]).iter().filter(arrived).count()
+    };
+    for round in 1..3 {
+        for _ in 0..20 {
+            sim.with(nodes[0], |node, now| node.send(now, to.into(), b"hello").expect("sent"));
+        }
+        sim.run_for(Duration::from_millis(500));
+        assert!(messages(&sim) < 20 * round, "it takes minutes for all of them");
+        sim.set_fault(nodes[1], None);
+        assert_eq!(messages(&sim), 20 * round);
+        // What it would have done later is done.
+        sim.set_fault(nodes[1], Some(Fault::Slow { mean: Duration::from_secs(60) }));
+    }
 }

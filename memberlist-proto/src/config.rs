@@ -10,6 +10,7 @@ mod compression;
 mod differences;
 pub mod fields;
 mod limits;
+mod reading;
 mod rejoin;
 mod validate;
 mod zones;

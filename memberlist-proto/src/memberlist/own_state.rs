@@ -58,10 +58,7 @@ impl Memberlist {
             self.jobs.want_turn();
             return Ok(None);
         }
-        let hidden = self.hidden();
-        let mut records = Vec::with_capacity(self.members.len() * RECORD);
-        let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
-        let seal = self.seal_of(join, number, records.into(), user.clone(), None);
+        let seal = self.seal_all(join, user.clone());
         let mut layers = self.layers.lend();
         let Sealed { message, len, mark } = seal.run(&mut layers);
         self.layers.give_back(layers);
@@ -171,10 +168,7 @@ impl Memberlist {
     /// Builds the state that a node kept of which a checkpoint was made.
     #[cfg(feature = "checkpoint")]
     pub(super) fn keep_state(&mut self, join: bool) {
-        let hidden = self.hidden();
-        let mut records = Vec::with_capacity(self.members.len() * RECORD);
-        let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
-        let seal = self.seal_of(join, number, records.into(), Bytes::new(), None);
+        let seal = self.seal_all(join, Bytes::new());
         let Sealed { message, len, mark } = seal.run(&mut crate::wire::Scratch::new());
         let edition = self.members.edition();
         self.own_state = message.ok().map(|message| OwnState { edition, join, message, len, mark });
@@ -185,6 +179,14 @@ impl Memberlist {
             Some(mark) => self.exchanges.note_local_state(id, len, mark),
             None => self.exchanges.note_local_state_len(len),
         }
+    }
+
+    /// The whole state at once, not encrypted.
+    fn seal_all(&mut self, join: bool, user: Bytes) -> Seal {
+        let hidden = self.hidden();
+        let mut records = Vec::with_capacity(self.members.len() * RECORD);
+        let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
+        self.seal_of(join, number, records.into(), user, None)
     }
 
     fn seal_of(

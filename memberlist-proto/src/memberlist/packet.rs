@@ -11,7 +11,7 @@ use super::admission::ip_of;
 use crate::event::{Channel, Event, Refusal};
 use crate::probes::Awaiting;
 use crate::wire::message::{Ack, Alive, Dead, Message, Suspect};
-use crate::wire::packet::{self, PacketError, PacketLimits, Rules, Visit};
+use crate::wire::packet::{self, PacketError, Rules, Visit};
 
 impl Memberlist {
     pub(super) fn packet(&mut self, from: SocketAddr, packet: &[u8]) -> Result<(), PacketError> {
@@ -26,11 +26,7 @@ impl Memberlist {
             accept_labels: &accept_labels,
             keyring: Some(&keyring),
             verify_incoming: self.config.gossip_verify_incoming,
-            limits: PacketLimits {
-                max_decompressed: self.config.differences.packet_decompressed_max,
-                max_depth: self.config.limits.packet_depth,
-                ..PacketLimits::default()
-            },
+            limits: self.config.packet_limits(),
         };
         let mut scratch = self.opening.lend();
         let mut arrivals = Arrivals { node: self, from };

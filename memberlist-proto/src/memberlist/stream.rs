@@ -14,7 +14,7 @@ use crate::exchange::{Exchange, MessageStep, Opening, PushPullStep, Stage};
 use crate::job::{For, Open};
 use crate::shares::may_take_place;
 use crate::transmit::{StreamFailure, StreamId, StreamOp};
-use crate::wire::frame::{Frame, FrameError, FrameLimits, FrameRules, Progress, StreamMessage};
+use crate::wire::frame::{Frame, FrameError, FrameRules, Progress, StreamMessage};
 use crate::wire::message::{Ack, ErrorReply, Message};
 
 impl Memberlist {
@@ -66,7 +66,7 @@ impl Memberlist {
             accept_labels: &self.accept_labels,
             keyring: Some(&self.keyring),
             verify_incoming: self.config.gossip_verify_incoming,
-            limits: frame_limits(&self.config.limits),
+            limits: self.config.frame_limits(),
             known: known.as_deref(),
         };
         let hands_out = self.config.hand_out_jobs;
@@ -131,7 +131,7 @@ impl Memberlist {
             reader: exchange.reader().clone(),
             label: self.config.label.clone(),
             keyring: Arc::clone(&self.keyring),
-            limits: frame_limits(&self.config.limits),
+            limits: self.config.frame_limits(),
             known,
         })
     }
@@ -311,18 +311,4 @@ fn looks_like_http(data: &[u8]) -> bool {
     const METHODS: [&[u8]; 6] =
         [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"PRI * HTTP/2"];
     METHODS.iter().any(|method| data.starts_with(method))
-}
-
-/// The bounds that a stream's reader keeps to.
-fn frame_limits(limits: &crate::config::Limits) -> FrameLimits {
-    FrameLimits {
-        max_encrypted: limits.stream_bytes,
-        max_nodes: limits.push_pull_nodes,
-        max_user_state: limits.stream_bytes,
-        max_user_message: limits.stream_bytes,
-        max_decompressed: limits.stream_decompressed_bytes,
-        max_compressed: limits.stream_bytes,
-        max_plain_push_pull: limits.stream_decompressed_bytes,
-        ..FrameLimits::default()
-    }
 }

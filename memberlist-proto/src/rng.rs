@@ -4,8 +4,8 @@ use core::fmt;
 use core::ops::Range;
 use core::time::Duration;
 
-use rand_chacha::rand_core::{Rng as _, SeedableRng};
-use rand_chacha::{ChaCha8Rng, ChaCha20Rng};
+use chacha20::rand_core::{Rng as _, SeedableRng};
+use chacha20::{ChaCha8Rng, ChaCha20Rng};
 
 use crate::time::Instant;
 
@@ -69,7 +69,6 @@ impl Randomness {
 
 /// A reproducible stream of random numbers (`ChaCha8`). `Debug` does not show its state, which
 /// would reveal the draws to come.
-#[derive(Clone)]
 pub(crate) struct Rng(ChaCha8Rng);
 
 impl Rng {
@@ -128,7 +127,6 @@ impl fmt::Debug for Rng {
 ///
 /// Random nonces of 96 bits are safe for about 2³² messages under one key (NIST SP 800-38D, §8.3),
 /// counted over all nodes, since they share the key.
-#[derive(Clone)]
 pub(crate) struct Nonces(ChaCha20Rng);
 
 impl Nonces {
@@ -168,38 +166,47 @@ fn fork(seed: [u8; 32], label: [u8; 8]) -> [u8; 32] {
     forked
 }
 
-/// The state of a stream: its seed, and how many words of 32 bits were drawn.
-#[cfg(feature = "serde")]
-mod serial {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::{ChaCha8Rng, ChaCha20Rng, Nonces, Rng, SeedableRng as _};
-
-    /// The generators count so many words, then begin again.
-    const WORDS: u128 = 1 << 68;
-
-    macro_rules! generator {
-        ($name:ident, $generator:ident) => {
-            impl Serialize for $name {
-                fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                    (self.0.get_seed(), self.0.get_word_pos()).serialize(to)
-                }
+/// What a stream needs to go on as a copy, or from a checkpoint: its seed, and how many words of 32
+/// bits were drawn.
+macro_rules! generator {
+    ($name:ident, $generator:ident) => {
+        impl $name {
+            fn state(&self) -> ([u8; 32], u128) {
+                (self.0.get_seed(), self.0.get_word_pos())
             }
 
-            impl<'de> Deserialize<'de> for $name {
-                fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                    let (seed, drawn) = <([u8; 32], u128)>::deserialize(from)?;
-                    let mut generator = $generator::from_seed(seed);
-                    generator.set_word_pos(drawn % WORDS);
-                    Ok(Self(generator))
-                }
+            /// A stream repeats after 2⁶⁸ words, so any number is a place in it.
+            fn at((seed, drawn): ([u8; 32], u128)) -> Self {
+                let mut generator = $generator::from_seed(seed);
+                generator.set_word_pos(drawn);
+                Self(generator)
             }
-        };
-    }
+        }
 
-    generator!(Rng, ChaCha8Rng);
-    generator!(Nonces, ChaCha20Rng);
+        impl Clone for $name {
+            fn clone(&self) -> Self {
+                Self::at(self.state())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                self.state().serialize(to)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                <([u8; 32], u128)>::deserialize(from).map(Self::at)
+            }
+        }
+    };
 }
+
+generator!(Rng, ChaCha8Rng);
+generator!(Nonces, ChaCha20Rng);
 
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,7 @@ mod dissemination;
 mod event;
 mod exchange;
 mod farewells;
+mod flaps;
 mod follow;
 mod hearing;
 mod hooks;

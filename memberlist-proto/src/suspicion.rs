@@ -29,6 +29,13 @@ impl SuspicionParams {
         let min = suspicion_timeout(mult, n, probe_interval);
         Self { needed: confirmations_needed(mult, n), min, max: min.saturating_mul(max_mult) }
     }
+
+    /// The same with both times doubled so often. Durations saturate.
+    pub(crate) const fn doubled(self, times: u32) -> Self {
+        let factor = 2_u32.saturating_pow(times);
+        let (min, max) = (self.min.saturating_mul(factor), self.max.saturating_mul(factor));
+        Self { min, max, ..self }
+    }
 }
 
 /// A node's time to refute an accusation. It begins at the maximum and shrinks with every

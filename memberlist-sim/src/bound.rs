@@ -18,7 +18,7 @@ impl Sim {
     /// nothing disturbs them any more: the longest, over all nodes, of the sum of
     ///
     /// - a round of probes at the worst health, in which every failure is noticed;
-    /// - the longest suspicion, and the time after which a dead member makes room for others;
+    /// - the longest suspicion, of a member that came back often, and the time after which a dead member makes room for others;
     /// - four intervals of full state exchanges, and as many more as it takes to learn all names
     ///   where their rate is limited;
     /// - twenty intervals of rejoining, where that is on.
@@ -39,6 +39,7 @@ fn bound(config: &Config, n: u32) -> Duration {
     // A whole digit more than the logarithm.
     let digits = n.max(1).ilog10() + 1;
     let suspicion = probe * config.suspicion_mult * config.suspicion_max_timeout_mult * digits;
+    let suspicion = suspicion * 2_u32.pow(config.differences.doubt_flapping);
     let burst = u32::try_from(config.limits.new_members_burst).unwrap_or(u32::MAX);
     let exchange = config.push_pull_interval * digits_of_two(n);
     let exchanges = (exchange + config.tcp_timeout) * (EXCHANGES + n / burst);

@@ -34,7 +34,13 @@ const DIFFERENCES: [(&str, &[&str]); 21] = [
     ),
     (
         "memberlist-proto/src/memberlist/accuse.rs",
-        &["`keep_higher_incarnation`", "`renew_suspicion`", "`learn_leaves`", "`doubt_verdicts`"],
+        &[
+            "`keep_higher_incarnation`",
+            "`renew_suspicion`",
+            "`learn_leaves`",
+            "`doubt_verdicts`",
+            "`doubt_flapping`",
+        ],
     ),
     ("memberlist-proto/src/memberlist/probe.rs", &["`repeat_pings`"]),
     ("memberlist-proto/src/memberlist/reprieve.rs", &["`ask_suspects`"]),

@@ -45,6 +45,11 @@ table! {
             /// gets its whole time again.
             ask_suspects: bool = (true), none (false);
 
+            /// Double the time of a suspicion for each time that its suspect came back after it was
+            /// considered dead, at most so many times; 600 probe intervals after its latest return
+            /// these count no more.
+            doubt_flapping: u32 = (2), none (0), within (0 to 8);
+
             /// Send an accusation to the accused directly as well.
             accuse_directly: bool = (true), none (false);
 

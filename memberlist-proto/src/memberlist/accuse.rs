@@ -305,12 +305,21 @@ impl Memberlist {
             self.config.suspicion_max_timeout_mult,
             self.members.len(),
             self.config.probe_interval,
-        );
+        )
+        .doubled(self.doublings(id));
         let suspicion = begin(self.now, by, params);
         let look = self.next_look(suspicion.deadline().max(self.now));
         let timer = self.timers.insert(look, Timer::Suspicion(id));
         let slot = self.suspects.insert(Suspect::new(suspicion, timer));
         self.members.set_suspicion(id, Some(slot));
+    }
+
+    /// How often the time of this suspect's suspicion doubles, since it came back so often.
+    ///
+    /// Differs from Go: in Go a member that hears nothing now and then departs and returns each time.
+    fn doublings(&self, id: MemberId) -> u32 {
+        let returns = self.flaps.returns(id, self.now, self.config.probe_interval);
+        returns.min(self.config.differences.doubt_flapping)
     }
 
     fn take_suspicion(&mut self, id: MemberId) -> Option<Suspect> {

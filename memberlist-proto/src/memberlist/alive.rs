@@ -121,6 +121,11 @@ impl Memberlist {
             State::Alive if changed => self.decisions.alive_updated += 1,
             State::Alive => self.decisions.alive_renewed += 1,
         }
+        if old_state == State::Dead && !change.address {
+            self.flaps.came_back(id, self.now, self.config.probe_interval);
+        } else if change.address {
+            self.flaps.forget(id);
+        }
         let node = self.members.node(id);
         match old_state {
             State::Dead | State::Left => {

@@ -18,6 +18,7 @@ use crate::dissemination::Disseminations;
 use crate::event::Departure;
 use crate::exchange::Exchanges;
 use crate::farewells::Farewells;
+use crate::flaps::Flaps;
 use crate::follow::Follows;
 use crate::hearing::Hearing;
 use crate::hooks::Hooks;
@@ -192,6 +193,7 @@ state! {
     periodic: Periodic,
     wanted: Wanted,
     departures: BTreeMap<MemberId, Departure>,
+    flaps: Flaps,
     refusals: VecDeque<reports::Refused>,
     jobs: Jobs,
     builds: Builds,
@@ -299,6 +301,7 @@ impl Memberlist {
             || !self.members.has_zones(&self.config.zone, self.config.role)
             || self.now > Instant::LATEST
             || self.departures.keys().any(|id| self.members.try_record(*id).is_none())
+            || self.flaps.ids().any(|id| self.members.try_record(id).is_none())
         {
             return Err("this node itself".into());
         }

@@ -22,6 +22,7 @@ impl Memberlist {
         self.broadcast_dead(Accusation { incarnation, node, from, via: None }, None);
         self.members.reap(|record| record.name() == *node);
         self.departures.remove(&id);
+        self.flaps.forget(id);
         self.notices.forget(id);
         self.leave_notices.forget(id);
         self.answer_notices.forget(id);

@@ -83,6 +83,7 @@ impl Memberlist {
             ("relays", self.probes.relays(), limits.relays),
             ("bytes of streams", self.exchanges.held(), limits.stream_memory),
             ("departures", self.departures.len(), self.members.len()),
+            ("members that came back", self.flaps.len(), self.members.len()),
             ("operations", self.operations.len(), limits.operations + 2),
             ("lost members", self.wanted.lost().len(), limits.lost_members),
             ("disseminations", self.disseminations.len(), limits.disseminations),

@@ -69,6 +69,7 @@ use crate::dissemination::Disseminations;
 use crate::event::{BroadcastEnd, Departure, Event, JoinError};
 use crate::exchange::{Exchanges, Sender, Waiter};
 use crate::farewells::Farewells;
+use crate::flaps::Flaps;
 use crate::follow::{Follow, Follows};
 use crate::hearing::Hearing;
 use crate::hooks::Hooks;
@@ -139,6 +140,7 @@ pub struct Memberlist {
     wanted: Wanted,
     /// Why the dead and those that left are that.
     departures: BTreeMap<MemberId, Departure>,
+    flaps: Flaps,
     refusals: VecDeque<reports::Refused>,
     jobs: Jobs,
     builds: Builds,
@@ -269,6 +271,7 @@ impl Memberlist {
             periodic: Periodic::default(),
             wanted: Wanted::new(&config.seeds, config.bind_port),
             departures: BTreeMap::new(),
+            flaps: Flaps::default(),
             refusals: VecDeque::new(),
             jobs: Jobs::default(),
             builds: Builds::default(),

@@ -37,6 +37,7 @@ impl Memberlist {
             .reap(|record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit);
         for (id, node) in &reaped {
             self.departures.remove(id);
+            self.flaps.forget(*id);
             self.notices.forget(*id);
             self.leave_notices.forget(*id);
             self.answer_notices.forget(*id);

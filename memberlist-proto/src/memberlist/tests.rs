@@ -7,6 +7,7 @@ mod counters;
 mod decisions;
 mod disseminate;
 mod endings;
+mod flapping;
 mod floods;
 mod gossip;
 mod hearing;

@@ -58,6 +58,8 @@ pub(crate) struct Sealing {
     pub(crate) records: Bytes,
     /// Under which label and with which nonce, if it is encrypted by the job.
     pub(crate) encrypt: Option<(Bytes, [u8; 12])>,
+    /// Compressed states of peers, one of which may be this one.
+    pub(crate) peers: [Option<Bytes>; 2],
 }
 
 impl Builds {

@@ -117,6 +117,8 @@ pub(crate) struct Seal {
     pub(crate) user: Bytes,
     pub(crate) compress: Option<Algorithm>,
     pub(crate) only_if_smaller: bool,
+    /// Compressed states of peers, one of which may be this one.
+    pub(crate) peers: [Option<Bytes>; 2],
     pub(crate) encrypt: Option<Encrypt>,
 }
 
@@ -137,18 +139,27 @@ pub(crate) struct Sealed {
     /// Bytes of it before that.
     pub(crate) len: usize,
     pub(crate) mark: Mark,
+    /// It is compressed as a peer has compressed the same.
+    pub(crate) adopted: bool,
 }
 
 impl Seal {
     pub(crate) fn run(self, scratch: &mut Scratch) -> Sealed {
-        let Self { mut header, records, user, compress, only_if_smaller, encrypt } = self;
+        let Self { mut header, records, user, compress, only_if_smaller, peers, encrypt } = self;
         header.reserve_exact(records.len() + user.len());
         header.extend_from_slice(&records);
         header.extend_from_slice(&user);
         drop((records, user));
         let plain =
             FrameSealing { label: &[], key: None, nonce: [0; 12], compress, only_if_smaller };
-        let message = compress_frame(&header, &plain, scratch);
+        let lzw = compress == Some(Algorithm::Lzw);
+        let same = |it: &Bytes| {
+            let long = only_if_smaller && it.len() >= header.len();
+            lzw && !long && scratch.compressor.is_lzw_of(it, &header)
+        };
+        let theirs = peers.into_iter().flatten().find(same);
+        let adopted = theirs.is_some();
+        let message = theirs.unwrap_or_else(|| compress_frame(&header, &plain, scratch));
         let message = match &encrypt {
             None => Ok(message),
             Some(Encrypt { label, key, version, nonce }) => {
@@ -156,7 +167,7 @@ impl Seal {
                 encrypt_frame(message, &FrameSealing { label, key, nonce: *nonce, ..plain })
             }
         };
-        Sealed { message, len: header.len(), mark: Mark::of(&header) }
+        Sealed { message, len: header.len(), mark: Mark::of(&header), adopted }
     }
 }
 

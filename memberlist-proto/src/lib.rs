@@ -75,6 +75,7 @@ mod notices;
 mod operations;
 mod outbox;
 mod peer;
+mod peer_states;
 mod probes;
 mod queues;
 mod rng;

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::own_state::Kept;
 use super::{Me, Memberlist, Periodic, Timer, keys, reports};
 use crate::awareness::Awareness;
 use crate::builds::Builds;
@@ -28,6 +29,7 @@ use crate::members::{MemberId, Members};
 use crate::notices::Notices;
 use crate::operations::Operations;
 use crate::outbox::Outbox;
+use crate::peer_states::PeerStates;
 use crate::probes::Probes;
 use crate::queues::Queues;
 use crate::rng::Randomness;
@@ -114,7 +116,7 @@ macro_rules! state {
         struct Borrowed<'a> {
             $($field: &'a $type,)*
             keys: Vec<KeyId>,
-            kept_state: Option<bool>,
+            kept_state: Option<Kept>,
             has_delegate: bool,
             given: &'a VecDeque<Decision>,
         }
@@ -123,8 +125,8 @@ macro_rules! state {
         struct Owned {
             $($field: $type,)*
             keys: Vec<KeyId>,
-            /// Whether its full state was kept as a message, and for what: it is made again.
-            kept_state: Option<bool>,
+            /// If its full state was kept as a message: it is made again.
+            kept_state: Option<Kept>,
             has_delegate: bool,
             given: VecDeque<Decision>,
         }
@@ -159,8 +161,8 @@ macro_rules! state {
                     $($field: self.$field,)*
                 };
                 node.check_restored().map_err(CheckpointError::Inconsistent)?;
-                if let Some(join) = self.kept_state {
-                    node.keep_state(join);
+                if let Some(kept) = self.kept_state {
+                    node.keep_state(kept).map_err(|what| CheckpointError::Inconsistent(what.into()))?;
                 }
                 Ok(node)
             }
@@ -197,6 +199,7 @@ state! {
     refusals: VecDeque<reports::Refused>,
     jobs: Jobs,
     builds: Builds,
+    peer_states: PeerStates,
 }
 
 /// The answers of no delegate.

@@ -246,6 +246,7 @@ impl Memberlist {
         self.queues.set_retransmit_mult(self.config.retransmit_mult);
         if self.config.compression != before.compression {
             self.own_state = None;
+            self.peer_states.clear();
             self.jobs.rules_changed();
         }
         self.start_timers(Some(&before));

@@ -81,6 +81,7 @@ use crate::node::{NodeName, State, Versions};
 use crate::notices::Notices;
 use crate::operations::Operations;
 use crate::outbox::Outbox;
+use crate::peer_states::PeerStates;
 use crate::probes::Probes;
 use crate::queues::{Finished, Queues};
 use crate::rng::Randomness;
@@ -145,6 +146,7 @@ pub struct Memberlist {
     jobs: Jobs,
     builds: Builds,
     own_state: Option<own_state::OwnState>,
+    peer_states: PeerStates,
     opening: Spare<Scratch>,
     layers: Spare<Scratch>,
     sealing: Spare<send::Workspace>,
@@ -276,6 +278,7 @@ impl Memberlist {
             jobs: Jobs::default(),
             builds: Builds::default(),
             own_state: None,
+            peer_states: PeerStates::default(),
             opening: Spare::default(),
             layers: Spare::default(),
             sealing: Spare::default(),

@@ -15,7 +15,8 @@ use crate::job::{Encrypt, For, JobId, Mark, Seal, Sealed};
 use crate::members::Record;
 use crate::node::{NodeName, State};
 use crate::transmit::StreamId;
-use crate::wire::frame::FrameTooLong;
+use crate::wire::frame::{Frame, FrameTooLong, StreamMessage};
+use crate::wire::message::MessageType;
 use crate::wire::push_pull::{self, NodeState};
 
 /// Bytes that a record takes at most, as a rule.
@@ -32,6 +33,17 @@ pub(super) struct OwnState {
     /// Bytes of it before that.
     len: usize,
     mark: Mark,
+    /// It is compressed as a peer has compressed the same.
+    adopted: bool,
+}
+
+/// What has to be known of a state that was kept to make it again.
+#[cfg(feature = "checkpoint")]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Kept {
+    join: bool,
+    /// The message, if a peer has compressed it.
+    adopted: Option<Bytes>,
 }
 
 impl Memberlist {
@@ -58,17 +70,44 @@ impl Memberlist {
             self.jobs.want_turn();
             return Ok(None);
         }
-        let seal = self.seal_all(join, user.clone());
+        let peers = self.peers_states(join, user);
+        let seal = self.seal_all(join, user.clone(), peers);
         let mut layers = self.layers.lend();
-        let Sealed { message, len, mark } = seal.run(&mut layers);
+        let sealed = seal.run(&mut layers);
         self.layers.give_back(layers);
-        let message = message?;
-        self.note_sent(id, len, marked.then_some(mark));
+        self.note_sent(id, sealed.len, marked.then_some(sealed.mark));
         if user.is_empty() {
-            let edition = self.members.edition();
-            self.own_state = Some(OwnState { edition, join, message: message.clone(), len, mark });
+            self.note_sealed(&sealed);
+            self.own_state = OwnState::of(join, &sealed, self.members.edition());
         }
-        self.encrypt_answer(id, message).map(Some)
+        self.encrypt_answer(id, sealed.message?).map(Some)
+    }
+
+    /// Notes the state that a peer has sent, if this node's own can be the same, now or once it is
+    /// merged.
+    pub(super) fn note_peer_state(&mut self, frame: &mut Frame) {
+        let compressed = frame.take_compressed();
+        if let (Some(compressed), StreamMessage::PushPull(body)) = (compressed, frame.message())
+            && !body.join()
+            && body.user_state().is_empty()
+            && body.states().len() >= self.members.len()
+        {
+            self.peer_states.note(&compressed, frame.as_bytes().len());
+        }
+    }
+
+    /// The states of peers that this node's own may be the same as.
+    fn peers_states(&self, join: bool, user: &Bytes) -> [Option<Bytes>; 2] {
+        if join || !user.is_empty() { [None, None] } else { self.peer_states.all() }
+    }
+
+    fn note_sealed(&mut self, sealed: &Sealed) {
+        let Ok(message) = &sealed.message else { return };
+        if sealed.adopted {
+            self.peer_states.adopted(message);
+        } else if message.first() == Some(&MessageType::Compress.code()) {
+            self.peer_states.note_compressed(sealed.len, message.len());
+        }
     }
 
     /// Goes on with the states that are being built: one that is ready is given to an exchange that
@@ -114,20 +153,22 @@ impl Memberlist {
             Some(id) if encrypts => Some((self.answer_label(*id), self.rng.nonces.nonce())),
             _ => None,
         };
+        let peers = self.peers_states(build.join, &build.user);
         let job = self.jobs.push(For::Seal);
-        self.builds.seal(job, Sealing { build, records, encrypt });
+        self.builds.seal(job, Sealing { build, records, encrypt, peers });
     }
 
     /// The job that makes a message of a state.
     pub(super) fn seal_job(&self, id: JobId) -> Option<Seal> {
-        let Sealing { build, records, encrypt } = self.builds.sealing(id)?;
+        let Sealing { build, records, encrypt, peers } = self.builds.sealing(id)?;
         let encrypt = encrypt.as_ref().and_then(|(label, nonce)| {
             let (label, nonce) = (label.clone(), *nonce);
             let key = self.keyring.primary()?.clone();
             Some(Encrypt { label, key, version: self.encryption_version(), nonce })
         });
         let (records, user) = (records.clone(), build.user.clone());
-        Some(self.seal_of(build.join, build.number, records, user, encrypt))
+        let seal = self.seal_of(build.join, build.number, records, user);
+        Some(Seal { encrypt, peers: peers.clone(), ..seal })
     }
 
     /// A state has been made a message, by the rules in force if `current`.
@@ -141,13 +182,12 @@ impl Memberlist {
         let Some(sealed) = sealed else {
             return self.seal_build(build, records);
         };
-        let edition = self.members.edition();
-        if let Ok(message) = &sealed.message
-            && build.user.is_empty()
-            && build.edition == Some(edition)
-        {
-            let (message, len, mark) = (message.clone(), sealed.len, sealed.mark);
-            self.own_state = Some(OwnState { edition, join: build.join, message, len, mark });
+        if build.user.is_empty() {
+            self.note_sealed(&sealed);
+            let edition = self.members.edition();
+            if build.edition == Some(edition) {
+                self.own_state = OwnState::of(build.join, &sealed, edition);
+            }
         }
         self.builds.finish(build, sealed);
     }
@@ -156,22 +196,21 @@ impl Memberlist {
         self.exchanges.get(id).is_some_and(|it| it.stage().is_building())
     }
 
-    /// Whether a state is kept, and for what, of which the message follows.
+    /// The state that is kept.
     #[cfg(feature = "checkpoint")]
-    pub(super) fn kept_state(&self) -> Option<bool> {
-        self.own_state
-            .as_ref()
-            .filter(|kept| kept.edition == self.members.edition())
-            .map(|kept| kept.join)
+    pub(super) fn kept_state(&self) -> Option<Kept> {
+        let kept = self.own_state.as_ref().filter(|it| it.edition == self.members.edition())?;
+        Some(Kept { join: kept.join, adopted: kept.adopted.then(|| kept.message.clone()) })
     }
 
     /// Builds the state that a node kept of which a checkpoint was made.
     #[cfg(feature = "checkpoint")]
-    pub(super) fn keep_state(&mut self, join: bool) {
-        let seal = self.seal_all(join, Bytes::new());
-        let Sealed { message, len, mark } = seal.run(&mut crate::wire::Scratch::new());
-        let edition = self.members.edition();
-        self.own_state = message.ok().map(|message| OwnState { edition, join, message, len, mark });
+    pub(super) fn keep_state(&mut self, kept: Kept) -> Result<(), &'static str> {
+        let adopts = kept.adopted.is_some();
+        let seal = self.seal_all(kept.join, Bytes::new(), [kept.adopted, None]);
+        let sealed = seal.run(&mut crate::wire::Scratch::new());
+        self.own_state = OwnState::of(kept.join, &sealed, self.members.edition());
+        if sealed.adopted == adopts { Ok(()) } else { Err("the state that is kept") }
     }
 
     fn note_sent(&mut self, id: StreamId, len: usize, mark: Option<Mark>) {
@@ -182,21 +221,14 @@ impl Memberlist {
     }
 
     /// The whole state at once, not encrypted.
-    fn seal_all(&mut self, join: bool, user: Bytes) -> Seal {
+    fn seal_all(&mut self, join: bool, user: Bytes, peers: [Option<Bytes>; 2]) -> Seal {
         let hidden = self.hidden();
         let mut records = Vec::with_capacity(self.members.len() * RECORD);
         let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
-        self.seal_of(join, number, records.into(), user, None)
+        Seal { peers, ..self.seal_of(join, number, records.into(), user) }
     }
 
-    fn seal_of(
-        &self,
-        join: bool,
-        number: usize,
-        records: Bytes,
-        user: Bytes,
-        encrypt: Option<Encrypt>,
-    ) -> Seal {
+    fn seal_of(&self, join: bool, number: usize, records: Bytes, user: Bytes) -> Seal {
         let mut header = Vec::new();
         push_pull::encode_header(&mut header, join, number, user.len());
         Seal {
@@ -205,7 +237,8 @@ impl Memberlist {
             user,
             compress: self.config.compression.algorithm(),
             only_if_smaller: self.config.differences.compress_streams_if_smaller,
-            encrypt,
+            peers: [None, None],
+            encrypt: None,
         }
     }
 
@@ -250,10 +283,12 @@ impl Memberlist {
         all.sort_by(|one, other| one.name().cmp(&other.name()));
         let mut records = Vec::new();
         let (number, _) = encode(&mut records, all.into_iter(), self.hidden().as_ref());
-        let fresh = self.seal_of(kept.join, number, records.into(), Bytes::new(), None);
-        let fresh = fresh.run(&mut crate::wire::Scratch::new());
+        let fresh = self.seal_of(kept.join, number, records.into(), Bytes::new());
+        // What a peer has compressed has to be a form of what would be compressed now.
+        let peers = [kept.adopted.then(|| kept.message.clone()), None];
+        let fresh = Seal { peers, ..fresh }.run(&mut crate::wire::Scratch::new());
         if fresh.message.as_ref() != Ok(&kept.message)
-            || (fresh.len, fresh.mark) != (kept.len, kept.mark)
+            || (fresh.len, fresh.mark, fresh.adopted) != (kept.len, kept.mark, kept.adopted)
         {
             return Err("the state that is kept is not what would be encoded now".into());
         }
@@ -262,6 +297,12 @@ impl Memberlist {
 }
 
 impl OwnState {
+    fn of(join: bool, sealed: &Sealed, edition: u64) -> Option<Self> {
+        let Sealed { message, len, mark, adopted } = sealed;
+        let message = message.as_ref().ok()?.clone();
+        Some(Self { edition, join, message, len: *len, mark: *mark, adopted: *adopted })
+    }
+
     pub(super) fn message(&self) -> &Bytes {
         &self.message
     }

@@ -74,7 +74,7 @@ impl Memberlist {
     pub(super) fn push_pull_asked(
         &mut self,
         id: StreamId,
-        frame: Frame,
+        mut frame: Frame,
     ) -> Result<(), ExchangeError> {
         if let Some(address) = self.exchanges.sent_same(frame.as_bytes()) {
             self.wanted.suspect_myself(address);
@@ -86,6 +86,7 @@ impl Memberlist {
         }
         self.exchanges.serve_push_pull(id);
         self.set_stream_timer(id, self.now + self.config.tcp_timeout);
+        self.note_peer_state(&mut frame);
         let join = says_join(&frame);
         self.ask_state(id, join, Some(frame))
     }
@@ -94,8 +95,9 @@ impl Memberlist {
     pub(super) fn push_pull_answered(
         &mut self,
         id: StreamId,
-        frame: Frame,
+        mut frame: Frame,
     ) -> Result<(), ExchangeError> {
+        self.note_peer_state(&mut frame);
         let stage = self.exchanges.get(id).map(crate::exchange::Exchange::stage);
         let has_ours = matches!(stage, Some(Stage::PushPull(_, PushPullStep::Reading)));
         match frame.message() {

@@ -211,6 +211,31 @@ impl Lzw {
         self.decompress_counted(input, max, out).0
     }
 
+    /// Whether this is what `input` decompresses to, without anything after it. It is compared in small
+    /// parts, and takes no memory.
+    pub fn decompresses_to(&mut self, input: &[u8], expected: &[u8]) -> bool {
+        let decoder = self
+            .decoder
+            .get_or_insert_with(|| weezl::decode::Decoder::new(BitOrder::Lsb, LITERAL_WIDTH));
+        decoder.reset();
+        let mut part = [0; SMALLEST_STEP];
+        let (mut rest, mut expected) = (input, expected);
+        loop {
+            let result = decoder.decode_bytes(rest, &mut part);
+            rest = rest.get(result.consumed_in..).unwrap_or_default();
+            let part = part.get(..result.consumed_out).unwrap_or_default();
+            match expected.strip_prefix(part) {
+                Some(left) => expected = left,
+                None => return false,
+            }
+            match result.status {
+                Ok(LzwStatus::Ok) => {}
+                Ok(LzwStatus::Done) => return rest.is_empty() && expected.is_empty(),
+                Ok(LzwStatus::NoProgress) | Err(_) => return false,
+            }
+        }
+    }
+
     fn decompress_counted(
         &mut self,
         input: &[u8],

@@ -17,7 +17,7 @@ pub struct Scratch {
     /// One buffer for each depth of compressed messages.
     pub(super) layers: Vec<Vec<u8>>,
     pub(super) compressed: Vec<u8>,
-    pub(super) compressor: Compressor,
+    pub(crate) compressor: Compressor,
     pub(super) last: Compression,
 }
 

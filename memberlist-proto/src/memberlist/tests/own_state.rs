@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::memberlist::own_state::OwnState;
+use crate::wire::compress::Compressed;
+use crate::wire::message::MessageType;
 
 /// Two nodes that know themselves and each other.
 fn twins() -> [Rig; 2] {
@@ -57,6 +59,55 @@ fn a_state_that_is_the_same_has_the_same_effects_as_merging_it() {
     assert_eq!(one.node.stats(), two.node.stats());
     assert_eq!(one.node.state_hash(), two.node.state_hash());
     assert_eq!(one.events(), two.events());
+}
+
+/// What an implementation makes of a message that compresses by LZW as well, but not by the same
+/// bytes: here the dictionary is cleared twice at the beginning. One that is not compressed stays so.
+pub(super) fn compressed_elsewhere(message: &Bytes) -> Bytes {
+    if message[0] != MessageType::Compress.code() {
+        return message.clone();
+    }
+    let Compressed { algo, buf } = Compressed::decode(&message[1..]).expect("it is compressed");
+    let bits = |byte: &u8| (0..8).map(|bit| byte >> bit & 1).collect::<Vec<u8>>();
+    // A code of nine bits, the least significant first.
+    let clear = [0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let all: Vec<u8> = clear.into_iter().chain(buf.unwrap().iter().flat_map(bits)).collect();
+    let byte = |bits: &[u8]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit);
+    let buf: Vec<u8> = all.chunks(8).map(byte).collect();
+    let mut out = Vec::new();
+    Compressed { algo, buf: Some(&buf) }.encode(&mut out);
+    out.into()
+}
+
+/// What a peer has compressed is sent on by a node that knows exactly the same.
+#[test]
+fn a_state_that_equals_a_peers_is_not_compressed_anew() {
+    let [mut one, mut other] = twins();
+    own_state(&mut one);
+    let third = |rig: &mut Rig| rig.alive_with("third", 3, 1, b"of some length", Some(&VSN));
+    third(&mut one);
+    third(&mut other);
+    let frame = compressed_elsewhere(&own_state(&mut other));
+    assert_eq!(exchange(&mut one, &frame), frame, "it knew that already");
+    assert_eq!(own_state(&mut one), frame, "and keeps it");
+    assert_eq!(exchange(&mut one, &frame), frame);
+    assert_eq!(one.node.decisions.alive_nothing_new, 4, "both times");
+    one.alive("third", 3, 2);
+    assert_ne!(own_state(&mut one), frame);
+}
+
+/// The answer to news is what was known before it; what is known then is what the peer has sent.
+#[test]
+fn what_is_known_after_a_merge_is_not_compressed_anew() {
+    let [mut one, mut other] = twins();
+    let mut before = own_state(&mut one);
+    for incarnation in 1..4 {
+        other.alive("third", 3, incarnation);
+        let frame = compressed_elsewhere(&own_state(&mut other));
+        assert_eq!(exchange(&mut one, &frame), before);
+        before = frame;
+    }
+    assert_eq!(own_state(&mut one), before);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::jobs::{handing_out, key, sealed, sealed_packet, state_of};
+use super::own_state::compressed_elsewhere;
 use super::*;
 use crate::job::Job;
 use crate::security::Version;
@@ -21,6 +22,8 @@ enum Step {
     /// A job is begun, or the one at this place of those that were begun is done.
     Begin,
     Done(usize),
+    /// The same, as another implementation may have compressed it.
+    AskAlike,
     /// A member announces itself anew.
     News(u16),
     /// The oldest stream ends.
@@ -34,6 +37,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (prop::sample::select(&[1_usize, 1, 12, 40][..]), any::<bool>())
             .prop_map(|(number, join)| Step::Ask(number, join && number == 1)),
         3 => Just(Step::AskTheSame),
+        3 => Just(Step::AskAlike),
         6 => Just(Step::Begin),
         6 => (0..4_usize).prop_map(Step::Done),
         1 => (0..12_u16).prop_map(Step::News),
@@ -77,10 +81,37 @@ impl Pair {
         self.streams.extend(id);
     }
 
+    /// A peer sends what this node has kept, in some form.
+    fn ask_with_own(&mut self, form: impl FnOnce(&Bytes) -> Bytes) {
+        let own = self.rig.node.known_state().map(|own| own.message().clone());
+        self.own = own.or_else(|| self.own.take());
+        let Some(own) = &self.own else { return };
+        let sealing = FrameSealing {
+            label: b"",
+            key: Some((&key(1), Version::Plain)),
+            nonce: [8; 12],
+            compress: None,
+            only_if_smaller: false,
+        };
+        let frame = encrypt_frame(form(own), &sealing).expect("short");
+        self.ask(&frame);
+    }
+
     fn take(&mut self, step: Step) {
         self.enter(step);
         assert_eq!(self.rig.node.take_digest(), self.twin.take_digest(), "{step:?}");
         self.rig.node.check_invariants().expect("invariants");
+    }
+
+    /// Does all jobs but for so many that have been begun.
+    fn work(&mut self, keep: usize) {
+        loop {
+            self.take(Step::Begin);
+            if self.begun.len() == keep {
+                break;
+            }
+            self.take(Step::Done(keep));
+        }
     }
 
     fn end(&self) {
@@ -96,20 +127,8 @@ impl Pair {
             Step::Ask(number, join) => {
                 self.ask(&sealed(&state_of(number, join, b""), Some(&key(1))));
             }
-            Step::AskTheSame => {
-                let own = self.rig.node.known_state().map(|own| own.message().clone());
-                self.own = own.or_else(|| self.own.take());
-                let Some(own) = self.own.clone() else { return };
-                let sealing = FrameSealing {
-                    label: b"",
-                    key: Some((&key(1), Version::Plain)),
-                    nonce: [8; 12],
-                    compress: None,
-                    only_if_smaller: false,
-                };
-                let frame = encrypt_frame(own, &sealing).expect("short");
-                self.ask(&frame);
-            }
+            Step::AskTheSame => self.ask_with_own(Bytes::clone),
+            Step::AskAlike => self.ask_with_own(compressed_elsewhere),
             Step::Begin => self.begun.extend(self.rig.node.poll_job()),
             Step::Done(at) => {
                 let Some(job) = self.begun.remove(at % self.begun.len().max(1)) else { return };
@@ -173,31 +192,52 @@ proptest! {
 #[test]
 fn a_state_that_becomes_known_while_it_is_opened_is_taken_in_all_the_same() {
     let mut pair = Pair::new();
-    let work = |pair: &mut Pair, keep: usize| {
-        loop {
-            pair.take(Step::Begin);
-            if pair.begun.len() == keep {
-                break;
-            }
-            pair.take(Step::Done(keep));
-        }
-    };
     pair.take(Step::Ask(12, false));
-    work(&mut pair, 0);
+    pair.work(0);
     pair.take(Step::Ask(1, false));
-    work(&mut pair, 0);
+    pair.work(0);
     assert!(pair.rig.node.known_state().is_some());
     pair.own = pair.rig.node.known_state().map(|own| own.message().clone());
     pair.take(Step::Ask(1, true));
-    work(&mut pair, 0);
+    pair.work(0);
     assert!(pair.rig.node.known_state().is_none(), "what is kept says that it joins");
     pair.take(Step::AskTheSame);
     pair.take(Step::Begin);
     assert_eq!(pair.begun.len(), 1);
     pair.take(Step::Ask(1, false));
-    work(&mut pair, 1);
+    pair.work(1);
     assert!(pair.rig.node.known_state().is_some());
     pair.take(Step::Done(0));
-    work(&mut pair, 0);
+    pair.work(0);
     pair.end();
+}
+
+/// What a peer has compressed in its own way is sent on byte for byte, from a checkpoint on as well:
+/// one made before the state is built, in the middle of it, and after it.
+#[test]
+fn a_state_that_a_peer_has_compressed_goes_on_from_a_checkpoint() {
+    for at in 0..8 {
+        let mut pair = Pair::new();
+        for step in [Step::Ask(12, false), Step::Ask(1, false), Step::AskTheSame] {
+            pair.take(step);
+            pair.work(0);
+        }
+        let own = pair.own.clone().expect("all are alive");
+        pair.take(Step::Ask(1, true));
+        pair.work(0);
+        pair.take(Step::AskAlike);
+        let mut left = at;
+        while left > 0 {
+            pair.take(if pair.begun.is_empty() { Step::Begin } else { Step::Done(0) });
+            left -= 1;
+        }
+        pair.take(Step::Restore);
+        pair.work(0);
+        let kept = pair.rig.node.known_state().expect("all are alive").message().clone();
+        assert_eq!(kept, compressed_elsewhere(&own), "{at}");
+        pair.take(Step::Restore);
+        pair.take(Step::Ask(1, false));
+        pair.work(0);
+        pair.end();
+    }
 }

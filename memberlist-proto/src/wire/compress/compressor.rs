@@ -81,6 +81,18 @@ impl Compressor {
         }
     }
 
+    /// Whether `compressed`, type byte first, is a form of `message` that [`encode`](Self::encode) might
+    /// have made by LZW: with the same bytes around those of the algorithm.
+    pub fn is_lzw_of(&mut self, compressed: &[u8], message: &[u8]) -> bool {
+        let Ok(found) = Compressed::decode(compressed.get(1..).unwrap_or_default()) else {
+            return false;
+        };
+        let (algo, input) = (Algorithm::Lzw.code(), found.buf.unwrap_or_default());
+        self.output.clear();
+        Compressed { algo, buf: Some(input) }.encode(&mut self.output);
+        self.output == compressed && self.lzw.decompresses_to(input, message)
+    }
+
     /// The buffer that the compressed bytes are written to first.
     pub(in crate::wire) const fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output

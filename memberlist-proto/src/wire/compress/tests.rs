@@ -112,3 +112,52 @@ fn messages_are_checked_before_they_are_decompressed() {
     let cut = all.decode(&[0x81, 0xa4], 100, &mut out);
     assert_eq!(cut, Err(CompressError::Message(DecodeError::Truncated { at: 2 })));
 }
+
+#[test]
+fn what_a_message_decompresses_to_is_compared_in_parts() {
+    for len in [1, 4095, 4096, 4097, 100_000] {
+        for mut input in [noise(len), squares().repeat(20)[..len].to_vec()] {
+            let mut lzw = Lzw::default();
+            let output = compressed(&input);
+            assert!(lzw.decompresses_to(&output, &input), "{len}");
+            assert!(!lzw.decompresses_to(&output[..output.len() - 1], &input), "{len}");
+            let longer = [&output[..], &[0; 16]].concat();
+            assert!(!lzw.decompresses_to(&longer, &input), "{len}: something follows");
+            input.push(0);
+            assert!(!lzw.decompresses_to(&output, &input), "{len}");
+            input.truncate(len);
+            for at in [0, len / 2, len - 1] {
+                input[at] ^= 1;
+                assert!(!lzw.decompresses_to(&output, &input), "{len} at {at}");
+                input[at] ^= 1;
+            }
+            assert!(!lzw.decompresses_to(&output, &input[..len - 1]), "{len}");
+        }
+    }
+    assert!(!Lzw::default().decompresses_to(b"", b""));
+    assert!(!Lzw::default().decompresses_to(b"\xff\xff", b"\xff"));
+}
+
+#[test]
+fn a_form_of_a_message_has_the_usual_bytes_around_it() {
+    let (message, mut compressor) = (squares(), Compressor::default());
+    let mut form = Vec::new();
+    assert!(compressor.encode(Algorithm::Lzw, &message, usize::MAX, &mut form));
+    assert!(compressor.is_lzw_of(&form, &message));
+    assert!(!compressor.is_lzw_of(&message, &message));
+    assert!(!compressor.is_lzw_of(b"", b""));
+    let buf = compressed(&message);
+    let with = |algo: u8, buf: &[u8]| {
+        let mut out = Vec::new();
+        Compressed { algo, buf: Some(buf) }.encode(&mut out);
+        out
+    };
+    assert!(compressor.is_lzw_of(&with(0, &buf), &message));
+    assert!(!compressor.is_lzw_of(&with(1, &buf), &message), "another algorithm");
+    // Whatever reads it takes the last of two.
+    let mut twice = with(0, &buf);
+    twice[1] += 1;
+    twice.extend_from_slice(b"\xa4Algo\x00");
+    assert_eq!(Compressed::decode(&twice[1..]), Compressed::decode(&form[1..]));
+    assert!(!compressor.is_lzw_of(&twice, &message));
+}

@@ -172,7 +172,8 @@ impl Body {
         self.buffer.into()
     }
 
-    pub(super) fn into_frame(mut self) -> Frame {
+    /// The complete message, and what it was compressed in.
+    pub(super) fn into_frame(mut self, compressed: Option<Bytes>) -> Frame {
         self.buffer.truncate(self.scanned);
         let code = self.code().unwrap_or_default();
         let kind = match MessageType::from_code(code) {
@@ -187,7 +188,7 @@ impl Body {
         };
         // The bytes live as long as the frame, which may wait for the application's answer. A boxed
         // slice has no spare capacity, of which growing may have left as much again.
-        Frame { code, kind, data: self.buffer.into_boxed_slice().into() }
+        Frame { code, kind, data: self.buffer.into_boxed_slice().into(), compressed }
     }
 
     /// Checks a complete value and returns what comes after it.

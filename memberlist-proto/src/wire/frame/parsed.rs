@@ -13,6 +13,8 @@ pub struct Frame {
     pub(super) code: u8,
     pub(super) kind: Kind,
     pub(super) data: Bytes,
+    /// The message in which it was compressed.
+    pub(super) compressed: Option<Bytes>,
 }
 
 /// Where the parts of the message begin.
@@ -29,7 +31,8 @@ pub(super) enum Kind {
 impl Frame {
     /// A message of which only the type is read.
     pub(super) fn other(code: u8) -> Self {
-        Self { code, kind: Kind::Other, data: Bytes::copy_from_slice(&[code]) }
+        let data = Bytes::copy_from_slice(&[code]);
+        Self { code, kind: Kind::Other, data, compressed: None }
     }
 
     /// The message that the rules name as known.
@@ -75,6 +78,11 @@ impl Frame {
             }
             Kind::Single | Kind::Known | Kind::Other => None,
         }
+    }
+
+    /// The message in which it was compressed, if it was, type byte first.
+    pub(crate) fn take_compressed(&mut self) -> Option<Bytes> {
+        self.compressed.take()
     }
 
     /// Whether it is the message that the rules name as known.

@@ -305,7 +305,7 @@ impl FrameReader {
             return Ok(Progress::Complete(Frame::known(body.code().unwrap_or_default())));
         }
         if body.code() != Some(MessageType::Compress.code()) {
-            return Ok(Progress::Complete(body.into_frame()));
+            return Ok(Progress::Complete(body.into_frame(None)));
         }
         self.inflate(body.into_whole(), rules, at_once)
     }
@@ -339,7 +339,7 @@ impl FrameReader {
         }
         let mut body = Body::of(inflated);
         if body.advance(&rules.limits)? {
-            Ok(Progress::Complete(body.into_frame()))
+            Ok(Progress::Complete(body.into_frame(Some(message))))
         } else {
             Err(FrameError::Truncated)
         }

@@ -77,6 +77,9 @@ impl Memberlist {
 
     /// Asks the application whether to believe an alive message.
     pub(super) fn ask_admit(&mut self, alive: &Alive<'_>) -> Result<(), Refusal> {
+        if !self.decider.is_some() {
+            return Ok(());
+        }
         let addr = alive.addr.unwrap_or_default();
         let candidate = Candidate {
             name: Name::new(alive.node),

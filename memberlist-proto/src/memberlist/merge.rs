@@ -268,8 +268,8 @@ impl Memberlist {
     fn merge_state(&mut self, from: SocketAddr, accuser: &NodeName, remote: &NodeState<'_>) {
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
         // A node does not accuse itself: then it would be a leave.
-        let me = self.me.name.clone();
-        let accuser = if *accuser == *node { &me } else { accuser };
+        let me = (*accuser == *node).then(|| self.me.name.clone());
+        let accuser = me.as_ref().unwrap_or(accuser);
         let accusation = Accusation { incarnation, node, from: accuser.as_bytes(), via };
         match remote.known_state() {
             Some(State::Alive) => {

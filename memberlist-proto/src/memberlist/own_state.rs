@@ -167,7 +167,9 @@ impl Memberlist {
             Some(Encrypt { label, key, version: self.encryption_version(), nonce })
         });
         let (records, user) = (records.clone(), build.user.clone());
-        let seal = self.seal_of(build.join, build.number, records, user);
+        let mut header = Vec::new();
+        push_pull::encode_header(&mut header, build.join, build.number, user.len());
+        let seal = self.seal_of(header, records, user);
         Some(Seal { encrypt, peers: peers.clone(), ..seal })
     }
 
@@ -223,14 +225,15 @@ impl Memberlist {
     /// The whole state at once, not encrypted.
     fn seal_all(&mut self, join: bool, user: Bytes, peers: [Option<Bytes>; 2]) -> Seal {
         let hidden = self.hidden();
-        let mut records = Vec::with_capacity(self.members.len() * RECORD);
-        let (number, _) = encode(&mut records, self.members.by_name(), hidden.as_ref());
-        Seal { peers, ..self.seal_of(join, number, records.into(), user) }
+        let mut whole = Vec::with_capacity(self.members.len() * RECORD + user.len());
+        // It always has a record of itself.
+        let number = self.members.len() - usize::from(hidden.is_some());
+        push_pull::encode_header(&mut whole, join, number, user.len());
+        encode(&mut whole, self.members.by_name(), hidden.as_ref());
+        Seal { peers, ..self.seal_of(whole, Bytes::new(), user) }
     }
 
-    fn seal_of(&self, join: bool, number: usize, records: Bytes, user: Bytes) -> Seal {
-        let mut header = Vec::new();
-        push_pull::encode_header(&mut header, join, number, user.len());
+    fn seal_of(&self, header: Vec<u8>, records: Bytes, user: Bytes) -> Seal {
         Seal {
             header,
             records,
@@ -281,9 +284,10 @@ impl Memberlist {
         };
         let mut all: Vec<&Record> = self.members.iter().map(|(_, record)| record).collect();
         all.sort_by(|one, other| one.name().cmp(&other.name()));
-        let mut records = Vec::new();
+        let (mut header, mut records) = (Vec::new(), Vec::new());
         let (number, _) = encode(&mut records, all.into_iter(), self.hidden().as_ref());
-        let fresh = self.seal_of(kept.join, number, records.into(), Bytes::new());
+        push_pull::encode_header(&mut header, kept.join, number, 0);
+        let fresh = self.seal_of(header, records.into(), Bytes::new());
         // What a peer has compressed has to be a form of what would be compressed now.
         let peers = [kept.adopted.then(|| kept.message.clone()), None];
         let fresh = Seal { peers, ..fresh }.run(&mut crate::wire::Scratch::new());

@@ -29,7 +29,7 @@ const LITERAL_WIDTH: u8 = 8;
 /// Bounds on how many bytes an output buffer grows by at once. The smallest holds what most packets
 /// decompress to; the largest bounds the memory that is allocated before it is used.
 const SMALLEST_STEP: usize = 4 << 10;
-const LARGEST_STEP: usize = 1 << 20;
+const LARGEST_STEP: usize = 64 << 10;
 
 /// How a message is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

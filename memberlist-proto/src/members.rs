@@ -246,12 +246,13 @@ impl Members {
         self.order.iter().map(|id| (*id, &self.records[*id]))
     }
 
-    /// Removes the dead and left records for which `expired` is true, and returns them in order. If
-    /// no record is dead or left, it returns at once; otherwise it takes O(n).
+    /// Removes the dead and left records for which `expired` is true, at most so many, and returns them
+    /// in order. If no record is dead or left, it returns at once; otherwise it takes O(n).
     ///
     /// Source: `resetNodes`, which does this at the end of a round of probes.
     pub(crate) fn reap(
         &mut self,
+        most: usize,
         mut expired: impl FnMut(&Record) -> bool,
     ) -> Vec<(MemberId, Node)> {
         let mut reaped = Vec::new();
@@ -265,7 +266,7 @@ impl Members {
         let records = &self.records;
         self.order.retain(|id| {
             let record = &records[*id];
-            let keep = record.state().is_live() || !expired(record);
+            let keep = reaped.len() >= most || record.state().is_live() || !expired(record);
             if keep {
                 probed += usize::from(place < self.cursor);
             } else {

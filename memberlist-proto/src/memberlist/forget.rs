@@ -20,7 +20,7 @@ impl Memberlist {
         let incarnation = record.incarnation();
         let (node, from) = (name.as_bytes(), name.as_bytes());
         self.broadcast_dead(Accusation { incarnation, node, from, via: None }, None);
-        self.members.reap(|record| record.name() == *node);
+        self.members.reap(1, |record| record.name() == *node);
         self.departures.remove(&id);
         self.flaps.forget(id);
         self.notices.forget(id);

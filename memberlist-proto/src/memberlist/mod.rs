@@ -162,6 +162,8 @@ struct Periodic {
     gossip: gossip::Ticks,
     push_pull: Option<TimerId>,
     reap: Option<TimerId>,
+    /// More are to be forgotten than one call has.
+    reap_rest: Option<TimerId>,
     rejoin: Option<TimerId>,
 }
 
@@ -209,6 +211,7 @@ enum Timer {
     Gossip,
     PushPull,
     Reap,
+    ReapRest,
     Rejoin,
     Suspicion(MemberId),
     Relay(u32),
@@ -403,6 +406,7 @@ impl Memberlist {
             Timer::Gossip => self.gossip_tick(due),
             Timer::PushPull => self.push_pull_tick(),
             Timer::Reap => self.reap_tick(due),
+            Timer::ReapRest => self.reap_rest(),
             Timer::Rejoin => self.rejoin_tick(),
             Timer::Suspicion(id) => self.suspicion_looked_at(id),
             Timer::Relay(sequence) => self.relay_expired(sequence),

@@ -6,7 +6,13 @@ use super::query::age;
 use super::ticks::{moved, next_tick};
 use super::{Memberlist, Timer};
 use crate::config::Config;
+use crate::members::Record;
 use crate::time::Instant;
+
+/// Members that are forgotten in one call; thousands fail together where a data centre does.
+const AT_ONCE: usize = 4_096;
+/// After which time the next ones are.
+const REST: Duration = Duration::from_millis(1);
 
 impl Memberlist {
     /// Starts the timer of a node that does not probe: with probes, the dead are forgotten whenever
@@ -28,13 +34,18 @@ impl Memberlist {
         self.periodic.reap = Some(self.timers.insert(at, Timer::Reap));
     }
 
+    pub(super) fn reap_rest(&mut self) {
+        self.periodic.reap_rest = None;
+        self.reap();
+    }
+
     pub(super) fn reap(&mut self) {
         let (now, limit) = (self.now, self.config.gossip_to_the_dead_time);
         // A node keeps its own record, even after it has left.
         let mine = self.members.record(self.me.id).identity().clone();
-        let reaped = self
-            .members
-            .reap(|record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit);
+        let expired =
+            |record: &Record| !record.identity().ptr_eq(&mine) && age(now, record.since()) > limit;
+        let reaped = self.members.reap(AT_ONCE, expired);
         for (id, node) in &reaped {
             self.departures.remove(id);
             self.flaps.forget(*id);
@@ -45,6 +56,10 @@ impl Memberlist {
             self.queues.forget(node.name().as_bytes());
         }
         self.counters.reaped += reaped.len() as u64;
+        if reaped.len() == AT_ONCE && self.periodic.reap_rest.is_none() {
+            let at = self.now + REST;
+            self.periodic.reap_rest = Some(self.timers.insert(at, Timer::ReapRest));
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod notices;
 mod own_state;
 mod probe;
 mod queueing;
+mod reap;
 mod rejoin;
 mod relay;
 #[cfg(feature = "checkpoint")]

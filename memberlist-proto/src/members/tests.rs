@@ -119,7 +119,7 @@ fn reaping_removes_what_expired_and_frees_its_ids() {
     // Members that were probed in this round are not probed again in it.
     let probed: Vec<u16> =
         members.order[..members.cursor].iter().map(|id| port(&members, *id)).collect();
-    let reaped = members.reap(|record| record.identity().port() < 300);
+    let reaped = members.reap(usize::MAX, |record| record.identity().port() < 300);
     assert_eq!(reaped.len(), 100);
     assert!(reaped.iter().all(|(_, node)| node.state() == State::Dead && node.port() < 300));
     assert_eq!((members.len(), members.count(State::Dead)), (500, 100));
@@ -133,7 +133,10 @@ fn reaping_removes_what_expired_and_frees_its_ids() {
     let id = members.insert(identity(b"new", 1), 1, State::Alive, Instant::ORIGIN, rng);
     assert!(reaped.iter().any(|(old, _)| *old == id));
     members.check().expect("sound");
-    assert!(members.reap(|_| true).len() == 100 && members.reap(|_| true).is_empty());
+    assert!(
+        members.reap(usize::MAX, |_| true).len() == 100
+            && members.reap(usize::MAX, |_| true).is_empty()
+    );
 }
 
 #[test]
@@ -201,7 +204,7 @@ fn the_search_ends_when_no_member_can_be_probed() {
             // Emptied in the middle of the search.
             let mut tick = ProbeTick::new(count_wraps);
             while members.next_probe(&mut tick, rng, |_, _| true) != ProbeStep::Idle {
-                members.reap(|_| true);
+                members.reap(usize::MAX, |_| true);
             }
             members.check().expect("sound");
         }
@@ -310,7 +313,7 @@ fn reaping_within_a_round_neither_repeats_nor_skips_a_member() {
         for _ in 0..stop {
             round.extend(probe(&mut members, ProbeTick::new(false), &mut rng, |_| false));
         }
-        members.reap(|_| true);
+        members.reap(usize::MAX, |_| true);
         members.check().unwrap();
         let left = members.len();
         while round.len() < stop + 3 * left {

@@ -268,7 +268,7 @@ fn a_dead_member_of_a_zone_without_bridge_does_not_open_all_zones() {
     assert_eq!(table.candidates(DSKIT).1, Routed::Skipped);
     let (candidates, routed) = table.candidates(OURS);
     assert_eq!((candidates.len(), routed), (2, Routed::ByZone));
-    table.members.reap(|_| true);
+    table.members.reap(usize::MAX, |_| true);
     assert_eq!(table.candidates(DSKIT).1, Routed::ByZone);
     assert_eq!(table.members.check(), Ok(()));
 }
@@ -313,7 +313,7 @@ fn what_is_kept_of_zones_follows_the_records() {
         let role = [ZoneRole::Member, ZoneRole::Bridge][rng.index(2)];
         let state = [State::Alive, State::Suspect, State::Dead, State::Left][rng.index(4)];
         match rng.index(8) {
-            0 => drop(table.members.reap(|_| true)),
+            0 => drop(table.members.reap(usize::MAX, |_| true)),
             _ => drop(table.zoned(&name, role, zone, state)),
         }
         assert_eq!(table.members.check(), Ok(()), "step {step}");

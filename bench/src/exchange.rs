@@ -1,5 +1,9 @@
 //! Full state exchanges, byte for byte and both sides: PUSHPULL, JOIN, STALL.
 
+use bytes::Bytes;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
 use crate::measure::{cpu_nanos, median};
 use crate::pair::{Joining, Pair, Took};
 use crate::peer::{self, Discard, Id, Named, Small};
@@ -51,6 +55,18 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
         rows.push(Row::new(format!("PUSHPULL {size} first, by jobs"), Unit::Time, total));
         let name = format!("PUSHPULL {size}, sent by each");
         rows.push(Row::new(name, Unit::Bytes, first.bytes));
+    }
+    message(rows);
+}
+
+/// A message as long as they may be, which does not compress.
+fn message(rows: &mut Vec<Row>) {
+    let mut random = SmallRng::seed_from_u64(7);
+    let message: Bytes = (0..19 << 20).map(|_| random.random::<u8>()).collect();
+    for jobs in [false, true] {
+        let took = best((0..3).map(|_| Pair::new(2, jobs).send(message.clone())));
+        let name = if jobs { "STALL 19 MiB sent" } else { "STALL 19 MiB sent, without jobs" };
+        rows.push(Row::new(name, Unit::Time, took.longest));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use memberlist_proto::{Memberlist, StreamId, StreamOp};
+use memberlist_proto::{Command, Memberlist, StreamId, StreamOp, Target};
 
 use crate::measure::cpu_nanos;
 use crate::ours::{self, at};
@@ -70,6 +70,17 @@ impl Pair {
         let before = ended(&self.nodes[0]);
         converse(&mut self.nodes, self.now, &mut took);
         assert_eq!(ended(&self.nodes[0]), before + 1, "the exchange went through");
+        took
+    }
+
+    /// The first node sends the second one a message by stream.
+    pub(crate) fn send(&mut self, message: Bytes) -> Took {
+        let to = Target::Addr { addr: ours::address(1), node: None };
+        let (mut took, now) = (Took::default(), at(self.now));
+        let command = Command::SendReliable { to, message };
+        time(&mut took, true, || self.nodes[0].handle(now, command.into())).expect("taken");
+        converse(&mut self.nodes, self.now, &mut took);
+        assert_eq!(self.nodes[1].stats().counters.messages_received, 1);
         took
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::{
-    BroadcastId, BroadcastKind, Instant, JoinPolicy, JoinReport, Key, LeaveReport, NodeName, OpId,
-    Outcome, Peer, PeerError, Pong, Priority, Target, Timing,
+    BroadcastId, BroadcastKind, Command, InputError, Instant, JoinPolicy, JoinReport, Key,
+    LeaveReport, NodeName, OpId, Outcome, Peer, PeerError, Pong, Priority, Reply, Target, Timing,
 };
 
 use crate::error::Error;
@@ -192,11 +192,17 @@ impl Handle {
     ///
     /// [`Error::Send`]: the message is longer than `limits.stream_bytes` (20 MiB by default), the
     /// target cannot be used, or too many operations or streams are under way. [`Error::Exchange`]:
-    /// the connection failed, or made no progress within `tcp_timeout`.
+    /// the connection failed, or made no progress within `tcp_timeout`; or encrypted, the message is
+    /// longer than the 20 MiB that a peer reads.
     pub fn send_reliable(&self, to: impl Into<Target>, message: impl AsRef<[u8]>) -> Operation<()> {
-        let (to, message) = (to.into(), message.as_ref());
+        // It may be long: nothing of it is copied under the lock.
+        let message = Bytes::copy_from_slice(message.as_ref());
+        let command = Command::SendReliable { to: to.into(), message };
         self.begin(
-            |state, now| Ok(state.core.send_reliable(now, to, message)?),
+            |state, now| match state.core.handle(now, command.into()) {
+                Ok(Reply::Begun(op)) => Ok(op),
+                other => Err(not_sent(&other)),
+            },
             |outcome| match outcome {
                 Outcome::SendReliable(result) => Ok(result?),
                 _ => Err(Error::Shutdown),
@@ -242,8 +248,12 @@ impl Handle {
     /// [`Error::Send`]: the message is longer than `limits.stream_bytes`, or too many messages, or
     /// bytes of them, are on their way (`limits.disseminations`, `limits.dissemination_bytes`).
     pub fn disseminate(&self, message: impl AsRef<[u8]>) -> Result<BroadcastId, Error> {
-        let message = message.as_ref();
-        Ok(self.shared().operate(|state, now| state.core.disseminate(now, message))??)
+        let message = Bytes::copy_from_slice(message.as_ref());
+        let command = Command::Disseminate { message };
+        match self.shared().operate(|state, now| state.core.handle(now, command.into()))? {
+            Ok(Reply::Queued(id)) => Ok(id),
+            other => Err(not_sent(&other)),
+        }
     }
 
     /// Pings a node by datagram, member or not (Go: `Ping`): the round trip time, and the payload of
@@ -367,6 +377,14 @@ impl Handle {
             Ok(op)
         });
         Operation::begin(self.shared(), begun.and_then(|begun| begun), take)
+    }
+}
+
+/// Why a message was not taken.
+fn not_sent(reply: &Result<Reply, InputError>) -> Error {
+    match reply {
+        Err(InputError::Send(error)) => (*error).into(),
+        _ => Error::Shutdown,
     }
 }
 

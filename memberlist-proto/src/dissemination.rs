@@ -23,7 +23,10 @@ pub(crate) struct Disseminations {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Parcel {
     id: BroadcastId,
-    frame: Bytes,
+    /// Nothing while it is being sealed.
+    frame: Option<Bytes>,
+    /// The bytes that it counts with.
+    len: usize,
     /// The members that it has not been sent to yet, the next one last.
     to: Vec<NodeName>,
     running: usize,
@@ -43,11 +46,14 @@ impl Disseminations {
     /// Whether the parts fit together, for messages that were read from outside.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        let bytes: usize = self.queue.iter().map(|parcel| parcel.frame.len()).sum();
+        let bytes: usize = self.queue.iter().map(|parcel| parcel.len).sum();
         let mut ids = alloc::collections::BTreeSet::new();
         let sound = |parcel: &Parcel| {
             let running = self.running.values().filter(|id| **id == parcel.id).count();
-            running == parcel.running && parcel.sent.checked_add(parcel.failed).is_some()
+            let sealed = parcel.frame.as_ref().map(Bytes::len);
+            running == parcel.running
+                && parcel.sent.checked_add(parcel.failed).is_some()
+                && sealed.map_or(running == 0 && !parcel.to.is_empty(), |len| len == parcel.len)
         };
         if bytes != self.bytes
             || !self.queue.iter().all(|parcel| sound(parcel) && ids.insert(parcel.id))
@@ -72,16 +78,56 @@ impl Disseminations {
     }
 
     pub(crate) fn push(&mut self, id: BroadcastId, frame: Bytes, to: Vec<NodeName>) {
-        self.bytes += frame.len();
-        self.queue.push_back(Parcel { id, frame, to, running: 0, sent: 0, failed: 0 });
+        self.push_parcel(id, frame.len(), Some(frame), to);
+    }
+
+    /// One that is not sealed yet, of this length.
+    pub(crate) fn push_unsealed(&mut self, id: BroadcastId, len: usize, to: Vec<NodeName>) {
+        self.push_parcel(id, len, None, to);
+    }
+
+    fn push_parcel(
+        &mut self,
+        id: BroadcastId,
+        len: usize,
+        frame: Option<Bytes>,
+        to: Vec<NodeName>,
+    ) {
+        self.bytes += len;
+        self.queue.push_back(Parcel { id, frame, len, to, running: 0, sent: 0, failed: 0 });
+    }
+
+    /// A message has been sealed, and counts with the length that it has now.
+    pub(crate) fn sealed(&mut self, id: BroadcastId, frame: Bytes) {
+        if let Some(parcel) = self.queue.iter_mut().find(|parcel| parcel.id == id) {
+            self.bytes = self.bytes - parcel.len + frame.len();
+            parcel.len = frame.len();
+            parcel.frame = Some(frame);
+        }
+    }
+
+    /// Takes out a message that no stream carries.
+    pub(crate) fn remove(&mut self, id: BroadcastId) {
+        if let Some(place) = self.queue.iter().position(|parcel| parcel.id == id)
+            && let Some(parcel) = self.queue.remove(place)
+        {
+            self.bytes -= parcel.len;
+        }
+    }
+
+    /// Those that are not sealed.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn unsealed(&self) -> impl Iterator<Item = BroadcastId> {
+        self.queue.iter().filter(|parcel| parcel.frame.is_none()).map(|parcel| parcel.id)
     }
 
     /// The next message to send, and its receiver: either a stream has then [`begun`](Self::begun), or
     /// they are [put back](Self::put_back), or passed over.
     pub(crate) fn next(&mut self) -> Option<(BroadcastId, Bytes, NodeName)> {
-        let parcel = self.queue.iter_mut().find(|parcel| !parcel.to.is_empty())?;
-        let to = parcel.to.pop()?;
-        Some((parcel.id, parcel.frame.clone(), to))
+        let ready = |parcel: &&mut Parcel| !parcel.to.is_empty() && parcel.frame.is_some();
+        let parcel = self.queue.iter_mut().find(ready)?;
+        let frame = parcel.frame.clone()?;
+        Some((parcel.id, frame, parcel.to.pop()?))
     }
 
     /// There was no room for a stream: it is the same one's turn again.
@@ -114,8 +160,8 @@ impl Disseminations {
     pub(crate) fn take_done(&mut self) -> Option<Done> {
         let done = |parcel: &Parcel| parcel.to.is_empty() && parcel.running == 0;
         let place = self.queue.iter().position(done)?;
-        let Parcel { id, frame, sent, failed, .. } = self.queue.remove(place)?;
-        self.bytes -= frame.len();
+        let Parcel { id, len, sent, failed, .. } = self.queue.remove(place)?;
+        self.bytes -= len;
         Some(Done { id, sent, failed })
     }
 

@@ -80,7 +80,7 @@ pub(crate) enum Output {
 pub(crate) enum Work {
     Turn,
     Open(Box<Open>),
-    Seal(Seal),
+    Seal(Box<Seal>),
 }
 
 /// A message that has arrived as a whole: decrypt, decompress and parse it.
@@ -109,7 +109,8 @@ impl Open {
     }
 }
 
-/// A full state to be put together, compressed, and encrypted if it goes to one peer only.
+/// A full state to be put together, compressed, and encrypted if it goes to one peer only; or, without
+/// records, a message of the application.
 #[derive(Debug)]
 pub(crate) struct Seal {
     pub(crate) header: Vec<u8>,
@@ -209,6 +210,8 @@ pub(crate) enum For {
     Open(StreamId, Option<u64>),
     /// This node's state.
     Seal,
+    /// A message of the application.
+    Letter,
 }
 
 /// The jobs that are not done.

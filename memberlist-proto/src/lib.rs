@@ -68,6 +68,7 @@ mod hooks;
 mod index;
 mod input;
 mod job;
+mod letters;
 mod memberlist;
 mod members;
 mod node;

@@ -18,10 +18,20 @@ use crate::transmit::{LookupId, StreamId};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Operation {
     Join(Box<Join>),
-    Leave { timer: Option<TimerId>, report: LeaveReport },
-    SetMeta { timer: Option<TimerId> },
-    Ping { sequence: u32 },
-    SendReliable { stream: StreamId },
+    Leave {
+        timer: Option<TimerId>,
+        report: LeaveReport,
+    },
+    SetMeta {
+        timer: Option<TimerId>,
+    },
+    Ping {
+        sequence: u32,
+    },
+    /// Without a stream while the message is sealed.
+    SendReliable {
+        stream: Option<StreamId>,
+    },
     Settle(Settle),
 }
 

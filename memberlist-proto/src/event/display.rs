@@ -256,7 +256,7 @@ impl Display for BroadcastEnd {
             Self::Sent => f.write_str("sent"),
             Self::Replaced => f.write_str("replaced by a newer one"),
             Self::Dropped => f.write_str("dropped from a full queue"),
-            Self::TooLong => f.write_str("dropped: it no longer fits into a packet"),
+            Self::TooLong => f.write_str("dropped: it is too long once it is encrypted"),
             Self::Streamed { sent, failed: 0 } => write!(f, "sent by stream to {sent} members"),
             Self::Streamed { sent, failed } => {
                 write!(f, "sent by stream to {sent} members, and {failed} were not reached")

@@ -143,9 +143,11 @@ pub enum BroadcastEnd {
     Sent,
     /// A newer one of the same name took its place.
     Replaced,
-    /// The queue was full.
+    /// The queue was full; or the message goes by stream, and compressed it takes more room than there
+    /// is (`limits.dissemination_bytes`).
     Dropped,
-    /// It fitted into a packet when it was queued and no longer does: encryption has begun since.
+    /// It fitted into a packet when it was queued and no longer does: encryption has begun since. Or it
+    /// goes by stream, and is longer than a peer reads once it is encrypted.
     TooLong,
     /// It was sent by stream to every member.
     Streamed {

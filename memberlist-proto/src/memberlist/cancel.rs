@@ -13,8 +13,10 @@ impl Memberlist {
             }
             Some(Operation::Ping { sequence }) => self.cancel_ping(op, *sequence),
             Some(Operation::SendReliable { stream }) => {
-                let stream = *stream;
-                self.abort_stream(stream);
+                match *stream {
+                    Some(stream) => self.abort_stream(stream),
+                    None => self.withdraw_letter(op),
+                }
                 self.sent_reliably(op, Err(ExchangeError::Cancelled));
             }
             Some(Operation::Settle(_)) => self.end_settle(op, Err(WaitError::Cancelled)),

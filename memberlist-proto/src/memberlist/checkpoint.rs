@@ -25,6 +25,7 @@ use crate::hearing::Hearing;
 use crate::hooks::Hooks;
 use crate::input::Input;
 use crate::job::{For, Jobs};
+use crate::letters::Letters;
 use crate::members::{MemberId, Members};
 use crate::notices::Notices;
 use crate::operations::Operations;
@@ -199,6 +200,7 @@ state! {
     refusals: VecDeque<reports::Refused>,
     jobs: Jobs,
     builds: Builds,
+    letters: Letters,
     peer_states: PeerStates,
 }
 
@@ -292,11 +294,12 @@ impl Memberlist {
         self.jobs.check()?;
         let opening = self.jobs.iter().filter_map(|(id, what)| match what {
             For::Open(stream, _) => Some((stream, id)),
-            For::Turn | For::Seal => None,
+            For::Turn | For::Seal | For::Letter => None,
         });
         self.exchanges.check(&opening.collect())?;
-        let sealing = self.jobs.iter().filter(|(_, what)| *what == For::Seal);
-        self.builds.check(sealing.map(|(id, _)| id))?;
+        let of = |what| self.jobs.iter().filter(move |(_, it)| *it == what).map(|(id, _)| id);
+        self.builds.check(of(For::Seal))?;
+        self.letters.check(of(For::Letter), self.disseminations.unsealed())?;
         self.disseminations.check()?;
         self.check_suspicions()?;
         self.check_counts()?;

@@ -90,16 +90,32 @@ impl Memberlist {
     /// [`Outcome::SendReliable`](crate::Outcome::SendReliable) when it has been handed to the
     /// network whole: the protocol has no acknowledgement of it.
     ///
+    /// With [`Config::hand_out_jobs`](crate::Config::hand_out_jobs) a message longer than
+    /// `limits.bytes_at_once` is sealed by a job, and its stream opened afterwards. `Input::Command` hands
+    /// one in without a copy.
+    ///
     /// # Errors
     ///
-    /// What keeps it from being tried.
+    /// What keeps it from being tried. That a message is longer than the 20 MiB that a peer reads, once
+    /// it is compressed and encrypted, may show only when a job has sealed it, and is its outcome then:
+    /// [`ExchangeError::TooLong`](crate::ExchangeError::TooLong).
     pub fn send_reliable(
         &mut self,
         now: Instant,
         to: Target,
         message: &[u8],
     ) -> Result<OpId, SendError> {
-        self.enter(now, || Command::SendReliable { to: to.clone(), message: copy(message) }.into());
+        self.send_letter(now, to, copy(message))
+    }
+
+    pub(super) fn send_letter(
+        &mut self,
+        now: Instant,
+        to: Target,
+        message: Bytes,
+    ) -> Result<OpId, SendError> {
+        let command = || Command::SendReliable { to: to.clone(), message: message.clone() };
+        self.enter(now, || command().into());
         self.step(now, |node| node.begin_send_reliable(to, message))
     }
 
@@ -128,14 +144,23 @@ impl Memberlist {
     /// is gossiped, as a unique [`broadcast`](Self::broadcast). A longer one goes by stream to
     /// every member that is alive or suspect now, `limits.dissemination_streams` at a time. Each
     /// member is tried once: what fails must be repaired by full state exchanges, as Alertmanager
-    /// does. Ends as [`Event::BroadcastFinished`].
+    /// does. Ends as [`Event::BroadcastFinished`]. A long one is sealed by a job as by
+    /// [`send_reliable`](Self::send_reliable); until then it counts with its own length.
     ///
     /// # Errors
     ///
     /// It is longer than `limits.stream_bytes`; or too many messages, or bytes of them, are on
     /// their way already.
     pub fn disseminate(&mut self, now: Instant, message: &[u8]) -> Result<BroadcastId, SendError> {
-        self.enter(now, || Command::Disseminate { message: copy(message) }.into());
+        self.spread_letter(now, copy(message))
+    }
+
+    pub(super) fn spread_letter(
+        &mut self,
+        now: Instant,
+        message: Bytes,
+    ) -> Result<BroadcastId, SendError> {
+        self.enter(now, || Command::Disseminate { message: message.clone() }.into());
         self.step(now, |node| node.begin_dissemination(message))
     }
 

@@ -2,18 +2,21 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::Memberlist;
 use crate::event::{BroadcastEnd, BroadcastId, Event, SendError};
 use crate::exchange::{MessageStep, Sender, Stage};
+use crate::letters::Addressee;
 use crate::node::{NodeName, State};
 use crate::queues::{BroadcastKind, Priority};
 use crate::transmit::StreamId;
-use crate::wire::push_pull;
+use crate::wire::frame::FrameTooLong;
 
 impl Memberlist {
-    pub(super) fn begin_dissemination(&mut self, message: &[u8]) -> Result<BroadcastId, SendError> {
+    pub(super) fn begin_dissemination(&mut self, message: Bytes) -> Result<BroadcastId, SendError> {
         if message.len() <= self.broadcast_limit() / 2 {
-            return self.queue_broadcast(message, BroadcastKind::Unique, Priority::default());
+            return self.queue_broadcast(&message, BroadcastKind::Unique, Priority::default());
         }
         let limits = &self.config.limits;
         let limit = limits.stream_bytes;
@@ -26,11 +29,11 @@ impl Memberlist {
             self.counters.disseminations_dropped += 1;
             return Err(SendError::TooMany);
         }
-        let mut body = Vec::with_capacity(message.len() + 24);
-        push_pull::encode_user(&mut body, message);
-        let frame = self
-            .seal_stream(&body)
-            .map_err(|_| SendError::TooLong { len: message.len(), limit })?;
+        if self.is_long_letter(&message) {
+            return self.begin_long_dissemination(message, room);
+        }
+        let too_long = |_| SendError::TooLong { len: message.len(), limit };
+        let frame = self.seal_letter(&message).map_err(too_long)?;
         if frame.len() > room {
             self.counters.disseminations_dropped += 1;
             return Err(SendError::TooMany);
@@ -40,6 +43,48 @@ impl Memberlist {
         self.disseminations.push(id, frame, to);
         self.disseminate_on();
         Ok(id)
+    }
+
+    /// A job seals it. Until then it counts with the length that it has now.
+    fn begin_long_dissemination(
+        &mut self,
+        message: Bytes,
+        room: usize,
+    ) -> Result<BroadcastId, SendError> {
+        if message.len() > room {
+            self.counters.disseminations_dropped += 1;
+            return Err(SendError::TooMany);
+        }
+        let to = self.others();
+        let id = self.queues.next_id();
+        if to.is_empty() {
+            self.disseminations.push(id, Bytes::new(), to);
+            self.disseminate_on();
+            return Ok(id);
+        }
+        let len = message.len();
+        self.seal_letter_later(message, Addressee::All(id))?;
+        self.disseminations.push_unsealed(id, len, to);
+        Ok(id)
+    }
+
+    /// A message for every member has been sealed.
+    pub(super) fn parcel_sealed(&mut self, id: BroadcastId, frame: Result<Bytes, FrameTooLong>) {
+        let end = match frame {
+            Err(_) => Some(BroadcastEnd::TooLong),
+            Ok(frame) => {
+                self.disseminations.sealed(id, frame);
+                // What does not compress can grow.
+                let over = self.disseminations.bytes() > self.config.limits.dissemination_bytes;
+                over.then_some(BroadcastEnd::Dropped)
+            }
+        };
+        if let Some(end) = end {
+            self.disseminations.remove(id);
+            self.counters.disseminations_dropped += 1;
+            self.out.event(Event::BroadcastFinished { id, end });
+        }
+        self.disseminate_on();
     }
 
     /// A stream that carried a message to one of all has ended.

@@ -236,13 +236,13 @@ impl Memberlist {
             }
             Command::Ping { target } => return Ok(Reply::Begun(self.ping(now, target))),
             Command::SendReliable { to, message } => {
-                return Ok(Reply::Begun(self.send_reliable(now, to, &message)?));
+                return Ok(Reply::Begun(self.send_letter(now, to, message)?));
             }
             Command::Broadcast { message, kind, priority } => {
                 return Ok(Reply::Queued(self.broadcast(now, &message, kind, priority)?));
             }
             Command::Disseminate { message } => {
-                return Ok(Reply::Queued(self.disseminate(now, &message)?));
+                return Ok(Reply::Queued(self.spread_letter(now, message)?));
             }
             Command::Send { to, message } => self.send(now, to, &message)?,
             Command::Cancel { op } => self.cancel(now, op),

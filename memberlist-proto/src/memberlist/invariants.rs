@@ -93,6 +93,11 @@ impl Memberlist {
                 self.disseminations.running(),
                 limits.dissemination_streams,
             ),
+            (
+                "messages being sealed",
+                self.letters.len(),
+                limits.streams_opened + limits.disseminations,
+            ),
             ("user broadcasts", self.queues.user_len(), 3 * limits.user_broadcasts),
         ] {
             if len > limit {

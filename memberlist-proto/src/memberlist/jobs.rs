@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 
 use super::Memberlist;
 use crate::input::Input;
-use crate::job::{For, Job, JobId, JobOutput, Output, Work};
+use crate::job::{For, Job, JobId, JobOutput, Output, Sealed, Work};
+use crate::letters::Addressee;
 use crate::time::Instant;
 
 impl Memberlist {
@@ -21,7 +22,8 @@ impl Memberlist {
                     let known = self.known_message(known);
                     self.open_job(stream, known).map(|open| Work::Open(Box::new(open)))
                 }
-                For::Seal => self.seal_job(id).map(Work::Seal),
+                For::Seal => self.seal_job(id).map(|seal| Work::Seal(Box::new(seal))),
+                For::Letter => self.letter_job(id).map(|seal| Work::Seal(Box::new(seal))),
             };
             if let Some(work) = work {
                 return Some(Job { id, work });
@@ -50,13 +52,14 @@ impl Memberlist {
                 };
                 self.opened(stream, opened, known);
             }
-            For::Seal => {
-                let sealed = match output {
-                    Some(Output::Sealed(sealed)) => Some(sealed),
-                    _ => None,
-                };
-                self.state_sealed(id, sealed, current);
-            }
+            For::Seal => self.state_sealed(id, sealed(output), current),
+            For::Letter => match self.letter_sealed(id, sealed(output), current) {
+                Some((Addressee::One { op, address, node }, frame)) => {
+                    self.post(op, address, node, frame);
+                }
+                Some((Addressee::All(id), frame)) => self.parcel_sealed(id, frame),
+                None => {}
+            },
         }
         if self.builds.wants_turn() || self.jobs.has_intakes() {
             self.jobs.want_turn();
@@ -67,5 +70,12 @@ impl Memberlist {
     fn turn(&mut self) {
         self.take_in_more();
         self.build_states();
+    }
+}
+
+fn sealed(output: Option<Output>) -> Option<Sealed> {
+    match output {
+        Some(Output::Sealed(sealed)) => Some(sealed),
+        _ => None,
     }
 }

@@ -1,17 +1,20 @@
 //! Messages of the application: by datagram, by stream, by gossip.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
+
+use bytes::Bytes;
 
 use super::Memberlist;
 use crate::event::{BroadcastId, ExchangeError, OpId, Outcome, SendError};
 use crate::exchange::{MessageStep, Sender, Stage};
+use crate::letters::Addressee;
 use crate::node::{Node, NodeName};
 use crate::operations::Operation;
 use crate::peer::Target;
 use crate::queues::{BroadcastKind, Priority};
+use crate::transmit::StreamId;
+use crate::wire::frame::FrameTooLong;
 use crate::wire::message::Message;
-use crate::wire::push_pull;
 
 impl Memberlist {
     pub(super) fn send_message(&mut self, to: Target, message: &[u8]) -> Result<(), SendError> {
@@ -28,7 +31,7 @@ impl Memberlist {
     pub(super) fn begin_send_reliable(
         &mut self,
         to: Target,
-        message: &[u8],
+        message: Bytes,
     ) -> Result<OpId, SendError> {
         let limit = self.config.limits.stream_bytes;
         if message.len() > limit {
@@ -38,19 +41,53 @@ impl Memberlist {
             self.counters.operations_refused += 1;
             return Err(SendError::TooMany);
         }
-        let (address, name, _) = self.locate(to)?;
+        let (address, node, _) = self.locate(to)?;
         let op = self.operations.next_id();
-        let mut body = Vec::with_capacity(message.len() + 24);
-        push_pull::encode_user(&mut body, message);
-        let frame = self
-            .seal_stream(&body)
-            .map_err(|_| SendError::TooLong { len: message.len(), limit })?;
-        let stage = Stage::Message(Sender::Op(op), MessageStep::Connecting(frame));
-        let deadline = self.now + self.config.tcp_timeout;
-        let stream =
-            self.open_stream(address, name, stage, deadline).map_err(|_| SendError::TooMany)?;
+        if self.is_long_letter(&message) {
+            // Each is going to have a stream.
+            let streams = self.exchanges.opened() + self.letters.len();
+            if streams >= self.config.limits.streams_opened {
+                self.counters.streams_refused += 1;
+                return Err(SendError::TooMany);
+            }
+            self.seal_letter_later(message, Addressee::One { op, address, node })?;
+            self.operations.insert(op, Operation::SendReliable { stream: None });
+            return Ok(op);
+        }
+        let too_long = |_| SendError::TooLong { len: message.len(), limit };
+        let frame = self.seal_letter(&message).map_err(too_long)?;
+        let stream = self.open_for_message(op, address, node, frame);
+        let stream = Some(stream.map_err(|_| SendError::TooMany)?);
         self.operations.insert(op, Operation::SendReliable { stream });
         Ok(op)
+    }
+
+    fn open_for_message(
+        &mut self,
+        op: OpId,
+        address: SocketAddr,
+        node: Option<NodeName>,
+        frame: Bytes,
+    ) -> Result<StreamId, ExchangeError> {
+        let stage = Stage::Message(Sender::Op(op), MessageStep::Connecting(frame));
+        self.open_stream(address, node, stage, self.now + self.config.tcp_timeout)
+    }
+
+    /// A long message has been sealed.
+    pub(super) fn post(
+        &mut self,
+        op: OpId,
+        address: SocketAddr,
+        node: Option<NodeName>,
+        frame: Result<Bytes, FrameTooLong>,
+    ) {
+        let frame = frame.map_err(ExchangeError::from);
+        match frame.and_then(|frame| self.open_for_message(op, address, node, frame)) {
+            Ok(stream) => {
+                self.operations.insert(op, Operation::SendReliable { stream: Some(stream) });
+            }
+            Err(error) => self.sent_reliably(op, Err(error)),
+        }
     }
 
     pub(super) fn queue_broadcast(

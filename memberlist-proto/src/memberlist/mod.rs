@@ -10,7 +10,7 @@
 //!   `merge`, `probe`, `relay` and `ping` over `awaiting`, `gossip`, `reap`, `keys`, `restore`;
 //! * decisions: `alive` and `accuse` over `reprieve`, `myself`, `notify`, `admission`
 //!   and `reports`;
-//! * what leaves: `own_state` over `carry` by stream and `send` by datagram, over `budget`; `ticks`
+//! * what leaves: `own_state` and `letters` over `carry` by stream and `send` by datagram, over `budget`; `ticks`
 //!   for what recurs;
 //! * what only looks: `query`, `status`, `invariants`; what takes the whole: `checkpoint`.
 
@@ -33,6 +33,7 @@ mod jobs;
 mod join;
 mod keys;
 mod leave;
+mod letters;
 mod merge;
 mod message;
 mod myself;
@@ -76,6 +77,7 @@ use crate::hooks::Hooks;
 #[cfg(not(feature = "checkpoint"))]
 use crate::input::Input;
 use crate::job::Jobs;
+use crate::letters::Letters;
 use crate::members::{MemberId, Members};
 use crate::node::{NodeName, State, Versions};
 use crate::notices::Notices;
@@ -145,6 +147,7 @@ pub struct Memberlist {
     refusals: VecDeque<reports::Refused>,
     jobs: Jobs,
     builds: Builds,
+    letters: Letters,
     own_state: Option<own_state::OwnState>,
     peer_states: PeerStates,
     opening: Spare<Scratch>,
@@ -280,6 +283,7 @@ impl Memberlist {
             refusals: VecDeque::new(),
             jobs: Jobs::default(),
             builds: Builds::default(),
+            letters: Letters::default(),
             own_state: None,
             peer_states: PeerStates::default(),
             opening: Spare::default(),

@@ -275,11 +275,11 @@ impl Memberlist {
             StreamMessage::PushPull(_) | StreamMessage::Known => {
                 return self.push_pull_asked(id, frame);
             }
-            StreamMessage::User(payload) => {
+            StreamMessage::User(_) => {
                 self.counters.messages_received += 1;
                 // As in Go: an empty message over a stream is not delivered.
+                let payload = frame.payload().unwrap_or_default();
                 if !payload.is_empty() {
-                    let payload = Bytes::copy_from_slice(payload);
                     self.out.event(Event::Message { from, channel: Channel::Stream, payload });
                 }
             }

@@ -15,6 +15,7 @@ mod jobs;
 mod join;
 mod kept;
 mod keys;
+mod letters;
 mod notices;
 mod own_state;
 mod probe;

@@ -3,7 +3,9 @@ use super::*;
 fn noting(states: &[&'static [u8]]) -> PeerStates {
     let mut all = PeerStates::default();
     all.note_compressed(100, 40);
-    states.iter().for_each(|state| all.note(state, 10));
+    for state in states {
+        all.note(state, 10);
+    }
     all
 }
 

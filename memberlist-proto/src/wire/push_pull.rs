@@ -218,10 +218,15 @@ pub fn encode_state(out: &mut Vec<u8>, state: &NodeState<'_>) {
 
 /// Appends a whole reliable user message: type byte, header, payload.
 pub fn encode_user(out: &mut Vec<u8>, payload: &[u8]) {
+    encode_user_header(out, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Begins a reliable user message: the type byte and the header. The caller appends `len` raw bytes.
+pub fn encode_user_header(out: &mut Vec<u8>, len: usize) {
     out.push(MessageType::User.code());
     // An empty payload is valid, but Go peers read its header and deliver nothing (`readUserMsg`).
-    UserHeader { len: signed(payload.len()) }.write(out);
-    out.extend_from_slice(payload);
+    UserHeader { len: signed(len) }.write(out);
 }
 
 /// Lengths are a Go `int`, which the codec writes in signed forms.

@@ -28,7 +28,7 @@ Written by `cargo run --release` in `bench/`; edit nothing here by hand (the not
 | MEM | bytes of heap for each known member: learned by gossip that has been passed on, restored, or restored and exchanged with another node, after which the compressed state is kept |
 | SIM-S(N) | N nodes that know each other, in virtual time on one thread, every datagram delivered after 0.5–1.5 ms: seconds of a node per second of processor time, over one whole interval of full state exchanges |
 | SIM-L(N) | the same while 5 % of all datagrams are lost, over 30 s; with pings by stream that follow unanswered ones, and without |
-| SIM-K(N) | the same for 60 s, after 10 s of which one node of a hundred stops |
+| SIM-K(N) | the same for 60 s, after 10 s of which one node of a hundred stops; with compression as in the preset, and without |
 
 All times are processor time of one thread, medians, unless the workload says otherwise. *foca small* is the
 peer with the least identity that it can have (address, port and a generation), *foca named* with a name as

@@ -1,7 +1,7 @@
 //! Clusters in which something happens: SIM-L, where datagrams are lost, and SIM-K, where nodes stop;
 //! and what a node takes of memory when all have joined by themselves.
 
-use memberlist_proto::Config;
+use memberlist_proto::{Compression, Config};
 
 use crate::measure::cpu_nanos;
 use crate::ours;
@@ -47,6 +47,8 @@ struct Rates {
     lossy: f64,
     /// Under loss, without pings by stream.
     plain: f64,
+    /// While some stop, without compression.
+    raw: f64,
 }
 
 fn push(
@@ -65,13 +67,15 @@ fn push(
     }
     row(format!("SIM-L({size}), no fallback"), |it| it.plain, goals[1]);
     row(format!("SIM-L({size})"), |it| it.lossy, goals[2]);
+    row(format!("SIM-K({size}), no compression"), |it| it.raw, Goal::None);
     row(format!("SIM-K({size})"), |it| it.killed, goals[3]);
 }
 
 fn ours(size: usize) -> Rates {
     let rates = measured(&mut prepared(size, |_| {}), interval(size), "ours");
     let plain = lossy(&mut prepared(size, |config| config.disable_tcp_pings = true));
-    Rates { plain, ..rates }
+    let raw = killed(&mut prepared(size, |config| config.compression = Compression::None));
+    Rates { plain, raw, ..rates }
 }
 
 /// Our nodes, after all have had their first exchange.
@@ -92,16 +96,20 @@ fn theirs<I: Id>(size: usize) -> Rates {
 fn measured(world: &mut World<impl Player>, peace: u64, who: &str) -> Rates {
     let steady = rate(world, peace);
     eprintln!("{who}, in peace: {steady:.0}");
+    let killed = killed(world);
+    eprintln!("{who}, while some stop: {killed:.0}");
+    let lossy = lossy(world);
+    eprintln!("{who}, under loss: {lossy:.0}");
+    Rates { steady, killed, lossy, plain: lossy, raw: killed }
+}
+
+fn killed(world: &mut World<impl Player>) -> f64 {
     let before = cpu_nanos();
     world.run(10);
     world.silence();
     world.run(WINDOW - 10);
     let seconds = world.players.len() as f64 * WINDOW as f64;
-    let killed = seconds / ((cpu_nanos() - before) / 1e9);
-    eprintln!("{who}, while some stop: {killed:.0}");
-    let lossy = lossy(world);
-    eprintln!("{who}, under loss: {lossy:.0}");
-    Rates { steady, killed, lossy, plain: lossy }
+    seconds / ((cpu_nanos() - before) / 1e9)
 }
 
 fn lossy(world: &mut World<impl Player>) -> f64 {

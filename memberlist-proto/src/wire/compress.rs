@@ -276,6 +276,11 @@ fn decompress(
         // `maxDecompressedBytes + 1` for the same reason).
         let room = max.saturating_sub(len).saturating_add(1);
         let step = step(len, input.len()).min(room);
+        if out.capacity() < end.saturating_add(step) {
+            let read = input.len().saturating_sub(rest.len());
+            let likely = likely_rest(len, read, input.len()).min(room).max(step);
+            out.reserve_exact(end.saturating_add(likely).saturating_sub(out.len()));
+        }
         out.resize(end.saturating_add(step), 0);
         let result = decoder.decode_bytes(rest, out.get_mut(*end..).unwrap_or_default());
         rest = rest.get(result.consumed_in..).unwrap_or_default();
@@ -297,6 +302,15 @@ fn decompress(
 /// is proportional to what has actually been decompressed, never to what might still come.
 fn step(len: usize, input: usize) -> usize {
     len.max(input).clamp(SMALLEST_STEP, LARGEST_STEP)
+}
+
+/// How many more bytes there will be, if the rest decompresses like the first `read` of `whole` bytes,
+/// which have led to `len`; a little more than that, so that it need not grow again at the very end, and
+/// never more than in proportion to what has been decompressed.
+fn likely_rest(len: usize, read: usize, whole: usize) -> usize {
+    let all = (len as u64).saturating_mul(whole as u64).checked_div(read as u64).unwrap_or(0);
+    let all = usize::try_from(all.saturating_add(all / 16)).unwrap_or(usize::MAX);
+    all.saturating_sub(len).clamp(len / 4, len.saturating_mul(7))
 }
 
 #[cfg(test)]

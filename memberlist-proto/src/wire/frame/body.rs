@@ -187,8 +187,15 @@ impl Body {
             _ => Kind::Other,
         };
         // The bytes live as long as the frame, which may wait for the application's answer. A boxed
-        // slice has no spare capacity, of which growing may have left as much again.
-        Frame { code, kind, data: self.buffer.into_boxed_slice().into(), compressed }
+        // slice has no spare capacity, of which growing may have left as much again; to move the bytes
+        // for the sake of little is not worth it.
+        let spare = self.buffer.capacity().saturating_sub(self.buffer.len());
+        let data = if spare <= self.buffer.len() / 8 {
+            self.buffer.into()
+        } else {
+            self.buffer.into_boxed_slice().into()
+        };
+        Frame { code, kind, data, compressed }
     }
 
     /// Checks a complete value and returns what comes after it.

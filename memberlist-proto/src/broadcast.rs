@@ -173,6 +173,11 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
+    /// An empty queue of other broadcasts, with the same factor and key.
+    pub(crate) fn alike<C: Broadcast>(&self) -> TransmitLimitedQueue<C> {
+        TransmitLimitedQueue::with_hash_key(self.retransmit_mult, self.hash_key)
+    }
+
     /// Sets whether broadcasts that leave the queue are kept for
     /// [`drain_finished`](Self::drain_finished), which must then be called after every change: they
     /// are kept without a limit. By default they are dropped after [`Broadcast::finished`].

@@ -1,6 +1,7 @@
 //! What this node has to gossip: membership news, the application's broadcasts, and what a
 //! delegate returned too much of.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -46,7 +47,8 @@ const HELD: usize = 256;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Queues {
     membership: TransmitLimitedQueue<News>,
-    user: [TransmitLimitedQueue<UserMessage>; 3],
+    /// Many nodes never have one.
+    user: Option<Box<[TransmitLimitedQueue<UserMessage>; 3]>>,
     /// Entries in each of those.
     user_limit: usize,
     /// The longest message that gossip can carry, in bytes with its type byte.
@@ -97,16 +99,9 @@ impl Queues {
         membership.set_keep_finished(true);
         // One entry a name; the names are bounded by the table of members.
         membership.set_limit(config.limits.members.saturating_add(1));
-        let user = [(); 3].map(|()| {
-            let mut queue = TransmitLimitedQueue::with_hash_key(mult, hash_key);
-            queue.set_keep_finished(true);
-            // The oldest makes room, not the last in order.
-            queue.set_limit(usize::MAX);
-            queue
-        });
         Self {
             membership,
-            user,
+            user: None,
             user_limit: config.limits.user_broadcasts,
             longest: usize::MAX,
             too_long: 0,
@@ -120,7 +115,7 @@ impl Queues {
 
     pub(crate) fn set_retransmit_mult(&mut self, mult: u32) {
         self.membership.set_retransmit_mult(mult);
-        for queue in &mut self.user {
+        for queue in self.user_mut() {
             queue.set_retransmit_mult(mult);
         }
     }
@@ -130,7 +125,7 @@ impl Queues {
     pub(crate) fn set_longest(&mut self, longest: usize) -> u64 {
         self.longest = longest;
         self.membership.drop_longer(longest);
-        for queue in &mut self.user {
+        for queue in self.user_mut() {
             queue.drop_longer(longest);
         }
         let held = self.held.len();
@@ -185,7 +180,17 @@ impl Queues {
         let mut message = Vec::with_capacity(payload.len() + 1);
         message.push(MessageType::User as u8);
         message.extend_from_slice(payload);
-        let queue = &mut self.user[priority as usize];
+        let alike = &self.membership;
+        let user = self.user.get_or_insert_with(|| {
+            Box::new([(); 3].map(|()| {
+                let mut queue = alike.alike();
+                queue.set_keep_finished(true);
+                // The oldest makes room, not the last in order.
+                queue.set_limit(usize::MAX);
+                queue
+            }))
+        });
+        let queue = &mut user[priority as usize];
         queue.queue(UserMessage { id, kind, message: message.into() });
         queue.drop_oldest(self.user_limit);
         self.collect();
@@ -217,7 +222,7 @@ impl Queues {
         mut sink: impl FnMut(&[u8]),
     ) -> usize {
         let mut used = 0;
-        for queue in &mut self.user {
+        for queue in self.user_mut() {
             if queue.is_empty() {
                 continue;
             }
@@ -233,7 +238,7 @@ impl Queues {
     /// How much of `limit` bytes the user messages that wait now would use.
     pub(crate) fn user_demand(&self, limit: usize) -> usize {
         let mut used = 0;
-        for queue in &self.user {
+        for queue in self.user() {
             used += queue.demand(PART_OVERHEAD, limit - used);
         }
         used
@@ -260,14 +265,14 @@ impl Queues {
     /// The highest number given to anything so far.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn last_ids(&self) -> u64 {
-        let queued = self.user.iter().map(TransmitLimitedQueue::last_id);
+        let queued = self.user().iter().map(TransmitLimitedQueue::last_id);
         queued.chain([self.last, self.membership.last_id(), self.too_long]).max().unwrap_or(0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.membership.is_empty()
             && self.held.is_empty()
-            && self.user.iter().all(TransmitLimitedQueue::is_empty)
+            && self.user().iter().all(TransmitLimitedQueue::is_empty)
     }
 
     pub(crate) fn membership_len(&self) -> usize {
@@ -280,11 +285,19 @@ impl Queues {
     }
 
     pub(crate) fn user_len(&self) -> usize {
-        self.user.iter().map(TransmitLimitedQueue::len).sum()
+        self.user().iter().map(TransmitLimitedQueue::len).sum()
     }
 
     pub(crate) fn held_len(&self) -> usize {
         self.held.len()
+    }
+
+    fn user(&self) -> &[TransmitLimitedQueue<UserMessage>] {
+        self.user.as_ref().map_or(&[], |all| &all[..])
+    }
+
+    fn user_mut(&mut self) -> &mut [TransmitLimitedQueue<UserMessage>] {
+        self.user.as_mut().map_or(&mut [], |all| &mut all[..])
     }
 
     fn collect(&mut self) {
@@ -297,7 +310,7 @@ impl Queues {
             self.finished.extend(it.broadcast.waiter.map(|op| Finished::Wait(op, end)));
             self.spare = it.broadcast.message;
         }
-        for queue in &mut self.user {
+        for queue in self.user.iter_mut().flat_map(|all| all.iter_mut()) {
             for it in queue.drain_finished() {
                 let end = match it.cause {
                     FinishCause::Transmitted => BroadcastEnd::Sent,

@@ -1,5 +1,6 @@
 //! Each verb by its decision table: packets in, packets and events out.
 
+mod accusers;
 mod announcement;
 mod bounds;
 mod conditions;
@@ -7,6 +8,7 @@ mod counters;
 mod decisions;
 mod disseminate;
 mod endings;
+mod exactly;
 mod flapping;
 mod floods;
 mod gossip;
@@ -20,15 +22,19 @@ mod notices;
 mod own_state;
 mod probe;
 mod queueing;
+mod rarely;
 mod reap;
 mod rejoin;
 mod relay;
 #[cfg(feature = "checkpoint")]
 mod replayed;
 mod shares;
+mod standing;
 mod state;
 mod status;
 mod stream;
+#[cfg(feature = "checkpoint")]
+mod tampered;
 mod user;
 mod verdicts;
 

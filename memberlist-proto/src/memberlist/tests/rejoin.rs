@@ -72,6 +72,7 @@ fn the_dead_are_looked_for_until_they_are_back_gone_for_good_or_given_up() {
     bury(&mut rig, "a", 2);
     let tried = attempts(&mut rig, 2 * HOUR);
     assert!(!tried.is_empty() && tried.iter().all(|(_, to)| *to == address(2)));
+    assert_eq!(rig.node.stats().counters.rejoins, tried.len() as u64);
     let last = tried[tried.len() - 1].0;
     assert!(last <= Instant::from_nanos(1_000_000_000) + HOUR);
     assert_eq!(rig.node.poll_timeout(), None, "and no one is any more");
@@ -407,4 +408,56 @@ fn an_address_taken_within_one_packet_is_not_searched_once_it_is_free() {
     rig.dead("b", 1, "b");
     assert_eq!(rig.node.stats().gauges.lost_members, 0);
     assert_eq!(attempts(&mut rig, HOUR), []);
+}
+
+/// What has never answered may be invented: it gets half of a quarter of the attempts beside one that
+/// has.
+#[test]
+fn those_that_have_answered_get_most_of_the_attempts() {
+    let mut rig = seeking(&[]);
+    let mut peer = Rig::new();
+    peer.alive("real", 2, 1);
+    rig.node.restore(rig.now, [peer.member("real")]);
+    rig.dead("real", 1, "other");
+    bury(&mut rig, "invented", 3);
+    let mut tried = attempts(&mut rig, HOUR);
+    for _ in 0..9 {
+        rig.alive("real", 2, rig.state("real").1 + 1);
+        rig.dead("real", rig.state("real").1, "other");
+        rig.alive("invented", 3, rig.state("invented").1 + 1);
+        rig.dead("invented", rig.state("invented").1, "other");
+        tried.extend(attempts(&mut rig, HOUR));
+    }
+    let invented = tried.iter().filter(|(_, to)| *to == address(3)).count();
+    let percent = 100 * invented / tried.len();
+    assert!(tried.len() > 1000 && (8..18).contains(&percent), "{percent} % of {}", tried.len());
+}
+
+/// Where a search was turned off meanwhile, its last answer leads to nothing.
+#[test]
+fn an_answer_to_a_search_that_is_off_begins_no_exchange() {
+    use crate::wire::message::{Ack, Message};
+    for off in [false, true] {
+        let mut rig = seeking(&[]);
+        bury(&mut rig, "a", 2);
+        let id = loop {
+            let due = rig.node.poll_timeout().expect("the search goes on");
+            rig.wait(due.saturating_duration_since(rig.now));
+            if let [(id, _)] = rig.connects()[..] {
+                break id;
+            }
+        };
+        rig.node.handle_stream_connected(rig.now, id);
+        let seq_no = rig.node.next_sequence().wrapping_sub(1);
+        if off {
+            let mut timing = rig.node.config().timing();
+            timing.rejoin.interval = Duration::ZERO;
+            rig.node.reconfigure(rig.now, timing).expect("valid");
+        }
+        rig.connects();
+        let mut ack = Vec::new();
+        Message::Ack(Ack { seq_no, payload: None }).encode(&mut ack);
+        rig.node.handle_stream_data(rig.now, id, &ack).expect("an ack");
+        assert_eq!(rig.connects().len(), usize::from(!off));
+    }
 }

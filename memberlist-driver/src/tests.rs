@@ -25,6 +25,7 @@ mod fake;
 mod figures;
 mod floods;
 mod passing;
+mod streams;
 mod tasks;
 
 /// Long enough for a busy machine; nothing waits this long unless it fails.

@@ -42,6 +42,29 @@ fn a_quick_reader_gets_everything_in_order() {
 }
 
 #[test]
+fn a_buffer_is_empty_until_something_waits() {
+    let mut buffer = EventBuffer::new(EventBounds::default());
+    assert!(buffer.is_empty());
+    buffer.push(joined("a", 1));
+    assert!(!buffer.is_empty());
+    drain(&mut buffer);
+    assert!(buffer.is_empty());
+}
+
+/// A departure that still waits is part of what it is joined into.
+#[test]
+fn a_departure_that_was_not_read_is_not_lost() {
+    let mut buffer = EventBuffer::new(EventBounds::new(1, 100));
+    buffer.push(left("a"));
+    buffer.push(joined("a", 2));
+    let reports = drain(&mut buffer);
+    let [Event::Coalesced { events: 2, departure, .. }] = &reports[..] else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(*departure, Some(Departure::Left));
+}
+
+#[test]
 fn a_slow_reader_learns_how_each_waiting_node_stands() {
     let mut buffer = EventBuffer::new(EventBounds::new(2, 100));
     buffer.push(joined("a", 1));

@@ -50,7 +50,31 @@ fn lines_have_the_fields_of_their_events() {
         );
         assert_eq!(departed.peer.as_deref(), Some("10.0.0.9:7"));
     }
+    let left = line(&Event::HadLeft { node: node.clone(), from: Some(peer) });
+    assert_eq!((left.member.as_deref(), left.peer.as_deref()), (Some("x"), Some("10.0.0.9:7")));
+    let parts = IdentityParts { name: b"x", addr: Some(&[10, 0, 0, 9]), port: 7, ..parts };
+    let placed = Node::new(Identity::new(parts).expect("a name"), 1, State::Alive, at(0));
+    let by_stream = Event::OnlyByStream { node: placed };
+    let line_of = lines::of(&by_stream).expect("a line").1;
+    assert_eq!(line_of.member.as_deref(), Some("x"));
+    assert_eq!(line_of.peer.as_deref(), Some("10.0.0.9:7"));
+    assert_eq!(line_of.to_string(), by_stream.to_string());
+    let poisoned = line(&Event::NamePoisoned { by: Some(NodeName::from("y")) });
+    assert_eq!(poisoned.reason.as_deref(), Some("y"));
     // What happens all the time, and is the application's own business, is not.
     let message = Event::Message { from: peer, channel: Channel::Packet, payload: Bytes::new() };
     assert!(!lines::is_logged(&message) && lines::of(&message).is_none());
+}
+
+#[cfg(feature = "record")]
+#[test]
+fn lines_about_a_recording_say_how_bad_it_is() {
+    use memberlist_record::Notice;
+    let dropped = lines::recording(&Notice::Dropped(7));
+    assert!(matches!(dropped.severity, Severity::Warning));
+    assert!(dropped.to_string().starts_with("7 inputs were not recorded"), "{dropped}");
+    let failed = lines::recording(&Notice::Failed(std::io::ErrorKind::StorageFull.into()));
+    assert!(matches!(failed.severity, Severity::Error));
+    let (text, reason) = (failed.to_string(), failed.reason.expect("a reason"));
+    assert_eq!(text, format!("recording failed: {reason}"));
 }

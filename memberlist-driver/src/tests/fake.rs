@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) shut_down: usize,
     /// What reading from a stream and accepting one gives.
     pub(super) stream_says: Option<Vec<u8>>,
+    /// How writing to a stream fails next.
+    pub(super) write_fails: VecDeque<io::ErrorKind>,
     pub(super) accepting: Option<io::ErrorKind>,
     /// Sockets that are open.
     pub(super) open: usize,
@@ -196,6 +198,9 @@ impl Stream for Socket {
 
     fn try_write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.0.world(|world| {
+            if let Some(error) = world.write_fails.pop_front() {
+                return Err(error.into());
+            }
             let len = world.stream_room.min(data.len());
             if len == 0 {
                 return Err(io::ErrorKind::WouldBlock.into());

@@ -54,3 +54,67 @@ fn the_last_stream_that_ends_wakes_a_node_that_stops() {
     assert!(woken.times() > before);
     assert!(driver.poll_streams_ended(&cx).is_ready());
 }
+
+#[test]
+fn what_has_only_taken_too_long_is_known() {
+    use memberlist_proto::ExchangeStep;
+    for error in [
+        Error::Wait(WaitError::TimedOut),
+        Error::Ping(PingError::NoResponse),
+        Error::Exchange(ExchangeError::TimedOut(ExchangeStep::Connecting)),
+    ] {
+        assert!(error.is_timeout(), "{error}");
+    }
+    for error in [
+        Error::Shutdown,
+        Error::Wait(WaitError::Left),
+        Error::Ping(PingError::Cancelled),
+        Error::Exchange(ExchangeError::Closed),
+    ] {
+        assert!(!error.is_timeout(), "{error}");
+    }
+}
+
+#[test]
+fn why_a_look_up_failed_is_reported_by_its_kind() {
+    let (node, _events, driver) = node();
+    let failed = |target: &str, kind: io::ErrorKind| {
+        let peer: Peer = target.parse().expect("a peer");
+        let mut join = node.join(&[peer]);
+        let lookups = work(&driver).lookups;
+        driver.resolved(&lookups[0], Err(kind.into()));
+        not_joined(poll(&mut join)).failed[0].error.clone()
+    };
+    for (kind, failure) in [
+        (io::ErrorKind::TimedOut, LookupFailure::TimedOut),
+        (io::ErrorKind::Unsupported, LookupFailure::Unsupported),
+        (io::ErrorKind::NotFound, LookupFailure::NotFound),
+        (io::ErrorKind::Other, LookupFailure::NotFound),
+    ] {
+        assert_eq!(failed("host.example:1", kind), JoinError::Lookup(failure), "{kind}");
+    }
+}
+
+#[test]
+fn what_a_service_has_is_joined_and_why_it_has_nothing_reported() {
+    let (node, _events, driver) = node();
+    let look_up = || {
+        let peer: Peer = "dnssrv+_gossip._tcp.test".parse().expect("a service");
+        let join = node.join(&[peer]);
+        (join, work(&driver).lookups.remove(0))
+    };
+    for (kind, failure) in [
+        (io::ErrorKind::Other, LookupFailure::Other),
+        (io::ErrorKind::TimedOut, LookupFailure::TimedOut),
+        (io::ErrorKind::NotFound, LookupFailure::NotFound),
+    ] {
+        let (mut join, asked) = look_up();
+        driver.resolved_service(&asked, Err(kind.into()));
+        let report = not_joined(poll(&mut join));
+        assert_eq!(report.failed[0].error, JoinError::Lookup(failure), "{kind}");
+    }
+    let (_join, asked) = look_up();
+    driver.resolved_service(&asked, Ok(vec![(address(1).ip(), 7), (address(1).ip(), 8)]));
+    let to: Vec<_> = work(&driver).connects.into_iter().map(|(_, to)| to.port()).collect();
+    assert_eq!(to, [7, 8]);
+}

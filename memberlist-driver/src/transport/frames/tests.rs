@@ -246,3 +246,8 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn framings_are_known_by_their_names() {
+    assert_eq!(FRAMINGS.map(Framing::as_str), ["alertmanager", "dskit"]);
+}

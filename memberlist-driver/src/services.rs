@@ -160,3 +160,6 @@ fn failed(error: &hickory_resolver::net::NetError) -> io::Error {
     };
     io::Error::new(kind, error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

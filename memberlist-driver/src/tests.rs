@@ -20,7 +20,7 @@ use crate::shared::{Setup, Shared};
 use crate::{Delegate, Error, Events, Handle};
 
 mod delegates;
-mod fake;
+pub(crate) mod fake;
 #[cfg(feature = "metrics")]
 mod figures;
 mod floods;
@@ -251,4 +251,31 @@ fn an_error_that_a_runtime_has_wrapped_is_known_by_its_number() {
     let exhausted = || io::Error::from_raw_os_error(24);
     assert_eq!(stream_failure(&exhausted()), StreamFailure::Exhausted);
     assert_eq!(stream_failure(&wrap(wrap(exhausted()))), StreamFailure::Exhausted);
+}
+
+#[test]
+fn errors_of_the_operating_system_have_the_cores_words() {
+    for (kind, failure) in [
+        (io::ErrorKind::ConnectionRefused, StreamFailure::Refused),
+        (io::ErrorKind::ConnectionReset, StreamFailure::Reset),
+        (io::ErrorKind::ConnectionAborted, StreamFailure::Reset),
+        (io::ErrorKind::BrokenPipe, StreamFailure::Reset),
+        (io::ErrorKind::TimedOut, StreamFailure::TimedOut),
+        (io::ErrorKind::HostUnreachable, StreamFailure::Unreachable),
+        (io::ErrorKind::NetworkUnreachable, StreamFailure::Unreachable),
+        (io::ErrorKind::NetworkDown, StreamFailure::Unreachable),
+        (io::ErrorKind::AddrNotAvailable, StreamFailure::Unreachable),
+        (io::ErrorKind::InvalidData, StreamFailure::Other),
+    ] {
+        assert_eq!(stream_failure(&kind.into()), failure, "{kind}");
+    }
+    for (number, failure) in [
+        (12, StreamFailure::Exhausted),
+        (24, StreamFailure::Exhausted),
+        (97, StreamFailure::Unreachable),
+        (1, StreamFailure::Other),
+    ] {
+        let error = io::Error::from_raw_os_error(number);
+        assert_eq!(stream_failure(&error), failure, "{error}");
+    }
 }

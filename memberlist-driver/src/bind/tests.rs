@@ -42,3 +42,19 @@ fn options_keep_what_they_are_given() {
     assert_eq!((options.events.count, options.events.bytes), (1, 2));
     assert_eq!(options.metric_labels.len(), 2);
 }
+
+#[test]
+fn a_public_address_without_a_key_is_noticed() {
+    let config = |address: [u8; 4], key: bool| {
+        let mut config = Config::lan("n");
+        config.advertise_addr = address.into();
+        if key {
+            config.secret_keys.push(memberlist_proto::Key::new(&[1; 16]).expect("a key"));
+        }
+        config
+    };
+    assert!(announces_in_clear(&config([8, 8, 8, 8], false)));
+    assert!(!announces_in_clear(&config([8, 8, 8, 8], true)));
+    assert!(!announces_in_clear(&config([10, 0, 0, 1], false)));
+    assert!(!announces_in_clear(&config([10, 0, 0, 1], true)));
+}

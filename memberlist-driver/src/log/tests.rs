@@ -78,3 +78,28 @@ fn lines_about_a_recording_say_how_bad_it_is() {
     let (text, reason) = (failed.to_string(), failed.reason.expect("a reason"));
     assert_eq!(text, format!("recording failed: {reason}"));
 }
+
+/// Severities as Go has them, but for what happens to every member sooner or later.
+#[test]
+fn events_are_as_severe_as_what_they_mean() {
+    let peer: SocketAddr = ([10, 0, 0, 9], 7).into();
+    let parts = IdentityParts { name: b"x", ..IdentityParts::default() };
+    let node = Node::new(Identity::new(parts).expect("a name"), 1, State::Dead, at(0));
+    let departed = |reason, from| Event::Departed { node: node.clone(), reason, from };
+    let failed =
+        |exchange| Event::ExchangeFailed { peer, exchange, error: ExchangeError::TooManyBytes };
+    let severity = |event: &Event| format!("{:?}", lines::of(event).expect("a line").1.severity);
+    let died = Departure::Failed { by: Vec::new(), confirmations: 0 };
+    for (event, expected) in [
+        (departed(Departure::Left, Some(peer)), "Debug"),
+        (departed(died.clone(), None), "Info"),
+        (failed(ExchangeKind::Rejoin), "Debug"),
+        (failed(ExchangeKind::PushPull), "Error"),
+        (Event::NotListed { peer }, "Warning"),
+        (Event::Rejoined { peer }, "Info"),
+    ] {
+        assert_eq!(severity(&event), expected, "{event}");
+    }
+    let line = lines::of(&departed(died, None)).expect("a line").1;
+    assert_eq!(line.reason.as_deref(), Some("failed"));
+}

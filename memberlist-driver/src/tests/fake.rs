@@ -15,7 +15,7 @@ use crate::runtime::{Listener, PacketSocket, Runtime, Stream, Timer};
 
 /// Clones are handles of one runtime.
 #[derive(Clone, Default)]
-pub(super) struct Fake(Arc<Mutex<World>>);
+pub(crate) struct Fake(Arc<Mutex<World>>);
 
 #[derive(Default)]
 pub(super) struct World {
@@ -83,7 +83,7 @@ impl Fake {
     }
 }
 
-pub(super) struct Socket(Fake);
+pub(crate) struct Socket(Fake);
 
 impl Drop for Socket {
     fn drop(&mut self) {
@@ -91,7 +91,7 @@ impl Drop for Socket {
     }
 }
 
-pub(super) struct Alarm(Instant);
+pub(crate) struct Alarm(Instant);
 
 impl Runtime for Fake {
     type Packets = Socket;

@@ -227,3 +227,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn queues_may_be_exactly_full() {
+    let bounds = Bounds::default().with(|it| (it.queue_bytes, it.bytes) = (100, 150));
+    let (mut pool, now) = (Pool::new(bounds), Instant::now());
+    begun(pool.push(now, address(1), frame(60)));
+    assert_eq!(pool.push(now, address(1), frame(40)), Queued::Waits);
+    assert_eq!((pool.bytes(), pool.dropped(), pool.peers()), (100, 0, 1));
+    begun(pool.push(now, address(2), frame(50)));
+    assert_eq!((pool.bytes(), pool.dropped(), pool.peers()), (150, 0, 2));
+    // The queue's oldest frame makes room.
+    assert_eq!(pool.push(now, address(1), frame(1)), Queued::Waits);
+    assert_eq!((pool.bytes(), pool.dropped()), (91, 1));
+    pool.lost(3);
+    pool.lost(2);
+    assert_eq!(pool.dropped(), 6);
+}

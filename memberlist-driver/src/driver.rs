@@ -81,9 +81,9 @@ impl Driver {
         }
     }
 
-    /// Handles the timeouts that are due, if `timeouts`, and fetches what there is to do. What the
-    /// call before had fetched counts as carried out.
-    pub(crate) fn turn(&self, timeouts: bool, work: &mut Work) {
+    /// Handles the timeouts that are due at `at`, if `timeouts`, and fetches what there is to do. What
+    /// the call before had fetched counts as carried out.
+    pub(crate) fn turn(&self, at: StdInstant, timeouts: bool, work: &mut Work) {
         let handle = |state: &mut State, now| {
             state.all_handed();
             // Only if something is due: otherwise each turn would be an input, and be recorded.
@@ -97,7 +97,7 @@ impl Driver {
         };
         let clock = self.0.clock;
         let fetch = |state: &mut State, ()| work.fetch(state, |due| clock.moment(due));
-        let _ = self.0.with_at(StdInstant::now(), handle, fetch);
+        let _ = self.0.with_at(at, handle, fetch);
     }
 
     /// Ready when [`turn`](Self::turn) may fetch something new. What was fetched before counts as

@@ -1,6 +1,8 @@
 //! When a node needs fresh randomness from the operating system.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use memberlist_proto::Instant;
 
 /// Decides when fresh randomness is handed to the core, whose nonces all come from one seed
 /// otherwise: a virtual machine that is copied, or resumed twice, would go on with those of its

@@ -146,7 +146,7 @@ impl Shared {
         }
         let now = self.clock.at(at);
         let mut state = self.lock();
-        state.freshen(at, now);
+        state.freshen(now);
         let result = f(&mut state, now);
         let aftermath = state.settle(now);
         if let Some(local) = state.changed_local() {
@@ -163,7 +163,8 @@ impl Shared {
         for event in aftermath.wake() {
             self.log.event(now, &event);
         }
-        for panicked in self.decisions.iter().flat_map(|decisions| decisions.take_panics()) {
+        let Some(decisions) = &self.decisions else { return };
+        for panicked in decisions.take_panics() {
             self.log.write(now, log::Source::Delegate, || log::panicked(&panicked));
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant as StdInstant;
 
 use bytes::Bytes;
 use memberlist_proto::{
@@ -123,7 +122,10 @@ pub(crate) struct Aftermath {
 impl Aftermath {
     /// Wakes what waits; the events to log.
     pub(crate) fn wake(self) -> Vec<Event> {
-        self.packet_task.into_iter().chain(self.others).for_each(Waker::wake);
+        if let Some(packet_task) = self.packet_task {
+            packet_task.wake();
+        }
+        self.others.into_iter().for_each(Waker::wake);
         self.lines
     }
 }
@@ -131,10 +133,10 @@ impl Aftermath {
 impl State {
     /// Hands fresh randomness to the core, if that is due: before anything can be encrypted that a
     /// copy of this machine might encrypt as well.
-    pub(crate) fn freshen(&mut self, at: StdInstant, now: Instant) {
+    pub(crate) fn freshen(&mut self, now: Instant) {
         let mut fresh = [0; 32];
         // Where the system has none, the nonces stay as good as they are until it is asked again.
-        if self.entropy.due(at) && getrandom::fill(&mut fresh).is_ok() {
+        if self.entropy.due(now) && getrandom::fill(&mut fresh).is_ok() {
             self.core.mix_entropy(now, fresh);
         }
     }

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use memberlist_proto::{
@@ -84,7 +84,7 @@ fn eventually(mut done: impl FnMut() -> bool) {
 
 fn work(driver: &Driver) -> Work {
     let mut work = Work::default();
-    driver.turn(false, &mut work);
+    driver.turn(Instant::now(), false, &mut work);
     work
 }
 
@@ -229,7 +229,7 @@ fn look_ups_and_timeouts_reach_what_waits() {
     let mut ping = node.ping(Target::Addr { addr: address(1), node: None });
     let due = work(&driver).timeout.expect("a ping does not wait forever");
     std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
-    driver.turn(true, &mut Work::default());
+    driver.turn(Instant::now(), true, &mut Work::default());
     assert_eq!(poll(&mut ping), Poll::Ready(Err(Error::Ping(PingError::NoResponse))));
 }
 

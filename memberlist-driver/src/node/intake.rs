@@ -19,44 +19,49 @@ pub(super) struct Intake {
 }
 
 /// How a batch of packets was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Batch {
-    packets: usize,
-    /// There may be more: let other tasks run, then go on.
-    pub(super) more: bool,
-    /// The socket failed: leave it alone for a while.
-    pub(super) failed: bool,
+    /// When it ended.
+    pub(super) at: Instant,
     /// The timeouts are to be handled now.
     pub(super) timeouts: bool,
+    pub(super) next: Next,
+}
+
+/// What to do when all that a batch of packets caused is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Read on: there may be more.
+    Read,
+    /// Let other tasks run, then read on.
+    Yield,
+    /// Wait until there is something to do: the socket was empty.
+    Wait,
+    /// Leave the socket alone for a while: it failed.
+    Rest,
 }
 
 impl Intake {
-    /// Reads one batch by `receive`, which must not wait, and hands it in.
+    /// Reads one batch by `receive`, which must not wait, and hands it in. It is `begun` now.
     pub(super) fn read(
         &mut self,
         driver: &Driver,
-        receive: impl FnMut(&mut [u8], &mut dyn FnMut(&[u8], SocketAddr)) -> io::Result<()>,
-    ) -> Batch {
-        let begun = Instant::now();
-        let mut batch = self.read_batch(driver, receive, begun);
-        batch.timeouts = self.turns.timeouts(batch.packets, begun.elapsed(), batch.more);
-        batch
-    }
-
-    fn read_batch(
-        &mut self,
-        driver: &Driver,
-        mut receive: impl FnMut(&mut [u8], &mut dyn FnMut(&[u8], SocketAddr)) -> io::Result<()>,
         begun: Instant,
+        mut receive: impl FnMut(&mut [u8], &mut dyn FnMut(&[u8], SocketAddr)) -> io::Result<()>,
     ) -> Batch {
-        let mut batch = Batch::default();
-        while Turns::reads_on(batch.packets, begun.elapsed()) {
+        let (mut packets, mut at, mut next) = (0, begun, Next::Read);
+        // The time of the last packet's arrival will do: it saves looking at the clock again.
+        while self.turns.reads_on(packets, at - begun) {
             let mut take = |packet: &[u8], from| {
-                driver.handle_packet(Instant::now(), canonical(from), packet);
+                at = Instant::now();
+                driver.handle_packet(at, canonical(from), packet);
             };
             match receive(&mut self.buffer, &mut take) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return batch,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    next = Next::Wait;
+                    break;
+                }
                 // An earlier send was refused by its receiver, or a signal came: neither says
                 // anything about reading.
                 Err(error)
@@ -66,14 +71,28 @@ impl Intake {
                     ) => {}
                 Err(error) => {
                     driver.failed(Target::Packet, "reading packets", &error);
-                    batch.failed = true;
-                    return batch;
+                    next = Next::Rest;
+                    break;
                 }
             }
-            batch.packets += 1;
+            packets += 1;
         }
-        batch.more = true;
-        batch
+        let at = Instant::now();
+        let timeouts = self.turns.timeouts(packets, at - begun, next == Next::Read);
+        // Where several came together, more arrive while what these caused is sent, and to find them
+        // there costs less than to wait for them.
+        if next == Next::Wait && packets > 1 {
+            next = Next::Read;
+        }
+        if next == Next::Read && self.turns.tasks() {
+            next = Next::Yield;
+        }
+        Batch { at, timeouts, next }
+    }
+
+    /// Other tasks have had their turn.
+    pub(super) fn begin_round(&mut self) {
+        self.turns.begin_round();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use memberlist_proto::Transmit;
 
 use super::guard::{StreamGuard, TaskGuard};
-use super::intake::{Batch, Intake, reachable};
+use super::intake::{Intake, Next, reachable};
 use super::stream;
 use crate::driver::{Driver, Work};
 use crate::runtime::{PacketSocket as _, Runtime, Timer as _};
@@ -58,22 +58,24 @@ impl<R: Runtime> PacketTask<R> {
         let _ = poll_fn(|cx| self.packets.poll_writable(cx)).await;
         let mut publishing = Publishing::default();
         loop {
-            if self.work.timeout.is_some_and(|due| due.elapsed() > ASLEEP) {
+            let mut now = Instant::now();
+            if self.work.timeout.is_some_and(|due| now.saturating_duration_since(due) > ASLEEP) {
                 // The runtime has first to find out what arrived meanwhile.
                 self.runtime.yield_now().await;
+                now = Instant::now();
             }
             // Packets come before time: what looks late may be waiting in the socket.
             let receive = |buffer: &mut [u8], take: &mut dyn FnMut(&[u8], SocketAddr)| {
                 self.packets.try_receive_with(buffer, take)
             };
-            let batch = self.intake.read(&self.driver, receive);
-            self.driver.turn(batch.timeouts, &mut self.work);
+            let batch = self.intake.read(&self.driver, now, receive);
+            self.driver.turn(batch.at, batch.timeouts, &mut self.work);
             self.carry_out().await;
             if self.work.stopped {
                 break;
             }
-            let due = publishing.publish_if_due(&self.driver, self.work.timeout);
-            self.wait(batch, due).await;
+            let due = publishing.publish_if_due(&self.driver, batch.at, self.work.timeout);
+            self.wait(batch.next, due).await;
         }
         let Self { runtime, driver, packets, guard, .. } = self;
         drop(packets);
@@ -158,26 +160,28 @@ impl<R: Runtime> PacketTask<R> {
     }
 
     /// Waits until there is something to do.
-    async fn wait(&mut self, batch: Batch, due: Option<Instant>) {
+    async fn wait(&mut self, next: Next, due: Option<Instant>) {
         let (packets, driver, alarm) = (&self.packets, &self.driver, &mut self.alarm);
-        if batch.failed {
-            let until = Instant::now() + RESPITE;
-            poll_fn(|cx| alarm.poll(cx, until)).await;
-            return;
+        match next {
+            Next::Read => return,
+            Next::Rest => {
+                let until = Instant::now() + RESPITE;
+                poll_fn(|cx| alarm.poll(cx, until)).await;
+            }
+            Next::Wait if !self.work.more => {
+                let due = due.unwrap_or_else(|| Instant::now() + IDLE);
+                poll_fn(|cx| {
+                    // Errors that reading meets are met again, and logged, when it is tried.
+                    let ready = packets.poll_readable(cx).is_ready()
+                        || driver.poll_work(cx).is_ready()
+                        || alarm.poll(cx, due).is_ready();
+                    if ready { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+            }
+            Next::Yield | Next::Wait => self.runtime.yield_now().await,
         }
-        if batch.more || self.work.more {
-            self.runtime.yield_now().await;
-            return;
-        }
-        let due = due.unwrap_or_else(|| Instant::now() + IDLE);
-        poll_fn(|cx| {
-            // Errors that reading meets are met again, and logged, when it is tried.
-            let ready = packets.poll_readable(cx).is_ready()
-                || driver.poll_work(cx).is_ready()
-                || alarm.poll(cx, due).is_ready();
-            if ready { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        self.intake.begin_round();
     }
 }
 
@@ -238,8 +242,12 @@ impl Publishing {
     /// at `timeout`.
     #[cfg(feature = "metrics")]
     #[allow(clippy::unnecessary_wraps)] // Without the feature there may be nothing to wake up for.
-    fn publish_if_due(&mut self, driver: &Driver, timeout: Option<Instant>) -> Option<Instant> {
-        let now = Instant::now();
+    fn publish_if_due(
+        &mut self,
+        driver: &Driver,
+        now: Instant,
+        timeout: Option<Instant>,
+    ) -> Option<Instant> {
         let due = match self.due {
             Some(due) if now < due => due,
             _ => {
@@ -253,7 +261,12 @@ impl Publishing {
 
     #[cfg(not(feature = "metrics"))]
     #[allow(clippy::unused_self)] // It has nothing to keep without the feature.
-    fn publish_if_due(&mut self, _: &Driver, timeout: Option<Instant>) -> Option<Instant> {
+    fn publish_if_due(
+        &mut self,
+        _: &Driver,
+        _: Instant,
+        timeout: Option<Instant>,
+    ) -> Option<Instant> {
         timeout
     }
 }

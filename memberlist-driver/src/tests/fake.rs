@@ -22,6 +22,10 @@ pub(super) struct World {
     tasks: Vec<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     /// Packets that wait in the socket.
     pub(super) arrived: VecDeque<(Vec<u8>, SocketAddr)>,
+    /// Packets that arrive meanwhile, one for each that is sent.
+    pub(super) arriving: VecDeque<(Vec<u8>, SocketAddr)>,
+    /// Whether waiting for packets is in vain.
+    pub(super) deaf: bool,
     /// Packets that were sent, unless they are only counted, and how many more there is room for.
     pub(super) sent: Vec<(Vec<u8>, SocketAddr)>,
     pub(super) counts: bool,
@@ -134,7 +138,7 @@ fn ready(so: bool) -> Poll<io::Result<()>> {
 
 impl PacketSocket for Socket {
     fn poll_readable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.world(|world| ready(!world.arrived.is_empty()))
+        self.0.world(|world| ready(!world.arrived.is_empty() && !world.deaf))
     }
 
     fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -153,6 +157,7 @@ impl PacketSocket for Socket {
         self.0.world(|world| {
             world.tries += 1;
             world.room = world.room.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
+            world.arrived.extend(world.arriving.pop_front());
             if !world.counts {
                 world.sent.push((packet.to_vec(), to));
             }

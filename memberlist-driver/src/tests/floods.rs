@@ -1,4 +1,4 @@
-//! Packets that cost far more than their length says.
+//! Many packets, and some that cost far more than their length says.
 
 use memberlist_proto::wire::Scratch;
 use memberlist_proto::wire::compress::Algorithm;
@@ -6,7 +6,7 @@ use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{Sealing, seal};
 
 use super::fake::Fake;
-use super::tasks::started;
+use super::tasks::{peer, ping, started};
 use super::*;
 
 /// A packet of 1.9 kB that inflates to almost 1 MiB.
@@ -55,4 +55,39 @@ fn probes_go_on_under_packets_that_inflate() {
     assert!(counters.packets_received < 8192, "{} packets", counters.packets_received);
     assert!(counters.packets_received > 30, "{} packets", counters.packets_received);
     assert_eq!(counters.packets_refused, 0, "each was read in full");
+}
+
+/// How many pings a node answers before it waits or other tasks have their turn, if so many of them
+/// have arrived and so many more follow, one upon each answer.
+fn answered_at_once(arrived: usize, following: usize) -> usize {
+    let mut config = quiet("n");
+    // The pings come from a stranger.
+    config.limits.replies_per_second = 1000;
+    let (fake, node, _events) = started(config);
+    fake.run_once();
+    // Not the socket wakes the node, but something to send.
+    node.send(peer(), "a message").expect("a member");
+    fake.world(|world| {
+        world.deaf = true;
+        world.sent.clear();
+        world.arrived = vec![(ping(), address(9)); arrived].into();
+        // The message is the first that is sent.
+        world.arriving = vec![(ping(), address(9)); following].into();
+    });
+    fake.run_once();
+    fake.world(|world| world.sent.len()) - 1
+}
+
+/// Waiting would be a call of the operating system, or several, for each few packets.
+#[test]
+fn what_arrives_while_a_burst_is_answered_is_not_waited_for() {
+    assert_eq!(answered_at_once(2, 20), 22);
+    // One alone is rarely followed.
+    assert_eq!(answered_at_once(1, 0), 1);
+}
+
+#[test]
+fn a_burst_without_an_end_leaves_other_tasks_their_turn() {
+    assert_eq!(answered_at_once(2, 500), 64);
+    assert_eq!(answered_at_once(500, 500), 64);
 }

@@ -36,7 +36,7 @@ fn alive() -> Vec<u8> {
     encoded(&Message::Alive(alive))
 }
 
-fn ping() -> Vec<u8> {
+pub(super) fn ping() -> Vec<u8> {
     encoded(&Message::Ping(Ping { seq_no: 1, ..Ping::default() }))
 }
 

@@ -27,8 +27,8 @@ const WINDOWS: [usize; 3] = [1, 32, 128];
 const ROUNDS: usize = 7;
 
 fn main() {
-    let seconds = std::env::args().nth(1).map_or(3, |text| text.parse().expect("seconds"));
-    let time = Duration::from_secs(seconds);
+    let seconds = std::env::args().nth(1).map_or(3.0, |text| text.parse().expect("seconds"));
+    let time = Duration::from_secs_f64(seconds);
     println!(
         "{:10} {:>8} {:>12} {:>12} {:>12} {:>12} {:>8} {:>8}",
         "runtime", "window", "echoes/s", "CPU us each", "bare loop", "CPU us each", "of it", "CPU"
@@ -137,12 +137,11 @@ struct Measured {
 
 impl Count {
     fn new() -> Self {
-        Self { begun: Instant::now(), cpu: cpu_ticks() }
+        Self { begun: Instant::now(), cpu: cpu_nanos() }
     }
 
     fn end(self, times: u32) -> Measured {
-        let cpu = (cpu_ticks() - self.cpu) * 10_000;
-        let micros = Duration::from_micros(cpu).as_secs_f64() * 1e6 / f64::from(times);
+        let micros = (cpu_nanos() - self.cpu) as f64 / 1e3 / f64::from(times);
         Measured { rate: f64::from(times) / self.begun.elapsed().as_secs_f64(), micros }
     }
 }
@@ -153,10 +152,13 @@ impl Measured {
     }
 }
 
-/// Hundredths of a second of processor time that this process has used.
-fn cpu_ticks() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields: Vec<_> = text.rsplit(") ").next().expect("fields").split(' ').collect();
-    let ticks = |field: usize| fields[field].parse::<u64>().expect("a number");
-    ticks(11) + ticks(12)
+/// Nanoseconds of processor time that the threads of this process have used.
+fn cpu_nanos() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let nanos = |task: std::fs::DirEntry| {
+        // A thread may end meanwhile.
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    };
+    tasks.flatten().filter_map(nanos).sum()
 }

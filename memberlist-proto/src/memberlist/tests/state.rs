@@ -12,6 +12,21 @@ fn a_new_name_joins_and_is_gossiped() {
 }
 
 #[test]
+fn members_are_the_live_ones_and_nodes_are_all() {
+    let mut rig = Rig::new();
+    rig.alive("a", 2, 1);
+    rig.alive("b", 3, 1);
+    rig.dead("b", 1, "a");
+    let names = |nodes: Vec<Node>| {
+        let mut names: Vec<String> = nodes.iter().map(|it| it.name().to_string()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(rig.node.members().collect()), ["a", "me"]);
+    assert_eq!(names(rig.node.nodes().collect()), ["a", "b", "me"]);
+}
+
+#[test]
 fn an_alive_needs_a_higher_incarnation() {
     let mut rig = Rig::new();
     rig.alive_with("a", 2, 5, b"x", Some(&VSN));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::memberlist::Timer;
-use crate::{CheckpointError, Restoring};
+use crate::{CORE_HASH, CheckpointError, Key, Restoring};
 
 fn restored(rig: &Rig) -> Result<Memberlist, CheckpointError> {
     let mut bytes = Vec::new();
@@ -73,4 +73,17 @@ fn a_suspicion_without_its_timer_and_a_timer_without_a_suspicion() {
         let (id, _) = slot(rig, b"n2");
         rig.node.timers.insert(rig.now, Timer::Suspicion(id));
     });
+}
+
+#[test]
+fn the_core_is_known_by_the_hash_of_its_sources() {
+    assert_eq!(CORE_HASH.to_string(), env!("MEMBERLIST_CORE_HASH"));
+}
+
+#[test]
+fn keys_that_are_missing_are_named() {
+    let ids = [1, 2].map(|byte| Key::new(&[byte; 16]).expect("a key").id());
+    let text = CheckpointError::MissingKeys(ids.to_vec()).to_string();
+    let expected = alloc::format!("keys of the checkpoint were not given: {}, {}", ids[0], ids[1]);
+    assert_eq!(text, expected);
 }

@@ -11,7 +11,8 @@ use crate::time::Instant;
 impl Memberlist {
     /// The next job, of which there are none unless
     /// [`Config::hand_out_jobs`](crate::Config::hand_out_jobs) is set. It may be [run](Job::run) on
-    /// any thread, and its result is to be handed in by [`job_done`](Self::job_done). At most
+    /// any thread, and its result is to be handed in by [`job_done`](Self::job_done): a long message
+    /// of the application waits for its job without a time limit. At most
     /// `limits.jobs` of them are out at a time, beside one [turn](Job::is_turn).
     pub fn poll_job(&mut self) -> Option<Job> {
         loop {

@@ -18,7 +18,8 @@ impl Sim {
     /// nothing disturbs them any more: the longest, over all nodes, of the sum of
     ///
     /// - a round of probes at the worst health, in which every failure is noticed;
-    /// - the longest suspicion, of a member that came back often, and the time after which a dead member makes room for others;
+    /// - the longest suspicion, of a member that came back often, and the time after which a dead
+    ///   member makes room for others;
     /// - four intervals of full state exchanges, and as many more as it takes to learn all names
     ///   where their rate is limited;
     /// - twenty intervals of rejoining, where that is on.

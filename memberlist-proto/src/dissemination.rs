@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::event::BroadcastId;
-use crate::node::NodeName;
+use crate::members::MemberId;
+use crate::rng::Rng;
 use crate::transmit::StreamId;
 
 /// The messages that are not everywhere yet, the first one first.
@@ -27,8 +28,9 @@ struct Parcel {
     frame: Option<Bytes>,
     /// The bytes that it counts with.
     len: usize,
-    /// The members that it has not been sent to yet, the next one last.
-    to: Vec<NodeName>,
+    /// The members that it has not been sent to yet. They are drawn in random order, one by one: to
+    /// shuffle the names of 100,000 at once would take milliseconds.
+    to: Vec<MemberId>,
     running: usize,
     sent: u32,
     failed: u32,
@@ -77,12 +79,12 @@ impl Disseminations {
         self.running.len()
     }
 
-    pub(crate) fn push(&mut self, id: BroadcastId, frame: Bytes, to: Vec<NodeName>) {
+    pub(crate) fn push(&mut self, id: BroadcastId, frame: Bytes, to: Vec<MemberId>) {
         self.push_parcel(id, frame.len(), Some(frame), to);
     }
 
     /// One that is not sealed yet, of this length.
-    pub(crate) fn push_unsealed(&mut self, id: BroadcastId, len: usize, to: Vec<NodeName>) {
+    pub(crate) fn push_unsealed(&mut self, id: BroadcastId, len: usize, to: Vec<MemberId>) {
         self.push_parcel(id, len, None, to);
     }
 
@@ -91,7 +93,7 @@ impl Disseminations {
         id: BroadcastId,
         len: usize,
         frame: Option<Bytes>,
-        to: Vec<NodeName>,
+        to: Vec<MemberId>,
     ) {
         self.bytes += len;
         self.queue.push_back(Parcel { id, frame, len, to, running: 0, sent: 0, failed: 0 });
@@ -123,15 +125,16 @@ impl Disseminations {
 
     /// The next message to send, and its receiver: either a stream has then [`begun`](Self::begun), or
     /// they are [put back](Self::put_back), or passed over.
-    pub(crate) fn next(&mut self) -> Option<(BroadcastId, Bytes, NodeName)> {
+    pub(crate) fn next(&mut self, rng: &mut Rng) -> Option<(BroadcastId, Bytes, MemberId)> {
         let ready = |parcel: &&mut Parcel| !parcel.to.is_empty() && parcel.frame.is_some();
         let parcel = self.queue.iter_mut().find(ready)?;
         let frame = parcel.frame.clone()?;
-        Some((parcel.id, frame, parcel.to.pop()?))
+        let drawn = rng.index(parcel.to.len());
+        Some((parcel.id, frame, parcel.to.swap_remove(drawn)))
     }
 
-    /// There was no room for a stream: it is the same one's turn again.
-    pub(crate) fn put_back(&mut self, id: BroadcastId, to: NodeName) {
+    /// There was no room for a stream.
+    pub(crate) fn put_back(&mut self, id: BroadcastId, to: MemberId) {
         if let Some(parcel) = self.parcel(id) {
             parcel.to.push(to);
         }

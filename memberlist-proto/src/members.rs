@@ -28,7 +28,8 @@ use listing::Tally;
 use slab::Slab;
 
 /// Identifies a record of a [`Members`] table until that record is reaped. Ids are reused: one that
-/// is kept outside the table must be dropped when [`Members::reap`] returns it.
+/// is kept outside the table must be dropped when [`Members::reap`] returns it, or its user must not
+/// care which record it names by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct MemberId(u32);

@@ -174,7 +174,7 @@ trait Law {
         Ok(())
     }
 
-    /// The node has handled every timer that was due.
+    /// The node has handled timers that were due.
     fn fired(&mut self, picture: &Picture, node: &Memberlist) -> Result<(), String> {
         let _ = (picture, node);
         Ok(())
@@ -302,11 +302,11 @@ impl Laws {
         self.each(|law, _| law.sent(node, transmit))
     }
 
-    /// The node has handled every timer that was due.
+    /// The node has handled timers that were due, at most [`Memberlist::TIMERS_AT_ONCE`].
     ///
     /// # Errors
     ///
-    /// One is still due.
+    /// However many it handles, one is still due.
     pub fn fired(&mut self, now: Instant, node: &Memberlist) -> Result<(), Broken> {
         self.picture.advance(now);
         self.each(|law, picture| law.fired(picture, node))

@@ -8,7 +8,7 @@ use super::Memberlist;
 use crate::event::{BroadcastEnd, BroadcastId, Event, SendError};
 use crate::exchange::{MessageStep, Sender, Stage};
 use crate::letters::Addressee;
-use crate::node::{NodeName, State};
+use crate::members::MemberId;
 use crate::queues::{BroadcastKind, Priority};
 use crate::transmit::StreamId;
 use crate::wire::frame::FrameTooLong;
@@ -103,16 +103,16 @@ impl Memberlist {
     /// Begins what there is room for, and reports what is done.
     pub(super) fn disseminate_on(&mut self) {
         while self.disseminations.running() < self.config.limits.dissemination_streams {
-            let Some((id, frame, to)) = self.disseminations.next() else {
+            let Some((id, frame, to)) = self.disseminations.next(&mut self.rng.misc) else {
                 break;
             };
-            let member = self.member(&to).filter(|node| node.state().is_live());
-            let Some(address) = member.and_then(|node| node.address()) else {
-                continue;
-            };
+            // A node that has joined since in the place of one that was forgotten may be sent it, too.
+            let member = self.members.try_record(to).filter(|it| it.state().is_live());
+            let Some(identity) = member.map(|it| it.identity().clone()) else { continue };
+            let Some(address) = identity.socket_addr() else { continue };
             let stage = Stage::Message(Sender::Dissemination(id), MessageStep::Connecting(frame));
             let deadline = self.now + self.config.tcp_timeout;
-            let opened = self.open_stream(address, Some(to.clone()), stage, deadline);
+            let opened = self.open_stream(address, Some(identity.node_name()), stage, deadline);
             let Ok(stream) = opened else {
                 // No room: the end of any stream makes some.
                 self.disseminations.put_back(id, to);
@@ -126,14 +126,10 @@ impl Memberlist {
         }
     }
 
-    /// Every live member but this node, in random order.
-    fn others(&mut self) -> Vec<NodeName> {
-        let live = |state: State| state.is_live();
-        let others = self.members.iter().filter(|(id, it)| *id != self.me.id && live(it.state()));
-        let mut names: Vec<_> = others.map(|(_, record)| record.identity().node_name()).collect();
-        for place in (1..names.len()).rev() {
-            names.swap(place, self.rng.misc.index(place + 1));
-        }
-        names
+    /// Every live member but this node.
+    fn others(&self) -> Vec<MemberId> {
+        let me = self.me.id;
+        let others = self.members.iter().filter(|(id, it)| *id != me && it.state().is_live());
+        others.map(|(id, _)| id).collect()
     }
 }

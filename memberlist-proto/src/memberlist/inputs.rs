@@ -16,6 +16,10 @@ use crate::transmit::{
 use crate::wire::packet::PacketError;
 
 impl Memberlist {
+    /// Timers that one call of [`handle_timeout`](Self::handle_timeout) handles at most. When a process
+    /// was stopped for a while, or a data center fails, thousands of suspicions end at the same moment.
+    pub const TIMERS_AT_ONCE: usize = 128;
+
     /// Takes in anything: the one door, of which every other method that changes the node is a
     /// part with a typed result.
     ///
@@ -177,14 +181,17 @@ impl Memberlist {
         self.step(now, |node| node.answered(id, answer));
     }
 
-    /// Does everything that is due at `now`; afterwards nothing is due any more.
+    /// Handles the timers that are due at `now`, the earliest first, at most
+    /// [`TIMERS_AT_ONCE`](Self::TIMERS_AT_ONCE) of them. If more were due, [`poll_timeout`](Self::poll_timeout)
+    /// is still not after `now`: call again, with what has arrived in between first.
     ///
     /// Packets and stream data that have already arrived should be handed in before, so that a
     /// late call does not take answers that merely wait for silence.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.enter(now, || Input::Timeout);
         self.step(now, |node| {
-            while let Some((due, timer)) = node.timers.pop_due(node.now) {
+            for _ in 0..Self::TIMERS_AT_ONCE {
+                let Some((due, timer)) = node.timers.pop_due(node.now) else { break };
                 node.fire(timer, due);
                 node.follow_up();
                 // Its tick may be due now.

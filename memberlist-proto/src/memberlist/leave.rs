@@ -58,16 +58,17 @@ impl Memberlist {
     /// in a hundred miss it without any loss, and more where some that were just killed are
     /// gossiped to as well.
     fn leave_directly(&mut self, accusation: Accusation<'_>) -> LeaveReport {
-        let me = self.me.id;
-        let others = self.members.iter().filter(|(id, it)| *id != me && it.state().is_live());
+        // This node has left and is not among them any more.
+        let mut report = LeaveReport { members: self.members.num_live(), sent_directly: 0 };
+        if report.members > self.config.differences.leave_directly {
+            return report;
+        }
+        let others = self.members.iter().filter(|(_, it)| it.state().is_live());
         let others: Vec<Identity> = others.map(|(_, it)| it.identity().clone()).collect();
-        let mut report = LeaveReport { members: others.len(), sent_directly: 0 };
-        if others.len() <= self.config.differences.leave_directly {
-            let Accusation { incarnation, node, from, .. } = accusation;
-            for identity in others.iter().filter(|it| it.socket_addr().is_some()) {
-                self.send_to_node(identity, &Message::Dead(Dead { incarnation, node, from }));
-                report.sent_directly += 1;
-            }
+        let Accusation { incarnation, node, from, .. } = accusation;
+        for identity in others.iter().filter(|it| it.socket_addr().is_some()) {
+            self.send_to_node(identity, &Message::Dead(Dead { incarnation, node, from }));
+            report.sent_directly += 1;
         }
         report
     }

@@ -29,6 +29,7 @@ mod relay;
 #[cfg(feature = "checkpoint")]
 mod replayed;
 mod shares;
+mod slices;
 mod standing;
 mod state;
 mod status;

@@ -260,7 +260,8 @@ fn events_say_something() {
 fn timers_are_handled_when_they_are_due() {
     let (mut node, mut laws) = started(false);
     let due = node.poll_timeout().expect("it gossips");
-    assert_eq!(laws.fired(due, &node).expect_err("nothing was handled").law(), "contract");
+    let broken = (0..100).find_map(|_| laws.fired(due, &node).err());
+    assert_eq!(broken.expect("nothing is ever handled").law(), "contract");
     node.handle_timeout(due);
     laws.fired(due, &node).expect("it was handled");
 }

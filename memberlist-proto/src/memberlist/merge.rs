@@ -286,11 +286,11 @@ impl Memberlist {
             }
             Some(State::Suspect) => {
                 self.decisions.merged_suspect += 1;
-                self.suspect(accusation);
+                self.merge_accusation(accusation);
             }
             Some(State::Dead) => {
                 self.decisions.merged_dead += 1;
-                self.suspect(accusation);
+                self.merge_accusation(accusation);
             }
             Some(State::Left) => {
                 self.decisions.merged_left += 1;
@@ -298,6 +298,23 @@ impl Memberlist {
             }
             None => self.decisions.merged_unknown += 1,
         }
+    }
+
+    /// A peer's state accuses a member. If this node accuses it as well, the peer may have that from
+    /// this node, whose own word then confirms nothing.
+    fn merge_accusation(&mut self, accusation: Accusation<'_>) {
+        let me = self.me.name.clone();
+        let from = if self.accuses(accusation) { me.as_bytes() } else { accusation.from };
+        self.suspect(Accusation { from, ..accusation });
+    }
+
+    /// Whether this node is among the accusers of a member, at this incarnation or a later one.
+    fn accuses(&self, of: Accusation<'_>) -> bool {
+        let Some(id) = self.members.get(of.node) else { return false };
+        let record = self.members.record(id);
+        let suspect = record.suspicion().and_then(|slot| self.suspects.get(slot));
+        of.incarnation <= record.incarnation()
+            && suspect.is_some_and(|it| it.suspicion().accusers().contains(&self.me.name))
     }
 
     /// A node that the peer reports, as the application is shown it.

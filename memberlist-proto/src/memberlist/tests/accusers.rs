@@ -20,13 +20,19 @@ fn socket(host: u8, port: u16) -> SocketAddr {
 }
 
 fn encoded(listed: &[Listed]) -> Vec<u8> {
+    encoded_at(listed, 1)
+}
+
+fn encoded_at(listed: &[Listed], incarnation: u32) -> Vec<u8> {
     let mut body = Vec::new();
     encode_header(&mut body, false, listed.len(), 0);
     for &(name, host, port, state) in listed {
         let (name, addr, vsn) = (name.as_bytes(), [10, 0, 0, host], Some(&VSN[..]));
         let (addr, state) = (Some(&addr[..]), state as i64);
-        let (incarnation, meta) = (1, None);
-        encode_state(&mut body, &NodeState { name, addr, port, meta, incarnation, state, vsn });
+        encode_state(
+            &mut body,
+            &NodeState { name, addr, port, meta: None, incarnation, state, vsn },
+        );
     }
     body
 }
@@ -80,6 +86,33 @@ fn no_node_accuses_itself() {
     let suspected = (P.0, P.1, P.2, State::Suspect);
     let reported = suspicions(config(), false, &[suspected, ACCUSED]);
     assert_eq!(reported, ["suspected p by me", "suspected x by p"]);
+}
+
+/// The peer may suspect `x` only because this node does.
+#[test]
+fn what_this_node_has_said_itself_is_no_confirmation() {
+    let mut rig = Rig::with(config());
+    for (name, host, port, _) in [P, R, Z, ACCUSED] {
+        let (node, addr, vsn) = (name.as_bytes(), [10, 0, 0, host], Some(&VSN[..]));
+        let (incarnation, addr, meta) = (1, Some(&addr[..]), None);
+        rig.receive(&Message::Alive(Alive { incarnation, node, addr, port, meta, vsn }));
+    }
+    let confirmed = |rig: &mut Rig, listed: &[Listed], incarnation| {
+        let id = rig.node.accept_stream(rig.now, socket(P.1, 40_000)).expect("room");
+        let state = encoded_at(listed, incarnation);
+        rig.node.handle_stream_data(rig.now, id, &state).expect("a good state");
+        rig.node.stats().decisions.suspect_confirmed
+    };
+    // Two members are where the peer speaks from: this node takes the accusation for its own.
+    assert_eq!(confirmed(&mut rig, &[P, R, ACCUSED], 1), 0);
+    assert_eq!(confirmed(&mut rig, &[P, ACCUSED], 1), 0, "it may have it from this node");
+    // By gossip it is the peer's own accusation.
+    rig.suspect("x", 1, "p");
+    assert_eq!(rig.node.stats().decisions.suspect_confirmed, 1);
+    // This node has not accused `x` since it refuted.
+    rig.alive("x", ACCUSED.2, 2);
+    rig.suspect("x", 2, "z");
+    assert_eq!(confirmed(&mut rig, &[P, ACCUSED], 2), 2);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod dissemination;
 mod failure;
 mod healing;
 mod labels;
+mod leaves;
 mod loss;
 mod membership;
 mod mistakes;

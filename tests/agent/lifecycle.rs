@@ -46,6 +46,34 @@ fn signals_leave_gracefully() {
     }
 }
 
+/// A node ends as soon as its leave is sent: whatever it queued for the other members is sent by then.
+#[test]
+fn every_agent_that_stays_hears_of_a_signalled_leave() {
+    // What is missed stays missed: no peer repeats it.
+    let agent = |name| {
+        let agent = Launch::agent(name).flag("--set", "push_pull_interval=0");
+        agent.flag("--set", "differences.repeat_leaves=false")
+    };
+    let one = agent("one").start();
+    let others = ["two", "three", "four"];
+    let others = others.map(|name| agent(name).flag("--join", one.addr()).start());
+    let mut agents: Vec<_> = [one].into_iter().chain(others).collect();
+    for observer in &agents {
+        for other in &agents {
+            observer.until_node(other.name(), |node| node["state"] == "alive");
+        }
+    }
+    while agents.len() > 1 {
+        let leaver = agents.pop().expect("one of several");
+        leaver.process().signal("TERM");
+        for observer in &agents {
+            let departed = observer.expect_node("departed", leaver.name());
+            assert_eq!(departed["reason"]["kind"], "left", "{}: {departed}", observer.name());
+        }
+        assert_eq!(leaver.process().wait_exit().code(), Some(0), "{}", leaver.transcript());
+    }
+}
+
 /// With gossip off, the leave cannot be announced, so the agent waits until the second signal.
 #[test]
 fn a_second_signal_stops_at_once() {

@@ -1,7 +1,8 @@
 //! The file of `--snapshot`: what it holds, what a start makes of it, and where it cannot be.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use memberlist_tests::{Launch, scratch};
@@ -57,6 +58,38 @@ fn a_snapshot_finds_the_cluster_again_without_any_seed() {
     let three = folder.keeping("three").start();
     three.expect_node("joined", "one");
     three.expect("rejoined", |event| event["peer"] == one.addr().to_string());
+}
+
+/// A new file takes the place of the old one, which nothing is written to: whatever happens midway, one
+/// of them is complete.
+#[test]
+fn a_save_writes_a_new_file_and_renames_it() {
+    let folder = Folder::new();
+    let (first, second) = ("memberlist snapshot 1\n", "memberlist snapshot 1\ngone/127.0.0.1:1\n");
+    for before in [first, second] {
+        fs::write(folder.file(), before).expect("written");
+        let one = Launch::agent("one").start();
+        let mut at_start = fs::File::open(folder.file()).expect("there");
+        let two = folder.keeping("two").start();
+        let mut in_use = fs::File::open(folder.file()).expect("rewritten at the start");
+        two.join(one.addr());
+        assert!(two.quit().success());
+        let mut at_end = fs::File::open(folder.file()).expect("written at the end");
+        let number = |file: &fs::File| file.metadata().expect("open").ino();
+        // Open files keep their numbers, so that no two of these can be equal by chance.
+        assert_ne!(number(&at_start), number(&in_use), "rewritten in place at the start");
+        assert_ne!(number(&in_use), number(&at_end), "rewritten in place at the end");
+        assert_eq!(contents(&mut at_start), before);
+        assert_eq!(contents(&mut in_use), before);
+        assert_eq!(contents(&mut at_end), format!("{first}one/{}\n", one.addr()));
+        assert_eq!(folder.names(), ["members.txt"], "nothing else is left");
+    }
+}
+
+fn contents(file: &mut fs::File) -> String {
+    let mut text = String::new();
+    file.read_to_string(&mut text).expect("text");
+    text
 }
 
 /// Whatever a member is called, it is found again by what the snapshot says.

@@ -183,3 +183,60 @@ fn members_that_died_for_good_cost_little() {
     settle(&mut sim);
     assert_ne!(state(&sim, nodes[0], nodes[1]), Some(State::Suspect));
 }
+
+/// Two clusters without labels. A member of the first is killed; the others restart with what they had
+/// saved, and meanwhile a node of the second cluster has started at its address. What each node of
+/// both, in that order, has as members after half an hour.
+fn restarted_beside_another_cluster(change: impl Fn(&mut Peer)) -> Vec<usize> {
+    let mut sim = Sim::new(21);
+    let mut start = |name| sim.start_with(Config::lan(name), Spread::default());
+    let (first, second) = (["a", "b", "c"].map(&mut start), ["x", "y"].map(&mut start));
+    for nodes in [&first[..], &second[..]] {
+        nodes[1..].iter().for_each(|node| _ = sim.join(*node, nodes[0]));
+    }
+    sim.run_for(secs(30));
+    assert_eq!(first.map(|node| sim.node(node).num_members()), [3; 3]);
+    let saved = [first[0], first[1]].map(|node| sim.node(node).snapshot().collect::<Vec<_>>());
+    first.iter().for_each(|node| sim.crash(*node));
+    let address = sim.address(first[2]).ip();
+    let third = sim.start_at(address, Config::lan("z"), Spread::default());
+    sim.join(third, second[0]);
+    for (node, mut peers) in first.into_iter().zip(saved) {
+        assert_eq!(peers.len(), 2);
+        peers.iter_mut().for_each(&change);
+        sim.restart(node, false);
+        sim.with(node, |node, now| node.recall(now, peers));
+    }
+    sim.run_for(secs(1800));
+    let all = [first[0], first[1], second[0], second[1], third];
+    all.map(|node| sim.node(node).num_members()).to_vec()
+}
+
+#[test]
+fn a_cluster_restarted_from_snapshots_stays_apart_from_another_at_an_address_of_its_own() {
+    assert_eq!(restarted_beside_another_cluster(|_| ()), [2, 2, 3, 3, 3]);
+    // As docs/healing.md says: an address alone is exchanged with, whatever is there.
+    assert_eq!(restarted_beside_another_cluster(|peer| peer.name = None), [5; 5]);
+}
+
+/// The order is given to one member; the others have a record, and a search, of their own.
+#[test]
+fn one_that_is_forgotten_is_searched_for_by_no_member() {
+    let (mut sim, nodes) = cluster(23, 5, plain);
+    sim.crash(nodes[4]);
+    let others = &nodes[..4];
+    let dead = |sim: &Sim| others.iter().all(|it| state(sim, *it, nodes[4]) == Some(State::Dead));
+    assert!(sim.run_until(secs(60), dead).is_some());
+    let searching = |sim: &Sim| {
+        let searches = |it: &&NodeId| sim.node(**it).stats().gauges.lost_members > 0;
+        others.iter().filter(searches).count()
+    };
+    assert_eq!(searching(&sim), 4);
+    sim.with(others[0], |node, now| node.forget(now, &"n4".into())).expect("it is dead");
+    assert_eq!(state(&sim, others[0], nodes[4]), None);
+    assert!(sim.run_until(secs(5), |sim| searching(sim) == 0).is_some());
+    for other in &others[1..] {
+        assert_eq!(state(&sim, *other, nodes[4]), Some(State::Left), "until it is reaped");
+        assert_eq!(count(&sim, *other, |it| matches!(it, Event::HadLeft { .. })), 1);
+    }
+}

@@ -28,6 +28,7 @@ mod rejoin;
 mod relay;
 #[cfg(feature = "checkpoint")]
 mod replayed;
+mod searched;
 mod shares;
 mod slices;
 mod standing;

@@ -17,7 +17,11 @@ fn probing() -> Config {
 
 /// Six members, which answer probes, and `x`, which does not matter.
 fn six() -> Rig {
-    let mut rig = Rig::with(probing());
+    six_with(probing())
+}
+
+fn six_with(config: Config) -> Rig {
+    let mut rig = Rig::with(config);
     rig.answering = true;
     for (index, name) in ["x", "m0", "m1", "m2", "m3", "m4"].iter().enumerate() {
         rig.alive(name, 2 + index as u16, 12);
@@ -45,6 +49,23 @@ fn a_missed_refutation_does_not_kill_at_the_newer_incarnation() {
     assert_eq!(rig.state("x"), (State::Suspect, 13));
     assert_eq!(rig.departures(), [""; 0]);
     rig.wait(Duration::from_secs(30));
+    assert_eq!(rig.state("x"), (State::Dead, 13));
+}
+
+/// What accused a member before it refuted shortens nothing: without a confirmation of its own the new
+/// suspicion lasts as long as any.
+#[test]
+fn a_renewed_suspicion_has_its_full_time() {
+    let mut rig = six();
+    rig.suspect("x", 12, "m0");
+    rig.suspect("x", 12, "m2");
+    rig.wait(Duration::from_millis(6_400));
+    rig.suspect("x", 13, "m1");
+    // The longest time of a suspicion: six times the least, which is four probe intervals.
+    rig.wait(Duration::from_millis(23_999));
+    assert_eq!(rig.state("x"), (State::Suspect, 13));
+    assert_eq!(rig.departures(), [""; 0]);
+    rig.wait(Duration::from_millis(1));
     assert_eq!(rig.state("x"), (State::Dead, 13));
 }
 
@@ -212,6 +233,40 @@ fn one_considered_dead_has_left_once_its_leave_arrives() {
     // Its name is free at once.
     rig.alive("x", 60, 1);
     assert_eq!(rig.member("x").port(), 60);
+}
+
+/// A state that has `x` at 12 as one that left.
+fn merge_a_leave(rig: &mut Rig) {
+    use crate::wire::push_pull::{NodeState, encode_header, encode_state};
+    let (addr, vsn) = (Some(&[10, 0, 0, 1][..]), Some(&super::VSN[..]));
+    let (name, state) = (&b"x"[..], State::Left as i64);
+    let mut body = alloc::vec::Vec::new();
+    encode_header(&mut body, false, 1, 0);
+    let left = NodeState { name, addr, port: 2, meta: None, incarnation: 12, state, vsn };
+    encode_state(&mut body, &left);
+    let id = rig.node.accept_stream(rig.now, address(50_000)).expect("room");
+    rig.node.handle_stream_data(rig.now, id, &body).expect("a good state");
+    rig.node.handle_stream_closed(rig.now, id, None);
+}
+
+/// Whichever way the leave arrives, the search that began with the wrong verdict ends.
+#[test]
+fn one_considered_dead_is_not_searched_for_once_its_leave_arrives() {
+    let ways: [fn(&mut Rig); 2] = [|rig| rig.dead("x", 12, "x"), merge_a_leave];
+    for arrives in ways {
+        let mut config = probing();
+        config.rejoin.interval = Duration::from_secs(30);
+        let mut rig = six_with(config);
+        rig.dead("x", 12, "m0");
+        assert_eq!(rig.node.stats().gauges.lost_members, 1);
+        arrives(&mut rig);
+        assert_eq!(rig.state("x"), (State::Left, 12));
+        assert_eq!(rig.node.stats().gauges.lost_members, 0);
+        rig.connects();
+        rig.wait(Duration::from_secs(1200));
+        assert_eq!(rig.connects(), [], "forty intervals");
+        assert_eq!(rig.node.stats().counters.rejoins, 0);
+    }
 }
 
 #[test]

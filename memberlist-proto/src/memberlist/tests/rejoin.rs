@@ -10,10 +10,10 @@ use crate::peer::Peer;
 use crate::time::Instant;
 use crate::transmit::{LookupFailure, StreamFailure};
 
-const INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn seeking(seeds: &[&str]) -> Rig {
+pub(super) fn seeking(seeds: &[&str]) -> Rig {
     let mut config = config();
     config.rejoin = Rejoin { interval: INTERVAL, give_up_after: HOUR };
     config.seeds = seeds.iter().map(|seed| seed.parse().expect("a peer")).collect();
@@ -35,7 +35,7 @@ fn attempts(rig: &mut Rig, time: Duration) -> Vec<(Instant, SocketAddr)> {
     attempts
 }
 
-fn bury(rig: &mut Rig, name: &str, port: u16) {
+pub(super) fn bury(rig: &mut Rig, name: &str, port: u16) {
     rig.alive(name, port, 1);
     rig.dead(name, 1, "other");
 }
@@ -214,7 +214,7 @@ fn the_next_life_finds_whom_the_last_one_knew() {
 }
 
 /// Waits for the next connection that is asked for.
-fn next_connect(rig: &mut Rig) -> (crate::transmit::StreamId, SocketAddr) {
+pub(super) fn next_connect(rig: &mut Rig) -> (crate::transmit::StreamId, SocketAddr) {
     for _ in 0..200 {
         if let Some(found) = rig.connects().pop() {
             return found;
@@ -226,7 +226,7 @@ fn next_connect(rig: &mut Rig) -> (crate::transmit::StreamId, SocketAddr) {
 }
 
 /// What is written to a stream, of which the connection stands now.
-fn connected(rig: &mut Rig, id: crate::transmit::StreamId) -> Vec<u8> {
+pub(super) fn connected(rig: &mut Rig, id: crate::transmit::StreamId) -> Vec<u8> {
     rig.node.handle_stream_connected(rig.now, id);
     let mut written = Vec::new();
     while let Some(op) = rig.node.poll_stream() {
@@ -239,7 +239,7 @@ fn connected(rig: &mut Rig, id: crate::transmit::StreamId) -> Vec<u8> {
 }
 
 const PING: u8 = 0;
-const PUSH_PULL: u8 = 6;
+pub(super) const PUSH_PULL: u8 = 6;
 
 /// Another cluster's node at the address does not answer to the name, and gets no state.
 #[test]

@@ -150,6 +150,22 @@ fn live_fields_are_those_of_timing() {
     }
 }
 
+/// So `reconfigure` need not look whether a packet can carry the announcement still.
+#[test]
+fn no_live_field_changes_how_long_an_announcement_is() {
+    let (before, mut config) = (Config::lan("n"), Config::lan("n"));
+    config.set_timing(other().timing());
+    for has_key in [false, true] {
+        let sum = |it: &Config| {
+            // So short that it fits nowhere.
+            let it = Config { udp_buffer_size: 0, ..it.clone() };
+            it.check_announcement(&it.announced(b"metadata"), has_key)
+        };
+        assert!(sum(&before).is_err());
+        assert_eq!(sum(&config), sum(&before));
+    }
+}
+
 #[test]
 fn no_difference_is_left_in_none() {
     let (ours, go) = (Config::lan("n"), {

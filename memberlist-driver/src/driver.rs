@@ -40,6 +40,10 @@ pub(crate) struct Work {
     pub(crate) timeout: Option<StdInstant>,
     /// The node has left, or is stopped: what it still has to say may be waited for.
     pub(crate) patient: bool,
+    /// The end of an operation is held back until what was fetched has left the socket.
+    pub(crate) held: bool,
+    /// Set by the packet task: the socket still keeps some of what was fetched before.
+    pub(crate) unflushed: bool,
     /// Send what there is, let go of everything, and end.
     pub(crate) stopped: bool,
 }
@@ -48,6 +52,7 @@ impl Work {
     fn fetch(&mut self, state: &mut State, moment: impl Fn(Instant) -> StdInstant) {
         self.stopped = state.stopped();
         self.patient = self.stopped || state.core.has_left();
+        self.held = state.holds();
         // The room of what was fetched before goes back.
         self.transmits.clear();
         std::mem::swap(&mut self.transmits, &mut state.transmits);
@@ -82,10 +87,13 @@ impl Driver {
     }
 
     /// Handles the timeouts that are due at `at`, if `timeouts`, and fetches what there is to do. What
-    /// the call before had fetched counts as carried out.
+    /// the calls before had fetched counts as carried out, unless it is `unflushed`.
     pub(crate) fn turn(&self, at: StdInstant, timeouts: bool, work: &mut Work) {
+        let flushed = !work.unflushed;
         let handle = |state: &mut State, now| {
-            state.all_handed();
+            if flushed {
+                state.all_handed();
+            }
             // Only if something is due: otherwise each turn would be an input, and be recorded.
             if timeouts && state.core.poll_timeout().is_some_and(|due| due <= now) {
                 state.core.handle_timeout(now);
@@ -100,13 +108,17 @@ impl Driver {
         let _ = self.0.with_at(at, handle, fetch);
     }
 
-    /// Ready when [`turn`](Self::turn) may fetch something new. What was fetched before counts as
-    /// carried out.
-    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Ready when [`turn`](Self::turn) may fetch something new. If `flushed`, what was fetched before
+    /// counts as carried out.
+    pub(crate) fn poll_work(&self, cx: &Context<'_>, flushed: bool) -> Poll<()> {
         let mut replaced = None;
         let mut state = self.0.lock();
+        if flushed {
+            state.all_handed();
+        }
         // Operations whose end waited for the socket are released by the next turn.
-        let ready = state.all_handed() | std::mem::take(&mut state.dirty);
+        let released = flushed && state.holds();
+        let ready = released | std::mem::take(&mut state.dirty);
         if !ready {
             replaced = keep(&mut state.packet_task, cx);
         }

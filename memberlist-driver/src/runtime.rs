@@ -110,6 +110,12 @@ pub trait PacketSocket: Send + Sync + 'static {
         Poll::Ready(())
     }
 
+    /// The socket has been waited for long enough: from now on,
+    /// [`poll_flushed`](Self::poll_flushed) waits for no receiver that has not yet taken what is kept
+    /// for it, until that receiver takes something. Does nothing unless the socket keeps datagrams by
+    /// itself.
+    fn abandon_flush(&self) {}
+
     /// Sends one datagram, without waiting.
     ///
     /// # Errors

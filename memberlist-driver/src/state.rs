@@ -218,10 +218,13 @@ impl State {
         }
     }
 
-    /// Every datagram that was fetched has been given to the socket. Whether an operation's end may
-    /// have waited for that.
-    pub(crate) fn all_handed(&mut self) -> bool {
+    /// Every datagram that was fetched has left the socket.
+    pub(crate) fn all_handed(&mut self) {
         self.handed = self.queued - self.transmits.len() as u64;
+    }
+
+    /// Whether an operation's end waits for datagrams, or did until now.
+    pub(crate) fn holds(&self) -> bool {
         !self.held.is_empty()
     }
 

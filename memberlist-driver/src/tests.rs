@@ -24,6 +24,7 @@ pub(crate) mod fake;
 #[cfg(feature = "metrics")]
 mod figures;
 mod floods;
+mod leaving;
 mod passing;
 mod streams;
 mod tasks;
@@ -197,8 +198,8 @@ fn without_a_reader_nothing_is_kept() {
     assert_eq!(work(&driver).transmits.len(), 8192);
     assert_eq!(node.stats().counters.packets_unsent, 20_000 - 8192);
     let waker = Waker::from(Arc::clone(&woken));
-    let _ = driver.poll_work(&Context::from_waker(&waker));
-    assert!(driver.poll_work(&Context::from_waker(&waker)).is_pending());
+    let _ = driver.poll_work(&Context::from_waker(&waker), true);
+    assert!(driver.poll_work(&Context::from_waker(&waker), true).is_pending());
     node.send(target(), b"x").expect("best effort");
     assert_eq!(woken.times(), 1, "the driver hears of it");
 }
@@ -210,9 +211,9 @@ fn a_failed_send_wakes_the_driver() {
     assert!(poll(&mut ping).is_pending());
     let work = work(&driver);
     let cx = Context::from_waker(Waker::noop());
-    while driver.poll_work(&cx).is_ready() {}
+    while driver.poll_work(&cx, true).is_ready() {}
     driver.unsent(&work.transmits[0], &io::ErrorKind::NetworkDown.into());
-    assert!(driver.poll_work(&cx).is_ready(), "others may have to be asked instead");
+    assert!(driver.poll_work(&cx, true).is_ready(), "others may have to be asked instead");
 }
 
 #[test]

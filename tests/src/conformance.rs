@@ -86,6 +86,7 @@ macro_rules! conformance {
                 ends_when_the_last_handle_is_dropped
                 leaving_twice_is_leaving_once
                 a_node_that_leaves_and_shuts_down_has_left
+                a_peer_that_reads_nothing_holds_up_no_node_that_has_left
             } sockets {
                 ends_when_the_last_handle_is_dropped_amid_streams
                 shutdown_waits_until_every_socket_is_closed

@@ -3,13 +3,13 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use memberlist_proto::Transmit;
 
 use super::guard::{StreamGuard, TaskGuard};
-use super::intake::{Intake, Next, reachable};
+use super::intake::{Batch, Intake, Next, reachable};
 use super::stream;
 use crate::driver::{Driver, Work};
 use crate::runtime::{PacketSocket as _, Runtime, Timer as _};
@@ -21,9 +21,9 @@ const IDLE: Duration = Duration::from_secs(3600);
 const ASLEEP: Duration = Duration::from_millis(100);
 /// How long a packet socket that fails is left alone.
 const RESPITE: Duration = Duration::from_millis(10);
-/// How long a node that has left or is stopped takes for what was queued before: for its packets while
-/// the send buffer is full, and for the last writes of its streams. What it still has to say is worth
-/// more than its answers.
+/// How long a node that has left, and one that is stopped, waits for what was queued before: for room in
+/// the send buffer, since what it still has to say is worth more than its answers; and for what its
+/// socket keeps and its streams have still to write.
 const FLUSH: Duration = Duration::from_secs(1);
 
 pub(super) struct PacketTask<R: Runtime> {
@@ -35,8 +35,15 @@ pub(super) struct PacketTask<R: Runtime> {
     intake: Intake,
     work: Work,
     alarm: Alarm<R>,
+    /// How long it may still be waited for room in the send buffer.
+    patience: Duration,
+    /// Until when the end of an operation is held back for what the socket keeps.
+    flush_by: Option<Instant>,
     /// Behind the socket, so that it is dropped after it.
     guard: TaskGuard,
+    /// Connections to open. What is dropped with the task has ended, and behind the guard it ends
+    /// because the node has.
+    connects: Vec<(StreamGuard, SocketAddr)>,
 }
 
 impl<R: Runtime> PacketTask<R> {
@@ -49,7 +56,19 @@ impl<R: Runtime> PacketTask<R> {
     ) -> Self {
         let alarm = Alarm::new(&runtime);
         let (intake, work) = (Intake::default(), Work::default());
-        Self { runtime, driver, packets, address, intake, work, alarm, guard }
+        Self {
+            runtime,
+            driver,
+            packets,
+            address,
+            intake,
+            work,
+            alarm,
+            patience: FLUSH,
+            flush_by: None,
+            guard,
+            connects: Vec::new(),
+        }
     }
 
     /// Reads, keeps time and sends until the node stops, then sends what is left.
@@ -69,9 +88,10 @@ impl<R: Runtime> PacketTask<R> {
                 self.packets.try_receive_with(buffer, take)
             };
             let batch = self.intake.read(&self.driver, now, receive);
-            self.driver.turn(batch.at, batch.timeouts, &mut self.work);
+            self.turn(batch);
             self.carry_out().await;
             if self.work.stopped {
+                self.flushed().await;
                 break;
             }
             let due = publishing.publish_if_due(&self.driver, batch.at, self.work.timeout);
@@ -81,6 +101,24 @@ impl<R: Runtime> PacketTask<R> {
         drop(packets);
         flush(&runtime, &driver).await;
         drop(guard);
+    }
+
+    /// Fetches what there is to do.
+    fn turn(&mut self, batch: Batch) {
+        if self.work.unflushed {
+            let mut cx = Context::from_waker(Waker::noop());
+            let over = self.flush_by.is_some_and(|by| by <= batch.at);
+            if over {
+                self.packets.abandon_flush();
+            }
+            self.work.unflushed = !over && self.packets.poll_flushed(&mut cx).is_pending();
+        }
+        if !self.work.unflushed {
+            self.flush_by = None;
+        }
+        self.driver.turn(batch.at, batch.timeouts, &mut self.work);
+        let guarded = |(id, to)| (StreamGuard::new(self.driver.clone(), id), to);
+        self.connects.extend(self.work.connects.drain(..).map(guarded));
     }
 
     async fn carry_out(&mut self) {
@@ -97,8 +135,7 @@ impl<R: Runtime> PacketTask<R> {
                 driver.resolved(&lookup, found);
             });
         }
-        for (id, to) in self.work.connects.drain(..) {
-            let guard = StreamGuard::new(self.driver.clone(), id);
+        for (guard, to) in self.connects.drain(..) {
             self.runtime.spawn(stream::connect(self.runtime.clone(), guard, to));
         }
         for job in self.work.jobs.drain(..) {
@@ -113,30 +150,32 @@ impl<R: Runtime> PacketTask<R> {
 
     /// Gives the socket every packet that was fetched.
     async fn send(&mut self) {
-        // Otherwise, waiting for room would keep the node from what arrives and from its timers.
-        let mut patience = self.work.patient.then(|| Instant::now() + FLUSH);
+        if self.work.stopped {
+            self.patience = FLUSH;
+        }
         while let Some(transmit) = self.work.transmits.pop_front() {
             let mut sent = self.try_send(&transmit);
-            while let (Err(error), Some(until)) = (&sent, patience)
+            // Otherwise, waiting for room would keep the node from what arrives and from its timers.
+            while let Err(error) = &sent
                 && error.kind() == io::ErrorKind::WouldBlock
+                && self.work.patient
+                && self.room().await
             {
-                if Instant::now() < until && self.room(until).await {
-                    sent = self.try_send(&transmit);
-                } else {
-                    patience = None;
-                }
+                sent = self.try_send(&transmit);
             }
             if let Err(error) = sent {
                 self.driver.unsent(&transmit, &error);
             }
+            self.work.unflushed |= self.work.patient;
         }
-        if let Some(until) = patience {
-            self.flushed(until).await;
-        }
+        // One receiver that reads nothing must not hold up the others: the node goes on meanwhile.
+        let waits = self.work.held && self.work.unflushed;
+        self.flush_by = waits.then(|| self.flush_by.unwrap_or_else(|| Instant::now() + FLUSH));
     }
 
-    /// Waits until the socket has let go of everything, if it does so in time.
-    async fn flushed(&mut self, until: Instant) {
+    /// Waits until the socket of a stopped node has let go of everything, if it does so in time.
+    async fn flushed(&mut self) {
+        let until = Instant::now() + FLUSH;
         let (packets, alarm) = (&self.packets, &mut self.alarm);
         poll_fn(|cx| match packets.poll_flushed(cx) {
             Poll::Ready(()) => Poll::Ready(()),
@@ -149,14 +188,22 @@ impl<R: Runtime> PacketTask<R> {
         self.packets.try_send(&transmit.payload, reachable(transmit.to, self.address))
     }
 
-    /// Waits for room in the send buffer; whether there may be some in time.
-    async fn room(&mut self, until: Instant) -> bool {
+    /// Waits for room in the send buffer, all in all as long as the node is patient; whether there may
+    /// be some.
+    async fn room(&mut self) -> bool {
+        let begun = Instant::now();
+        let until = begun + self.patience;
         let (packets, alarm) = (&self.packets, &mut self.alarm);
-        poll_fn(|cx| match packets.poll_writable(cx) {
-            Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
-            Poll::Pending => alarm.poll(cx, until).map(|()| false),
-        })
-        .await
+        let mut room = false;
+        if !self.patience.is_zero() {
+            room = poll_fn(|cx| match packets.poll_writable(cx) {
+                Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+                Poll::Pending => alarm.poll(cx, until).map(|()| false),
+            })
+            .await;
+        }
+        self.patience = self.patience.saturating_sub(begun.elapsed());
+        room
     }
 
     /// Waits until there is something to do.
@@ -170,10 +217,13 @@ impl<R: Runtime> PacketTask<R> {
             }
             Next::Wait if !self.work.more => {
                 let due = due.unwrap_or_else(|| Instant::now() + IDLE);
+                let due = self.flush_by.map_or(due, |by| by.min(due));
+                let (waits, unflushed) = (self.flush_by.is_some(), &mut self.work.unflushed);
                 poll_fn(|cx| {
+                    *unflushed &= !(waits && packets.poll_flushed(cx).is_ready());
                     // Errors that reading meets are met again, and logged, when it is tried.
                     let ready = packets.poll_readable(cx).is_ready()
-                        || driver.poll_work(cx).is_ready()
+                        || driver.poll_work(cx, !*unflushed).is_ready()
                         || alarm.poll(cx, due).is_ready();
                     if ready { Poll::Ready(()) } else { Poll::Pending }
                 })

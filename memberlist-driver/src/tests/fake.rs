@@ -30,6 +30,9 @@ pub(super) struct World {
     pub(super) sent: Vec<(Vec<u8>, SocketAddr)>,
     pub(super) counts: bool,
     pub(super) room: usize,
+    /// Whether the socket keeps what was sent, and how often that was not waited for any longer.
+    pub(super) keeps: bool,
+    pub(super) abandoned: usize,
     /// How often sending a packet was tried, and how often accepting a stream failed.
     pub(super) tries: usize,
     pub(super) failed_accepts: usize,
@@ -45,6 +48,7 @@ pub(super) struct World {
     /// Sockets that are open.
     pub(super) open: usize,
     pub(super) panics: bool,
+    pub(super) sending_panics: bool,
 }
 
 impl Fake {
@@ -153,7 +157,16 @@ impl PacketSocket for Socket {
         Ok((packet.len(), from))
     }
 
+    fn poll_flushed(&self, _: &mut Context<'_>) -> Poll<()> {
+        self.0.world(|world| ready(!world.keeps || world.abandoned > 0)).map(drop)
+    }
+
+    fn abandon_flush(&self) {
+        self.0.world(|world| world.abandoned += 1);
+    }
+
     fn try_send(&self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
+        assert!(!self.0.world(|world| world.sending_panics), "meant to be");
         self.0.world(|world| {
             world.tries += 1;
             world.room = world.room.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;

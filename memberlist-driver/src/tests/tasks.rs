@@ -51,7 +51,7 @@ pub(super) fn peer() -> Target {
 }
 
 /// Announces by gossip, and does nothing else.
-fn gossiping() -> Config {
+pub(super) fn gossiping() -> Config {
     let differences = Differences::default().with(|it| it.leave_directly = 0);
     quiet("n").with(|it| {
         it.gossip_interval = Duration::from_millis(1);

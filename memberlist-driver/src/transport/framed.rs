@@ -161,6 +161,10 @@ impl<R: Runtime> PacketSocket for Mailbox<R> {
     fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.hub.poll_flushed(cx)
     }
+
+    fn abandon_flush(&self) {
+        self.0.hub.abandon_flush();
+    }
 }
 
 impl<R: Runtime> Drop for Mailbox<R> {

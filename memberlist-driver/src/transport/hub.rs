@@ -172,7 +172,8 @@ impl<S> Hub<S> {
             Queued::Waits => Ok(None),
             Queued::Begin(task) => Ok(Some(task)),
             Queued::Rests(why) => Err(io::Error::other(why)),
-            Queued::Full => Err(io::ErrorKind::WouldBlock.into()),
+            // Not that it would block: no socket says when there is room again.
+            Queued::Full => Err(io::Error::other("too many packets wait for their connections")),
         }
     }
 
@@ -207,9 +208,14 @@ impl<S> Hub<S> {
         self.with_pool(|pool| pool.ends(to, task))
     }
 
-    /// The packet that was fetched has been written.
-    pub(super) fn written(&self, to: SocketAddr, task: Serial) {
-        self.with_pool(|pool| pool.written(Instant::now(), to, task));
+    /// The packet that was fetched has been written, and the peer has `taken` it, as far as is known.
+    pub(super) fn written(&self, to: SocketAddr, task: Serial, taken: bool) {
+        self.with_pool(|pool| {
+            pool.written(Instant::now(), to, task);
+            if taken {
+                pool.took(to, task);
+            }
+        });
     }
 
     /// The peer cannot be reached: what its task is to do.
@@ -249,7 +255,12 @@ impl<S> Hub<S> {
         done
     }
 
-    /// Ready when every packet is written.
+    /// What waits now is not waited for any more.
+    pub(super) fn abandon_flush(&self) {
+        self.with_pool(Pool::abandon);
+    }
+
+    /// Ready when every packet is written that is still waited for.
     pub(super) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.pool.is_flushed() {

@@ -109,8 +109,8 @@ impl<R: Runtime> Carrier<R> {
         loop {
             match unless(|cx| seat.poll_closed(cx), self.write(frame)).await {
                 None => return Err(Ended::Idle),
-                Some(Ok(())) => {
-                    self.framed.hub.written(self.to, self.task);
+                Some(Ok(taken)) => {
+                    self.framed.hub.written(self.to, self.task, taken);
                     return Ok(());
                 }
                 Some(Err(error)) => self.rests(&error, seat).await?,
@@ -187,7 +187,8 @@ impl<R: Runtime> Carrier<R> {
         None
     }
 
-    async fn write(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// Writes a packet; whether the peer has taken it, as far as that can be known.
+    async fn write(&mut self, frame: &[u8]) -> io::Result<bool> {
         // Meanwhile another member may be known at the address.
         let open = self.link.take();
         let open = open.filter(|open| self.framed.hub.check_name(&open.link, self.to).is_ok());
@@ -196,7 +197,7 @@ impl<R: Runtime> Carrier<R> {
             if self.framed.within(time, open.link.write_all(frame)).await.is_ok() {
                 open.frames += 1;
                 self.link = Some(open);
-                return Ok(());
+                return Ok(true);
             }
         }
         // The connection broke: the packet goes by a new one.
@@ -206,15 +207,13 @@ impl<R: Runtime> Carrier<R> {
         self.framed.within(limits.write_time, link.write_all(frame)).await?;
         if self.framed.hub.framing.reuses_connections() {
             self.link = Some(Open { link, since: Instant::now(), frames: 1 });
-        } else {
-            // What the peer makes of it shows in the probe.
-            self.framed.within(FAREWELL, link.finish()).await.or_else(|error| {
-                match error.kind() {
-                    io::ErrorKind::TimedOut => Ok(()),
-                    _ => Err(error),
-                }
-            })?;
+            return Ok(true);
         }
-        Ok(())
+        // What the peer makes of it shows in the probe.
+        match self.framed.within(FAREWELL, link.finish()).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -105,6 +105,8 @@ struct Peer {
     state: State,
     /// A frame has been fetched and not been written yet.
     writing: bool,
+    /// It was waited for long enough, and has taken nothing since.
+    abandoned: bool,
     /// When a frame was last queued.
     used: Instant,
     /// Failures in a row, and the end of the rest after the last of them.
@@ -243,9 +245,25 @@ impl Pool {
         }
     }
 
-    /// Whether nothing is waiting or being written.
+    /// Whether nothing is waiting or being written, except for peers that were
+    /// [abandoned](Self::abandon).
     pub fn is_flushed(&self) -> bool {
-        self.peers.values().all(|peer| peer.queue.is_empty() && !peer.writing)
+        self.peers.values().all(|peer| peer.is_flushed() || peer.abandoned)
+    }
+
+    /// Peers for which something waits, or is being written, have been waited for long enough:
+    /// [`is_flushed`](Self::is_flushed) leaves each out until it [takes](Self::took) something.
+    pub fn abandon(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.abandoned |= !peer.is_flushed();
+        }
+    }
+
+    /// The peer has taken what was written to it.
+    pub fn took(&mut self, to: SocketAddr, task: Serial) {
+        if let Some(peer) = self.carried(to, task) {
+            peer.abandoned = false;
+        }
     }
 
     /// The address that made room for that of the frame queued last, once: its task, if it has one, is
@@ -284,7 +302,7 @@ impl Pool {
     /// Forgets the address that was used longest ago among those that nothing waits for; whether
     /// there was one.
     fn make_room(&mut self) -> bool {
-        let spare = self.peers.iter().filter(|(_, peer)| peer.queue.is_empty() && !peer.writing);
+        let spare = self.peers.iter().filter(|(_, peer)| peer.is_flushed());
         let oldest = spare.min_by_key(|(_, peer)| peer.used).map(|(address, _)| *address);
         self.replaced = oldest;
         oldest.is_some_and(|address| self.peers.remove(&address).is_some())
@@ -298,10 +316,15 @@ impl Peer {
             bytes: 0,
             state: State::Resting { until: now, why: StreamFailure::Other },
             writing: false,
+            abandoned: false,
             used: now,
             failures: 0,
             rested: now,
         }
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.queue.is_empty() && !self.writing
     }
 
     fn pop(&mut self) -> Option<Bytes> {

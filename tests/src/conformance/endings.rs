@@ -2,13 +2,13 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memberlist_driver::bind::Options;
 use memberlist_driver::{Error, Handle};
 use memberlist_proto::{
-    BroadcastKind, Event, JoinPolicy, JoinRefused, Key, Node, Peer, Priority, SendError, State,
-    Target, WaitError,
+    BroadcastKind, Config, Event, JoinPolicy, JoinRefused, Key, Node, Peer, Priority, SendError,
+    State, Target, WaitError,
 };
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, member, payload, quick};
@@ -53,15 +53,16 @@ pub async fn a_vanished_node_is_declared_dead<A: Adapter>() {
     assert_eq!(one.num_members(), 1);
 }
 
+/// So patient that no member is suspected because the machine is slow.
+fn calm(name: &str) -> Config {
+    quick(name).with(|it| {
+        it.probe_interval = PATIENCE;
+        it.probe_timeout = PATIENCE / 2;
+    })
+}
+
 /// Who leaves before it is shut down is never suspected, nor declared dead.
 pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
-    // So patient that no member is suspected because the machine is slow.
-    let calm = |name: &str| {
-        quick(name).with(|it| {
-            it.probe_interval = PATIENCE;
-            it.probe_timeout = PATIENCE / 2;
-        })
-    };
     let (one, mut reports) = A::start(calm("one"), loopback()).await.expect("a free port");
     let (two, mut heard) = A::start(calm("two"), loopback()).await.expect("a free port");
     let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");
@@ -80,6 +81,27 @@ pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
     }
     assert_eq!(departures, [("two".to_owned(), State::Left)]);
     A::start(quick("two"), Options::bind(address)).await.expect("the port is free again");
+}
+
+/// A node that has left answers until it is shut down, whatever it still has to say to a peer that
+/// reads nothing.
+pub async fn a_peer_that_reads_nothing_holds_up_no_node_that_has_left<A: Adapter>() {
+    const PINGS: u64 = 10;
+    let (one, _reports) = A::start(calm("one"), loopback()).await.expect("a free port");
+    let (two, _heard) = A::start(calm("two"), loopback()).await.expect("a free port");
+    let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");
+    let (_silent, silent) = silent();
+    let unread = || two.send(Target::Addr { addr: silent, node: None }, b"unread");
+    unread().expect("it runs");
+    A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
+    let begun = Instant::now();
+    for _ in 0..PINGS {
+        unread().expect("it runs");
+        A::in_time(one.ping(at(&two))).await.expect("it still answers");
+    }
+    // Had it waited for the silent one at each turn, it would have been a second for each ping.
+    assert!(begun.elapsed() < Duration::from_secs(PINGS / 2), "{:?}", begun.elapsed());
+    A::in_time(two.shutdown()).await;
 }
 
 /// Leaving twice is leaving once; the second time there is nothing to wait for.

@@ -33,7 +33,7 @@ fn sent(hub: &Hub<()>, to: SocketAddr, woken: &Arc<Woken>) -> Serial {
     let cx = Context::from_waker(&waker);
     let task = hub.send(b"x", to).expect("there is room").expect("a task is to begin");
     assert!(matches!(hub.poll_turn(&cx, to, task), Poll::Ready(Some(_))));
-    hub.written(to, task);
+    hub.written(to, task, true);
     assert!(hub.poll_turn(&cx, to, task).is_pending());
     task
 }

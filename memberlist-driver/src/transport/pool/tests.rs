@@ -244,3 +244,23 @@ fn queues_may_be_exactly_full() {
     pool.lost(2);
     assert_eq!(pool.dropped(), 6);
 }
+
+#[test]
+fn a_peer_that_was_waited_for_long_enough_is_waited_for_again_once_it_takes_something() {
+    let (mut pool, now) = (Pool::default(), Instant::now());
+    let frozen = begun(pool.push(now, address(1), frame(1)));
+    assert_eq!(pool.next(address(1), frozen), Turned::Write(frame(1)));
+    pool.abandon();
+    assert!(pool.is_flushed());
+    // What is written has not necessarily arrived, and others are waited for as ever.
+    pool.written(now, address(1), frozen);
+    pool.push(now, address(1), frame(2));
+    assert!(pool.is_flushed());
+    let other = begun(pool.push(now, address(2), frame(3)));
+    assert!(!pool.is_flushed());
+    assert_eq!(pool.next(address(2), other), Turned::Write(frame(3)));
+    pool.written(now, address(2), other);
+    assert!(pool.is_flushed());
+    pool.took(address(1), frozen);
+    assert!(!pool.is_flushed());
+}

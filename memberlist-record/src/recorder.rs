@@ -11,7 +11,7 @@ use memberlist_proto::{Input, Instant, Memberlist, Tap};
 
 use crate::entry::{Entries, EntryRef};
 use crate::format::{Born, Header};
-use crate::ring::Ring;
+use crate::ring::{Files, Ring};
 use crate::stats::{Counts, Notice, RecordStats};
 use crate::writer::{Job, Link, Writer};
 
@@ -27,8 +27,10 @@ const JOBS: usize = 4 * BLOCKS;
 const FEW_JOBS: u64 = 8;
 /// A block is handed over at this age at the latest, in the core's time.
 const BLOCK_AGE: Duration = Duration::from_secs(1);
-/// How long after a failure of the disk the next segment is tried.
+/// How long after a failure of the disk the next segment is tried; after each further failure in a row
+/// twice as long as before, up to the longest.
 const RESPITE: Duration = Duration::from_secs(5);
+const LONGEST_RESPITE: Duration = Duration::from_secs(300);
 /// The least bytes of a segment.
 const SEGMENT_MIN: u64 = 64 << 10;
 /// How many segments a ring has at least.
@@ -143,7 +145,7 @@ impl Recorder {
         notify: impl Fn(Notice) + Send + 'static,
     ) -> Result<Self, RecordError> {
         let failed = |source| RecordError { folder: folder.to_string_lossy().into_owned(), source };
-        let ring = Ring::open(folder, options.max_bytes).map_err(failed)?;
+        let ring = Ring::open(folder, options.max_bytes, Box::new(Files)).map_err(failed)?;
         let (jobs, inbox) = sync_channel(JOBS);
         let (back, spare) = sync_channel(BLOCKS);
         for _ in 1..BLOCKS {
@@ -155,6 +157,7 @@ impl Recorder {
             jobs: inbox,
             spare: back,
             ring,
+            beginning: 0,
             counts: Arc::clone(&counts),
             link: Arc::clone(&link),
             notify: Box::new(notify),
@@ -236,7 +239,9 @@ impl Tap for NodeTap {
         Counts::add(&self.counts.inputs, 1);
         if self.link.broken.load(Ordering::Relaxed) {
             self.link.broken.store(false, Ordering::Relaxed);
-            self.drop_until(now + RESPITE);
+            let failures = self.link.failures.load(Ordering::Relaxed).saturating_sub(1);
+            let respite = RESPITE.saturating_mul(2_u32.saturating_pow(failures));
+            self.drop_until(now + respite.min(LONGEST_RESPITE));
             return;
         }
         let old = self.entries.since().is_some_and(|since| now >= since + BLOCK_AGE);

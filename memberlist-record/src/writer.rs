@@ -1,14 +1,19 @@
 //! The thread that writes.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use crate::format::{BLOCK, Kind, MAGIC, VERSION, block};
-use crate::ring::Ring;
+use crate::ring::{Ring, Segment};
 use crate::stats::{Counts, Notice};
+
+/// A segment that is being written.
+type Open = Box<dyn Segment>;
+
+/// Room for records beside the checkpoint, without which another segment is not worth a try.
+const RECORDS: u64 = 64 << 10;
 
 /// What the recorder hands over.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(crate) struct Link {
     pub(crate) queued: AtomicU64,
     /// Set when a segment could not be written: the recorder begins another.
     pub(crate) broken: AtomicBool,
+    /// Failures since records were last written.
+    pub(crate) failures: AtomicU32,
     /// Records that were handed over and not written.
     pub(crate) lost: AtomicU64,
 }
@@ -38,6 +45,8 @@ pub(crate) struct Writer {
     /// Where buffers go back.
     pub(crate) spare: SyncSender<Vec<u8>>,
     pub(crate) ring: Ring,
+    /// Bytes of the header and the checkpoint of the last segment.
+    pub(crate) beginning: u64,
     pub(crate) counts: Arc<Counts>,
     pub(crate) link: Arc<Link>,
     pub(crate) notify: Box<dyn Fn(Notice) + Send>,
@@ -58,11 +67,11 @@ impl Writer {
             }
         }
         if let Some(file) = file {
-            let _ = file.sync_data();
+            let _ = file.sync();
         }
     }
 
-    fn work(&mut self, job: Job, file: &mut Option<File>) {
+    fn work(&mut self, job: Job, file: &mut Option<Open>) {
         let done = match job {
             Job::Begin { header, checkpoint, dropped } => {
                 let done = self.begin(&header, &checkpoint, file);
@@ -75,6 +84,7 @@ impl Writer {
             Job::Records(mut buffer, count) => {
                 let done = if let Some(file) = file {
                     self.write(file, Kind::Records, &buffer)
+                        .inspect(|()| self.link.failures.store(0, Ordering::Relaxed))
                 } else {
                     // Of a segment that could not be written.
                     Counts::add(&self.counts.dropped, count);
@@ -87,18 +97,21 @@ impl Writer {
                 done
             }
             Job::End => match file.take() {
-                Some(mut file) => {
-                    self.write(&mut file, Kind::End, &[]).and_then(|()| file.sync_data())
-                }
+                Some(mut file) => self.write(&mut file, Kind::End, &[]).and_then(|()| file.sync()),
                 None => Ok(()),
             },
         };
         if let Err(error) = done {
             *file = None;
             Counts::add(&self.counts.errors, 1);
+            self.link.failures.fetch_add(1, Ordering::Relaxed);
             self.link.broken.store(true, Ordering::Relaxed);
-            // Where it is full, the oldest makes room for the next attempt.
-            let _ = self.ring.remove_oldest();
+            self.ring.gave_up();
+            // Where it is full, the oldest make room for the next attempt. Nothing else that fails
+            // would be helped by that.
+            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                let _ = self.ring.give_way(self.beginning + RECORDS);
+            }
             (self.notify)(Notice::Failed(error));
         }
     }
@@ -107,22 +120,26 @@ impl Writer {
         &mut self,
         header: &[u8],
         checkpoint: &[u8],
-        file: &mut Option<File>,
+        file: &mut Option<Open>,
     ) -> io::Result<()> {
         if let Some(unfinished) = file.take() {
-            unfinished.sync_data()?;
+            unfinished.sync()?;
         }
+        self.beginning = (header.len() + checkpoint.len()) as u64;
         let mut next = self.ring.create()?;
-        self.ring.make_room((header.len() + checkpoint.len()) as u64)?;
+        self.ring.make_room(self.beginning)?;
         Counts::add(&self.counts.segments, 1);
-        next.write_all(&[&MAGIC[..], &VERSION.to_le_bytes()].concat())?;
+        let magic = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
+        next.write_all(&magic)?;
+        self.ring.wrote(magic.len() as u64);
         self.write(&mut next, Kind::Header, header)?;
         self.write(&mut next, Kind::Checkpoint, checkpoint)?;
+        self.ring.begun();
         *file = Some(next);
         Ok(())
     }
 
-    fn write(&mut self, file: &mut File, kind: Kind, payload: &[u8]) -> io::Result<()> {
+    fn write(&mut self, file: &mut Open, kind: Kind, payload: &[u8]) -> io::Result<()> {
         let bytes = (BLOCK + payload.len()) as u64;
         self.ring.make_room(bytes)?;
         file.write_all(&block(kind, payload))?;
@@ -132,3 +149,6 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,7 @@ fn an_encrypted_node_with_a_delegate_replays_byte_for_byte() {
     pair.run(Duration::from_secs(5));
     pair.command(Command::RemoveKey(key(1)));
     pair.run(Duration::from_secs(5));
+    pair.settle();
     let stats = pair.recorder.stats();
     assert!(pair.finish());
     assert_eq!((stats.dropped, stats.errors, stats.segments), (0, 0, 1));
@@ -224,9 +225,15 @@ fn a_folder_that_vanishes_costs_a_segment_and_not_the_node() {
     pair.wait(|stats| stats.errors > 0);
     let before = pair.recorder.stats().segments;
     fs::create_dir_all(folder.path()).expect("back");
-    // Long enough for another attempt, and too short for it to make room again.
-    pair.chat(Duration::from_secs(10));
-    pair.wait(|stats| stats.segments > before);
+    // Until the next attempt, and too short after it for the ring to turn.
+    let mut seconds = 0;
+    while pair.recorder.stats().segments == before {
+        assert!(seconds < 310, "no attempt is later than that");
+        pair.chat(Duration::from_secs(1));
+        pair.settle();
+        seconds += 1;
+    }
+    pair.chat(Duration::from_secs(5));
     let stats = pair.recorder.stats();
     assert!(pair.finish());
     assert!(stats.dropped > 0, "{stats:?}");
@@ -288,6 +295,35 @@ fn a_disk_that_stands_still_never_stalls_the_node() {
     let (steps, _, end) = replay(&folder, &self::options(&[]));
     end.expect("the end");
     assert!(steps > 0);
+}
+
+/// A disk that fails again and again is tried less and less often.
+#[test]
+fn a_disk_that_goes_on_failing_is_left_alone_for_longer_and_longer() {
+    let folder = Folder::new("respite");
+    let mut pair = Pair::new(&[], &folder, &small(6));
+    pair.settle();
+    fs::remove_dir_all(folder.path()).expect("removed");
+    let run = |pair: &mut Pair, seconds: u64| {
+        for _ in 0..seconds {
+            pair.run(Duration::from_secs(1));
+            pair.settle();
+        }
+        pair.recorder.stats().errors
+    };
+    // Of a file that was removed, writing goes on until its segment ends.
+    let message = Bytes::from(vec![1; 1000]);
+    while pair.recorder.stats().errors == 0 {
+        pair.command(unique(&message));
+        pair.settle();
+    }
+    // After 5, 10, 20, 40, 80, 160 and 300 seconds, of which the first has begun.
+    let errors = run(&mut pair, 700);
+    assert!((5..=8).contains(&errors), "{errors}");
+    fs::create_dir_all(folder.path()).expect("back");
+    let segments = pair.recorder.stats().segments;
+    run(&mut pair, 310);
+    assert!(pair.recorder.stats().segments > segments);
 }
 
 fn unique(message: &Bytes) -> Command {

@@ -164,6 +164,11 @@ impl Pair {
         }
     }
 
+    /// Waits until the thread has done everything.
+    pub(crate) fn settle(&self) {
+        self.wait(|_| self.recorder.backlog() == 0);
+    }
+
     /// Ends the recording; whether it is on disk.
     pub(crate) fn finish(self) -> bool {
         drop(self.one);

@@ -70,8 +70,8 @@ use self::journal::Journal;
 use self::leaf::{Asked, Leaf};
 pub use self::options::Options;
 use self::recorder::Recorder;
-use self::respond::Cached;
 pub use self::respond::metrics;
+use self::respond::{Cached, Known};
 
 /// The page about one node. Cheap to clone; every clone is the same page.
 ///
@@ -88,7 +88,8 @@ struct Inner {
     journal: Journal,
     recorder: Leaf<Recorder>,
     stage: Leaf<Stage>,
-    members: Leaf<Cached>,
+    members: Leaf<Cached<bytes::Bytes>>,
+    known: Leaf<Cached<Arc<Known>>>,
 }
 
 /// How far the node has come.
@@ -119,6 +120,7 @@ impl Page {
             recorder: Leaf::default(),
             stage: Leaf::new(Stage::Settling),
             members: Leaf::default(),
+            known: Leaf::default(),
         }));
         watch::start(&page.0, events);
         Ok(page)

@@ -1,15 +1,18 @@
 //! The answers.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
+use memberlist_proto::{Config, Status};
 use serde::Serialize;
 
 use crate::body::Body;
 use crate::guard::{HEADERS, reads};
+use crate::leaf::Leaf;
 use crate::view::{Facts, MembersView, StatusView};
 use crate::{Inner, Stage, now};
 
@@ -21,7 +24,7 @@ const EVENTS: &str = "text/event-stream";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PATHS: &str = "/ /status /members /events /metrics /healthz /readyz\n";
 
-/// How long the answer to `/members` may be old where nothing has happened.
+/// How old an answer about all nodes may be where nothing has happened.
 const FRESH: Duration = Duration::from_millis(200);
 /// How old it may be while another client's is being made.
 const OLD: Duration = Duration::from_secs(1);
@@ -125,24 +128,23 @@ fn unready(inner: &Inner) -> Option<&'static str> {
         return None;
     }
     // A node among whose seeds is only itself is the first of its cluster.
-    let seeds = inner.node().status().map(|status| status.seeds).unwrap_or_default();
-    seeds.iter().any(|seed| !seed.live).then_some("the node has seeds and is alone")
+    let alone = known(inner)?.status.seeds.iter().any(|seed| !seed.live);
+    alone.then_some("the node has seeds and is alone")
 }
 
 fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
-    let (Ok(status), Ok(config)) = (inner.node().status(), inner.node().config()) else {
-        return busy();
-    };
+    let Some(known) = known(inner) else { return busy() };
     let (unready, stage) = (unready(inner), inner.stage());
-    let transport = inner.node().transport_stats();
+    let (stats, transport) = (inner.node().stats(), inner.node().transport_stats());
     inner.recorder.with(|recorder| {
         json(&StatusView::new(Facts {
-            now: now(),
+            now: known.time,
             started: inner.started,
             running: stage != Stage::Ended,
             unready,
-            status: &status,
-            config: &config,
+            status: &known.status,
+            config: &known.config,
+            stats: &stats,
             transport,
             recorder,
             peers: inner.options.guard.origins().collect(),
@@ -151,66 +153,100 @@ fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
     })
 }
 
-/// The last answer to `/members`, which is expensive to make.
-#[derive(Debug, Default)]
-pub(crate) struct Cached {
-    last: Option<Made>,
+/// How things stood at a moment.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// In milliseconds since 1970.
+    time: u64,
+    status: Status,
+    config: Config,
+}
+
+/// How things stand, unless the node waits for its application: for many clients at once, since the
+/// node makes a copy of all that it knows.
+fn known(inner: &Inner) -> Option<Arc<Known>> {
+    cached(&inner.known, inner.journal.len(), || {
+        let (status, config) = (inner.node().status().ok()?, inner.node().config().ok()?);
+        Some(Arc::new(Known { time: now(), status, config }))
+    })
+}
+
+/// The last of what is expensive to make.
+#[derive(Debug)]
+pub(crate) struct Cached<T> {
+    last: Option<Made<T>>,
     /// Who makes it anew makes it for all: meanwhile others are answered with the last one, unless it
     /// is old.
     making: bool,
 }
 
+impl<T> Default for Cached<T> {
+    fn default() -> Self {
+        Self { last: None, making: false }
+    }
+}
+
 #[derive(Debug)]
-struct Made {
+struct Made<T> {
     at: Instant,
     /// How many entries the journal had had.
     seen: u64,
     took: Duration,
-    body: Bytes,
+    value: T,
 }
 
-impl Made {
+impl<T> Made<T> {
     fn is_fresh(&self, seen: u64, making: bool) -> bool {
         let age = self.at.elapsed();
         age < self.took * SHARE || (age < FRESH && self.seen == seen) || (making && age < OLD)
     }
 }
 
-/// Lets others make the answer again, however this ends.
-struct Making<'a>(&'a Inner);
+/// Lets others make it again, however this ends.
+struct Making<'a, T>(&'a Leaf<Cached<T>>);
 
-impl Drop for Making<'_> {
+impl<T> Drop for Making<'_, T> {
     fn drop(&mut self) {
-        self.0.members.with(|cached| cached.making = false);
+        self.0.with(|cached| cached.making = false);
     }
 }
 
-/// Many clients cost as much as one: the same answer is given for a while, or until something
-/// happens.
-fn members(inner: &Inner) -> Response<Body> {
-    let seen = inner.journal.len();
-    let known = inner.members.with(|cached| {
+/// Many clients cost as much as one: the same is given for a while, or until something happens, of
+/// which the journal has `seen` so much. Nothing, if it cannot be made.
+fn cached<T: Clone>(
+    cache: &Leaf<Cached<T>>,
+    seen: u64,
+    make: impl FnOnce() -> Option<T>,
+) -> Option<T> {
+    let known = cache.with(|cached| {
         let making = cached.making;
         let known = cached.last.as_ref().filter(|made| made.is_fresh(seen, making));
-        let known = known.map(|made| made.body.clone());
+        let known = known.map(|made| made.value.clone());
         cached.making |= known.is_none();
         known
     });
-    if let Some(body) = known {
-        return with_body(StatusCode::OK, JSON, body);
+    if known.is_some() {
+        return known;
     }
-    let making = Making(inner);
+    let making = Making(cache);
     let begun = Instant::now();
-    let Ok(status) = inner.node().status() else { return busy() };
-    let nodes = inner.node().nodes();
-    let view = inner.recorder.with(|it| MembersView::new(now(), nodes, &status, it));
-    // A structure of numbers and texts always has a form in JSON.
-    let body = Bytes::from(serde_json::to_vec(&view).unwrap_or_default());
+    let value = make()?;
     let (at, took) = (Instant::now(), begun.elapsed());
-    let made = Made { at, seen, took, body: body.clone() };
-    inner.members.with(|cached| cached.last = Some(made));
+    let made = Made { at, seen, took, value: value.clone() };
+    cache.with(|cached| cached.last = Some(made));
     drop(making);
-    with_body(StatusCode::OK, JSON, body)
+    Some(value)
+}
+
+fn members(inner: &Inner) -> Response<Body> {
+    let body = cached(&inner.members, inner.journal.len(), || {
+        let status = inner.node().status().ok()?;
+        let nodes = inner.node().nodes();
+        let view = inner.recorder.with(|it| MembersView::new(now(), nodes, &status, it));
+        // A structure of numbers and texts always has a form in JSON.
+        Some(Bytes::from(serde_json::to_vec(&view).unwrap_or_default()))
+    });
+    body.map_or_else(busy, |body| with_body(StatusCode::OK, JSON, body))
 }
 
 fn events<B>(inner: &Inner, request: &Request<B>, head: bool) -> Response<Body> {

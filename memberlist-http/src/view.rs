@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use memberlist_driver::transport::TransportStats;
 use memberlist_proto::{
-    Config, Departure, LostStatus, Node, NodeName, NodeStatus, SeedStatus, State, Status, Trouble,
-    Versions,
+    Config, Departure, LostStatus, Node, NodeName, NodeStatus, SeedStatus, State, Stats, Status,
+    Trouble, Versions,
 };
 use serde::Serialize;
 
@@ -41,7 +41,7 @@ pub(crate) struct StatusView<'a> {
     seeds: &'a [SeedStatus],
     lost: Vec<LostView>,
     refused: Vec<RefusedView<'a>>,
-    stats: &'a memberlist_proto::Stats,
+    stats: &'a Stats,
     transport: TransportStats,
     /// The origins of other pages that may be compared with this one.
     peers: Vec<&'a str>,
@@ -74,6 +74,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) unready: Option<&'static str>,
     pub(crate) status: &'a Status,
     pub(crate) config: &'a Config,
+    pub(crate) stats: &'a Stats,
     pub(crate) transport: TransportStats,
     pub(crate) recorder: &'a Recorder,
     pub(crate) peers: Vec<&'a str>,
@@ -82,7 +83,7 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> StatusView<'a> {
     pub(crate) fn new(facts: Facts<'a>) -> Self {
-        let Facts { now, started, running, unready, status, config, .. } = facts;
+        let Facts { now, started, running, unready, status, config, stats, .. } = facts;
         let Facts { transport, recorder, peers, since, .. } = facts;
         let lost = |lost: &LostStatus| LostView {
             name: lost.name.as_ref().map(|name| shown(name.as_name())),
@@ -120,7 +121,7 @@ impl<'a> StatusView<'a> {
                     age_ms: it.age_ms,
                 })
                 .collect(),
-            stats: &status.stats,
+            stats,
             transport,
             peers,
             history: since.map(|since| recorder.history(since)),

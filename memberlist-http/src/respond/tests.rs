@@ -142,6 +142,50 @@ fn until_text(page: &Page, words: &str) {
     }
 }
 
+/// Many clients of `/status` cost the node as much as one: a copy of what it knows is given to all,
+/// until something happens.
+#[test]
+fn what_a_node_knows_is_copied_for_many_clients_at_once() {
+    let node = start(&[]);
+    let page = Page::start(&node, Options::default()).expect("started");
+    until(&page, "/readyz", StatusCode::OK);
+    let begun = Instant::now();
+    let (mut times, mut requests) = (std::collections::BTreeSet::new(), 0);
+    while begun.elapsed() < Duration::from_millis(500) || requests < 100 {
+        let status: serde_json::Value =
+            serde_json::from_str(&get(&page, "/status").1).expect("JSON");
+        times.insert(status["time"].as_u64().expect("a number"));
+        requests += 1;
+    }
+    let most = begun.elapsed().as_millis() / FRESH.as_millis() + 2;
+    assert!(times.len() as u128 <= most, "{} copies in {:?}", times.len(), begun.elapsed());
+    let event = memberlist_proto::Event::Joined { node: node.local() };
+    let before = known(&page.0).expect("it runs");
+    // A copy counts for ten times as long as it took, whatever happens.
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        page.0.observe(&event, 1);
+        if !Arc::ptr_eq(&before, &known(&page.0).expect("it runs")) {
+            break;
+        }
+        assert!(Instant::now() < end, "nothing new is seen");
+    }
+}
+
+/// Asking a node that is alone whether it is ready copies nothing that another client was just given.
+#[test]
+fn a_node_that_is_not_ready_is_asked_as_seldom() {
+    let page = Page::start(&start(&["127.0.0.1:9"]), Options::default()).expect("started");
+    until_text(&page, "the node has seeds and is alone");
+    let mut other = known(&page.0).expect("it runs").status.clone();
+    other.seeds.clear();
+    let config = known(&page.0).expect("it runs").config.clone();
+    let value = Arc::new(Known { time: now(), status: other, config });
+    let made = Made { at: Instant::now(), seen: 0, took: Duration::from_secs(60), value };
+    page.0.known.with(|cached| cached.last = Some(made));
+    assert_eq!(get(&page, "/readyz").1, "ready\n", "it was not asked again");
+}
+
 #[test]
 fn an_event_is_seen_at_once_by_all_that_read() {
     let node = start(&[]);

@@ -62,13 +62,7 @@ impl Intake {
                     next = Next::Wait;
                     break;
                 }
-                // An earlier send was refused by its receiver, or a signal came: neither says
-                // anything about reading.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
-                    ) => {}
+                Err(error) if says_nothing(error.kind()) => {}
                 Err(error) => {
                     driver.failed(Target::Packet, "reading packets", &error);
                     next = Next::Rest;
@@ -109,6 +103,13 @@ pub(super) fn reachable(to: SocketAddr, own: SocketAddr) -> SocketAddr {
         (IpAddr::V4(ip), IpAddr::V6(_)) => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
         _ => to,
     }
+}
+
+/// Whether an error says nothing about reading: an earlier send was refused by its receiver, which
+/// Windows reports as a reset, or a signal came.
+fn says_nothing(error: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error, ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// A socket for both families reports IPv4 addresses as IPv6. Those that are IPv6 keep their scope.

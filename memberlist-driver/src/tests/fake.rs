@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) arrived: VecDeque<(Vec<u8>, SocketAddr)>,
     /// Packets that arrive meanwhile, one for each that is sent.
     pub(super) arriving: VecDeque<(Vec<u8>, SocketAddr)>,
+    /// How reading packets fails next, before any is read.
+    pub(super) read_fails: VecDeque<io::ErrorKind>,
     /// Whether waiting for packets is in vain.
     pub(super) deaf: bool,
     /// Packets that were sent, unless they are only counted, and how many more there is room for.
@@ -150,8 +152,11 @@ impl PacketSocket for Socket {
     }
 
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (panics, packet) = self.0.world(|world| (world.panics, world.arrived.pop_front()));
-        assert!(!panics, "meant to be");
+        assert!(!self.0.world(|world| world.panics), "meant to be");
+        if let Some(error) = self.0.world(|world| world.read_fails.pop_front()) {
+            return Err(error.into());
+        }
+        let packet = self.0.world(|world| world.arrived.pop_front());
         let (packet, from) = packet.ok_or(io::ErrorKind::WouldBlock)?;
         buffer[..packet.len()].copy_from_slice(&packet);
         Ok((packet.len(), from))

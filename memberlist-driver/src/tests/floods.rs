@@ -91,3 +91,25 @@ fn a_burst_without_an_end_leaves_other_tasks_their_turn() {
     assert_eq!(answered_at_once(2, 500), 64);
     assert_eq!(answered_at_once(500, 500), 64);
 }
+
+/// A receiver that refuses what was sent to it, which Windows reports as a reset, does not keep the node
+/// from what others send: one error for each packet would otherwise be a rest of 10 ms for each.
+#[test]
+fn a_receiver_that_refuses_packets_does_not_make_the_socket_rest() {
+    for error in [
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::ConnectionRefused,
+        io::ErrorKind::Interrupted,
+    ] {
+        let (fake, node, _events) = started(quiet("n"));
+        fake.run_once();
+        let received = node.stats().counters.packets_received;
+        node.send(peer(), "a message").expect("a member");
+        fake.world(|world| {
+            world.read_fails = vec![error; 3].into();
+            world.arrived.push_back((ping(), address(9)));
+        });
+        fake.run_once();
+        assert_eq!(node.stats().counters.packets_received, received + 1, "{error}");
+    }
+}

@@ -22,7 +22,10 @@ use memberlist_proto::{Candidate, Hooks, Name, Node, View};
 ///
 /// **[`local_state`](Self::local_state) and [`admit_merge`](Self::admit_merge)** are called on a
 /// thread of their own, may block, and may call the node. They delay only the exchange that they
-/// belong to, which ends after `tcp_timeout` without an answer. Several calls may run at once.
+/// belong to, which ends after `tcp_timeout` without an answer. Up to 16 calls run at once, and
+/// further questions wait for one of them to return. If none has returned for 10 seconds, the delegate
+/// hangs: until one does, questions are answered without it, which is logged; as by default, except that
+/// nothing is merged.
 ///
 /// A method that panics is logged with the panic's message, under the target
 /// `memberlist::delegate`, and answered as by default; except that a panic in `admit` or

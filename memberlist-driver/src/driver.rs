@@ -12,7 +12,8 @@ use memberlist_proto::{
 };
 
 use crate::delegate::caught;
-use crate::log::{self, Line, Source};
+use crate::log::{self, Line, Source, Target};
+use crate::questions::{Asked, CALLS};
 use crate::shared::{Shared, keep};
 use crate::state::{Command, Stage, State, StreamQueue};
 use crate::transport::Figures;
@@ -270,24 +271,41 @@ impl Driver {
         }
     }
 
-    /// Asks the application a question: may block, and belongs on a thread that may.
-    pub(crate) fn ask(&self, request: &Request) {
+    /// Asks the application a question: what is returned may block, and belongs on a thread that may.
+    /// While many calls run already, the question waits for them; if they hang, it is answered at once.
+    pub(crate) fn ask(&self, request: Request) -> Option<Call> {
+        let hung = match self.0.questions.ask(StdInstant::now(), request) {
+            Asked::Call(request) => {
+                return Some(Call { driver: self.clone(), request: Some(request) });
+            }
+            Asked::Waits => return None,
+            Asked::Hung(hung) => hung,
+        };
+        for request in hung {
+            self.log(Source::Delegate, || {
+                let why = format!("{CALLS} calls have not returned, answering without it");
+                log::failed(Target::Delegate, "asking the delegate", &io::Error::other(why))
+            });
+            let answer = default_answer(&request.kind, "the delegate does not answer");
+            let _ = self.0.operate(|state, now| state.core.answer(now, request.id, answer));
+        }
+        None
+    }
+
+    fn put(&self, request: &Request) {
         let Some(delegate) = &self.0.delegate else { return };
-        // A panic is answered like the default, except that it admits nothing.
-        let (answer, panicked) = match &request.kind {
+        let answer = match &request.kind {
             RequestKind::LocalState { join } => {
-                let answer = caught("local_state", || delegate.local_state(*join));
-                split(answer.map(Answer::LocalState), Answer::LocalState(bytes::Bytes::new()))
+                caught("local_state", || delegate.local_state(*join)).map(Answer::LocalState)
             }
             RequestKind::AdmitMerge { peers } => {
-                let answer = caught("admit_merge", || delegate.admit_merge(peers));
-                let refusal = Answer::AdmitMerge(Err("the delegate panicked".into()));
-                split(answer.map(Answer::AdmitMerge), refusal)
+                caught("admit_merge", || delegate.admit_merge(peers)).map(Answer::AdmitMerge)
             }
         };
-        if let Some(panicked) = panicked {
+        let answer = answer.unwrap_or_else(|panicked| {
             self.log(Source::Delegate, || log::panicked(&panicked));
-        }
+            default_answer(&request.kind, "the delegate panicked")
+        });
         let _ = self.0.operate(|state, now| state.core.answer(now, request.id, answer));
     }
 
@@ -376,11 +394,39 @@ impl std::fmt::Debug for Driver {
     }
 }
 
-/// An answer, or `otherwise` with the panic that took its place.
-fn split<T, E>(answer: Result<T, E>, otherwise: T) -> (T, Option<E>) {
-    match answer {
-        Ok(answer) => (answer, None),
-        Err(panicked) => (otherwise, Some(panicked)),
+/// Calls of the delegate, one after the other, which may block.
+pub(crate) struct Call {
+    driver: Driver,
+    /// What is to be asked. Nothing, once there is nothing more.
+    request: Option<Request>,
+}
+
+impl Call {
+    pub(crate) fn run(mut self) {
+        while let Some(request) = &self.request {
+            self.driver.put(request);
+            if self.driver.0.lock().stopped() {
+                // What waits is not to be answered any more.
+                return;
+            }
+            self.request = self.driver.0.questions.next(StdInstant::now());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.request.is_some() {
+            self.driver.0.questions.gone();
+        }
+    }
+}
+
+/// What stands for the answer of a delegate that gives none: the default, except that it admits nothing.
+fn default_answer(question: &RequestKind, why: &str) -> Answer {
+    match question {
+        RequestKind::LocalState { .. } => Answer::LocalState(bytes::Bytes::new()),
+        RequestKind::AdmitMerge { .. } => Answer::AdmitMerge(Err(why.into())),
     }
 }
 

@@ -40,6 +40,7 @@ mod log;
 pub mod metrics;
 mod node;
 mod operation;
+mod questions;
 pub mod runtime;
 mod services;
 #[cfg(feature = "serde")]

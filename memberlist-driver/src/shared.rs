@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant as StdInstant;
 
-use memberlist_proto::{Config, Event, Hooks, Instant, Memberlist, Node, NodeName};
+use memberlist_proto::{Config, Event, Hooks, Instant, Memberlist, Node, NodeName, Request};
 
 #[cfg(feature = "record")]
 use memberlist_record::Recorder;
@@ -16,6 +16,7 @@ use crate::delegate::{Decisions, Delegate, is_deciding};
 use crate::error::Error;
 use crate::events::EventBounds;
 use crate::log::{self, Log};
+use crate::questions::Questions;
 use crate::state::{Aftermath, Last, State};
 use crate::transport::Figures;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) bound: SocketAddr,
     pub(crate) delegate: Option<Arc<dyn Delegate>>,
     decisions: Option<Arc<Decisions>>,
+    pub(crate) questions: Questions<Request>,
     pub(crate) log: Log,
     pub(crate) transport: Arc<Figures>,
     pub(crate) name_servers: Vec<SocketAddr>,
@@ -103,6 +105,7 @@ impl Shared {
             bound,
             delegate,
             decisions,
+            questions: Questions::default(),
             #[cfg(feature = "record")]
             recording,
             #[cfg(feature = "metrics")]

@@ -134,6 +134,7 @@ macro_rules! conformance {
             questions {
                 a_delegate_that_calls_its_node_gets_an_error
                 a_slow_answer_delays_only_its_own_exchange
+                a_delegate_that_never_returns_takes_few_threads
             } sockets {
             }
         }

@@ -143,8 +143,9 @@ impl<R: Runtime> PacketTask<R> {
             self.runtime.spawn_blocking(move || driver.work(job));
         }
         for request in self.work.requests.drain(..) {
-            let driver = self.driver.clone();
-            self.runtime.spawn_blocking(move || driver.ask(&request));
+            if let Some(call) = self.driver.ask(request) {
+                self.runtime.spawn_blocking(move || call.run());
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 //! What the application is asked.
 
-use std::sync::{Arc, Barrier, Mutex, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Condvar, Mutex, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_driver::{Delegate, Error, Handle};
 use memberlist_proto::{Candidate, Event, Target};
 
-use super::{Adapter, Kit as _, loopback, payload, quick};
+use super::{Adapter, Kit as _, PATIENCE, at, loopback, payload, quick};
 
 /// A delegate asked inside the node gets `Error::Reentrant`; one asked outside may call.
 pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
@@ -77,4 +79,52 @@ pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
         _ => None,
     };
     assert_eq!(A::until(&mut heard, state).await, 4 << 20);
+}
+
+/// However many exchanges wait for an application that does not answer, it takes only so many threads:
+/// the runtime needs them for names and jobs. All are answered once it goes on.
+pub async fn a_delegate_that_never_returns_takes_few_threads<A: Adapter>() {
+    const JOINS: usize = 40;
+    const CALLS: usize = 16;
+    #[derive(Default)]
+    struct Hangs {
+        calls: AtomicUsize,
+        most: AtomicUsize,
+        goes_on: Mutex<bool>,
+        woken: Condvar,
+    }
+    impl Delegate for Hangs {
+        fn local_state(&self, _: bool) -> Bytes {
+            let calls = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(calls, Ordering::SeqCst);
+            let guard = self.goes_on.lock().expect("unpoisoned");
+            drop(self.woken.wait_while(guard, |goes_on| !*goes_on).expect("unpoisoned"));
+            self.calls.fetch_sub(1, Ordering::SeqCst);
+            Bytes::from_static(b"state")
+        }
+    }
+    let patient = |name: &str| {
+        quick(name).with(|it| {
+            it.tcp_timeout = PATIENCE;
+            it.push_pull_interval = Duration::ZERO;
+        })
+    };
+    let hangs = Arc::new(Hangs::default());
+    let options = loopback().with(|it| it.delegate = Some(hangs.clone()));
+    let (one, _reports) = A::start(patient("one"), options).await.expect("a free port");
+    let (two, _heard) = A::start(patient("two"), loopback()).await.expect("a free port");
+    let joins: Vec<_> = (0..JOINS).map(|_| two.join([one.bound_address()])).collect();
+    A::eventually(|| {
+        let asked = one.stats().gauges.requests == JOINS as u64;
+        asked && hangs.calls.load(Ordering::SeqCst) >= CALLS
+    })
+    .await;
+    // All of them are with the application when it has answered the ping, which came after them.
+    A::in_time(two.ping(at(&one))).await.expect("it answers");
+    *hangs.goes_on.lock().expect("unpoisoned") = true;
+    hangs.woken.notify_all();
+    for join in joins {
+        assert_eq!(A::in_time(join).await.expect("both run").joined.len(), 1);
+    }
+    assert_eq!(hangs.most.load(Ordering::SeqCst), CALLS);
 }

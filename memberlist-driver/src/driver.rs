@@ -24,6 +24,7 @@ pub(crate) struct Driver(Arc<Shared>);
 
 /// What there is to do now. Used again and again, so that its room is taken once.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 pub(crate) struct Work {
     /// Datagrams to send, oldest first.
     pub(crate) transmits: std::collections::VecDeque<Transmit>,

@@ -216,7 +216,7 @@ impl<T> Drop for Making<'_, T> {
 fn cached<T: Clone>(
     cache: &Leaf<Cached<T>>,
     seen: u64,
-    make: impl FnOnce() -> Option<T>,
+    produce: impl FnOnce() -> Option<T>,
 ) -> Option<T> {
     let known = cache.with(|cached| {
         let making = cached.making;
@@ -230,7 +230,7 @@ fn cached<T: Clone>(
     }
     let making = Making(cache);
     let begun = Instant::now();
-    let value = make()?;
+    let value = produce()?;
     let (at, took) = (Instant::now(), begun.elapsed());
     let made = Made { at, seen, took, value: value.clone() };
     cache.with(|cached| cached.last = Some(made));

@@ -18,6 +18,7 @@ use crate::runtime::{Listener, PacketSocket, Runtime, Stream, Timer};
 pub(crate) struct Fake(Arc<Mutex<World>>);
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 pub(super) struct World {
     tasks: Vec<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     /// Packets that wait in the socket.

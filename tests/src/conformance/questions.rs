@@ -106,6 +106,8 @@ pub async fn a_delegate_that_never_returns_takes_few_threads<A: Adapter>() {
     let patient = |name: &str| {
         quick(name).with(|it| {
             it.tcp_timeout = PATIENCE;
+            it.probe_interval = PATIENCE;
+            it.probe_timeout = PATIENCE / 2;
             it.push_pull_interval = Duration::ZERO;
         })
     };

@@ -172,8 +172,10 @@ impl Log {
         if missing > 0 {
             line.text = format!("{} ({missing} similar lines suppressed)", line.text);
         }
+        // The application's subscriber may panic, on behalf of a task that the node cannot do without.
+        // The panic itself has been reported by then, and the log is no place for it.
         #[cfg(feature = "tracing")]
-        sink::write(&self.node, &line);
+        let _ = crate::delegate::caught("log", || sink::write(&self.node, &line));
     }
 
     /// Writes a line before there is anything that could repeat it.

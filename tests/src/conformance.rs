@@ -120,6 +120,7 @@ macro_rules! conformance {
                 a_panic_of_a_delegate_is_logged_as_that
             } sockets {
                 a_failed_join_is_logged_with_its_reasons
+                a_subscriber_that_panics_stops_no_node
                 what_others_choose_forges_no_line
             }
             peers {

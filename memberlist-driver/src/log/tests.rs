@@ -103,3 +103,45 @@ fn events_are_as_severe_as_what_they_mean() {
     let line = lines::of(&departed(died, None)).expect("a line").1;
     assert_eq!(line.reason.as_deref(), Some("failed"));
 }
+
+/// What an application does with its log must not stop its nodes.
+#[cfg(feature = "tracing")]
+#[test]
+fn a_subscriber_that_panics_is_survived() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Metadata, Subscriber};
+
+    static LINES: AtomicU32 = AtomicU32::new(0);
+    struct Panics;
+    impl Subscriber for Panics {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            LINES.fetch_add(1, Ordering::SeqCst);
+            panic!("no line");
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+    let log = Log::new(&"n".into());
+    tracing::subscriber::with_default(Panics, || {
+        for _ in 0..3 {
+            log.write_once(|| Line::error(Target::Packet, "odd"));
+        }
+    });
+    assert_eq!(LINES.load(Ordering::SeqCst), 3);
+}

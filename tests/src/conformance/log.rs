@@ -89,6 +89,18 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
     assert_eq!((one.num_members(), two.num_members()), (1, 2), "a panic admits nothing");
 }
 
+/// A subscriber that panics, such as one whose output has failed, costs its line.
+pub async fn a_subscriber_that_panics_stops_no_node<A: Adapter>() {
+    let token = format!("{}{FATAL}", capture());
+    let (one, _reports) = A::node(&token).await;
+    send(&one, &[0x5a; 40]);
+    until::<A>(&token, |lines| !lines.is_empty()).await;
+    let (two, _heard) = A::node("two").await;
+    let join = two.join([one.bound_address()]);
+    assert_eq!(A::in_time(join).await.expect("both run").joined, [one.bound_address()]);
+    A::in_time(two.ping(one.bound_address())).await.expect("an answer to a packet");
+}
+
 /// A join that reaches no peer is one warning for each attempt, with the reasons.
 pub async fn a_failed_join_is_logged_with_its_reasons<A: Adapter>() {
     let token = capture();
@@ -144,11 +156,15 @@ static CAPTURED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 #[derive(Clone, Copy)]
 struct Capture;
 
+/// Lines with this are captured, and then the subscriber panics.
+const FATAL: &str = "fatal-";
+
 impl Write for Capture {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         if text.contains("forged-") {
-            CAPTURED.lock().unwrap_or_else(PoisonError::into_inner).push(text.into_owned());
+            CAPTURED.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_string());
+            assert!(!text.contains(FATAL), "as asked for");
         }
         Ok(event.len())
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use memberlist_tests::{Launch, Node, Process, eventually};
+use memberlist_tests::{Launch, Node, Process, eventually, scratch};
 
 use crate::alone;
 
@@ -39,6 +39,27 @@ fn fail(node: &Node, calls: &str, error: &str) -> Process {
 }
 
 alone! {
+    /// A disk without room for the snapshot is no reason not to start; once there is room, it is written.
+    fn the_disk_of_the_snapshot_is_full() {
+        let folder = scratch("full-snapshot");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let two = Launch::agent("two").start();
+        let one = Launch::agent("one").flag("--snapshot", folder.join("members.txt").display());
+        let one = one.full_disk(&folder).start();
+        one.process().wait_text("members.txt: cannot write: No space left on device");
+        one.join(two.addr());
+        let inside = format!("/proc/{}/root{}", one.process().pid(), folder.display());
+        std::fs::remove_file(format!("{inside}/filler")).expect("it fills the disk");
+        eventually("the snapshot", || {
+            let text = std::fs::read_to_string(format!("{inside}/members.txt"));
+            let text = text.map_err(|error| error.to_string())?;
+            if text.contains("two/") { Ok(()) } else { Err(text) }
+        });
+        let stderr = one.process().stderr();
+        assert_eq!(stderr.matches("cannot write").count(), 1, "{stderr}");
+        assert!(one.quit().success());
+    }
+
     /// The kernel has no buffers for sending, neither packets nor streams: errors are logged and
     /// counted, commands are answered, and afterwards everything works.
     fn the_kernel_has_no_buffers() {

@@ -97,10 +97,31 @@ impl Launch {
     /// Runs with a disk of its own of this many kilobytes, mounted at `folder`, which exists. From
     /// outside it can be read below `/proc`, as long as the node runs.
     #[must_use]
-    pub fn small_disk(mut self, folder: &Path, kilobytes: u32) -> Self {
-        let mounted = format!("mount -t tmpfs -o size={kilobytes}k none \"$0\" && exec \"$@\"");
+    pub fn small_disk(self, folder: &Path, kilobytes: u32) -> Self {
+        self.disk(folder, kilobytes, "true")
+    }
+
+    /// The same with a disk that a file called `filler` fills.
+    #[must_use]
+    pub fn full_disk(self, folder: &Path) -> Self {
+        self.disk(folder, 4, "head -c 4096 /dev/zero > \"$0\"/filler")
+    }
+
+    fn disk(mut self, folder: &Path, kilobytes: u32, prepare: &str) -> Self {
+        let mount = format!("mount -t tmpfs -o size={kilobytes}k none \"$0\"");
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", &mounted]).arg(folder).arg(self.program.binary());
+        command.args(["--mount", "sh", "-c", &format!("{mount} && {prepare} && exec \"$@\"")]);
+        command.arg(folder).arg(self.program.binary());
+        self.inside = Some(command);
+        self
+    }
+
+    /// Starts with its standard output or error redirected, as a shell would: `2>/dev/full`.
+    #[must_use]
+    pub fn redirecting(mut self, redirections: &str) -> Self {
+        let redirected = format!("exec \"$0\" \"$@\" {redirections}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &redirected]).arg(self.program.binary());
         self.inside = Some(command);
         self
     }

@@ -41,7 +41,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads the file, and rewrites it once to check that this works; a file that does not exist
-    /// yet is created. Bad lines are logged and ignored.
+    /// yet is created. Bad lines are logged and ignored, and so is a full disk.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::usage(format_args!("--snapshot: {}: {error}", path.display()))
@@ -54,14 +54,24 @@ impl Snapshot {
             Err(error) => return Err(failed(&error)),
         };
         let Contents { peers, bad } = format::read(&bytes).map_err(|error| failed(&error))?;
-        replace(&path, &bytes).map_err(|error| failed(&format_args!("cannot write: {error}")))?;
+        let mut failing = None;
+        match replace(&path, &bytes) {
+            Ok(()) => {}
+            // Room may come back, and every change tries again.
+            Err(error) if is_full(&error) => {
+                let shown = path.display();
+                tracing::warn!("--snapshot: {shown}: cannot write: {error}; it is tried again");
+                failing = Some(error.to_string());
+            }
+            Err(error) => return Err(failed(&format_args!("cannot write: {error}"))),
+        }
         for line in bad.iter().take(LOGGED) {
             tracing::warn!("--snapshot: {}:{line}; the line is ignored", path.display());
         }
         if let Some(more @ 1..) = bad.len().checked_sub(LOGGED) {
             tracing::warn!("--snapshot: {}: {more} more lines are ignored", path.display());
         }
-        Ok(Self { path, peers, saved: bytes, writing: None, failing: None })
+        Ok(Self { path, peers, saved: bytes, writing: None, failing })
     }
 
     /// Starts the search for the peers of the file.
@@ -116,6 +126,11 @@ impl Snapshot {
             self.failing = Some(reason);
         }
     }
+}
+
+/// Whether there is no room now, on the disk or in the user's quota.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What is at the path. Anything but a regular file, such as a device, is an error, because the

@@ -1,6 +1,6 @@
 //! What the core costs, beside its peers on the same work: `cargo run --release` measures every
 //! workload, prints the table and writes it to `docs/performance.md`; with words, such as
-//! `codec`, `packets`, `exchange`, `stall`, `memory`, `steady` or `faulty`, only those workloads are measured and
+//! `codec`, `packets`, `exchange`, `memory`, `steady` or `faulty`, only those workloads are measured and
 //! nothing is written; with `go` among them, beside Go. `large` alone measures clusters of 10,000 nodes,
 //! which takes half an hour and up to 16 GB, and writes `docs/performance/large.md`.
 
@@ -17,7 +17,6 @@ mod pair;
 mod peer;
 mod plots;
 mod report;
-mod stall;
 mod steady;
 mod workloads;
 mod world;
@@ -38,9 +37,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if wanted("exchange") {
         exchange::run(&mut rows);
-    }
-    if wanted("stall") {
-        stall::run(&mut rows);
     }
     if wanted("memory") {
         steady::memory(&mut rows);

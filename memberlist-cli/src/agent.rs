@@ -47,7 +47,10 @@ use self::snapshot::Snapshot;
 use self::socket::Socket;
 use crate::failure::Failure;
 use crate::node::{self, Carried};
+use crate::stderr;
 
+/// How long the line about an end at once may delay it.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long unfinished commands and unwritten lines may delay the end of the process.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     let transport = args.transport()?;
     descriptors::prepare(&settings.config.limits);
-    // Before there is a second thread.
+    // Before there is a thread that makes files.
     let socket = Socket::claim(args, &settings)?;
     let snapshot = args.snapshot.as_deref().map(Snapshot::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -144,7 +147,7 @@ impl Agent {
         let farewell = async {
             self.node.shutdown().await;
             // Report the remaining events, then wait for the commands that the end has failed.
-            self.report_rest(&mut events, &kinds).await;
+            self.report_events(&mut events, &kinds).await;
             session.finish().await;
             // The receiver has gone if no client can connect.
             let _ = ended.send(true);
@@ -163,7 +166,7 @@ impl Agent {
         &self,
         args: &Args,
         signals: &mut Signals,
-        mut reporting: Pin<&mut impl Future<Output = Infallible>>,
+        mut reporting: Pin<&mut impl Future<Output = ()>>,
         mut executing: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), Failure> {
         let mut joining = self.join(args);
@@ -176,7 +179,7 @@ impl Agent {
         }
         loop {
             tokio::select! {
-                never = &mut reporting => match never {},
+                () = &mut reporting => return Err(Failure::failed("the node has ended by itself")),
                 () = &mut executing => return Ok(()),
                 () = self.quit.notified() => return Ok(()),
                 joined = wait(&mut joining) => match joined {
@@ -194,22 +197,24 @@ impl Agent {
                 }
                 left = wait(&mut leaving) => {
                     if let Err(error) = left {
-                        eprintln!("memberlist: left, but some members may not know it: {error}");
+                        let what = "left, but some members may not know it";
+                        stderr::say(format_args!("{what}: {error}"));
                     }
                     return Ok(());
                 }
                 () = signals.next() => {
                     if leaving.is_some() {
                         // At once: without waiting for anything.
-                        eprintln!("memberlist: stopped by a second signal");
+                        stderr::say("stopped by a second signal");
                         self.socket.remove();
+                        stderr::finish(LAST_WORD);
                         std::process::exit(1);
                     }
                     joining = None;
                     leaving = Some(self.leave());
                 }
                 () = self.output.closed(), if leaving.is_none() => {
-                    eprintln!("memberlist: standard output is closed, leaving");
+                    stderr::say("standard output is closed, leaving");
                     joining = None;
                     leaving = Some(self.leave());
                 }
@@ -217,24 +222,13 @@ impl Agent {
         }
     }
 
-    /// Reports the events that are wanted, and then waits forever.
-    async fn report_events(
-        &self,
-        events: &mut Events,
-        kinds: &watch::Receiver<Kinds>,
-    ) -> Infallible {
-        self.report_rest(events, kinds).await;
-        // The node has ended: there are no more events.
-        std::future::pending().await
-    }
-
     /// Reports the events that are wanted until the node has ended.
-    async fn report_rest(&self, events: &mut Events, kinds: &watch::Receiver<Kinds>) {
+    async fn report_events(&self, events: &mut Events, kinds: &watch::Receiver<Kinds>) {
         let name = NodeName::from(self.node.local().name());
         let mut holders = Holders::default();
         while let Some(event) = events.next().await {
             if let Some(line) = holders.note(&name, &event) {
-                eprintln!("memberlist: {line}");
+                stderr::say(line);
             }
             let report = event::report(&event);
             let wanted = report.filter(|report| kinds.borrow().include(report.event()));
@@ -294,3 +288,6 @@ async fn wait<T>(pending: &mut Pending<T>) -> T {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use rcgen::{
 };
 
 use crate::failure::Failure;
+use crate::stdout;
 
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let authority = authority(&args.out, until)?;
     for name in &args.names {
         issue(&authority, &args.out, name, &subjects, until)?;
-        println!("{}", args.out.join(format!("{name}.yml")).display());
+        stdout::put(format!("{}\n", args.out.join(format!("{name}.yml")).display()))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ mod status;
 mod table;
 mod watch;
 
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _};
 
 use serde_json::Value;
 
@@ -20,6 +20,7 @@ use self::args::{
 use self::connection::{Connection, PATIENCE};
 use crate::failure::Failure;
 use crate::hex;
+use crate::stdout::put;
 
 /// The exit codes, for `--help`.
 pub(crate) const EXIT_CODES: &str = "\
@@ -57,8 +58,8 @@ fn reply(common: &Common, line: &str, text: fn(&Value) -> String) -> Result<(), 
 /// Prints a reply, as text or as JSON.
 fn print(common: &Common, reply: &Value, text: impl Fn(&Value) -> String) -> Result<(), Failure> {
     match common.format {
-        Format::Table => put(&text(reply)),
-        Format::Json => put(&json(&content(reply))),
+        Format::Table => put(text(reply)),
+        Format::Json => put(json(&content(reply))),
     }
 }
 
@@ -75,15 +76,6 @@ fn content(reply: &Value) -> Value {
 fn json(value: &Value) -> String {
     // A value can always be written.
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
-}
-
-/// Writes to standard output. A reader that has seen enough is no failure.
-fn put(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
-        _ => Ok(()),
-    }
 }
 
 /// Whether standard output may be coloured.

@@ -3,7 +3,7 @@
 mod fields;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 
 use memberlist_proto::security::{Keyring, Version};
 use memberlist_proto::wire::Scratch;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::hex;
+use crate::stdout;
 
 /// The most bytes of text that are read from standard input.
 const INPUT_MAX: u64 = 256 << 20;
@@ -59,8 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         format!("{document}\n")
     };
-    let failed = |error| Failure::failed(format_args!("standard output: {error}"));
-    io::stdout().write_all(text.as_bytes()).map_err(failed)?;
+    stdout::put(text)?;
     match decoded.fault {
         None => Ok(()),
         Some(fault) => {

@@ -1,13 +1,13 @@
 //! `memberlist completions` and `memberlist man`, both written from the description of the arguments.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::failure::Failure;
+use crate::stdout::put;
 
 /// The flags of `memberlist completions`.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub(crate) struct Man {
 pub(crate) fn completions<P: CommandFactory>(args: &Completions) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut P::command(), "memberlist", &mut text);
-    put(&text)
+    put(text)
 }
 
 /// Prints the manual page of the program, or writes all pages into a folder.
@@ -40,14 +40,5 @@ pub(crate) fn man<P: CommandFactory>(args: &Man) -> Result<(), Failure> {
     }
     let mut text = Vec::new();
     clap_mangen::Man::new(P::command()).render(&mut text).map_err(Failure::failed)?;
-    put(&text)
-}
-
-/// Writes to standard output. A reader that has seen enough is no failure.
-fn put(text: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
-        _ => Ok(()),
-    }
+    put(text)
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 
 use crate::failure::Failure;
+use crate::stdout;
 
 /// The flags of `memberlist keygen`.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,8 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Bits::Bits192 => 24,
         Bits::Bits256 => 32,
     };
-    println!("{}", generate(length)?);
-    Ok(())
+    stdout::put(generate(length)? + "\n")
 }
 
 fn generate(length: usize) -> Result<String, Failure> {

@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::stderr;
+
 /// Logs to standard error: warnings, or nothing if `quiet`, unless `RUST_LOG` says otherwise. The line
 /// about an address that was chosen for the user is always shown.
 pub(crate) fn to_stderr(quiet: bool) {
@@ -15,7 +17,9 @@ pub(crate) fn to_stderr(quiet: bool) {
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(stderr::log)
+        // It would report a failed write by `eprintln!`, which panics when it fails, too.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

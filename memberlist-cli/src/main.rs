@@ -2,6 +2,9 @@
 //! commands as lines, a decoder of packets and streams, a key generator, a simulator, and a replay of
 //! what an agent has recorded.
 
+// These macros panic if the output cannot be written: `stdout` and `stderr` are used instead.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "agent")]
@@ -21,15 +24,25 @@ mod log;
 mod node;
 mod replay;
 mod simulate;
+#[cfg(feature = "agent")]
+mod sink;
 #[cfg(all(unix, feature = "agent"))]
 mod socket;
+mod stderr;
+mod stdout;
 
 use std::process::ExitCode;
+#[cfg(feature = "agent")]
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::{Error, ErrorKind};
 
 use crate::failure::Failure;
+
+/// How long the end of the process waits until what it has said is read.
+#[cfg(feature = "agent")]
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Cluster membership by gossip, compatible with hashicorp/memberlist.
 #[derive(Parser)]
@@ -70,7 +83,25 @@ fn main() -> ExitCode {
     // The demonstration prints everything itself, and log lines would garble its output.
     #[cfg(feature = "agent")]
     log::to_stderr(matches!(program, Program::Demo(_)));
-    let result = match program {
+    // No node waits for a reader of its log.
+    #[cfg(feature = "agent")]
+    if matches!(program, Program::Agent(_) | Program::Demo(_)) {
+        stderr::start();
+    }
+    let code = match run(program) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            stderr::say(&failure);
+            failure.exit_code()
+        }
+    };
+    #[cfg(feature = "agent")]
+    stderr::finish(LAST_WORDS);
+    code
+}
+
+fn run(program: Program) -> Result<(), Failure> {
+    match program {
         #[cfg(feature = "agent")]
         Program::Demo(args) => demo::run(&args),
         #[cfg(feature = "agent")]
@@ -85,13 +116,6 @@ fn main() -> ExitCode {
         Program::Man(args) => generate::man::<Program>(&args),
         #[cfg(all(unix, feature = "agent"))]
         Program::Ask(command) => client::run(command),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("memberlist: {failure}");
-            failure.exit_code()
-        }
     }
 }
 
@@ -103,7 +127,7 @@ fn refuse(error: &Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let failure = Failure::usage(one_line(&error.render().to_string()));
-    eprintln!("memberlist: {failure}");
+    stderr::say(&failure);
     failure.exit_code()
 }
 

@@ -19,6 +19,7 @@ use self::bridge::Wanted;
 use self::open::Opened;
 use self::summary::Summary;
 use crate::failure::Failure;
+use crate::stdout;
 
 /// The flags of `memberlist replay`.
 #[derive(Clone, Debug, clap::Args)]
@@ -132,9 +133,9 @@ fn summarize(opened: &Opened, json: bool) -> Result<(), Failure> {
     let mut summary = Summary::new(opened.session(), &replay);
     let end = summary.run(&mut replay);
     if json {
-        println!("{}", summary.to_json(&replay));
+        stdout::put(format!("{}\n", summary.to_json(&replay)))?;
     } else {
-        print!("{}", summary.to_text(&replay));
+        stdout::put(summary.to_text(&replay))?;
     }
     ended(end)?;
     if summary.is_verified() { Ok(()) } else { Err(Failure::failed(summary.difference())) }

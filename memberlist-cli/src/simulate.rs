@@ -5,12 +5,13 @@ mod experiment;
 mod language;
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use memberlist_sim::script::{self, CheckError};
 
 use crate::failure::Failure;
+use crate::stderr;
+use crate::stdout::put;
 
 /// The flags of `memberlist simulate`.
 #[derive(Clone, Debug, clap::Args)]
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let last = failures.pop();
     for failure in failures {
-        eprintln!("memberlist: {failure}");
+        stderr::say(failure);
     }
     last.map_or(Ok(()), Err)
 }
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn show(file: &Path) -> Result<(), Failure> {
     let text = fs::read_to_string(file).map_err(|error| failed(file, &error))?;
     let (happened, result) = script::narrate(&text);
-    put(&happened)?;
+    put(happened)?;
     result.map_err(|error| failed(file, &error))
 }
 
@@ -76,7 +77,7 @@ fn record(file: &Path, folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let folder = folder.to_owned();
     let (happened, result) = script::narrate_prepared(&text, move |sim| drop(sim.record(&folder)));
-    put(&happened)?;
+    put(happened)?;
     result.map_err(|error| failed(file, &error))
 }
 
@@ -91,12 +92,4 @@ fn check(file: &Path, update: bool) -> Result<(), Failure> {
 
 fn failed(file: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format_args!("{}: {error}", file.display()))
-}
-
-/// Writes to standard output. A reader that has seen enough is no failure.
-fn put(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
-        _ => Ok(()),
-    }
 }

@@ -147,8 +147,9 @@ fn a_name_that_is_taken_is_said() {
     assert_eq!(times(&once.process().stderr()), 1, "{}", once.transcript());
 
     let patient = launch().start();
+    patient.process().wait_text(&said);
     for _ in 0..2 {
-        patient.expect("join", |event| event["joined"] == 0);
+        patient.expect_after(patient.mark(), "join", |event| event["joined"] == 0);
     }
     assert_eq!(times(&patient.process().stderr()), 1, "{}", patient.transcript());
     drop(first);

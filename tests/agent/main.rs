@@ -9,6 +9,7 @@ mod floods;
 mod generated;
 mod lifecycle;
 mod metrics;
+mod outputs;
 mod page;
 mod service;
 mod snapshot;

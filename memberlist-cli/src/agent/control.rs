@@ -16,7 +16,7 @@ use super::event;
 use super::execute::Execution;
 use super::input;
 use super::kinds::Kinds;
-use super::output::{Output, Style};
+use super::output::{Bounds, Output, Style, Waiting};
 use super::report::Report;
 use super::session::{Next, Session};
 use crate::failure::Failure;
@@ -26,8 +26,8 @@ use crate::socket::{Claim, ClaimError};
 const CLIENTS: usize = 64;
 /// The most commands of one client whose replies are still to come; it waits with further lines.
 const WAITING: usize = 64;
-/// The most lines that wait for one client to read them. The commands that produce them wait.
-const QUEUE: usize = 16;
+/// What waits for one client to read it. The commands that produce more wait.
+const QUEUE: Bounds = Bounds { lines: 16, bytes: 1 << 20 };
 /// What waits for a client that is slow to read events: about each node the last at least.
 const BOUNDS: EventBounds = EventBounds::new(1024, 4 << 20);
 /// How long the end of the process waits for clients to read their last replies.
@@ -209,10 +209,9 @@ async fn report_events(node: Handle, kinds: watch::Receiver<Kinds>, output: Outp
 }
 
 /// Writes lines until there are no more, or the client has gone.
-async fn write_all(mut lines: mpsc::Receiver<String>, mut to: OwnedWriteHalf) {
-    while let Some(mut line) = lines.recv().await {
-        line.push('\n');
-        if to.write_all(line.as_bytes()).await.is_err() {
+async fn write_all(mut lines: mpsc::Receiver<Waiting>, mut to: OwnedWriteHalf) {
+    while let Some(line) = lines.recv().await {
+        if to.write_all(line.bytes()).await.is_err() {
             return;
         }
     }

@@ -1,21 +1,42 @@
 //! Lines of output. Standard output is written by a thread of its own: a slow reader must not block
-//! the node. The events waiting for it are bounded by the driver.
+//! the node. The events waiting for it are bounded by the driver, the lines by [`Output`].
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::report::Report;
+use crate::sink::{self, Sink};
+use crate::stderr;
 
-/// The most lines that wait to be written.
-const QUEUE: usize = 1024;
+/// What waits to be written to standard output.
+const QUEUE: Bounds = Bounds { lines: 1024, bytes: 4 << 20 };
 
 /// Writes reports. Cheap to clone; the writer ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
-    lines: mpsc::Sender<String>,
+    lines: mpsc::Sender<Waiting>,
+    /// One permit for each byte that may still wait.
+    room: Arc<Semaphore>,
+    bytes: u32,
     style: Style,
+}
+
+/// The most that waits in a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) lines: usize,
+    /// A line that is longer waits alone.
+    pub(super) bytes: u32,
+}
+
+/// A line with its line feed. It has its room until it is dropped, after it was written.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    line: String,
+    _room: OwnedSemaphorePermit,
 }
 
 /// How reports are written.
@@ -37,25 +58,25 @@ pub(super) struct Written(watch::Receiver<bool>);
 impl Output {
     /// Starts writing to standard output.
     pub(super) fn start(style: Style) -> (Self, Written) {
-        Self::start_with(style, io::stdout())
+        Self::start_with(style, sink::stdout(), |line| stderr::say(line))
     }
 
-    /// An output of which at most `bound` lines wait to be taken from the queue.
-    pub(super) fn queue(style: Style, bound: usize) -> (Self, mpsc::Receiver<String>) {
-        let (lines, queue) = mpsc::channel(bound);
-        (Self { lines, style }, queue)
+    /// An output whose lines are to be taken from the queue.
+    pub(super) fn queue(style: Style, bounds: Bounds) -> (Self, mpsc::Receiver<Waiting>) {
+        let (lines, queue) = mpsc::channel(bounds.lines);
+        let room = Arc::new(Semaphore::new(bounds.bytes as usize));
+        (Self { lines, room, bytes: bounds.bytes, style }, queue)
     }
 
-    fn start_with(style: Style, to: impl Write + Send + 'static) -> (Self, Written) {
+    fn start_with(
+        style: Style,
+        to: impl Write + Send + 'static,
+        say: impl Fn(&str) + Send + 'static,
+    ) -> (Self, Written) {
         let (output, queue) = Self::queue(style, QUEUE);
         let (ended, end) = watch::channel(false);
         std::thread::spawn(move || {
-            match write_all(queue, to) {
-                // The agent notices through `Output::closed`.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                Err(error) => tracing::error!("standard output: {error}"),
-                Ok(()) => {}
-            }
+            write_all(queue, to, say);
             // The agent may have ended without waiting.
             let _ = ended.send(true);
         });
@@ -64,17 +85,34 @@ impl Output {
 
     /// Queues a report, waiting while the queue is full. Once the reader has gone, reports are lost.
     pub(super) async fn write(&self, report: Report) {
-        let line = match self.style {
-            Style::Text => report.to_text(),
-            Style::Json => report.to_json(),
-            Style::Summarized => report.summarized().to_json(),
-        };
-        let _ = self.lines.send(line).await;
+        let line = self.style.line(report);
+        let bytes = u32::try_from(line.len()).unwrap_or(u32::MAX).min(self.bytes);
+        // It is never closed.
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(bytes).await else { return };
+        let _ = self.lines.send(Waiting { line, _room: room }).await;
     }
 
     /// Waits until the reader has gone.
     pub(super) async fn closed(&self) {
         self.lines.closed().await;
+    }
+}
+
+impl Style {
+    fn line(self, report: Report) -> String {
+        let mut line = match self {
+            Self::Text => report.to_text(),
+            Self::Json => report.to_json(),
+            Self::Summarized => report.summarized().to_json(),
+        };
+        line.push('\n');
+        line
+    }
+}
+
+impl Waiting {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.line.as_bytes()
     }
 }
 
@@ -86,13 +124,30 @@ impl Written {
     }
 }
 
-fn write_all(mut queue: mpsc::Receiver<String>, mut to: impl Write) -> io::Result<()> {
+/// Writes lines until there are no more, or the reader has gone, which the agent notices through
+/// [`Output::closed`]. Lines that cannot be written for any other reason, such as a full disk, are
+/// lost; `say` is called with that once, and once more when writing works again.
+fn write_all(mut queue: mpsc::Receiver<Waiting>, to: impl Write, say: impl Fn(&str)) {
+    let (mut sink, mut lost) = (Sink::new(to), 0_u64);
     while let Some(line) = queue.blocking_recv() {
-        to.write_all(line.as_bytes())?;
-        to.write_all(b"\n")?;
-        to.flush()?;
+        match sink.write(line.bytes()) {
+            Ok(()) if lost == 0 => {}
+            Ok(()) => {
+                say(&format!("standard output: works again; lines lost: {lost}"));
+                lost = 0;
+            }
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
+            Err(error) => {
+                if lost == 0 {
+                    say(&format!("standard output: {error}; its lines are lost until it works"));
+                }
+                lost += 1;
+            }
+        }
     }
-    Ok(())
+    if lost > 0 {
+        say(&format!("standard output: lines lost: {lost}"));
+    }
 }
 
 #[cfg(test)]

@@ -64,7 +64,8 @@ impl Report {
 
     /// One line of JSON.
     pub(super) fn to_json(&self) -> String {
-        Value::Object(self.fields.clone()).to_string()
+        // A map with text as keys can always be written.
+        serde_json::to_string(&self.fields).unwrap_or_default()
     }
 
     /// One line for people: the time and the text of an event. A reply is

@@ -24,7 +24,7 @@ pub(super) struct Socket {
 
 #[cfg(unix)]
 impl Socket {
-    /// Claims the socket that the flags ask for. Only in a process of one thread.
+    /// Claims the socket that the flags ask for. Only before there is a thread that makes files.
     pub(super) fn claim(args: &Args, settings: &Settings) -> Result<Self, Failure> {
         let place = args.control.clone().unwrap_or_default();
         Ok(Self { claim: place.claim(&settings.config.name)? })

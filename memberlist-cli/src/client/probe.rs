@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::args::{Format, On, Ping, Rtt};
 use super::connection::{Connection, checked, is_error};
 use super::table::{Table, plain};
-use super::{json, one_line, put, show};
+use super::{json, one_line, show};
 use crate::failure::Failure;
+use crate::stderr;
+use crate::stdout::put;
 
 /// How many pings of `rtt` are under way at a time. The agent accepts 64 commands of a client, and
 /// its node a limited number of operations.
@@ -26,7 +28,7 @@ pub(super) fn ping(on: &On<Ping>) -> Result<(), Failure> {
             })?,
             // The others are still tried.
             Err(failure @ Failure::Failed(_)) if on.what.count > 1 => {
-                eprintln!("memberlist: {failure}");
+                stderr::say(&failure);
                 failed = Some(failure);
             }
             Err(failure) => return Err(failure),
@@ -55,8 +57,8 @@ pub(super) fn rtt(on: &On<Rtt>) -> Result<(), Failure> {
         trip.times.sort_by(f64::total_cmp);
     }
     match on.common.format {
-        Format::Table => put(&text(&trips, on.what.count))?,
-        Format::Json => put(&json(&objects(&trips, on.what.count)))?,
+        Format::Table => put(text(&trips, on.what.count))?,
+        Format::Json => put(json(&objects(&trips, on.what.count)))?,
     }
     let silent: Vec<_> =
         trips.iter().filter(|(_, trip)| trip.times.is_empty()).map(|(name, _)| name).collect();

@@ -2,7 +2,7 @@
 //! fuzzer, as short as an event allows.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use memberlist_sim::script;
 
 use super::open::{Chronicles, Opened};
 use crate::failure::Failure;
+use crate::stdout::put;
 
 /// An event that can be asked for, as it is written: `failed n3`.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ pub(super) fn fuzz(opened: &Opened, file: &Path, wanted: &Wanted) -> Result<(), 
         .and_then(|()| fs::write(file, bytes))
         .map_err(|error| failed(file, &error))?;
     let (left, before) = short.len();
-    say(&format!("{left} of {before} inputs since the checkpoint are left\n"))
+    put(format!("{left} of {before} inputs since the checkpoint are left\n"))
 }
 
 /// Writes a script with the fewest acts that lead to the event.
@@ -149,7 +150,7 @@ pub(super) fn scenario(opened: &[Opened], file: &Path, wanted: &Wanted) -> Resul
     let text = head + &what + &scenario.script(&acts, &condition);
     fs::write(file, text).map_err(|error| failed(file, &error))?;
     if whole {
-        say(&format!("{} of {} acts are left\n", acts.len(), scenario.acts.len()))?;
+        put(format!("{} of {} acts are left\n", acts.len(), scenario.acts.len()))?;
         chronicles.verified()
     } else {
         Err(Failure::failed(format_args!(
@@ -173,8 +174,4 @@ fn runs(text: &str) -> bool {
 
 fn failed(file: &Path, error: &io::Error) -> Failure {
     Failure::failed(format_args!("{}: {error}", file.display()))
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    io::stdout().write_all(text.as_bytes()).map_err(Failure::failed)
 }

@@ -1,5 +1,7 @@
 //! `--diff`: how the table of members changed between two moments.
 
+use std::fmt::Write as _;
+
 use memberlist_proto::Instant;
 use memberlist_record::explain::{Change, Table, Watcher};
 use memberlist_record::{Replay, ReplayOptions};
@@ -9,6 +11,7 @@ use super::clock::{Clock, since_start};
 use super::open::Opened;
 use super::{Args, ended};
 use crate::failure::Failure;
+use crate::stdout;
 
 pub(super) fn run(opened: &Opened, args: &Args) -> Result<(), Failure> {
     let times = args.diff.as_deref().unwrap_or_default();
@@ -25,9 +28,10 @@ pub(super) fn run(opened: &Opened, args: &Args) -> Result<(), Failure> {
     let (after, end) = table_at(opened, later)?;
     let changes = before.changes_to(&after);
     if args.json {
-        println!("{}", json!({ "changes": changes, "before": before, "after": after }));
+        let all = json!({ "changes": changes, "before": before, "after": after });
+        stdout::put(format!("{all}\n"))?;
     } else {
-        print(opened, (earlier, later), &changes);
+        stdout::put(to_text(opened, (earlier, later), &changes))?;
     }
     ended(end)
 }
@@ -50,15 +54,17 @@ fn table_at(
     Ok((watcher.table().clone(), end))
 }
 
-fn print(opened: &Opened, (earlier, later): (Instant, Instant), changes: &[Change]) {
+fn to_text(opened: &Opened, (earlier, later): (Instant, Instant), changes: &[Change]) -> String {
     let born = &opened.session().header().born;
     let clock = Clock::new(born);
     let time = |at| clock.long(since_start(born, at));
-    println!("from {} to {}", time(earlier).trim(), time(later).trim());
+    let mut text = format!("from {} to {}\n", time(earlier).trim(), time(later).trim());
     for change in changes {
-        println!("    {change}");
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    {change}");
     }
     if changes.is_empty() {
-        println!("    no change");
+        text += "    no change\n";
     }
+    text
 }

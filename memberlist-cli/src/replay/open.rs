@@ -9,6 +9,7 @@ use memberlist_record::{Recording, Replay, ReplayOptions, Session};
 use super::clock::moment;
 use super::{Args, ended};
 use crate::failure::Failure;
+use crate::stderr;
 
 /// One recording, with the run that was asked for.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Opened {
         let recording = Recording::open(path)
             .map_err(|error| Failure::failed(format_args!("{shown}: {error}")))?;
         for (file, error) in &recording.unreadable {
-            eprintln!("memberlist: {}: {error}", file.display());
+            stderr::say(format_args!("{}: {error}", file.display()));
         }
         let runs = recording.sessions.len();
         let wanted = args.run.unwrap_or(runs);
@@ -95,9 +96,9 @@ impl Chronicles {
             if !missing.is_empty() {
                 let ids: Vec<_> = missing.iter().map(ToString::to_string).collect();
                 let (node, ids) = (&chronicle.node, ids.join(", "));
-                eprintln!(
-                    "memberlist: {node}: what is encrypted is not read, keys are missing: {ids}"
-                );
+                stderr::say(format_args!(
+                    "{node}: what is encrypted is not read, keys are missing: {ids}"
+                ));
             }
             all.push(chronicle);
         }

@@ -10,6 +10,7 @@ use plotters::prelude::*;
 
 use super::open::{Chronicles, Opened};
 use crate::failure::Failure;
+use crate::stderr;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
@@ -30,7 +31,9 @@ pub(super) fn run(opened: &Opened, file: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format_args!("{}: {error}", file.display())))?;
     let left = timeline.members.len().saturating_sub(ROWS_MAX as usize);
     if left > 0 {
-        eprintln!("memberlist: the picture has the first {ROWS_MAX} members, {left} are left out");
+        stderr::say(format_args!(
+            "the picture has the first {ROWS_MAX} members, {left} are left out"
+        ));
     }
     chronicles.verified()
 }

@@ -8,15 +8,18 @@ use serde_json::{Value, json};
 use super::clock::Clock;
 use super::open::{Chronicles, Opened};
 use crate::failure::Failure;
+use crate::stdout;
 
 pub(super) fn run(opened: &[Opened], as_json: bool) -> Result<(), Failure> {
     let chronicles = Chronicles::read(opened)?;
     let clock = Clock::new(&chronicles.all[0].born);
     if as_json {
         let nodes: Vec<Value> = (0..chronicles.all.len()).map(|it| node(&chronicles, it)).collect();
-        println!("{}", json!({ "nodes": nodes, "links": links_to_json(&chronicles) }));
+        let all = json!({ "nodes": nodes, "links": links_to_json(&chronicles) });
+        stdout::put(format!("{all}\n"))?;
     } else {
-        print!("{}{}", nodes_to_text(&chronicles, &clock), links_to_text(&chronicles, &clock));
+        let nodes = nodes_to_text(&chronicles, &clock);
+        stdout::put(nodes + &links_to_text(&chronicles, &clock))?;
     }
     chronicles.verified()
 }

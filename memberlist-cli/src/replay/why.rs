@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::open::{Chronicles, Opened};
 use super::together;
 use crate::failure::Failure;
+use crate::stdout;
 
 pub(super) fn run(opened: &mut [Opened], subject: &str, as_json: bool) -> Result<(), Failure> {
     // What was under way at that time arrived later, or not: so all of it is read.
@@ -26,9 +27,9 @@ pub(super) fn run(opened: &mut [Opened], subject: &str, as_json: bool) -> Result
         return chronicles.verified().and(Err(failure));
     }
     if as_json {
-        println!("{}", to_json(&chronicles, &why, subject));
+        stdout::put(format!("{}\n", to_json(&chronicles, &why, subject)))?;
     } else {
-        print!("{}", to_text(&chronicles, &why, &clock));
+        stdout::put(to_text(&chronicles, &why, &clock))?;
     }
     chronicles.verified()
 }

@@ -342,10 +342,10 @@ impl Flags {
         let mut report = run(&bar);
         bar.0.finish_and_clear();
         report.command = self.command(name, extra);
-        put(&report.markdown(false))?;
+        put(report.markdown(false))?;
         if let Some(folder) = &self.out {
             let page = report.write(folder).map_err(Failure::failed)?;
-            put(&format!("\nThe page is {}\n", page.display()))?;
+            put(format!("\nThe page is {}\n", page.display()))?;
         }
         match report.failed().next() {
             Some(failed) if self.check => Err(Failure::failed(format_args!(

@@ -44,8 +44,8 @@ impl Claim {
 
     /// Listens at `path`, in place of the socket of an agent that has died.
     ///
-    /// Must be called before the process has a second thread: the mask of file modes, by which no
-    /// other user can connect at any moment, belongs to the whole process.
+    /// Must be called before the process has a thread that makes files: the mask of file modes, by which
+    /// no other user can connect at any moment, belongs to the whole process.
     pub(crate) fn at(path: &Path) -> Result<Self, ClaimError> {
         let failed = |error| ClaimError::Io(path.to_owned(), error);
         let lock = Lock::take(path).map_err(failed)?;

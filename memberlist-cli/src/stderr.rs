@@ -1,0 +1,19 @@
+//! What the program says on standard error: one line each. No failure to write it matters to anything
+//! else, and beside a running node nothing waits for its reader.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+#[cfg(feature = "agent")]
+mod queue;
+
+#[cfg(feature = "agent")]
+pub(crate) use self::queue::{finish, log, start};
+
+/// Says a line, with the name of the program in front. If it cannot be written, it is lost.
+pub(crate) fn say(line: impl Display) {
+    let line = format!("memberlist: {line}\n");
+    #[cfg(feature = "agent")]
+    let Some(line) = queue::offer(line.into_bytes()) else { return };
+    let _ = io::stderr().write_all(line.as_ref());
+}

@@ -49,11 +49,8 @@ fn signals_leave_gracefully() {
 /// A node ends as soon as its leave is sent: whatever it queued for the other members is sent by then.
 #[test]
 fn every_agent_that_stays_hears_of_a_signalled_leave() {
-    // What is missed stays missed: no peer repeats it.
-    let agent = |name| {
-        let agent = Launch::agent(name).flag("--set", "push_pull_interval=0");
-        agent.flag("--set", "differences.repeat_leaves=false")
-    };
+    // What is missed stays missed: no peer repeats it, and later none exchanges its state.
+    let agent = |name| Launch::agent(name).flag("--set", "differences.repeat_leaves=false");
     let one = agent("one").start();
     let others = ["two", "three", "four"];
     let others = others.map(|name| agent(name).flag("--join", one.addr()).start());
@@ -62,6 +59,9 @@ fn every_agent_that_stays_hears_of_a_signalled_leave() {
         for other in &agents {
             observer.until_node(other.name(), |node| node["state"] == "alive");
         }
+    }
+    for agent in &agents {
+        agent.tell("set push_pull_interval=0");
     }
     while agents.len() > 1 {
         let leaver = agents.pop().expect("one of several");

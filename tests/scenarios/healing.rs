@@ -197,7 +197,9 @@ fn restarted_beside_another_cluster(change: impl Fn(&mut Peer)) -> Vec<usize> {
     sim.run_for(secs(30));
     assert_eq!(first.map(|node| sim.node(node).num_members()), [3; 3]);
     let saved = [first[0], first[1]].map(|node| sim.node(node).snapshot().collect::<Vec<_>>());
-    first.iter().for_each(|node| sim.crash(*node));
+    for node in &first {
+        sim.crash(*node);
+    }
     let address = sim.address(first[2]).ip();
     let third = sim.start_at(address, Config::lan("z"), Spread::default());
     sim.join(third, second[0]);

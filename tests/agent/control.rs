@@ -140,6 +140,13 @@ fn standard_output_has_a_choice_of_events() {
     let one = Launch::agent("one").flag("--events", "departed").start();
     let two = Launch::agent("two").start();
     two.join(one.addr());
+    one.until_node("two", |_| true);
+    // What is reported after it shows that the join of `two` has been passed over by now.
+    let zero = Launch::agent("zero").start();
+    zero.join(one.addr());
+    one.until_node("zero", |_| true);
+    zero.tell("leave");
+    one.expect_node("departed", "zero");
     one.tell("watch joined,departed");
     let three = Launch::agent("three").start();
     three.join(one.addr());

@@ -175,6 +175,18 @@ impl Rig {
         }));
     }
 
+    /// So many members, `n0` at port 2 and so on, are known without any news of them.
+    pub(super) fn restore(&mut self, members: u16) {
+        let peers = (0..members).map(|index| {
+            let name = alloc::format!("n{index}");
+            let peer = Config { advertise_port: 2 + index, ..config() };
+            let peer = Config { name: name.as_str().into(), ..peer };
+            Memberlist::new(self.now, peer, None, [1; 32]).expect("a node").local()
+        });
+        let peers: Vec<Node> = peers.collect();
+        self.node.restore(self.now, peers);
+    }
+
     pub(super) fn suspect(&mut self, name: &str, incarnation: u32, from: &str) {
         let (node, from) = (name.as_bytes(), from.as_bytes());
         self.receive(&Message::Suspect(Suspect { incarnation, node, from }));

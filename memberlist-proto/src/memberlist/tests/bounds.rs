@@ -13,14 +13,7 @@ fn exchanging(members: u16) -> Rig {
     let mut config = config();
     config.push_pull_interval = Duration::from_secs(30);
     let mut rig = Rig::with(config);
-    let peers = (0..members).map(|index| {
-        let name = alloc::format!("n{index}");
-        let peer = Config { advertise_port: 2 + index, ..super::config() };
-        let peer = Config { name: name.as_str().into(), ..peer };
-        Memberlist::new(rig.now, peer, None, [1; 32]).expect("a node").local()
-    });
-    let peers: Vec<Node> = peers.collect();
-    rig.node.restore(rig.now, peers);
+    rig.restore(members);
     rig
 }
 

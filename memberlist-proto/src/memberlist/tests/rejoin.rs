@@ -238,34 +238,42 @@ pub(super) fn connected(rig: &mut Rig, id: crate::transmit::StreamId) -> Vec<u8>
     written
 }
 
-const PING: u8 = 0;
 pub(super) const PUSH_PULL: u8 = 6;
 
 /// Another cluster's node at the address does not answer to the name, and gets no state.
 #[test]
 fn a_lost_member_is_asked_for_its_name_before_states_are_exchanged() {
-    use crate::wire::message::{Ack, Message};
     let mut rig = seeking(&[]);
     bury(&mut rig, "a", 2);
-    let (id, to) = next_connect(&mut rig);
-    assert_eq!(to, address(2));
-    let asked = connected(&mut rig, id);
-    assert_eq!(asked[0], PING);
-    assert!(asked.windows(1).any(|it| it == b"a"), "by its name");
-    rig.node.handle_stream_eof(rig.now, id);
-    rig.node.handle_stream_closed(rig.now, id, None);
-    assert_eq!(rig.connects(), [], "no state was exchanged");
-    assert_eq!(rig.node.stats().counters.push_pulls, 0);
+    asks_for_the_name_first(&mut rig, "a");
+}
 
-    let (id, _) = next_connect(&mut rig);
-    let asked = connected(&mut rig, id);
-    let Message::Ping(ping) = Message::decode(&asked).expect("a ping") else { panic!("{asked:?}") };
-    let mut ack = Vec::new();
-    Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut ack);
-    rig.node.handle_stream_data(rig.now, id, &ack).expect("an ack");
+/// The member at `address(2)` that is searched for is asked for its name; a state is exchanged only with
+/// one that answers.
+pub(super) fn asks_for_the_name_first(rig: &mut Rig, name: &str) {
+    use crate::wire::message::{Ack, Message};
+    for answers in [false, true] {
+        let (id, to) = next_connect(rig);
+        assert_eq!(to, address(2));
+        let asked = connected(rig, id);
+        let Message::Ping(ping) = Message::decode(&asked).expect("a ping") else {
+            panic!("{asked:?}")
+        };
+        assert_eq!(ping.node, name.as_bytes());
+        if answers {
+            let mut ack = Vec::new();
+            Message::Ack(Ack { seq_no: ping.seq_no, payload: None }).encode(&mut ack);
+            rig.node.handle_stream_data(rig.now, id, &ack).expect("an ack");
+        } else {
+            rig.node.handle_stream_eof(rig.now, id);
+            rig.node.handle_stream_closed(rig.now, id, None);
+            assert_eq!(rig.connects(), [], "no state was exchanged");
+            assert_eq!(rig.node.stats().counters.push_pulls, 0);
+        }
+    }
     let (exchange, to) = rig.connects().pop().expect("now the exchange");
     assert_eq!(to, address(2));
-    assert_eq!(connected(&mut rig, exchange)[0], PUSH_PULL);
+    assert_eq!(connected(rig, exchange)[0], PUSH_PULL);
 }
 
 /// A seed is what the operator says: whatever listens there is asked for its state.

@@ -7,14 +7,7 @@ fn suspecting(members: usize) -> (Rig, Instant) {
     let mut config = config();
     config.probe_interval = Duration::from_secs(1);
     let mut rig = Rig::with(config);
-    let peers = (0..members).map(|index| {
-        let name = alloc::format!("n{index}");
-        let port = 2 + index as u16;
-        let peer = Config { name: name.as_str().into(), advertise_port: port, ..super::config() };
-        Memberlist::new(rig.now, peer, None, [1; 32]).expect("a node").local()
-    });
-    let peers: Vec<Node> = peers.collect();
-    rig.node.restore(rig.now, peers);
+    rig.restore(members as u16);
     for index in 0..members {
         rig.suspect(&alloc::format!("n{index}"), 1, &alloc::format!("n{}", (index + 1) % members));
     }

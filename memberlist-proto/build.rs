@@ -26,11 +26,12 @@ fn main() {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
+        if path.file_stem().is_some_and(|it| it == "tests") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|it| it == "rs")
-            && path.file_stem().is_none_or(|it| it != "tests")
-        {
+        } else if path.extension().is_some_and(|it| it == "rs") {
             files.push(path);
         }
     }

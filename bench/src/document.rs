@@ -24,7 +24,7 @@ Written by `cargo run --release` in `bench/`; edit nothing here by hand (the not
 | QUEUE N | a broadcast queued in place of the one of its name; a packet filled with 20, from a queue of N |
 | PUSHPULL N | a full state exchange of two nodes that know N members each, byte for byte, both sides: both agree since the last one; one learned 1 % news since; the first ever |
 | JOIN N | a node that knows no other takes in the state of N members |
-| STALL N | the longest single call in all of these exchanges: without jobs, and with them as the adapters do it; and while a message of 19 MiB is sent by stream and received |
+| STALL N | the longest single call in all of these exchanges: without jobs, and with them as the adapters do it; and while a message of 19 MiB is sent by stream and received; and of other calls with N members |
 | MEM | bytes of heap for each known member: learned by gossip that has been passed on, restored, or restored and exchanged with another node, after which the compressed state is kept |
 | SIM-S(N) | N nodes that know each other, in virtual time on one thread, every datagram delivered after 0.5–1.5 ms: seconds of a node per second of processor time, over one whole interval of full state exchanges |
 | SIM-L(N) | the same while 5 % of all datagrams are lost, over 30 s; with pings by stream that follow unanswered ones, and without |

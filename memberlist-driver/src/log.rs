@@ -12,6 +12,8 @@ mod lines;
 mod sink;
 
 use self::escape::{Escaped, escaped_name};
+#[cfg(feature = "metrics")]
+pub(crate) use self::lines::recorder_panicked;
 #[cfg(feature = "record")]
 pub(crate) use self::lines::recording;
 pub(crate) use self::lines::{
@@ -67,7 +69,7 @@ pub(crate) enum Source {
     Refusals,
     /// Sockets that fail.
     Adapter,
-    /// A delegate that panics.
+    /// A delegate, or a recorder of metrics, that panics.
     Delegate,
     /// Joins that reach no peer.
     Joins,

@@ -177,13 +177,16 @@ impl Publisher {
     /// Publishes what has changed since the last time. The length of the gossip queue is sampled
     /// every `interval` (`queue_check_interval`).
     pub(crate) fn publish(&mut self, now: Instant, interval: Duration, stats: Stats) {
-        let figures = stats.counters.iter().zip(self.last.counters.iter()).zip(&self.counters);
+        // A recorder that panics loses what it was not given; it is given nothing twice.
+        let last = std::mem::replace(&mut self.last, stats);
+        let stats = &self.last;
+        let figures = stats.counters.iter().zip(last.counters.iter()).zip(&self.counters);
         for (((_, figure), (_, before)), handle) in figures {
             if figure > before {
                 handle.increment(figure - before);
             }
         }
-        let rows = stats.decisions.iter().zip(self.last.decisions.iter()).zip(&self.decisions);
+        let rows = stats.decisions.iter().zip(last.decisions.iter()).zip(&self.decisions);
         for (((_, figure), (_, before)), handle) in rows {
             if figure > before {
                 handle.increment(figure - before);
@@ -193,8 +196,7 @@ impl Publisher {
             handle.set(figure as f64);
         }
         for ((sum, count, _), handle) in GO_TIMES.iter().zip(&self.times) {
-            let since =
-                |field: &str| figure(&stats, field).saturating_sub(figure(&self.last, field));
+            let since = |field: &str| figure(stats, field).saturating_sub(figure(&last, field));
             let count = since(count);
             if let Some(mean) = since(sum).checked_div(count) {
                 let mean = Duration::from_nanos(mean).as_secs_f64();
@@ -205,14 +207,14 @@ impl Publisher {
             self.queue_checked = now;
             self.queue.record(stats.gauges.membership_queue as f64);
         }
-        self.last = stats;
     }
 }
 
 impl Publisher {
     /// Publishes what has changed of the transport's figures since the last time.
     pub(crate) fn publish_transport(&mut self, stats: TransportStats) {
-        let last = &self.last_of_transport;
+        let last = std::mem::replace(&mut self.last_of_transport, stats);
+        let stats = &self.last_of_transport;
         for (((_, figure), (_, before)), handle) in
             stats.iter().zip(last.iter()).zip(&self.transport)
         {
@@ -228,19 +230,18 @@ impl Publisher {
         }
         for (reason, handle) in Bad::ALL.iter().zip(&self.bad) {
             let of = |stats: &TransportStats| stats.bad_by_reason.get(reason.as_str()).copied();
-            let (figure, before) = (of(&stats).unwrap_or(0), of(last).unwrap_or(0));
+            let (figure, before) = (of(stats).unwrap_or(0), of(&last).unwrap_or(0));
             if figure > before {
                 handle.increment(figure - before);
             }
         }
         for (failure, handle) in TlsFailure::ALL.iter().zip(&self.tls_failures) {
             let of = |stats: &TransportStats| stats.tls_failures.get(failure).copied();
-            let (figure, before) = (of(&stats).unwrap_or(0), of(last).unwrap_or(0));
+            let (figure, before) = (of(stats).unwrap_or(0), of(&last).unwrap_or(0));
             if figure > before {
                 handle.increment(figure - before);
             }
         }
-        self.last_of_transport = stats;
     }
 }
 

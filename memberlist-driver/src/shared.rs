@@ -12,9 +12,13 @@ use memberlist_record::Recorder;
 
 use crate::bind::StartError;
 use crate::clock::Clock;
+#[cfg(feature = "metrics")]
+use crate::delegate::caught;
 use crate::delegate::{Decisions, Delegate, is_deciding};
 use crate::error::Error;
 use crate::events::EventBounds;
+#[cfg(feature = "metrics")]
+use crate::log::Source;
 use crate::log::{self, Log};
 use crate::questions::Questions;
 use crate::state::{Aftermath, Last, State};
@@ -181,8 +185,15 @@ impl Shared {
             let stats = locked.core.stats();
             let interval = locked.core.config().queue_check_interval;
             drop(locked);
-            publisher.publish(self.clock.at(now), interval, stats);
-            publisher.publish_transport(self.transport.read());
+            let at = self.clock.at(now);
+            let published = caught("metrics", || {
+                publisher.publish(at, interval, stats);
+                publisher.publish_transport(self.transport.read());
+            });
+            drop(publisher);
+            if let Err(panic) = published {
+                self.log.write(at, Source::Delegate, || log::recorder_panicked(&panic));
+            }
         }
     }
 

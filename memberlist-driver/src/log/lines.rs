@@ -158,6 +158,13 @@ pub(crate) fn panicked(Panicked { method, message }: &Panicked) -> Line {
     Line::error(Target::Delegate, text).reason(message)
 }
 
+/// The recorder of metrics, which is the application's, panicked.
+#[cfg(feature = "metrics")]
+pub(crate) fn recorder_panicked(Panicked { message, .. }: &Panicked) -> Line {
+    let text = format!("the recorder of metrics panicked: {message}");
+    Line::error(Target::Delegate, text).reason(message)
+}
+
 /// What a recorder reports.
 #[cfg(feature = "record")]
 pub(crate) fn recording(notice: &memberlist_record::Notice) -> Line {

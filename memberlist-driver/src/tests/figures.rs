@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
 use metrics::{
     Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -111,4 +112,63 @@ fn figures_are_published_on_an_interval() {
     let before = recorder.sets.load(Ordering::SeqCst);
     fake.until(|| poll(&mut shutdown).is_ready());
     assert!(recorder.sets.load(Ordering::SeqCst) > before);
+}
+
+/// A recorder whose counters count and whose gauges panic.
+#[derive(Default)]
+struct Panics {
+    panics: Arc<AtomicUsize>,
+    packets: Arc<AtomicU64>,
+}
+
+struct PanicsWhenSet(Arc<AtomicUsize>);
+
+impl GaugeFn for PanicsWhenSet {
+    fn increment(&self, _: f64) {}
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, _: f64) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic!("the recorder has no room");
+    }
+}
+
+impl Recorder for Panics {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        if key.name() == "memberlist.packets_sent" {
+            return Counter::from_arc(Arc::clone(&self.packets));
+        }
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(Arc::new(PanicsWhenSet(Arc::clone(&self.panics))))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[test]
+fn a_recorder_that_panics_stops_no_node_and_counts_nothing_twice() {
+    let recorder = Panics::default();
+    let (fake, node, _events) =
+        metrics::with_local_recorder(&recorder, || tasks::started(quiet("n")));
+    fake.until(|| recorder.panics.load(Ordering::SeqCst) > 0);
+    let before = node.stats().counters.packets_sent;
+    node.send(tasks::peer(), b"x").expect("a member");
+    let panics = recorder.panics.load(Ordering::SeqCst);
+    fake.until(|| recorder.panics.load(Ordering::SeqCst) > panics + 1);
+    let mut shutdown = Box::pin(node.shutdown());
+    fake.until(|| poll(&mut shutdown).is_ready());
+    assert!(node.stats().counters.packets_sent > before, "the node goes on");
+    assert_eq!(recorder.packets.load(Ordering::SeqCst), node.stats().counters.packets_sent);
 }

@@ -32,11 +32,15 @@ pub(crate) fn large(rows: &mut Vec<Row>) {
     std::thread::scope(|scope| {
         let theirs = scope.spawn(|| theirs::<Small>(10_000));
         let ours = ours(10_000);
-        let joined = [1_000, 3_000, 10_000].map(joined);
         let theirs = theirs.join().expect("measured");
         push(rows, 10_000, ours, [Some(theirs), None], goals);
-        rows.extend(joined);
     });
+    joined(rows);
+}
+
+/// Memory of clusters that have joined by themselves.
+pub(crate) fn joined(rows: &mut Vec<Row>) {
+    rows.extend([1_000, 3_000, 10_000].map(memory_joined));
 }
 
 /// Node-seconds per second of processor time.
@@ -119,7 +123,7 @@ fn lossy(world: &mut World<impl Player>) -> f64 {
 }
 
 /// Bytes of heap for each member that a node knows, of nodes that all joined through the first three.
-fn joined(size: usize) -> Row {
+fn memory_joined(size: usize) -> Row {
     let mut world = None;
     let taken = allocation_counter::measure(|| {
         let world = world.insert(ours::joining(size));

@@ -2,7 +2,8 @@
 //! workload, prints the table and writes it to `docs/performance.md`; with words, such as
 //! `codec`, `packets`, `exchange`, `memory`, `steady` or `faulty`, only those workloads are measured and
 //! nothing is written; with `go` among them, beside Go. `large` alone measures clusters of 10,000 nodes,
-//! which takes half an hour and up to 16 GB, and writes `docs/performance/large.md`.
+//! which takes half an hour and up to 16 GB, and writes `docs/performance/large.md`; `joined` is the part
+//! of it that measures the memory of nodes that joined by themselves.
 
 mod al8n;
 mod codec;
@@ -49,6 +50,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if words == ["large"] {
         faulty::large(&mut rows);
+    }
+    if words == ["joined"] {
+        faulty::joined(&mut rows);
     }
     if wanted("codec") {
         report::enter(&mut rows, report::AL8N, &al8n::run());

@@ -1,13 +1,16 @@
 //! Our nodes.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use memberlist_proto::wire::message::{Alive, Message};
 use memberlist_proto::{
-    Config, Identity, IdentityParts, Instant, Memberlist, Node, State, StreamId, StreamOp, Versions,
+    Config, Event, Identity, IdentityParts, Instant, Memberlist, Node, NodeName, State, StreamId,
+    StreamOp, Versions,
 };
 
 use crate::world::{Follow, Player, When, World};
@@ -100,6 +103,8 @@ pub(crate) fn discard(node: &mut Memberlist) {
     while node.poll_event().is_some() {}
 }
 
+type Identities = Rc<RefCell<HashMap<NodeName, Identity>>>;
+
 /// One of our nodes in the [`World`].
 pub(crate) struct Ours {
     node: Memberlist,
@@ -107,6 +112,8 @@ pub(crate) struct Ours {
     /// Where each of its streams leads.
     streams: BTreeMap<StreamId, (usize, StreamId)>,
     wake: Option<u64>,
+    /// What some node has reported of each member, which the others share, as in memberlist-sim.
+    identities: Identities,
     /// Calls into the core so far.
     pub(crate) steps: u64,
 }
@@ -123,6 +130,11 @@ pub(crate) enum Item {
 }
 
 impl Ours {
+    fn new(node: Memberlist, index: usize, identities: &Identities) -> Self {
+        let identities = Rc::clone(identities);
+        Self { node, index, streams: BTreeMap::new(), wake: Some(1), identities, steps: 0 }
+    }
+
     /// Whether it knows so many, and has passed on all that it learned.
     pub(crate) fn has_settled(&self, size: usize) -> bool {
         self.node.num_members() == size && self.node.stats().gauges.membership_queue == 0
@@ -161,7 +173,13 @@ impl Ours {
                 }
             }
         }
-        while self.node.poll_event().is_some() {}
+        while let Some(event) = self.node.poll_event() {
+            if let Event::Joined { node } = event {
+                let mut identities = self.identities.borrow_mut();
+                let known = identities.entry(node.name().into());
+                self.node.share_identity(known.or_insert_with(|| node.identity().clone()));
+            }
+        }
         if let Some(due) = self.node.poll_timeout().map(Instant::as_nanos)
             && self.wake.is_none_or(|wake| due < wake)
         {
@@ -213,6 +231,7 @@ impl Player for Ours {
 /// Nodes that know each other from the start.
 pub(crate) fn world(number: usize, adjust: impl Fn(&mut Config)) -> World<Ours> {
     let known = records(number);
+    let identities = Identities::default();
     let mut begin = Vec::new();
     let players = (0..number)
         .map(|index| {
@@ -221,7 +240,7 @@ pub(crate) fn world(number: usize, adjust: impl Fn(&mut Config)) -> World<Ours> 
             let mut node = start(config);
             node.restore(at(1), known.iter().cloned());
             begin.push(Follow { to: index, when: When::At(1), item: Item::Wake });
-            Ours { node, index, streams: BTreeMap::new(), wake: Some(1), steps: 0 }
+            Ours::new(node, index, &identities)
         })
         .collect();
     World::new(players, begin)
@@ -229,6 +248,7 @@ pub(crate) fn world(number: usize, adjust: impl Fn(&mut Config)) -> World<Ours> 
 
 /// Nodes that join those with the lowest numbers, one after another within some time.
 pub(crate) fn joining(number: usize) -> World<Ours> {
+    let identities = Identities::default();
     let mut begin = Vec::new();
     let players = (0..number)
         .map(|index| {
@@ -238,7 +258,7 @@ pub(crate) fn joining(number: usize) -> World<Ours> {
                 begin.push(Follow { to: index, when, item: Item::Join });
             }
             let node = start(config(index));
-            Ours { node, index, streams: BTreeMap::new(), wake: Some(1), steps: 0 }
+            Ours::new(node, index, &identities)
         })
         .collect();
     World::new(players, begin)

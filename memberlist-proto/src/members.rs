@@ -242,6 +242,15 @@ impl Members {
         Some(before)
     }
 
+    /// Lets the record of this name hold this identity, if it has an equal one.
+    pub(crate) fn share_identity(&mut self, identity: &Identity) {
+        let Some(id) = self.get(identity.name().as_bytes()) else { return };
+        let record = &mut self.records[id];
+        if record.identity() == identity {
+            record.set_identity(identity.clone());
+        }
+    }
+
     /// The records in probe order.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (MemberId, &Record)> {
         self.order.iter().map(|id| (*id, &self.records[*id]))

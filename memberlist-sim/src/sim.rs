@@ -5,12 +5,12 @@ mod record;
 mod run;
 mod streams;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, OpId, Stats};
+use memberlist_proto::{Config, Event, Identity, Instant, Memberlist, Node, NodeName, OpId, Stats};
 
 use self::record::Recording;
 use crate::agenda::Agenda;
@@ -51,6 +51,8 @@ pub struct Sim {
     past: BTreeMap<&'static str, u64>,
     /// At every how many steps a node is replaced by its checkpoint; 0 for never.
     restore_every: u64,
+    /// The identity that was reported last of each member: the nodes that report it share it.
+    identities: HashMap<NodeName, Identity>,
     /// Sees what is sent.
     watch: Option<Watch>,
     /// Dropped after the nodes.
@@ -74,6 +76,7 @@ impl Sim {
             check_every: 1,
             past: BTreeMap::new(),
             restore_every: 0,
+            identities: HashMap::new(),
             watch: None,
             recording: None,
         }

@@ -1,9 +1,31 @@
 //! A known view put in from outside.
 
 use super::Memberlist;
-use crate::node::{Node, State};
+use crate::node::{Identity, Node, State};
 
 impl Memberlist {
+    /// Keeps this allocation in place of an equal identity of its own, if it has one. Nothing that the
+    /// node does depends on it, so no recording contains it.
+    ///
+    /// Nodes that learn of a member by gossip each allocate its identity; nodes that run in one process,
+    /// as in a simulation, can thus share one between them. Call it with the identity that another
+    /// node reported when this one reports [`Event::Joined`](crate::Event::Joined) or
+    /// [`Event::Updated`](crate::Event::Updated) for the same name.
+    ///
+    /// ```
+    /// use memberlist_proto::{Config, Instant, Memberlist};
+    ///
+    /// let now = Instant::from_nanos(1);
+    /// let mut one = Memberlist::new(now, Config::local("one"), None, [1; 32])?;
+    /// let known = one.local();
+    /// one.share_identity(known.identity());
+    /// assert_eq!(one.local(), known);
+    /// # Ok::<(), memberlist_proto::ConfigError>(())
+    /// ```
+    pub fn share_identity(&mut self, identity: &Identity) {
+        self.members.share_identity(identity);
+    }
+
     pub(super) fn members_restored(&mut self, members: impl IntoIterator<Item = Node>) {
         for node in members {
             if self.members.len() >= self.config.limits.members {

@@ -1,5 +1,6 @@
 //! What happens: the agenda is worked off, and nodes get what arrives and do what they want.
 
+use std::collections::hash_map::Entry;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -128,7 +129,24 @@ impl Sim {
         }
     }
 
+    /// A member that a node has learned of takes memory once, and not once in each node.
+    fn share_identity(&mut self, id: NodeId, event: &Event) {
+        let (Event::Joined { node } | Event::Updated { node, .. }) = event else { return };
+        match self.identities.entry(node.name().into()) {
+            Entry::Occupied(known) if known.get() == node.identity() => {
+                if let Some(node) = self.seats[id].node_mut() {
+                    node.share_identity(known.get());
+                }
+            }
+            Entry::Occupied(mut known) => *known.get_mut() = node.identity().clone(),
+            Entry::Vacant(vacant) => {
+                vacant.insert(node.identity().clone());
+            }
+        }
+    }
+
     fn emit(&mut self, id: NodeId, event: Event) {
+        self.share_identity(id, &event);
         let (time, now) = (self.agenda.now(), self.clock(id));
         self.trace.event(time, id.index(), &event);
         let result = self.seats[id].event(time, now, event);

@@ -354,3 +354,26 @@ fn a_port_of_zero_is_the_bind_port() {
 fn probing() -> Config {
     Config { probe_interval: Duration::from_secs(1), ..config() }
 }
+
+#[test]
+fn nodes_of_one_process_can_share_what_is_equal() {
+    let (mut one, mut two) = (Rig::new(), Rig::new());
+    for rig in [&mut one, &mut two] {
+        rig.alive_with("a", 2, 1, b"x", Some(&VSN));
+    }
+    let known = one.member("a");
+    let shares = |rig: &Rig| rig.member("a").identity().ptr_eq(known.identity());
+    assert!(!shares(&two), "each has its own");
+    let before = two.member("a");
+    two.node.share_identity(known.identity());
+    assert!(shares(&two));
+    assert_eq!(two.member("a"), before);
+    two.node.check_invariants().expect("sound");
+    // What another node knows better is not taken over.
+    two.alive_with("a", 2, 2, b"y", Some(&VSN));
+    two.node.share_identity(known.identity());
+    assert_eq!(two.member("a").meta(), b"y");
+    one.alive("unknown", 3, 1);
+    two.node.share_identity(one.member("unknown").identity());
+    assert_eq!(two.node.nodes().count(), 2);
+}

@@ -154,6 +154,13 @@ impl std::fmt::Debug for Page {
     }
 }
 
+/// No event comes any more: nothing keeps a reader waiting.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.journal.close();
+    }
+}
+
 impl Inner {
     fn node(&self) -> &Handle {
         self.asked.node()

@@ -9,7 +9,8 @@ use crate::security::{Key, Keyring, KeyringError};
 
 impl Memberlist {
     pub(super) fn key_added(&mut self, key: Key) -> Result<(), Oversized> {
-        self.config.check_announcement(&self.config.meta, true)?;
+        let announced = self.config.announced(&self.config.meta);
+        self.config.check_announcement(&announced, true)?;
         Arc::make_mut(&mut self.keyring).add(key);
         self.keys_changed();
         // The first key takes room in every packet.

@@ -1,5 +1,7 @@
 //! What a node announces must fit into a packet, with all that goes around it.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::config::ConfigError;
 use crate::event::{BroadcastEnd, MetaError, Outcome};
@@ -102,6 +104,20 @@ fn a_key_that_leaves_no_room_for_the_announcement_is_refused() {
     set_meta(&mut rig, len - 29).expect("short enough");
     rig.node.add_key(rig.now, key()).expect("room");
     assert_eq!(rig.node.keys().len(), 1);
+}
+
+#[test]
+fn the_zone_in_front_of_the_metadata_leaves_less_room_for_a_key() {
+    let mut config = config();
+    config.meta_max_size = 2000;
+    config.zone = Bytes::from_static(b"eu-west-1a");
+    let mut rig = Rig::with(config);
+    rig.alive("a", 2, 1);
+    let len = most(&mut rig);
+    set_meta(&mut rig, len - 28).expect("short enough");
+    rig.node.add_key(rig.now, key()).expect_err("a byte too much");
+    set_meta(&mut rig, len - 29).expect("short enough");
+    rig.node.add_key(rig.now, key()).expect("room");
 }
 
 #[test]

@@ -78,3 +78,18 @@ fn a_few_are_forgotten_at_once() {
         rig.node.handle_timeout(next);
     }
 }
+
+#[test]
+fn news_that_is_forgotten_with_its_name_was_not_too_long() {
+    let mut rig = Rig::with(config().with(|it| {
+        it.gossip_to_the_dead_time = Duration::from_secs(30);
+        it.differences.reap_without_probes = true;
+    }));
+    rig.alive("a", 2, 1);
+    rig.dead("a", 1, "b");
+    let queued = rig.queued();
+    rig.wait(Duration::from_secs(90));
+    assert_eq!(rig.node.nodes().count(), 1);
+    assert_eq!(rig.queued(), queued - 1);
+    assert_eq!(rig.node.stats().counters.news_too_long, 0);
+}

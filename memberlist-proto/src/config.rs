@@ -1,4 +1,4 @@
-//! The configuration of a node: one table of fields for each struct, from which presets, checks,
+//! The configuration of a node. Each struct has one table of fields, from which presets, checks,
 //! settings and documents follow.
 
 #[macro_use]
@@ -36,7 +36,7 @@ use crate::security::Key;
 /// The port that memberlist clusters use by default.
 pub const DEFAULT_PORT: u16 = 7946;
 
-/// Where a value of the table comes from.
+/// Which set of values of the table is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Preset {
     Lan,
@@ -47,29 +47,32 @@ enum Preset {
 }
 
 impl Config {
-    /// For a local network (Go: `DefaultLANConfig`), announcing `127.0.0.1:7946`.
+    /// A configuration for a local network (Go: `DefaultLANConfig`). It announces `127.0.0.1:7946`
+    /// until `advertise_addr` and `advertise_port` are set.
     pub fn lan(name: impl Into<NodeName>) -> Self {
         Self { name: name.into(), ..Self::preset(Preset::Lan) }
     }
 
-    /// For links between distant sites (Go: `DefaultWANConfig`).
+    /// A configuration for links between distant sites (Go: `DefaultWANConfig`), which announces
+    /// the same address.
     pub fn wan(name: impl Into<NodeName>) -> Self {
         Self { name: name.into(), ..Self::preset(Preset::Wan) }
     }
 
-    /// For one machine (Go: `DefaultLocalConfig`).
+    /// A configuration for nodes on one machine (Go: `DefaultLocalConfig`), which announces the
+    /// same address.
     pub fn local(name: impl Into<NodeName>) -> Self {
         Self { name: name.into(), ..Self::preset(Preset::Local) }
     }
 }
 
 table! {
-    /// The configuration of one node: plain data, checked as a whole when a node is made of it.
+    /// The configuration of one node: plain data, checked as a whole when a node is created.
     ///
     /// Start from [`Config::lan`], [`Config::wan`] or [`Config::local`], which hold the values of
     /// the Go library's presets of the same names, and change what you need. `Default` is
-    /// [`Config::lan`] without a name, which must be given before use. A duration of zero switches
-    /// the activity off where its description says so.
+    /// [`Config::lan`] with an empty name: set one before use. A duration of zero switches the
+    /// activity off where its description says so.
     ///
     /// ```
     /// use std::time::Duration;
@@ -97,9 +100,9 @@ table! {
             /// The name of this node, unique in the cluster.
             name: NodeName = (empty), within (1 to 255 bytes), go "Name";
 
-            /// The label of the cluster, put before every packet and stream; empty for none. It
-            /// keeps clusters apart that meet by mistake. It is no secret: it travels in clear
-            /// text.
+            /// The label of the cluster, sent at the start of every packet and stream; empty for
+            /// none. It keeps clusters apart that reach each other by mistake. It is no secret: it
+            /// travels in clear text.
             #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
             label: Bytes = (empty), within (0 to 255 bytes), go "Label";
 
@@ -107,9 +110,9 @@ table! {
             /// layer that has already checked and removed it. Those with a label are then refused.
             skip_inbound_label_check: bool = (false), go "SkipInboundLabelCheck";
 
-            /// Labels that are accepted beside `label`, the empty one standing for none, so that the
-            /// label of a running cluster can change step by step (docs/labels.md). Not together
-            /// with `skip_inbound_label_check`.
+            /// Labels that are accepted in addition to `label` (the empty one stands for none), so
+            /// that the label of a running cluster can be changed step by step (docs/labels.md).
+            /// They cannot be combined with `skip_inbound_label_check`.
             #[cfg_attr(feature = "serde", serde(with = "crate::config::texts"))]
             accept_labels: Vec<Bytes> = (empty), within (0 to 16 entries);
 
@@ -117,10 +120,10 @@ table! {
             #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
             meta: Bytes = (empty), within (0 to 65_535 bytes), go "Delegate.NodeMeta";
 
-            /// The zone that this node is in, such as one of a cloud's availability zones; empty for
-            /// none. With it, gossip and full state exchanges stay within the zone, but for those
-            /// of bridges (docs/zones.md). It is announced in front of `meta`, and takes three
-            /// bytes more than its own.
+            /// The zone that this node is in, such as one of a cloud's availability zones; empty
+            /// for none. With a zone, gossip and full state exchanges stay within it, except for
+            /// those of bridges (docs/zones.md). It is announced in front of `meta`, where it takes
+            /// three bytes more than its own length.
             #[cfg_attr(feature = "serde", serde(with = "crate::config::text"))]
             zone: Bytes = (empty), within (0 to 16 bytes);
 
@@ -129,8 +132,8 @@ table! {
             /// zones have no effect.
             role: ZoneRole = (ZoneRole::Member);
 
-            /// The most bytes of metadata that this node announces. Go nodes never announce more
-            /// than 512.
+            /// The most bytes of metadata that this node announces, the zone included. Go nodes
+            /// never announce more than 512.
             meta_max_size: usize = (512), within (0 to 65_535 bytes), go "MetaMaxSize";
 
             /// The IP address that this node announces.
@@ -202,8 +205,8 @@ table! {
             /// How many members each round of gossip goes to; 0 switches gossip off.
             [live] gossip_nodes: usize = (3), wan (4), within (0 to 1000), go "GossipNodes";
 
-            /// How long a dead member is still sent gossip, so that it can refute. Afterwards it is
-            /// forgotten.
+            /// How long a dead member is still sent gossip, so that it can refute. Afterwards its
+            /// record is removed, as is that of a member that left this long ago.
             [live] gossip_to_the_dead_time: Duration = (30 s), wan (60 s), local (15 s),
                 within (0 to 8760 h), go "GossipToTheDeadTime";
 
@@ -216,31 +219,32 @@ table! {
             [live] push_pull_interval: Duration = (30 s), wan (60 s), local (15 s),
                 within (0 or 1 ms to 24 h), go "PushPullInterval";
 
-            /// How many members each full state exchange is begun with; 0 for none. A bridge in a
-            /// zone takes at least two: the bridge of another zone, and any candidate.
+            /// How many members this node begins a full state exchange with at a time; 0 for none.
+            /// A bridge in a zone takes at least two: the bridge of another zone, and any
+            /// candidate.
             [live] push_pull_nodes: usize = (1), within (0 to 1000);
 
-            /// How long opening a stream may take, and again each step of the exchange on it.
+            /// How long opening a stream may take, and then each step of the exchange on it.
             [live] tcp_timeout: Duration = (10 s), wan (30 s), local (1 s),
                 within (1 ms to 24 h), go "TCPTimeout";
 
             /// How long after its death a member's name stays bound to its address; 0 for as long
-            /// as the member is remembered.
+            /// as its record is kept.
             [live] dead_node_reclaim_time: Duration = (0 s), within (0 to 8760 h),
                 go "DeadNodeReclaimTime";
         }
 
         "Joining" {
-            /// Where the cluster can be found: addresses, and host names that are resolved anew
-            /// each time. While a seed is not a live member, this node looks for it as `rejoin`
+            /// Where the cluster can be found: addresses, and host names that are resolved anew for
+            /// each attempt. While a seed is not a live member, this node looks for it as `rejoin`
             /// says. To join at once, use `join`.
             seeds: Vec<Peer> = (empty), within (0 to 1024 entries);
 
             /// How many peers of one `join` are tried at the same time.
             [live] join_parallelism: usize = (8), within (1 to 1000);
 
-            /// How long one `join` may take in all; 0 for no limit beyond `tcp_timeout` for each
-            /// peer.
+            /// How long one attempt of a `join` may take in all; 0 for no limit beyond
+            /// `tcp_timeout` for each peer.
             [live] join_timeout: Duration = (60 s), wan (180 s), local (10 s),
                 within (0 or 1 ms to 24 h);
 
@@ -252,21 +256,20 @@ table! {
             /// (`RequestKind::AdmitMerge`).
             ask_admit_merge: bool = (false), go "Merge", by adapter;
 
-            /// Ask the delegate for messages each time that gossip is sent
-            /// (`Hooks::broadcasts`). A node with a delegate that never has any sleeps through gossip
-            /// intervals only if this is off.
+            /// Ask the delegate for messages each time that gossip is sent (`Hooks::broadcasts`).
+            /// Switch this off for a delegate that never has any: only then does an idle node sleep
+            /// through its gossip intervals.
             ask_broadcasts: bool = (true), go "Delegate.GetBroadcasts", by adapter;
 
-            /// Hand out work on long messages of streams as jobs
-            /// (`Memberlist::poll_job`), and take in full states some records at
-            /// a time, so that no call takes long.
+            /// Hand out work on long messages of streams as jobs (`Memberlist::poll_job`), and
+            /// check, merge and encode full states in parts, so that no call takes long.
             hand_out_jobs: bool = (false), by adapter;
         }
 
         "On the wire" {
-            /// Compress packets where that makes them smaller, and streams: `lzw`, which every
-            /// node reads, `snappy`, which only Rust nodes and those of Grafana's fork since 2026
-            /// read (docs/compression.md), or `none`. Both are read whatever is sent.
+            /// Compress packets where that makes them smaller, and streams: `lzw`, which every node
+            /// reads, `snappy`, which only Rust nodes and those of Grafana's fork since 2026 read
+            /// (docs/compression.md), or `none`. A node reads both, whatever it sends.
             [live] compression: Compression = (Compression::Lzw), go "EnableCompression";
 
             /// Packets shorter than this many bytes are sent uncompressed: they would only grow.
@@ -293,7 +296,7 @@ table! {
             /// by name.
             require_node_names: bool = (false), go "RequireNodeNames";
 
-            /// The networks that members may come from. `None`, as text `any`, allows every
+            /// The networks that members may come from. `None` (as text: `any`) allows every
             /// network, an empty list none.
             cidrs_allowed: Option<Vec<IpNet>> = (None), within (0 to 65_536 entries),
                 go "CIDRsAllowed";
@@ -372,7 +375,7 @@ mod text {
     }
 }
 
-/// A list of such.
+/// A list of such bytes.
 #[cfg(feature = "serde")]
 mod texts {
     use alloc::vec::Vec;

@@ -20,7 +20,8 @@ pub use self::outcome::{
 };
 use crate::node::{Node, NodeName};
 
-/// One operation begun by the application; ends as [`Event::Finished`], exactly once.
+/// The id of an operation begun by the application, which ends with [`Event::Finished`] exactly
+/// once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OpId(pub(crate) u64);
@@ -32,7 +33,7 @@ impl OpId {
     }
 }
 
-/// One user broadcast; ends as [`Event::BroadcastFinished`], exactly once.
+/// The id of a user broadcast, which ends with [`Event::BroadcastFinished`] exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BroadcastId(pub(crate) u64);
@@ -44,7 +45,7 @@ impl BroadcastId {
     }
 }
 
-/// What happened, in the order in which it happened.
+/// Something that happened, reported to the application in the order in which it happened.
 ///
 /// With the feature `serde`, JSON has an event as an object whose one key is its name in snake case:
 /// `{"departed": {"node": {…}, "reason": "left", "from": "10.0.0.2:7946"}}`. Nodes are as [`Node`] says;
@@ -71,15 +72,15 @@ pub enum Event {
     Departed {
         /// The node, `Dead` or `Left`.
         node: Node,
-        /// Why.
+        /// Why it is no longer a member.
         reason: Departure,
-        /// The sender of the news, unless this node found out by itself. Nothing that is said of a
-        /// node is signed: a peer that may send packets can also send another's leave, and this is
-        /// where it came from first.
+        /// The sender of the news; `None` if this node found out itself. News about nodes is not
+        /// signed: any peer that can send packets can also send another node's leave. This is where
+        /// the news came from first.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: Option<SocketAddr>,
     },
-    /// A node that was reported as failed had left in truth: its leave has only now arrived
+    /// A node that was reported as failed had in fact left: its leave has only now arrived
     /// (`differences.learn_leaves`).
     HadLeft {
         /// The node, `Left`.
@@ -130,7 +131,7 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::text::serialize"))]
         payload: Bytes,
     },
-    /// The application's state of another node, never empty.
+    /// The state of another node's application, from a full state exchange; never empty.
     RemoteState {
         /// The peer's address.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
@@ -154,12 +155,12 @@ pub enum Event {
     },
     /// An operation ended.
     Finished {
-        /// Which one.
+        /// Which operation.
         op: OpId,
-        /// How.
+        /// How it ended.
         outcome: Outcome,
     },
-    /// One attempt of a join that tries again has joined no peer.
+    /// An attempt of a join has joined no peer, and another one follows.
     JoinRetries {
         /// The join.
         op: OpId,
@@ -169,11 +170,11 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::seconds::serialize"))]
         wait: Duration,
     },
-    /// A user broadcast left the queue.
+    /// A user broadcast has ended.
     BroadcastFinished {
-        /// Which one.
+        /// Which broadcast.
         id: BroadcastId,
-        /// Why.
+        /// How it ended.
         end: BroadcastEnd,
     },
     /// The local health score changed: 0 is healthy.
@@ -181,7 +182,7 @@ pub enum Event {
         /// The new score.
         score: u32,
     },
-    /// This node was accused at the highest incarnation there is and cannot refute: its name is
+    /// This node was accused at the highest possible incarnation and cannot refute: its name is
     /// unusable until every member has forgotten it.
     NamePoisoned {
         /// The accuser, if known.
@@ -199,20 +200,20 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         announced: SocketAddr,
     },
-    /// The states of several peers in a row do not have this node as a member: they refuse its
+    /// The states of several peers in a row do not list this node as a member: they refuse its
     /// announcement, or it does not reach them. Reported once until a peer lists it.
     NotListed {
         /// The last of those peers.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         peer: SocketAddr,
     },
-    /// A member was reached over a stream but not by packet.
+    /// A probed member was reached over a stream but not by packet.
     OnlyByStream {
         /// The member.
         node: Node,
     },
     /// Several things happened to a node while an adapter's reader was too slow to receive each:
-    /// this is how the node stands. Never emitted by the core itself.
+    /// this is the node's current state. Never emitted by the core itself.
     Coalesced {
         /// The node as it is now.
         node: Node,
@@ -222,8 +223,8 @@ pub enum Event {
         departure: Option<Departure>,
     },
     /// More nodes changed than there was room to report while an adapter's reader was slow: what
-    /// the reader knows may be old until it looks at the adapter's `members()` now. What changes
-    /// after that is reported as usual. Never emitted by the core itself.
+    /// the reader knows may be out of date until it calls the adapter's `members()`. What changes
+    /// after this event is reported as usual. Never emitted by the core itself.
     MembershipOverflow {
         /// How many events about members this one stands for.
         events: u64,
@@ -253,7 +254,7 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         peer: SocketAddr,
     },
-    /// An exchange over a stream failed that no operation waits for.
+    /// An exchange over a stream failed, and no operation was waiting for it.
     ExchangeFailed {
         /// The peer.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
@@ -314,10 +315,10 @@ pub enum Refusal {
     /// It announced impossible protocol versions, or none where they are required.
     #[error("unusable protocol versions")]
     Versions,
-    /// Its name is empty or too long.
+    /// Its name is empty or too long: the length in bytes.
     #[error("the name is {0} bytes long")]
     Name(usize),
-    /// Its metadata is too long.
+    /// Its metadata is too long: the length in bytes.
     #[error("the metadata is {0} bytes long")]
     Meta(usize),
     /// Its address cannot be probed: unspecified, multicast, broadcast, without a port, or none.

@@ -1,4 +1,4 @@
-//! The questions that the core asks in the middle of a call, and that must be answered at once.
+//! Questions that the core asks in the middle of a call, and that must be answered at once.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,8 @@ use bytes::Bytes;
 use crate::members::Members;
 use crate::node::{Name, Node, NodeName, Versions};
 
-/// Decisions that cannot wait for an answer by [`Memberlist::answer`](crate::Memberlist::answer).
+/// Decisions of the application that are needed at once, and cannot wait for
+/// [`Memberlist::answer`](crate::Memberlist::answer).
 ///
 /// Each method is called inside a call into the core, so it must return quickly and must not call
 /// into the same node. Every method has a default, which is also what happens without hooks. A user
@@ -49,8 +50,10 @@ pub trait Hooks: Send + Sync {
         None
     }
 
-    /// Messages for the packet that is being built (Go: `GetBroadcasts`): each counts with
-    /// `overhead` bytes more than its length, all together at most `limit`.
+    /// Returns messages for the packet that is being built (Go: `GetBroadcasts`). Each counts with
+    /// `overhead` bytes more than its length; all together may take at most `limit` bytes. Those
+    /// beyond it are held back for a later packet, unless `differences.enforce_broadcast_limit` is
+    /// off.
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
         let _ = (view, overhead, limit);
         Vec::new()
@@ -69,7 +72,8 @@ pub trait Hooks: Send + Sync {
 pub struct Candidate<'a> {
     /// Its name.
     pub name: Name<'a>,
-    /// Its address, if it is one that can be sent to.
+    /// Its address; `None` if the bytes of its IP address are neither 4 nor 16. It may be
+    /// unspecified, and the port may be 0.
     pub address: Option<SocketAddr>,
     /// The bytes of its IP address as received.
     pub addr_bytes: &'a [u8],
@@ -81,11 +85,11 @@ pub struct Candidate<'a> {
     pub versions: Option<Versions>,
     /// The incarnation of the claim.
     pub incarnation: u32,
-    /// What is known when the question is asked.
+    /// The members known when the question is asked.
     pub view: View<'a>,
 }
 
-/// What the core lends to a delegate: the members as they are now.
+/// A view of the members as they are now, which the core lends to a delegate.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pub(crate) local: &'a NodeName,
@@ -104,7 +108,8 @@ impl<'a> View<'a> {
         self.local
     }
 
-    /// The members that are alive or suspect, this node included, in no particular order.
+    /// The members that are alive or suspect, this node included unless it has left, in no
+    /// particular order.
     pub fn members(&self) -> impl Iterator<Item = Node> + 'a {
         let members = self.members;
         members.iter().map(|(_, record)| record.to_node()).filter(|node| node.state().is_live())
@@ -115,7 +120,7 @@ impl<'a> View<'a> {
         self.members.num_live()
     }
 
-    /// One node by name, of any state.
+    /// The node of this name, in any state; `None` if it is not known.
     pub fn node(&self, name: &[u8]) -> Option<Node> {
         self.members.get(name).map(|id| self.members.node(id))
     }

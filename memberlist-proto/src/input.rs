@@ -20,8 +20,8 @@ use crate::transmit::{
 };
 use crate::wire::packet::PacketError;
 
-/// One thing that enters the core, by [`Memberlist::handle`](crate::Memberlist::handle). Each of
-/// the other methods that change a node is one of these with a typed result.
+/// One input of the core, for [`Memberlist::handle`](crate::Memberlist::handle). Each of the other
+/// methods that change a node is one of these with a typed result.
 ///
 /// An input is plain data: with the configuration and the seed, the sequence of a node's inputs
 /// and their times determines everything that it does.
@@ -103,20 +103,20 @@ pub enum Input<'a> {
         /// The application's answer.
         answer: Answer,
     },
-    /// The answer to a question that the core asks its delegate in the middle of a later input.
+    /// The answer to a question that the core asks its delegate in the middle of the next input.
     Decided(Decision),
     /// [`handle_timeout`](crate::Memberlist::handle_timeout).
     Timeout,
     /// [`mix_entropy`](crate::Memberlist::mix_entropy).
     Entropy([u8; 32]),
-    /// What the application wants.
+    /// A command of the application.
     Command(Command),
-    /// [`job_done`](crate::Memberlist::job_done). Only the number is serialized: what a job leads to
-    /// follows from the node, which does it by itself when the run is replayed.
+    /// [`job_done`](crate::Memberlist::job_done). Only the id is serialized: the result of a job
+    /// follows from the state of the node, which does the job itself when a recording is replayed.
     JobDone {
         /// The job.
         id: JobId,
-        /// What it led to.
+        /// Its result; without one the node does the job itself.
         #[cfg_attr(feature = "serde", serde(skip))]
         output: Option<JobOutput>,
     },
@@ -132,7 +132,7 @@ pub enum Command {
     Join {
         /// The peers to try.
         peers: Vec<Peer>,
-        /// How hard.
+        /// How many are enough, whether to retry, and when to give up.
         policy: JoinPolicy,
     },
     /// [`leave`](crate::Memberlist::leave).
@@ -177,7 +177,7 @@ pub enum Command {
     Broadcast {
         /// The message.
         message: Bytes,
-        /// How it relates to those queued.
+        /// How it relates to queued messages.
         kind: BroadcastKind,
         /// How early it is sent.
         priority: Priority,
@@ -194,9 +194,9 @@ pub enum Command {
     },
     /// [`set_verify`](crate::Memberlist::set_verify).
     SetVerify {
-        /// Whether what comes must be encrypted.
+        /// Whether unencrypted input is refused.
         incoming: bool,
-        /// Whether what goes is encrypted.
+        /// Whether output is encrypted.
         outgoing: bool,
     },
     /// [`reconfigure`](crate::Memberlist::reconfigure).
@@ -219,11 +219,11 @@ pub enum Command {
     RemoveKey(Key),
 }
 
-/// What an input led to at once. Most results come later, as events.
+/// The immediate result of an input. Most results come later, as events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// Nothing that the caller needs.
+    /// The input was handled, and there is nothing to return.
     Done,
     /// A stream was accepted under this id.
     Accepted(StreamId),
@@ -237,17 +237,17 @@ pub enum Reply {
     Queued(BroadcastId),
 }
 
-/// Why an input was not taken, or not all of it.
+/// Why an input, or a part of it, could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
     /// Some part of a packet could not be used; the other parts were.
     #[error(transparent)]
     Packet(#[from] PacketError),
-    /// A stream's bytes failed their exchange, which has been dealt with.
+    /// A stream's bytes made their exchange fail, which has been dealt with.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
-    /// Metadata is too long.
+    /// Metadata cannot be announced.
     #[error(transparent)]
     Meta(#[from] MetaError),
     /// With encryption, the node's own announcement would fit into no packet.
@@ -268,7 +268,7 @@ pub enum InputError {
 }
 
 impl Input<'_> {
-    /// A datagram could not be sent.
+    /// The input that says that a datagram could not be sent.
     pub fn transmit_failed(transmit: &Transmit) -> Self {
         Self::TransmitFailed { probe: transmit.probe }
     }

@@ -1,8 +1,8 @@
-//! Work that need not be done where the node waits for it.
+//! Work that need not be done within a call into the node.
 //!
-//! To open or to seal a long message is pure work on bytes that no longer change. With
+//! Opening or sealing a long message is pure computation on bytes that no longer change. With
 //! [`Config::hand_out_jobs`](crate::Config::hand_out_jobs) the core hands such work out as a value
-//! and takes the result back as an input; meanwhile it takes in whatever else there is.
+//! and takes the result back as an input; meanwhile it handles other inputs.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,7 +20,7 @@ use crate::wire::frame::{
     compress_frame, encrypt_frame,
 };
 
-/// One job of a node.
+/// The id of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct JobId(pub(crate) u64);
@@ -40,13 +40,13 @@ pub struct Job {
 }
 
 impl Job {
-    /// Its number.
+    /// Its id.
     pub fn id(&self) -> JobId {
         self.id
     }
 
-    /// Whether there is nothing to compute: the node itself has more to do, and wants to be called
-    /// again once packets and timers have had their turn.
+    /// Whether this is a turn: there is nothing to compute, but the node has more to do, and wants
+    /// the job back once packets and timers have been handled.
     pub fn is_turn(&self) -> bool {
         matches!(self.work, Work::Turn)
     }
@@ -64,14 +64,14 @@ impl Job {
     }
 }
 
-/// What a job led to; to be handed back as it is.
+/// The result of a job, to be handed back as it is by [`job_done`](crate::Memberlist::job_done).
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobOutput(pub(crate) Output);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Output {
     Turn,
-    /// With what a message of this node's own was compared with.
+    /// The second part is what the message was compared with: this node's own state.
     Opened(Result<Frame, FrameError>, Option<Bytes>),
     Sealed(Sealed),
 }
@@ -95,7 +95,7 @@ pub(crate) struct Open {
 
 impl Open {
     pub(crate) fn run(mut self) -> Result<Frame, FrameError> {
-        // What its first bytes had to be has been checked.
+        // Its first bytes have shown already that label and encryption are as required.
         let rules = FrameRules {
             label: &self.label,
             skip_inbound_label_check: false,
@@ -172,8 +172,8 @@ impl Seal {
     }
 }
 
-/// Recognizes a full state that this node has sent, when it comes in from a stream. Of a long one
-/// only its two ends are looked at: it is a hint, which a ping confirms.
+/// Recognizes a full state that this node has sent when it arrives on a stream. Of a long one only
+/// the two ends are looked at: a match is a hint, which a ping confirms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Mark {
@@ -204,13 +204,13 @@ impl Mark {
 pub(crate) enum For {
     /// To go on with what is done in parts.
     Turn,
-    /// The message of a peer, on this stream. It may be this node's own state of this edition of the
-    /// members: what is known when the message is complete counts, so that it does not depend on how
-    /// long the job takes.
+    /// To open the message of a peer on this stream. It may be this node's own state of this
+    /// edition of the members: what is known when the message is complete counts, so that the
+    /// result does not depend on how long the job takes.
     Open(StreamId, Option<u64>),
-    /// This node's state.
+    /// To seal this node's state.
     Seal,
-    /// A message of the application.
+    /// To seal a message of the application.
     Letter,
 }
 
@@ -219,10 +219,10 @@ pub(crate) enum For {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Jobs {
     last: u64,
-    /// With the edition of the rules by which each was made.
+    /// What each is for, with the edition of the rules by which it was made.
     open: BTreeMap<JobId, (For, u64)>,
     turn: Option<JobId>,
-    /// The streams on which a state is being taken in, a part of each in turn.
+    /// The streams on which a state is being merged, a part of each in turn.
     intakes: VecDeque<StreamId>,
     /// Counts the changes of keys and of what they are used for.
     rules: u64,
@@ -247,13 +247,13 @@ impl Jobs {
         }
     }
 
-    /// A part of the state on this stream is to be taken in at a later turn.
+    /// The next part of the state on this stream is to be merged at a later turn.
     pub(crate) fn want_intake(&mut self, stream: StreamId) {
         self.intakes.push_back(stream);
         self.want_turn();
     }
 
-    /// The next stream on which there is a state to be taken in, unless it is gone.
+    /// The next stream on which there is a state to be merged, unless it is gone.
     pub(crate) fn next_intake(&mut self) -> Option<StreamId> {
         self.intakes.pop_front()
     }
@@ -262,7 +262,8 @@ impl Jobs {
         !self.intakes.is_empty()
     }
 
-    /// A job that the driver does not have, if it may have one more: at most so many that compute.
+    /// The next job that the driver does not have, if it may have one more: a turn, or one of at
+    /// most `most` that compute.
     pub(crate) fn next(&mut self, most: usize) -> Option<(JobId, For)> {
         let turn = self.turn.filter(|id| !self.handed.contains(id)).map(|id| (id, For::Turn));
         let next = turn.or_else(|| {
@@ -279,8 +280,8 @@ impl Jobs {
         Some(next)
     }
 
-    /// A job has been done: what it was for, and whether by the rules that are in force. Nothing, if
-    /// it is not needed any more.
+    /// A job has been done: returns what it was for, and whether by the rules that are in force;
+    /// `None` if it is not needed any more.
     pub(crate) fn done(&mut self, id: JobId) -> Option<(For, bool)> {
         self.handed.remove(&id);
         let (what, rules) = self.open.remove(&id)?;

@@ -1,8 +1,8 @@
 //! The memberlist gossip protocol (SWIM and Lifeguard) as a deterministic state machine without
 //! IO, byte-compatible with hashicorp/memberlist.
 //!
-//! [`Memberlist`] is one node. Whatever drives it hands in packets, stream bytes and the time,
-//! and carries out what comes out:
+//! [`Memberlist`] is one node. Its driver hands in packets, stream bytes and the time, and carries
+//! out what the node asks for:
 //!
 //! ```
 //! use memberlist_proto::{Config, Event, Instant, Memberlist, Peer};
@@ -17,7 +17,7 @@
 //! };
 //! let mut nodes = [node("one", 1, 1)?, node("two", 2, 2)?];
 //!
-//! // Each hands out what it wants to be sent; here only packets, since a join needs streams.
+//! // Each node is given the other's record: a join would need streams, and here are only packets.
 //! nodes[0].restore(now, [nodes[1].local()]);
 //! nodes[1].restore(now, [nodes[0].local()]);
 //! for _ in 0..200 {
@@ -37,10 +37,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A real driver also opens the streams of [`poll_stream`](Memberlist::poll_stream), resolves the
-//! names of [`poll_lookup`](Memberlist::poll_lookup), answers
-//! [`poll_request`](Memberlist::poll_request) and passes [`poll_event`](Memberlist::poll_event)
-//! on to its user. `memberlist-tokio` is one.
+//! A real driver also opens the streams that [`poll_stream`](Memberlist::poll_stream) asks for,
+//! resolves the names of [`poll_lookup`](Memberlist::poll_lookup), answers
+//! [`poll_request`](Memberlist::poll_request) and passes the events of
+//! [`poll_event`](Memberlist::poll_event) to the application. `memberlist-tokio` contains such a
+//! driver.
 //!
 //! The modules under [`wire`] and [`security`] are public for tools and tests; their API may
 //! change in any release before 1.0.
@@ -133,6 +134,6 @@ pub use crate::transmit::{
 };
 pub use crate::wire::frame::{FrameError, FrameTooLong};
 pub use crate::wire::packet::PacketError;
-// A network, as `Config::cidrs_allowed` lists them.
+// The type of the networks in `Config::cidrs_allowed`.
 #[doc(no_inline)]
 pub use ipnet::IpNet;

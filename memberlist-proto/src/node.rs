@@ -18,8 +18,8 @@ pub use name::{Name, NodeName};
 pub use versions::{VersionKind, Versions};
 pub use zone::{ZoneInfo, ZoneRole};
 
-/// Whether an address can be that of one node: what is sent to any other is answered by no peer, or
-/// by many.
+/// Whether an address can be that of one node: packets to any other address are answered by no
+/// host, or by many.
 pub(crate) fn names_one_host(ip: IpAddr) -> bool {
     let ip = ip.to_canonical();
     let many = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -75,7 +75,7 @@ impl fmt::Display for State {
     }
 }
 
-/// A member as it was known at one moment. It is cheap to clone, since the identity is shared.
+/// A node as it was known at one moment. It is cheap to clone, since the identity is shared.
 ///
 /// With the feature `serde`, JSON and other forms that people read have it as
 ///
@@ -91,11 +91,11 @@ impl fmt::Display for State {
 /// }
 /// ```
 ///
-/// Name and metadata are text where they are UTF-8, else a list of their bytes; metadata that is nil,
-/// and unknown versions, are `null`; `since` is in nanoseconds of the clock of the node that reports it.
-/// Only where the announced address has another form than 4 bytes of IPv4 or 16 of IPv6 is there also
-/// `announced`, with its bytes and the port, and `address` may be `null`. What was written so is read
-/// back equal.
+/// Name and metadata are text where they are UTF-8, else a list of their bytes; metadata that is
+/// nil, and unknown versions, are `null`; `since` is in nanoseconds of the clock of the node that
+/// reports it. If the announced address has another form than 4 bytes of IPv4 or 16 of IPv6, there
+/// is also `announced`, with its bytes and the port, and `address` may be `null`. A node that was
+/// written like this is read back equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     identity: Identity,
@@ -146,7 +146,7 @@ impl Node {
         self.identity.meta()
     }
 
-    /// What its metadata says of its zone, in a cluster that has zones.
+    /// What its metadata says about its zone, in a cluster that has zones.
     pub fn zone(&self) -> ZoneInfo<'_> {
         ZoneInfo::of(self.meta())
     }

@@ -1,4 +1,4 @@
-//! Whom to join or to send to, as people write it.
+//! Peers to join and targets to send to, as people write them.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -23,10 +23,10 @@ pub use self::policy::{JoinPolicy, Retry};
 /// on the host `24`. All other names are written literally. A `%` without two hexadecimal digits
 /// after it is an error. An empty name is written like no name.
 ///
-/// In front of the host may stand how it is looked up, as in Thanos and Mimir: `dns+` by its
-/// addresses, which is what a name means anyway; `dnssrv+` as a service, by SRV records and the
-/// addresses of their targets, as in `dnssrv+_gossip._tcp.example`; `dnssrvnoa+` by SRV records whose
-/// targets the platform's resolver looks up. A port replaces those of the records.
+/// A prefix of the host may say how it is looked up, as in Thanos and Mimir: `dns+` by its
+/// addresses, as without a prefix; `dnssrv+` as a service, by SRV records and the addresses of
+/// their targets, as in `dnssrv+_gossip._tcp.example`; `dnssrvnoa+` by SRV records whose targets
+/// the platform's resolver looks up. A port that is given replaces those of the records.
 ///
 /// A host is an IP address, or a name of letters and digits of any script, `-`, `_` and `.`. Parsing
 /// what `Display` wrote returns the same peer, except for port 0 and for a [`Host::Name`] that
@@ -59,11 +59,11 @@ pub struct Peer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Host {
-    /// At an address.
+    /// An IP address.
     Ip(IpAddr),
-    /// At each address of a name.
+    /// A host name: the peer is at each of its addresses.
     Name(String),
-    /// Where the SRV records of a name say, with their ports.
+    /// A service: the peer is where the SRV records of a name say, at their ports.
     Service {
         /// The name, such as `_gossip._tcp.example`.
         name: String,
@@ -91,11 +91,11 @@ impl Targets {
     }
 }
 
-/// A member by name, or any address.
+/// The receiver of a message or a ping: a member by name, or any address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Target {
-    /// A known member, whatever its state.
+    /// A known node, whatever its state.
     Member(NodeName),
     /// An address, known or not (Go: `SendToAddress`).
     Addr {
@@ -171,20 +171,20 @@ impl fmt::Display for Target {
     }
 }
 
-/// Why a text, or a node, names no peer.
+/// Why a text, or a node, cannot be used as a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError {
-    /// Nothing before the slash.
+    /// There is nothing before the slash.
     #[error("the node name before `/` is empty")]
     EmptyName,
-    /// No host.
+    /// There is no host.
     #[error("there is no host")]
     NoHost,
-    /// The port is not a number up to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("the port is not a number from 1 to 65535")]
     Port,
-    /// A bracket is missing, or what they hold is not an IPv6 address.
+    /// A bracket is missing, or the brackets do not hold an IPv6 address.
     #[error("the brackets do not hold an IPv6 address")]
     Brackets,
     /// An address and a prefix length.
@@ -204,7 +204,8 @@ pub enum PeerError {
 }
 
 impl Peer {
-    /// The address, if it needs no look-up.
+    /// The address, with `default_port` if the peer has no port; `None` if its host has to be
+    /// looked up.
     pub fn address(&self, default_port: u16) -> Option<SocketAddr> {
         match self.host {
             Host::Ip(ip) => Some(SocketAddr::new(ip, self.port.unwrap_or(default_port))),

@@ -1,13 +1,14 @@
-//! What a node counts.
+//! What a node counts and measures.
 
 use crate::time::Instant;
 
-/// Counters since the start, and gauges as of the call of `stats`.
+/// Counters since the start, and gauges at the time of the call, as
+/// [`Memberlist::stats`](crate::Memberlist::stats) returns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// What has been counted.
+    /// What has been counted since the start.
     pub counters: Counters,
     /// How things stand.
     pub gauges: Gauges,
@@ -16,8 +17,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Completes the counters by those that are sums of decisions, so that each message is counted
-    /// in one place.
+    /// Adds the counters that are sums of decisions, so that each message is counted in one place.
     pub(crate) fn new(kept: &Counters, gauges: Gauges, decisions: &Decisions) -> Self {
         let d = decisions;
         let counters = Counters {
@@ -93,7 +93,7 @@ macro_rules! counted {
 }
 
 counted! {
-    /// Figures that only grow.
+    /// Counters since the start: figures that only grow.
     Counters {
         /// Datagrams received (Go: counted in `udp.received`).
         packets_received,
@@ -133,7 +133,7 @@ counted! {
         dead_accepted,
         /// Alive messages refused for a reason worth reporting.
         alive_refused,
-        /// New names refused, among these, because too many came at once.
+        /// New names refused because too many came at once (among `alive_refused`).
         names_too_fast,
         /// Alive messages that brought nothing new.
         alive_old,
@@ -145,13 +145,13 @@ counted! {
         reports_dropped,
         /// Accusations that this node refuted.
         refuted,
-        /// Members considered dead that were accused directly, so that they can refute.
+        /// Accusations sent directly to members considered dead, so that they can refute.
         told_dead,
-        /// Accusations at old incarnations answered directly by the newer announcement.
+        /// Accusations at old incarnations answered directly with the newer announcement.
         accusations_answered,
-        /// Pings of the same probe after its first.
+        /// Pings of a probe after its first one.
         pings_repeated,
-        /// Pings of suspects whose time was almost over.
+        /// Pings of suspects whose suspicion was about to run out.
         suspects_asked,
         /// Suspects that got new time because they answered a ping.
         suspects_answered,
@@ -163,11 +163,11 @@ counted! {
         probes_degraded,
         /// Probes that ended without any answer.
         probes_failed,
-        /// Members reached only over a stream.
+        /// Probes whose target answered only over a stream.
         probes_by_stream,
-        /// Probes that ended, whatever became of them.
+        /// Probes that ended, with whatever result.
         probes_ended,
-        /// How long those took in all, in nanoseconds (Go: `probeNode`).
+        /// How long these probes took in all, in nanoseconds (Go: `probeNode`).
         probe_nanos,
         /// Suspicions that ran out with fewer confirmations than wanted (Go: `degraded.timeout`).
         suspicions_degraded,
@@ -192,27 +192,28 @@ counted! {
         broadcasts_dropped,
         /// Members that a disseminated message was sent to by stream.
         disseminated_sent,
-        /// Members that it could not be sent to.
+        /// Members that a disseminated message could not be sent to by stream.
         disseminated_failed,
-        /// Messages not disseminated because too many were on their way.
+        /// Messages not disseminated because too many were being sent already.
         disseminations_dropped,
         /// Delegate broadcasts beyond the limit the delegate was given.
         broadcasts_over_limit,
-        /// Full state exchanges begun.
+        /// Full state exchanges begun here.
         push_pulls,
-        /// Those that have succeeded.
+        /// Full state exchanges begun here that have succeeded.
         push_pulls_ended,
-        /// How long these took in all, in nanoseconds (Go: `pushPullNode`).
+        /// How long the successful full state exchanges took in all, in nanoseconds (Go:
+        /// `pushPullNode`).
         push_pull_nanos,
         /// Choices of members for gossip and full state exchanges while this node had a zone.
         zone_choices,
-        /// Those of them that were among all members, since some zone had no alive bridge.
+        /// Choices of members made without regard to zones, since some zone had no live bridge.
         zone_choices_skipped,
         /// Exchanges with a seed or a member that had died, begun here to find it again.
         rejoins,
-        /// Those that failed.
+        /// Exchanges with a seed or a member that had died that failed.
         rejoins_failed,
-        /// Members forgotten after their time.
+        /// Records removed of members that had been dead or gone for long enough.
         reaped,
         /// Operations refused because too many were under way.
         operations_refused,
@@ -222,10 +223,10 @@ counted! {
 counted! {
     /// What became of each alive, suspect and dead message, one figure for each row of the
     /// protocol's decision tables (Go: `aliveNode`, `suspectNode`, `deadNode`), and of each record
-    /// of a peer's full state (Go: `mergeState`). They only grow. A message counts once, except that one
-    /// of another kind may follow from it, which then counts by itself.
+    /// of a peer's full state (Go: `mergeState`). They only grow. A message counts once; another
+    /// kind of message that follows from it counts by itself.
     Decisions {
-        /// Alive: this node, which has left.
+        /// Alive: about this node, which has left.
         alive_after_leaving,
         /// Alive: refused for its protocol versions.
         alive_versions,
@@ -255,23 +256,23 @@ counted! {
         alive_reclaimed,
         /// Alive: nothing new about a member.
         alive_nothing_new,
-        /// Alive: not enough to revive one that is dead or left.
+        /// Alive: too old to revive a node that is dead or left.
         alive_old_of_gone,
-        /// Alive: one that was dead or left is back.
+        /// Alive: a node that was dead or left is back.
         alive_back,
         /// Alive: a suspect refuted, perhaps with other metadata.
         alive_cleared,
-        /// Alive: a member considered alive before, with other metadata or versions.
+        /// Alive: a member that was alive before, with other metadata or versions.
         alive_updated,
         /// Alive: a member at a higher incarnation, otherwise as it was.
         alive_renewed,
         /// Alive: this node itself announces that it starts, or other metadata.
         alive_mine_announced,
-        /// Alive: what this node itself said before.
+        /// Alive: an older announcement of this node itself.
         alive_mine_old,
-        /// Alive: what this node itself says.
+        /// Alive: the current announcement of this node itself.
         alive_mine_same,
-        /// Alive: what this node itself never said, and contradicts.
+        /// Alive: a claim about this node that it never made, and refutes.
         alive_mine_refuted,
         /// Suspect: the accuser's name is too long.
         suspect_accuser,
@@ -283,15 +284,15 @@ counted! {
         suspect_confirmed,
         /// Suspect: a suspicion that enough, or the same, have confirmed before.
         suspect_repeated,
-        /// Suspect: one that is dead or left.
+        /// Suspect: a node that is dead or left.
         suspect_gone,
-        /// Suspect: this node itself, which contradicts.
+        /// Suspect: this node itself, which refutes.
         suspect_mine_refuted,
-        /// Suspect: a suspicion begun anew, since the suspect has refuted the one before.
+        /// Suspect: a suspicion begun anew, since the suspect has refuted the previous one.
         suspect_renewed,
         /// Suspect: a suspicion begun.
         suspect_begun,
-        /// Suspect: taken for dead at once, where suspicion is switched off.
+        /// Suspect: considered dead at once, where suspicion is switched off.
         suspect_skipped,
         /// Dead: the accuser's name is too long.
         dead_accuser,
@@ -299,29 +300,30 @@ counted! {
         dead_unknown,
         /// Dead: at an old incarnation.
         dead_old,
-        /// Dead: one that is dead or left already.
+        /// Dead: a node that is dead or left already.
         dead_gone,
-        /// Dead: one considered dead has left.
+        /// Dead: a member that was considered dead has left.
         dead_has_left,
-        /// Dead: this node itself, which contradicts.
+        /// Dead: this node itself, which refutes.
         dead_mine_refuted,
         /// Dead: this node itself leaves.
         dead_mine_left,
         /// Dead: a member left.
         dead_left,
-        /// Dead: of a live member that is not suspected here at that incarnation: it is suspected.
+        /// Dead: a live member whose shortest suspicion timeout has not passed here: it stays or
+        /// becomes suspect.
         dead_doubted,
-        /// Dead: a member, as others say.
+        /// Dead: a member, as a peer reports.
         dead_declared,
-        /// Dead: a member, whose suspicion ran out here.
+        /// Dead: a member whose suspicion ran out here.
         dead_ran_out,
-        /// Full state: a record of one alive; it goes on as an alive message.
+        /// Full state: a record of a node that is alive; it goes on as an alive message.
         merged_alive,
         /// Full state: a record of a suspect; it goes on as a suspect message.
         merged_suspect,
-        /// Full state: a record of one dead; it goes on as a suspect message.
+        /// Full state: a record of a node that is dead; it goes on as a suspect message.
         merged_dead,
-        /// Full state: a record of one that left; it goes on as a dead message.
+        /// Full state: a record of a node that left; it goes on as a dead message.
         merged_left,
         /// Full state: a record in a state that does not exist, ignored.
         merged_unknown,
@@ -329,7 +331,7 @@ counted! {
 }
 
 counted! {
-    /// Figures that rise and fall.
+    /// Gauges: figures that rise and fall.
     Gauges {
         /// Members alive (Go: `node.instances{node_state=alive}`).
         alive,
@@ -351,7 +353,7 @@ counted! {
         timers,
         /// Suspicions running.
         suspicions,
-        /// Acks waited for: of probes, pings and relays.
+        /// Acks awaited by probes, pings and relays.
         acks_awaited,
         /// Streams open.
         streams,
@@ -364,9 +366,9 @@ counted! {
         operations,
         /// Messages that are being disseminated by stream.
         disseminations,
-        /// Their bytes.
+        /// Bytes of the messages that are being disseminated by stream.
         dissemination_bytes,
-        /// Dead members that are still looked for, also such that are forgotten otherwise.
+        /// Dead members that are still looked for, including those whose records have been removed.
         lost_members,
         /// Questions the application has not answered.
         requests,

@@ -1,4 +1,4 @@
-//! Everything an operator asks a node for, at one moment.
+//! Everything that an operator asks a node for, at one moment.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,13 +8,14 @@ use crate::event::Departure;
 use crate::node::{NodeName, State};
 use crate::stats::Stats;
 
-/// How a node and its cluster stand, as `status` reports it:
-/// to be shown to people, or serialized (feature `serde`). Times are ages in milliseconds.
+/// The state of a node and of its cluster, as [`Memberlist::status`](crate::Memberlist::status)
+/// returns it: to be shown to people, or serialized (feature `serde`). Times are ages in
+/// milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Status {
-    /// This node.
+    /// The name of this node.
     pub name: NodeName,
     /// The address it announces.
     pub addr: SocketAddr,
@@ -29,32 +30,32 @@ pub struct Status {
     /// How long ago the last ping for this node came by packet, if any did: peers that consider it
     /// a member send them to the address it announces.
     pub last_ping_ms: Option<u64>,
-    /// For how long no packet has answered its probes, if that was reported
-    /// ([`Event::NothingReceived`](crate::Event::NothingReceived)) and none has come since.
+    /// For how long no packet has answered its probes; `None` unless that was reported
+    /// ([`Event::NothingReceived`](crate::Event::NothingReceived)) and no packet has come since.
     pub silent_ms: Option<u64>,
-    /// For how long peers' states have lacked it, if that was reported
+    /// For how long peers' states have not listed it; `None` unless that was reported
     /// ([`Event::NotListed`](crate::Event::NotListed)) and no peer has listed it since.
     pub unlisted_ms: Option<u64>,
-    /// Every node it knows, itself too, by name.
+    /// Every node that it knows, itself included, sorted by name.
     pub nodes: Vec<NodeStatus>,
     /// Its seeds, in the order of the configuration.
     pub seeds: Vec<SeedStatus>,
-    /// The dead that are looked for, those that died first before the others.
+    /// The dead members that are looked for, in the order of their deaths.
     pub lost: Vec<LostStatus>,
-    /// News that it refused lately, the latest last: at most 32.
+    /// The latest news that it refused, the most recent last: at most 32.
     pub refused: Vec<RefusedStatus>,
-    /// Queue depths and all that is counted.
+    /// Counters, gauges and decisions.
     pub stats: Stats,
 }
 
-/// One node, as another knows it.
+/// One node, as the node of this status knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct NodeStatus {
     /// Its name.
     pub name: NodeName,
-    /// Its address, if it is one that can be sent to.
+    /// Its address; `None` if the address that it announced is neither 4 nor 16 bytes long.
     pub addr: Option<SocketAddr>,
     /// Its state.
     pub state: State,
@@ -64,7 +65,7 @@ pub struct NodeStatus {
     pub incarnation: u32,
     /// Bytes of metadata.
     pub meta_len: usize,
-    /// Why it is not alive.
+    /// Why it is not alive; `None` if it is, or if the reason is not known.
     pub why: Option<Trouble>,
 }
 
@@ -85,16 +86,16 @@ pub enum Trouble {
     Departed(Departure),
 }
 
-/// One seed.
+/// The state of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SeedStatus {
     /// The seed as it was given.
     pub peer: String,
-    /// Where it is: what its name was last resolved to.
+    /// Where it is: the addresses that its name was last resolved to.
     pub addresses: Vec<SocketAddr>,
-    /// Whether each of them is a live member's, or this node's own.
+    /// Whether there are addresses, and each is a live member's or this node's own.
     pub live: bool,
     /// How long ago it was last looked for, if ever.
     pub tried_ms: Option<u64>,
@@ -102,7 +103,7 @@ pub struct SeedStatus {
     pub error: Option<String>,
 }
 
-/// One that died and is looked for.
+/// A member that died and is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -115,7 +116,7 @@ pub struct LostStatus {
     pub age_ms: u64,
 }
 
-/// One refusal.
+/// News about a node that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

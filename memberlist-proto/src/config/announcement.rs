@@ -14,9 +14,9 @@ use crate::wire::{checksum, compound, label};
 /// take longer ones: an accusation carries the accuser's name.
 const LONGEST_NAME: usize = 255;
 
-/// What this node says about itself fits into no packet, so that gossip could never carry it: no
-/// peer would learn of its metadata or of its refutations. All figures are bytes. `Display` is one
-/// line that shows the sum.
+/// The error that this node's announcement, or an accusation of it, fits into no packet. Gossip
+/// could then never carry it, and no peer would learn of this node's metadata or of its
+/// refutations. All figures are bytes. `Display` is one line that shows the sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "the announcement fits into no packet: name {name} + {} {beside} + label {label} + encryption \
@@ -27,13 +27,14 @@ const LONGEST_NAME: usize = 255;
 )]
 #[non_exhaustive]
 pub struct Oversized {
-    /// The node's name.
+    /// The length of the node's name.
     pub name: usize,
-    /// The metadata, or the longest name of an accuser.
+    /// The length of the metadata, or of the longest name of an accuser.
     pub beside: usize,
-    /// Whether an accusation of this node is longer than its own announcement.
+    /// Whether an accusation of this node is longer than its own announcement. The figures are then
+    /// those of the accusation.
     pub accusation: bool,
-    /// The label with its header.
+    /// The length of the label with its header.
     pub label: usize,
     /// What encryption adds.
     pub encryption: usize,
@@ -51,8 +52,8 @@ impl Oversized {
 }
 
 impl Config {
-    /// Whether an announcement of this node with `meta`, and an accusation of it, fit into a packet
-    /// of gossip.
+    /// Checks that an announcement of this node with `meta`, and an accusation of it, fit into a
+    /// packet of gossip.
     pub(crate) fn check_announcement(&self, meta: &[u8], has_key: bool) -> Result<(), Oversized> {
         let name = self.name.as_bytes();
         // The numbers that take the most bytes: an incarnation only grows.
@@ -83,7 +84,7 @@ impl Config {
         Err(Oversized { name, beside, accusation, label, encryption, headers, limit })
     }
 
-    /// Bytes of a packet of nothing but gossip that are not gossip.
+    /// The bytes of a packet that contains only gossip that are not gossip themselves.
     pub(crate) fn gossip_overhead(&self, has_key: bool) -> usize {
         let exact = self.differences.exact_packet_budget;
         compound::HEADER
@@ -93,7 +94,7 @@ impl Config {
             + if exact { checksum::OVERHEAD } else { 0 }
     }
 
-    /// The bytes in which this node writes its own address.
+    /// How many bytes this node's own address takes in its announcements.
     fn own_address_len(&self) -> usize {
         match (self.advertise_addr.to_canonical(), self.differences.advertise_form) {
             (IpAddr::V4(_), AdvertiseForm::Compact) => 4,

@@ -2,21 +2,22 @@
 
 use crate::wire::compress::Algorithm;
 
-/// How a node compresses what it sends. It reads every algorithm, whatever it sends.
+/// How a node compresses what it sends. It reads every algorithm that is built in, whatever it
+/// sends; Snappy needs the feature `snappy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
-    /// By LZW, as every Go node does.
+    /// LZW, as in every Go node.
     Lzw,
-    /// By Snappy, which takes less time, and which the Go library does not read.
+    /// Snappy, which takes less time, and which the Go library does not read.
     Snappy,
 }
 
 impl Compression {
-    /// The algorithm, if there is one.
+    /// The algorithm; `None` for [`Compression::None`].
     pub const fn algorithm(self) -> Option<Algorithm> {
         match self {
             Self::None => None,

@@ -1,4 +1,4 @@
-//! Where we behave differently from the Go library, each switchable.
+//! The differences from the behaviour of the Go library, each switchable.
 
 use super::Preset;
 use super::fields::{Bounds, Field, FieldType};
@@ -18,57 +18,59 @@ table! {
             /// nothing else, so that a stale alive message cannot revive it.
             keep_higher_incarnation: bool = (true), none (false);
 
-            /// Inform a member that we consider dead, and that announces itself with an incarnation
-            /// too low to be believed, of the accusation directly (rate-limited), so that it can
-            /// refute.
+            /// Send the accusation directly to a member that is considered dead and announces
+            /// itself with an incarnation too low to be believed, so that it can refute
+            /// (rate-limited).
             tell_the_dead: bool = (true), none (false);
 
-            /// Begin a new suspicion, with its whole time, when a suspect is accused at a higher
-            /// incarnation: it must have refuted the old one meanwhile. Else the old suspicion,
-            /// whose time may be over, kills it at the new incarnation.
+            /// Begin a new suspicion, with its whole timeout, when a suspect is accused at a higher
+            /// incarnation: it must have refuted the old one meanwhile. Otherwise the old
+            /// suspicion, whose timeout may be over, declares it dead at the new incarnation.
             renew_suspicion: bool = (true), none (false);
 
-            /// Answer an accusation at an incarnation that is known to be refuted by the newer
-            /// announcement, sent directly to the accuser (rate-limited).
+            /// Answer an accusation at an incarnation that the accused is known to have refuted:
+            /// send its newer announcement directly to the accuser (rate-limited).
             answer_old_accusations: bool = (true), none (false);
 
-            /// Repeat the ping of a probe after `probe_timeout`, and then after each half of it or
-            /// eighth of the probe, whichever is longer, until the probe ends.
+            /// Repeat the ping of a probe after `probe_timeout`, and then each time that half of
+            /// it, or an eighth of the probe's duration if that is longer, has passed, until the
+            /// probe ends.
             repeat_pings: bool = (true), none (false);
 
-            /// Let a peer's verdict that a member is dead count only once the least time of a
+            /// Let a peer's verdict that a member is dead count only once the shortest timeout of a
             /// suspicion has passed here as well, so that the member can refute.
             doubt_verdicts: bool = (true), none (false);
 
-            /// Ping a suspect before its time is over, unless there are more suspects than
-            /// `limits.told_dead`. One that answers this or any other probe within its first time
-            /// gets its whole time again.
+            /// Ping a suspect before its suspicion runs out, unless there are more suspects than
+            /// `limits.told_dead`. One that answers this or any other probe gets the whole timeout
+            /// again, as long as the first one has not passed.
             ask_suspects: bool = (true), none (false);
 
-            /// Double the time of a suspicion for each time that its suspect came back after it was
-            /// considered dead, at most so many times; 600 probe intervals after its latest return
-            /// these count no more.
+            /// Double the timeout of a suspicion for each time that its suspect came back after it
+            /// was considered dead, at most this many times. 600 probe intervals after its latest
+            /// return these no longer count.
             doubt_flapping: u32 = (2), none (0), within (0 to 8);
 
-            /// Send an accusation to the accused directly as well.
+            /// Send this node's own accusation of a member directly to that member as well.
             accuse_directly: bool = (true), none (false);
 
             /// Send a refutation to the accuser directly as well (rate-limited).
             refute_directly: bool = (true), none (false);
 
-            /// Pass on what a peer's full state accuses a member of under the peer's name, if it
-            /// is known. Under the name of each node that merges it, the verdict of one node that
+            /// Pass on the accusations in a peer's full state under the peer's name, if it is
+            /// known. If each node that merges them used its own name, the verdict of one node that
             /// was cut off would come back as many independent confirmations.
             name_merged_accuser: bool = (true), none (false);
 
-            /// Send this node's leave directly to every other member, if there are at most so many.
+            /// Send this node's leave directly to every other member, if there are at most this
+            /// many.
             leave_directly: usize = (64), none (0), within (0 to 1_048_576);
 
             /// Repeat the leave of a member to a peer that shows that it missed it (rate-limited).
             repeat_leaves: bool = (true), none (false);
 
-            /// Let a member that is considered dead have left once its leave arrives: its name is
-            /// free for another address, and it is no longer searched for.
+            /// Regard a member that is considered dead as having left once its leave arrives: its
+            /// name is free for another address, and it is no longer searched for.
             learn_leaves: bool = (true), none (false);
 
             /// Leave members whose protocol versions are unknown, and those that are not alive, out
@@ -113,8 +115,8 @@ table! {
             /// Send the first probe and the first gossip at a random phase of their interval.
             random_phase: bool = (true), none (false);
 
-            /// Count the checksum and the length entry of the carried message into the packet's
-            /// size.
+            /// Include the checksum, and the length entry of the message that gossip is added to,
+            /// in the packet's size.
             exact_packet_budget: bool = (true), none (false);
 
             /// Send a stream uncompressed where compression does not make it smaller.
@@ -130,27 +132,28 @@ table! {
             /// Piggyback gossip on an ack only if it goes to a member at its own address.
             piggyback_to_members_only: bool = (true), none (false);
 
-            /// Forget dead members by a timer of their own while probing is switched off.
+            /// Forget dead members by a separate timer while probing is switched off.
             reap_without_probes: bool = (true), none (false);
 
             /// Look for seeds and lost members as `rejoin` says, so that a cluster that was split
-            /// comes together again by itself.
+            /// heals without an operator.
             rejoin: bool = (true), none (false);
 
             /// The part of a packet's room for gossip, in percent, that membership messages leave
-            /// to queued user broadcasts that fit into it. What no broadcast needs is not kept
-            /// free; what a delegate's `broadcasts` returns has no part in it.
+            /// to queued user broadcasts that fit into it. They use what no broadcast needs. The
+            /// messages that a delegate's `broadcasts` returns have no share.
             user_share_percent: u32 = (25), none (0), within (0 to 50 percent);
 
-            /// Let a zone do without a bridge once none of its members is alive or suspect. In dskit
-            /// one dead member of such a zone switches zones off everywhere until it is forgotten.
+            /// Require a bridge only in zones with a member that is alive or suspect. In dskit one
+            /// dead member of a zone without a bridge switches zones off everywhere until it is
+            /// forgotten.
             count_live_zones_only: bool = (true), none (false);
 
-            /// Draw the bridge that a bridge prefers among those that can be chosen, rather than
-            /// among all that are known, dead ones included.
+            /// Draw the bridge that a bridge prefers from those that can be chosen, rather than
+            /// from all that are known, dead ones included.
             prefer_live_bridges: bool = (true), none (false);
 
-            /// Choose among all members where the rules of zones leave none to choose.
+            /// Choose among all members where the rules of zones leave no candidate.
             open_lone_zones: bool = (true), none (false);
 
             /// How this node writes its own IPv4 address: `compact` or `mapped`.
@@ -172,9 +175,9 @@ impl Differences {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum AdvertiseForm {
-    /// In 4 bytes, as a Go node does that was given its address.
+    /// In 4 bytes, as a Go node that was given its address does.
     Compact,
-    /// In 16 bytes, mapped into IPv6, as a Go node does that found its address by itself.
+    /// In 16 bytes, mapped into IPv6, as a Go node that found its address itself does.
     Mapped,
 }
 

@@ -44,7 +44,7 @@ pub struct Field {
     pub(super) live: bool,
     pub(super) by_adapter: bool,
     pub(super) get: fn(&Config) -> Value,
-    /// Whether the value was of the right kind and fitted into the type.
+    /// Returns whether the value was of the right kind and fitted into the type.
     pub(super) set: fn(&mut Config, Value) -> bool,
 }
 
@@ -54,12 +54,12 @@ impl Field {
         self.path
     }
 
-    /// The heading under which it stands in documents.
+    /// The heading under which documents list it.
     pub const fn section(&self) -> &'static str {
         self.section
     }
 
-    /// What it does, line by line, in Markdown.
+    /// Its description, line by line, in Markdown.
     pub fn doc(&self) -> impl Iterator<Item = &'static str> {
         self.doc.iter().flatten().map(|line| line.strip_prefix(' ').unwrap_or(line))
     }
@@ -69,12 +69,12 @@ impl Field {
         self.kind
     }
 
-    /// The values allowed.
+    /// The values that it may have.
     pub const fn bounds(&self) -> Bounds {
         self.bounds
     }
 
-    /// The name of the same thing in the Go library.
+    /// The name of the same setting in the Go library; `None` if that has none.
     pub const fn go_name(&self) -> Option<&'static str> {
         self.go
     }
@@ -94,12 +94,13 @@ impl Field {
         (self.get)(config)
     }
 
-    /// Changes it in a configuration. Rules that concern several fields are not checked before
+    /// Changes it in a configuration. Rules that concern several fields are checked only by
     /// [`Config::validate`].
     ///
     /// # Errors
     ///
-    /// The value is of another kind, or out of bounds; nothing has changed then.
+    /// [`ConfigError::Invalid`] if the value is of another kind or out of bounds; nothing has
+    /// changed then.
     pub fn set(&self, config: &mut Config, value: Value) -> Result<(), ConfigError> {
         let shown = value.to_shown();
         if value.kind() != self.kind {
@@ -130,18 +131,20 @@ impl Field {
 }
 
 impl Config {
-    /// Every field, those of `rejoin`, `limits` and `differences` after the others.
+    /// Every field of a configuration; those of `rejoin`, `limits` and `differences` come after the
+    /// others.
     pub fn fields() -> impl Iterator<Item = &'static Field> + Clone {
         [Self::FIELDS, Rejoin::FIELDS, Limits::FIELDS, Differences::FIELDS].into_iter().flatten()
     }
 
-    /// The field of this name, such as `probe_interval` or `limits.streams`.
+    /// The field of this name, such as `probe_interval` or `limits.streams`; `None` if there is
+    /// none.
     pub fn field(path: &str) -> Option<&'static Field> {
         Self::fields().find(|field| field.path == path)
     }
 }
 
-/// The kinds of values. `Display` names one, as in "it must be a number".
+/// The kind of a field's values. `Display` names it, as in "it must be a number".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// On or off.
@@ -190,7 +193,7 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// The word of this text, if it is one of them.
+    /// The value for this text, if it is one of the words of this kind.
     pub fn word(self, text: &str) -> Option<Value> {
         let Self::Word(words) = self else { return None };
         let word = words.iter().find(|word| **word == text)?;
@@ -231,7 +234,7 @@ pub enum Value {
     Labels(Vec<Bytes>),
     /// Peers by address or host name.
     Peers(Vec<Peer>),
-    /// One of some words, and which.
+    /// All words of the kind, and the one that is chosen.
     Word(&'static [&'static str], &'static str),
 }
 
@@ -253,7 +256,8 @@ impl Value {
     }
 
     /// What the bounds of its field apply to: a number itself, a duration in nanoseconds, the
-    /// length of a text in bytes or of a list in entries.
+    /// length of a text in bytes or of a list in entries. `None` for a value that cannot be out of
+    /// bounds.
     pub fn measure(&self) -> Option<u64> {
         let measure = match self {
             Self::Number(number) => *number,
@@ -326,7 +330,7 @@ impl Bounds {
         (self.zero && measure == 0) || (self.min <= measure && measure <= self.max)
     }
 
-    /// The least value allowed besides zero.
+    /// The least value allowed; zero may be allowed as well.
     pub const fn min(&self) -> u64 {
         self.min
     }
@@ -344,7 +348,7 @@ impl Bounds {
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The source separates thousands, as people who type a value do not.
+        // The source separates thousands by `_`; people who type a value do not.
         self.text.split('_').try_for_each(|part| f.write_str(part))
     }
 }

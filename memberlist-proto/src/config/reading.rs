@@ -1,11 +1,11 @@
-//! The bounds that reading keeps to, as they follow from the configuration.
+//! The bounds for reading packets and streams, as they follow from the configuration.
 
 use super::Config;
 use crate::wire::frame::FrameLimits;
 use crate::wire::packet::PacketLimits;
 
 impl Config {
-    /// What one packet may cause a node of this configuration.
+    /// The bounds for reading a packet, as this configuration sets them.
     pub fn packet_limits(&self) -> PacketLimits {
         PacketLimits {
             max_decompressed: self.differences.packet_decompressed_max,
@@ -14,7 +14,7 @@ impl Config {
         }
     }
 
-    /// What one stream may cause a node of this configuration.
+    /// The bounds for reading a stream, as this configuration sets them.
     pub fn frame_limits(&self) -> FrameLimits {
         let limits = &self.limits;
         FrameLimits {

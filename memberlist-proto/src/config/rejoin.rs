@@ -1,4 +1,4 @@
-//! How a node looks for those it has lost.
+//! How a node looks for peers that it has lost.
 
 use core::time::Duration;
 
@@ -13,9 +13,9 @@ table! {
     #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
     pub struct Rejoin in [rejoin] {
         "Rejoining (docs/healing.md)" {
-            /// The mean time between two attempts: of a node that is alone, and of the whole
-            /// cluster for each peer that is missing. Each wait is random, up to twice this. A node
-            /// that is alone makes its first attempts sooner. 0 switches the search off.
+            /// The mean time between two attempts: those of a node that is alone, and those of the
+            /// whole cluster for each peer that is missing. Each wait is random, up to twice this.
+            /// A node that is alone makes its first attempts sooner. 0 switches the search off.
             [live] interval: Duration = (30 s), wan (60 s), local (15 s),
                 within (0 or 1 ms to 24 h);
 

@@ -1,4 +1,4 @@
-//! The macro that declares a struct of the configuration and the table of its fields in one text.
+//! The macro that declares a struct of the configuration together with the table of its fields.
 //!
 //! A row of such a declaration reads like this, each part after the default being optional:
 //!
@@ -20,7 +20,7 @@
 //! | `by adapter` | the adapter sets it, not the user | the agent, which leaves it out |
 //!
 //! Default and bounds are also appended to the field's documentation, so that the comment need not
-//! repeat them. What depends on two fields at once is checked in `validate.rs`.
+//! repeat them. Rules that concern several fields are checked in `validate.rs`.
 
 /// Declares one struct: its fields, presets and table. `in []` is the configuration itself,
 /// `in [limits]` the struct in its field `limits`.
@@ -71,8 +71,8 @@ macro_rules! table {
         }
 
         impl $name {
-            /// These values with some of them changed, as an expression: what `..` in a struct
-            /// expression does where fields may be added later.
+            /// Returns these values with some of them changed, as an expression. It stands in for
+            /// `..` in a struct expression, which is not possible where fields may be added later.
             #[must_use = "the changed values are returned"]
             pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
                 change(&mut self);
@@ -146,7 +146,7 @@ macro_rules! timing {
         }
 
         impl $timing {
-            /// These values with some of them changed, as an expression.
+            /// Returns these values with some of them changed, as an expression.
             #[must_use = "the changed values are returned"]
             pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
                 change(&mut self);
@@ -160,8 +160,7 @@ macro_rules! timing {
                 $timing { $($field: self.$field,)* }
             }
 
-            /// Takes over `timing`, which is not checked before
-            /// [`validate`](Self::validate).
+            /// Sets these fields. They are not checked before [`validate`](Self::validate).
             pub fn set_timing(&mut self, timing: $timing) {
                 $(self.$field = timing.$field;)*
             }
@@ -269,7 +268,7 @@ macro_rules! place {
     };
 }
 
-/// The text of an attribute that is a line of documentation, of others nothing.
+/// The text of an attribute that is a line of documentation; `None` for others.
 macro_rules! doc_line {
     (doc = $line:literal) => {
         Some($line)

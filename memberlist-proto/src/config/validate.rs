@@ -1,4 +1,5 @@
-//! The rules that a configuration must keep: the bounds of each field, and what concerns several.
+//! The rules that a configuration must keep: the bounds of each field, and those that concern
+//! several fields.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -23,7 +24,7 @@ pub enum ConfigError {
         field: &'static str,
         /// The value it has.
         value: String,
-        /// What it must keep to.
+        /// Why that is not allowed, as a clause such as "it must be 1 to 5".
         rule: Cow<'static, str>,
     },
     /// The node's own announcement fits into no packet.
@@ -38,7 +39,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Checks the bounds of every field, and the rules that concern several.
+    /// Checks the bounds of every field, and the rules that concern several fields.
     ///
     /// # Errors
     ///
@@ -54,7 +55,7 @@ impl Config {
         Ok(self.check_announcement(&meta, !self.secret_keys.is_empty())?)
     }
 
-    /// Checks what can change while the node runs.
+    /// Checks the fields that can change while the node runs.
     pub(crate) fn validate_timing(&self) -> Result<(), ConfigError> {
         self.check_bounds(Field::is_live)?;
         self.check_timing()
@@ -100,7 +101,7 @@ impl Config {
             &self.role,
             "a bridge connects its zone with others: it needs a `zone`",
         )?;
-        // What this node would refuse from a peer, peers with the same configuration refuse.
+        // Peers with the same configuration refuse what this node would refuse from a peer.
         let (name, meta) = (self.name.as_bytes().len(), self.announced(&self.meta).len());
         for (field, len, limit, at_most) in [
             ("name", name, "differences.received_name_max", self.differences.received_name_max),

@@ -1,4 +1,4 @@
-//! What a node says of its zone.
+//! What a node announces about its zone.
 
 use alloc::borrow::Cow;
 
@@ -14,7 +14,7 @@ words! {
 }
 
 impl Config {
-    /// The metadata that is announced for that of the application: behind the zone, if there is one.
+    /// The metadata to be announced: that of the application, behind the zone if there is one.
     pub(crate) fn announced<'a>(&self, meta: &'a [u8]) -> Cow<'a, [u8]> {
         if self.zone.is_empty() {
             return Cow::Borrowed(meta);
@@ -31,8 +31,8 @@ impl Config {
         }
     }
 
-    /// How many members a full state is exchanged with at once. With one alone, a bridge could keep
-    /// to its own zone while gossip to the others fails, and the zone would be cut off.
+    /// How many members a full state is exchanged with at a time. With only one, a bridge could
+    /// keep to its own zone while gossip to the others fails, and the zone would be cut off.
     pub(crate) fn exchange_nodes(&self) -> usize {
         match (self.push_pull_nodes, self.role) {
             (nodes @ 1.., ZoneRole::Bridge) => nodes.max(2),

@@ -59,9 +59,9 @@ pub enum ExchangeError {
     /// The connection failed.
     #[error(transparent)]
     Stream(#[from] StreamFailure),
-    /// The peer closed the connection before its message was complete, or cut it before it had begun
-    /// an answer. A peer with another label does so silently, and so does one whose limits were
-    /// exceeded.
+    /// The peer closed the connection before its message was complete, or reset it before it had
+    /// begun to answer. A peer with another label does so silently, and so does one whose limits
+    /// were exceeded.
     #[error(
         "closed by the peer without an answer (a different label, or a state longer than it \
          accepts, closes silently)"
@@ -82,19 +82,19 @@ pub enum ExchangeError {
     /// What the peer sent could not be understood.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The peer answered with an error message: its first 1,024 bytes.
+    /// The peer answered with an error message: the first 1,024 bytes of it.
     #[error("the peer refused: {0}")]
     Remote(String),
-    /// The peer answered with a message of another type; the type's code.
+    /// The peer answered with a message of an unexpected type: its code.
     #[error("the peer answered with message type {0}")]
     Unexpected(u8),
-    /// The peer opened a stream for a message of a type that opens none; the type's code.
+    /// The peer opened a stream with a message of a type that cannot open one: its code.
     #[error("the peer opened a stream with message type {0}")]
     Opening(u8),
-    /// The peer opened a stream with a request by HTTP, as a health check or a browser sends.
+    /// The peer opened a stream with an HTTP request, as a health check or a browser sends.
     #[error("the peer opened a stream and sent what looks like HTTP")]
     Http,
-    /// Protocol versions do not fit.
+    /// The protocol versions of some nodes are incompatible.
     #[error(transparent)]
     Versions(#[from] VersionMismatch),
     /// The application refused the merge.
@@ -108,10 +108,10 @@ pub enum ExchangeError {
         /// The most that can be sent.
         limit: usize,
     },
-    /// The application gave an answer of another kind than it was asked for.
+    /// The application gave another kind of answer than it was asked for.
     #[error("the application's answer does not fit the question")]
     WrongAnswer,
-    /// What should be sent is longer than any peer accepts.
+    /// What was to be sent is longer than any peer accepts.
     #[error(transparent)]
     TooLong(#[from] FrameTooLong),
     /// Too many streams are open.
@@ -121,8 +121,8 @@ pub enum ExchangeError {
     #[error("too many bytes of streams are held")]
     TooManyBytes,
     /// The peer's cluster knows another node of this node's name, alive or suspect, and therefore
-    /// refuses this one: of a join, and of the search for seeds and lost members. It may let go of
-    /// the name when that node leaves or dies.
+    /// refuses this one. Only a join and the search for seeds and lost members end like this. The
+    /// cluster may let go of the name when that node leaves or dies.
     #[error("the cluster knows another node of this node's name, at {holder}")]
     NameTaken {
         /// The address of the node that has the name.
@@ -138,14 +138,14 @@ pub enum ExchangeError {
 const REMOTE_MAX: usize = 1024;
 
 impl ExchangeError {
-    /// What a peer answered with, of which only so much is kept.
+    /// The error message that a peer answered with, cut to `REMOTE_MAX` bytes.
     pub(crate) fn remote(text: &[u8]) -> Self {
         let text = text.get(..REMOTE_MAX).unwrap_or(text);
         Self::Remote(String::from_utf8_lossy(text).into_owned())
     }
 }
 
-/// A version that does not fit those of the others (Go: `verifyProtocol`).
+/// A node's version that is incompatible with those of other nodes (Go: `verifyProtocol`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error(

@@ -20,7 +20,7 @@ pub struct JoinReport {
 }
 
 impl JoinReport {
-    /// The report of a join that has joined some peer.
+    /// Returns this report if at least one peer was joined.
     ///
     /// # Errors
     ///
@@ -29,8 +29,8 @@ impl JoinReport {
         if self.joined.is_empty() { Err(NotJoined { report: self }) } else { Ok(self) }
     }
 
-    /// The address of the node that has this node's name in a cluster that was to be joined, and
-    /// for which that cluster refuses this node.
+    /// The address of another node that has this node's name in the cluster to be joined, because
+    /// of which that cluster refuses this node; `None` if that is not among the failures.
     pub fn name_holder(&self) -> Option<SocketAddr> {
         self.failed.iter().find_map(|failure| match failure.error {
             JoinError::Exchange(ExchangeError::NameTaken { holder }) => Some(holder),
@@ -58,7 +58,7 @@ pub struct JoinFailure {
     /// The address tried, unless the failure came before there was one.
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub address: Option<SocketAddr>,
-    /// Why.
+    /// Why it failed.
     pub error: JoinError,
 }
 
@@ -80,7 +80,7 @@ pub enum JoinError {
     /// It is this node.
     #[error("that is this node's own address")]
     Myself,
-    /// The configuration requires a node name, and the peer was given without.
+    /// The configuration requires a node name, and the peer was given without one.
     #[error("`require_node_names` is set, and the peer has no name")]
     NameRequired,
     /// The exchange failed.

@@ -13,17 +13,17 @@ use crate::config::Oversized;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Of `join`.
+    /// The outcome of `join`.
     Join(Result<JoinReport, JoinRefused>),
-    /// Of `leave`.
+    /// The outcome of `leave`.
     Leave(Result<LeaveReport, WaitError>),
-    /// Of `set_meta`.
+    /// The outcome of `set_meta`.
     SetMeta(Result<(), WaitError>),
-    /// Of `ping`.
+    /// The outcome of `ping`.
     Ping(Result<Pong, PingError>),
-    /// Of `send_reliable`.
+    /// The outcome of `send_reliable`.
     SendReliable(Result<(), ExchangeError>),
-    /// Of `settle`: how many members there are.
+    /// The outcome of `settle`: how many members there are.
     Settle(Result<usize, WaitError>),
 }
 
@@ -34,12 +34,12 @@ pub enum Outcome {
 pub struct LeaveReport {
     /// How many other members there were.
     pub members: usize,
-    /// To how many of them it was sent directly, beside gossip: to all, if they are no more than
+    /// How many of them it was sent to directly, in addition to gossip: all, if there are at most
     /// `differences.leave_directly`.
     pub sent_directly: usize,
 }
 
-/// Why a wait ended early. A broadcast that was waited for goes on.
+/// Why a wait ended early, or did not begin. An announcement that was waited for goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -112,7 +112,7 @@ pub enum ForgetError {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SendError {
-    /// It is longer than what fits.
+    /// It is longer than fits into a packet, or than a peer reads from a stream.
     #[error("the message is {len} bytes long, and at most {limit} fit")]
     TooLong {
         /// Its length in bytes.
@@ -120,13 +120,13 @@ pub enum SendError {
         /// The most that fits.
         limit: usize,
     },
-    /// No such member.
+    /// There is no record of a node of this name.
     #[error("no member of that name")]
     UnknownMember,
     /// The member's address cannot be sent to.
     #[error("the member's address cannot be sent to")]
     UnusableAddress,
-    /// The configuration requires a node name, and the target was given without.
+    /// The configuration requires a node name, and the target was given without one.
     #[error("`require_node_names` is set, and the target has no name")]
     NameRequired,
     /// Too many operations or streams are under way.
@@ -134,26 +134,26 @@ pub enum SendError {
     TooMany,
 }
 
-/// Why a user broadcast left the queue.
+/// How a user broadcast ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum BroadcastEnd {
-    /// It was sent to as many members as its retransmit limit asks for.
+    /// It was sent as often as its transmit limit says.
     Sent,
     /// A newer one of the same name took its place.
     Replaced,
-    /// The queue was full; or the message goes by stream, and compressed it takes more room than there
-    /// is (`limits.dissemination_bytes`).
+    /// The queue was full; or the message was to go by stream, and once compressed it takes more
+    /// room than there is (`limits.dissemination_bytes`).
     Dropped,
-    /// It fitted into a packet when it was queued and no longer does: encryption has begun since. Or it
-    /// goes by stream, and is longer than a peer reads once it is encrypted.
+    /// It fitted into a packet when it was queued and no longer does: encryption has begun since.
+    /// Or it was to go by stream, and is longer than a peer reads once it is encrypted.
     TooLong,
-    /// It was sent by stream to every member.
+    /// It was sent by stream to every member, once each.
     Streamed {
-        /// To how many.
+        /// How many members it was sent to.
         sent: u32,
-        /// How many could not be reached.
+        /// How many members could not be reached.
         failed: u32,
     },
 }

@@ -13,13 +13,13 @@ use crate::suspicion::{Confirmation, Suspicion, SuspicionParams};
 use crate::time::Instant;
 use crate::wire::message::{self, Dead, Message};
 
-/// Who is accused of what: the common part of suspect and dead messages.
+/// An accusation: the common part of suspect and dead messages. `from` accuses `node`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accusation<'a> {
     pub(super) incarnation: u32,
     pub(super) node: &'a [u8],
     pub(super) from: &'a [u8],
-    /// Who sent it, unless this node accuses by itself.
+    /// The sender of the message, unless this node itself accuses.
     pub(super) via: Option<SocketAddr>,
 }
 
@@ -138,7 +138,7 @@ impl Memberlist {
         if state == State::Dead {
             self.follows.push(Follow::Died(id));
         } else if let Some(address) = self.members.record(id).identity().socket_addr() {
-            // While it was there, no other was searched for at its address; nor is one now.
+            // While it was a member, no other was searched for at its address; nor is one now.
             let name = self.members.record(id).identity().node_name();
             self.wanted.taken(address, name.as_bytes());
         }
@@ -147,7 +147,7 @@ impl Memberlist {
         self.out.event(Event::Departed { node: self.members.node(id), reason, from });
     }
 
-    /// The timer of a suspicion has fired: its suspect is asked, or it has run out.
+    /// The timer of a suspicion has fired: its suspect is pinged, or it has run out.
     pub(super) fn suspicion_looked_at(&mut self, id: MemberId) {
         let Some(slot) = self.members.record(id).suspicion() else { return };
         let Some(deadline) = self.suspects.get(slot).map(|it| it.suspicion().deadline()) else {
@@ -226,8 +226,8 @@ impl Memberlist {
         self.out.event(Event::Refuted { node: self.members.node(id), by: None });
     }
 
-    /// A peer declares a live member dead. Unless the least time of a suspicion has passed here, the
-    /// member gets what is left of it to refute; whether it does.
+    /// A peer declares a live member dead. Unless the shortest timeout of a suspicion has passed
+    /// here, the member gets the rest of it to refute. Returns whether it does.
     ///
     /// Differs from Go: in Go the verdict counts at once. The verdicts of a node that was cut off then
     /// kill members before they can hear that they are accused.
@@ -314,7 +314,8 @@ impl Memberlist {
         self.members.set_suspicion(id, Some(slot));
     }
 
-    /// How often the time of this suspect's suspicion doubles, since it came back so often.
+    /// How many times the timeout of this suspect's suspicion doubles because it has returned from
+    /// the dead.
     ///
     /// Differs from Go: in Go a member that hears nothing now and then departs and returns each time.
     fn doublings(&self, id: MemberId) -> u32 {

@@ -30,8 +30,8 @@ impl Memberlist {
         let moved = record.identity().addr_bytes().unwrap_or_default()
             != alive.addr.unwrap_or_default()
             || record.identity().port() != alive.port;
-        // An address is checked before anything else is believed: else a second node of the same
-        // name would refute, move and confuse the first one's peers at every announcement.
+        // An address is checked before anything else is believed. Otherwise a second node of the
+        // same name would refute, move and confuse the first one's peers at every announcement.
         if moved && !self.may_take_over(id) {
             return self.conflict(from, id, alive);
         }
@@ -55,7 +55,7 @@ impl Memberlist {
         self.alive_accepted(id, alive);
     }
 
-    /// A name that this node has not heard of, or has forgotten.
+    /// A node is alive whose name is unknown here, or has been forgotten.
     fn alive_new(&mut self, from: SocketAddr, alive: &Alive<'_>) {
         let Some(identity) = identity_of(alive, None) else {
             let reason = Refusal::Meta(alive.meta.map_or(0, <[u8]>::len));
@@ -64,7 +64,7 @@ impl Memberlist {
         if alive.incarnation == 0 {
             self.decisions.alive_zero += 1;
             if !self.config.differences.ignore_zero_incarnation {
-                // As in Go: a placeholder, dead since forever, that counts until it is reaped.
+                // As in Go: a placeholder that has always been dead, and counts until it is reaped.
                 let order = &mut self.rng.probe_order;
                 self.members.insert(identity, 0, State::Dead, Instant::ORIGIN, order);
             }
@@ -87,7 +87,7 @@ impl Memberlist {
         let record = self.members.record(id);
         let (old_state, old_incarnation) = (record.state(), record.incarnation());
         let old = record.identity().clone();
-        // Most news only has a higher incarnation.
+        // Most alive messages differ only in a higher incarnation.
         let same = old.parts() == parts_of(alive, old.versions());
         let announced = if same { Some(old.clone()) } else { identity_of(alive, old.versions()) };
         let Some(identity) = announced else {
@@ -142,7 +142,7 @@ impl Memberlist {
         }
     }
 
-    /// A member is there: it is not searched for, and neither is another at its address.
+    /// A member is alive: it is no longer searched for, and neither is another at its address.
     fn is_found(&mut self, id: MemberId) {
         let identity = self.members.record(id).identity();
         self.wanted.found(identity.name().as_bytes());
@@ -175,8 +175,9 @@ impl Memberlist {
     }
 
     fn broadcast_alive(&mut self, name: NodeName, alive: &Alive<'_>) {
-        // A vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as unknown. Of a
-        // longer one no node reads more than six, and passed on as it is it can fit into no packet.
+        // A version vector of one to five bytes crashes Go nodes up to v0.6.0: pass it on as
+        // unknown. No node reads more than six bytes of a longer one, which might fit into no
+        // packet if it were passed on as it is.
         let vsn = alive.vsn.filter(|vsn| vsn.is_empty() || vsn.len() >= 6);
         let vsn = vsn.map(|vsn| vsn.get(..6).unwrap_or(vsn));
         let message = Message::Alive(Alive { vsn, ..*alive });

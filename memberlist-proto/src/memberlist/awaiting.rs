@@ -10,8 +10,8 @@ impl Memberlist {
         self.me.sequence
     }
 
-    /// Begins to wait for an ack. What the sequence number, having wrapped around, displaces will
-    /// not be answered any more.
+    /// Begins to wait for an ack. If the sequence number has wrapped around and is in use, what
+    /// waited for it before ends without an answer.
     pub(super) fn await_ack(&mut self, sequence: u32, awaiting: Awaiting) {
         match self.probes.wait(sequence, awaiting) {
             Some(Awaiting::Relay { expiry, nack, .. }) => {

@@ -44,8 +44,8 @@ impl Memberlist {
         self.out.stream(StreamOp::Write { id, data });
     }
 
-    /// Everything is said: the driver flushes what is queued and ends the stream, for which it has
-    /// `tcp_timeout`.
+    /// Ends a stream on which everything has been written: the driver has `tcp_timeout` to flush
+    /// and close it.
     pub(super) fn close(&mut self, id: StreamId) {
         self.cancel_job(id);
         let Some(asks_driver) = self.exchanges.close(id) else {
@@ -57,7 +57,7 @@ impl Memberlist {
         }
     }
 
-    /// Drops a stream at once. What waits for it is not notified: the caller knows.
+    /// Drops a stream at once. What waits for it is not notified: the caller knows that it ends.
     pub(super) fn abort_stream(&mut self, id: StreamId) {
         if self.exchanges.get(id).is_some() {
             self.forget_stream(id);
@@ -75,7 +75,7 @@ impl Memberlist {
         }
     }
 
-    /// Whatever a job makes of the peer's message is not needed any more.
+    /// Cancels the job that opens the peer's message: its result is not needed any more.
     fn cancel_job(&mut self, id: StreamId) {
         if let Some(job) = self.exchanges.get_mut(id).and_then(|it| it.opening().take()) {
             self.jobs.cancel(job);
@@ -100,7 +100,7 @@ impl Memberlist {
         let Some(exchange) = self.exchanges.get(id) else { return };
         let (peer, kind, waiter) = (exchange.peer(), exchange.kind(), exchange.stage().waiter());
         let Some(kind) = kind else { return };
-        // A peer that connects, says nothing and closes has done no harm: health checks do.
+        // A peer that connects, sends nothing and closes has done no harm: health checks do that.
         let ended =
             matches!(error, ExchangeError::Closed | ExchangeError::Stream(StreamFailure::Reset));
         if exchange.is_silent() && ended {
@@ -113,7 +113,7 @@ impl Memberlist {
             self.follows.push(Follow::Exchanged { stream: id, waiter, result });
         }
         let reported = match kind {
-            // One that breaks off has an error of its own.
+            // A peer that breaks off in the middle of a message leads to another error.
             ExchangeKind::Accepted => *error != ExchangeError::Closed && self.may_report(peer),
             ExchangeKind::PushPull | ExchangeKind::Rejoin => true,
             // An operation or a probe waits for these.
@@ -125,12 +125,12 @@ impl Memberlist {
         }
     }
 
-    /// Counts what is held for a stream now: an error if that is too much.
+    /// Counts the bytes that are held for a stream now; an error if that is too much.
     pub(super) fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
         self.hold_with(id, 0)
     }
 
-    /// The same with so many more bytes.
+    /// The same with `more` bytes in addition.
     pub(super) fn hold_with(&mut self, id: StreamId, more: usize) -> Result<(), ExchangeError> {
         let (source, all) = self.exchanges.hold(id);
         let (source, all) = (source.saturating_add(more), all.saturating_add(more));
@@ -151,14 +151,14 @@ impl Memberlist {
         }
     }
 
-    /// A message of one stream, compressed and encrypted as configured.
+    /// Seals a message of one stream: compressed and encrypted as configured.
     pub(super) fn seal_stream(&mut self, message: &[u8]) -> Result<Bytes, FrameTooLong> {
         let label = self.config.label.clone();
         self.seal_under(&label, message)
     }
 
-    /// A message of this stream: on one that a peer opened under another label that is accepted, it
-    /// is encrypted under that one, which is the only one the peer need know.
+    /// Seals a message of this stream. On a stream that a peer opened under another accepted label,
+    /// it is encrypted under that label, the only one that the peer need know.
     pub(super) fn seal_answer(
         &mut self,
         id: StreamId,

@@ -1,4 +1,4 @@
-//! The whole state of a node as bytes, from which another goes on exactly as this one.
+//! The whole state of a node as bytes, from which another node continues exactly like this one.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -43,26 +43,27 @@ use crate::time::Instant;
 use crate::timers::Timers;
 use crate::wanted::Wanted;
 
-/// The sources that this core was built from: only the same ones read a checkpoint for certain, and
-/// go on from it byte for byte.
+/// A hash of the sources that this core was built from. Only a core of the same sources is certain
+/// to read a checkpoint, and to continue from it byte for byte.
 pub const CORE_HASH: u64 = parse(env!("MEMBERLIST_CORE_HASH"));
 
 const MAGIC: [u8; 4] = *b"mlck";
-/// Of the frame around the state. The form of the state itself is that of the sources.
+/// The version of the frame around the state. The form of the state itself follows from the
+/// sources.
 const VERSION: u16 = 1;
 const HEADER: usize = 14;
 
-/// What a checkpoint does not hold and its reader must bring.
+/// What a checkpoint does not contain, and is needed to restore it.
 #[derive(Clone, Default)]
 pub struct Restoring {
     /// The keys that the node had then, and perhaps others, in any order.
     pub keys: Vec<Key>,
-    /// Put made-up keys in the place of those that are missing: the node then reads nothing that is
-    /// encrypted with these, and what it sends is as long as before, but no peer reads it.
+    /// Replace missing keys by made-up ones: the node then reads nothing that is encrypted with the
+    /// missing ones, and what it sends is as long as before, but no peer reads it.
     pub stand_ins: bool,
     /// The delegate. Without one, a node that had one gets the default answers.
     pub delegate: Option<Arc<dyn Hooks>>,
-    /// Read a checkpoint of another core, as far as that is possible.
+    /// Also read a checkpoint of a core of other sources, as far as that is possible.
     pub any_core: bool,
 }
 
@@ -82,7 +83,7 @@ pub enum CheckpointError {
     /// A version of the format that this core does not read.
     #[error("a checkpoint of version {0}, and only {VERSION} is known")]
     Version(u16),
-    /// It was made by a core of other sources, of this hash.
+    /// It was made by a core of other sources, with this hash.
     #[error("the checkpoint was made by another core ({0:016x}, and this one is {CORE_HASH:016x})")]
     OtherCore(u64),
     /// The bytes end too early, or hold what no state does.
@@ -99,14 +100,14 @@ pub enum CheckpointError {
     MissingKeys(Vec<KeyId>),
 }
 
-/// Sees everything that enters a node, and what comes of it: a recorder.
+/// A recorder: it sees every input of a node, and what follows from it.
 pub trait Tap: Send {
-    /// An input is about to be taken in. What the delegate decides in the middle of it is not one of
-    /// these: see [`Memberlist::note_decisions`].
+    /// An input is about to be handled. What the delegate decides in the middle of it is not
+    /// reported here: see [`Memberlist::note_decisions`].
     fn begin(&mut self, now: Instant, input: &Input<'_>);
 
-    /// The input that began last has been taken in. The tap may fetch digests and decisions, and must
-    /// not change the node otherwise.
+    /// The input that began last has been handled. The tap may fetch digests and decisions, and
+    /// must not change the node otherwise.
     fn end(&mut self, now: Instant, node: &mut Memberlist);
 }
 
@@ -126,7 +127,7 @@ macro_rules! state {
         struct Owned {
             $($field: $type,)*
             keys: Vec<KeyId>,
-            /// If its full state was kept as a message: it is made again.
+            /// Set if its full state was kept as a message, which is made again.
             kept_state: Option<Kept>,
             has_delegate: bool,
             given: VecDeque<Decision>,
@@ -204,19 +205,19 @@ state! {
     peer_states: PeerStates,
 }
 
-/// The answers of no delegate.
+/// A delegate with the default answers, as if there were none.
 struct ByDefault;
 
 impl Hooks for ByDefault {}
 
 impl Memberlist {
-    /// Appends everything that this node is to `out`, so that
-    /// [`restore_checkpoint`](Self::restore_checkpoint) makes a node of it that goes on byte for
-    /// byte. Of the keys only the ids are in it, and outputs that wait to be fetched are not part of
-    /// the node. It holds what is secret to peers all the same: the state of the generators of
-    /// randomness, and the application's messages.
+    /// Appends the whole state of this node to `out`. From it
+    /// [`restore_checkpoint`](Self::restore_checkpoint) makes a node that continues byte for byte.
+    /// Only the ids of the keys are in it, and outputs that wait to be fetched are not part of it.
+    /// It contains secrets all the same: the state of the random number generators, and the
+    /// application's messages.
     ///
-    /// Takes time and room for every member: about 60 bytes and 100 nanoseconds each.
+    /// Takes time and room for each member: about 60 bytes and 100 nanoseconds.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
@@ -224,8 +225,8 @@ impl Memberlist {
         digest::write_plain(out, &self.borrowed());
     }
 
-    /// A node that goes on where the one of the checkpoint was. The bytes may come from anywhere:
-    /// all of them are checked, and memory is taken only in proportion to their number.
+    /// Makes a node that continues from a checkpoint. The bytes may come from anywhere: all of them
+    /// are checked, and memory is taken only in proportion to their number.
     ///
     /// # Errors
     ///
@@ -252,7 +253,8 @@ impl Memberlist {
         state.into_node(with)
     }
 
-    /// Shows everything that enters from now on to `tap`; the one before is given back.
+    /// Shows every input from now on to `tap`, or to none if that is `None`. Returns the previous
+    /// tap.
     pub fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Option<Box<dyn Tap>> {
         core::mem::replace(&mut self.tap, tap)
     }
@@ -263,7 +265,7 @@ impl Memberlist {
         }
     }
 
-    /// What was shown to the tap last has been taken in.
+    /// Lets the tap know that the input that it was shown last has been handled.
     pub(super) fn show_tap(&mut self) {
         if let Some(mut tap) = self.tap.take() {
             tap.end(self.now, self);
@@ -271,19 +273,18 @@ impl Memberlist {
         }
     }
 
-    /// Keeps a digest of everything put out from now on, for
-    /// [`take_digest`](Self::take_digest).
+    /// Keeps a digest of all outputs from now on, for [`take_digest`](Self::take_digest).
     pub fn note_outputs(&mut self) {
         self.out.digest();
     }
 
-    /// A digest of everything put into the `poll_*` queues since the last call, fetched or not, and
-    /// of the next timeout. Two runs that put out the same have the same.
+    /// Takes the digest of everything put into the `poll_*` queues since the last call, fetched or
+    /// not, and of the next timeout. Two runs with the same outputs have the same digest.
     pub fn take_digest(&mut self) -> u64 {
         self.out.take_digest(self.timers.next())
     }
 
-    /// What the core relies on and cannot be wrong unless it was read from outside.
+    /// Checks what the core relies on, and what cannot be wrong unless it was read from outside.
     fn check_restored(&self) -> Result<(), String> {
         if self.members.try_record(self.me.id).is_none() {
             return Err("this node has no record of itself".into());
@@ -328,7 +329,7 @@ impl Memberlist {
         if timers.count() == slots.len() { Ok(()) } else { Err("timers of suspicions".into()) }
     }
 
-    /// Whether all that counts has room to go on: no node lives long enough to come near this.
+    /// Whether all counts have room to go on: no node lives long enough to come near this.
     fn check_counts(&self) -> Result<(), String> {
         const MOST: u64 = 1 << 56;
         let counted = self.counters.iter().chain(self.decisions.iter()).map(|(_, value)| value);

@@ -16,38 +16,44 @@ use crate::security::{Key, KeyringError};
 use crate::time::Instant;
 
 impl Memberlist {
-    /// Exchanges the full state with each of `peers`, several at a time, resolving host names on
-    /// the way. Ends as [`Outcome::Join`](crate::Outcome::Join) when all have answered or
-    /// `join_timeout` has passed, with the result of each.
+    /// Joins a cluster: exchanges the full state with each of `peers`, several at a time, after
+    /// resolving their host names. Ends with [`Outcome::Join`](crate::Outcome::Join), which has the
+    /// result of each peer, when all have been tried or `join_timeout` has passed.
     pub fn join(&mut self, now: Instant, peers: &[Peer]) -> OpId {
         self.join_with(now, peers, JoinPolicy::default())
     }
 
-    /// As [`join`](Self::join), as hard as `policy` says. Each attempt that another one follows is
-    /// reported as [`Event::JoinRetries`]; [`cancel`](Self::cancel) aborts.
+    /// Like [`join`](Self::join), with a policy: how many peers are enough, whether to retry, and
+    /// when to give up. Each failed attempt that another one follows is reported as
+    /// [`Event::JoinRetries`]; [`cancel`](Self::cancel) aborts the join.
     pub fn join_with(&mut self, now: Instant, peers: &[Peer], policy: JoinPolicy) -> OpId {
         self.enter(now, || Command::Join { peers: peers.to_vec(), policy }.into());
         self.step(now, |node| node.begin_join(peers, policy))
     }
 
-    /// Announces that this node leaves on purpose; final for this object. Ends as
-    /// [`Outcome::Leave`](crate::Outcome::Leave) when the message has been sent as often as gossip
-    /// sends anything, or after `timeout` (zero: never). Afterwards the node still answers; stop
-    /// driving it to end that. A node that its cluster refused, because another has its name
-    /// ([`NameTaken`](crate::ExchangeError::NameTaken)), announces nothing.
+    /// Announces that this node leaves the cluster. That is final: to come back, create a new node.
+    /// Ends with [`Outcome::Leave`](crate::Outcome::Leave) when the announcement has been sent as
+    /// often as the transmit limit says, or with
+    /// [`WaitError::TimedOut`](crate::WaitError::TimedOut) after `timeout` (zero: no limit). Joins
+    /// in progress end with [`JoinError::Left`](crate::JoinError::Left). The node still answers its
+    /// peers afterwards; to end that, stop driving it.
+    ///
+    /// A node that its cluster refused because another node has its name
+    /// ([`NameTaken`](crate::ExchangeError::NameTaken)) announces nothing.
     pub fn leave(&mut self, now: Instant, timeout: Duration) -> OpId {
         self.enter(now, || Command::Leave { timeout }.into());
         self.step(now, |node| node.begin_leave(timeout))
     }
 
-    /// Announces other metadata. Ends as [`Outcome::SetMeta`](crate::Outcome::SetMeta) when the
-    /// announcement has been sent as often as gossip sends anything, or after `timeout` (zero:
-    /// never).
+    /// Replaces this node's metadata and announces it. Ends with
+    /// [`Outcome::SetMeta`](crate::Outcome::SetMeta) when the announcement has been sent as often
+    /// as the transmit limit says, or with [`WaitError::TimedOut`](crate::WaitError::TimedOut)
+    /// after `timeout` (zero: no limit); the announcement goes on all the same.
     ///
     /// # Errors
     ///
-    /// Metadata longer than `meta_max_size` or `differences.received_meta_max`, or so long that no
-    /// packet can carry the announcement; nothing has changed then.
+    /// The metadata is longer than `meta_max_size` or `differences.received_meta_max`, or so long
+    /// that no packet can carry the announcement; nothing has changed then.
     pub fn set_meta(
         &mut self,
         now: Instant,
@@ -58,46 +64,49 @@ impl Memberlist {
         self.step(now, |node| node.begin_set_meta(meta, timeout))
     }
 
-    /// Waits until no node has joined or departed for `quiet`, and no join is under way: a good
-    /// moment to begin work that moves with the membership, such as sharding. Ends as
-    /// [`Outcome::Settle`](crate::Outcome::Settle) with the number of members, this node included,
-    /// or after `timeout` (zero: never). Begin to join before; a node alone is settled after
-    /// `quiet`, too.
+    /// Waits until no node has joined or departed for `quiet`, and no join is in progress: a good
+    /// moment to begin work that depends on the membership, such as sharding. Ends with
+    /// [`Outcome::Settle`](crate::Outcome::Settle) and the number of members, this node included,
+    /// or with [`WaitError::TimedOut`](crate::WaitError::TimedOut) after `timeout` (zero: no
+    /// limit). Begin the join first: a node that is alone is settled after `quiet`, too.
     pub fn settle(&mut self, now: Instant, quiet: Duration, timeout: Duration) -> OpId {
         self.enter(now, || Command::Settle { quiet, timeout }.into());
         self.step(now, |node| node.begin_settle(quiet, timeout))
     }
 
-    /// Pings a node by datagram, known or not (Go: `Ping`): no effect on membership. Ends as
-    /// [`Outcome::Ping`](crate::Outcome::Ping), at the latest after `probe_timeout`.
+    /// Pings a node by datagram, whether it is known or not (Go: `Ping`), without any effect on the
+    /// membership. Ends with [`Outcome::Ping`](crate::Outcome::Ping), after `probe_timeout` at the
+    /// latest.
     pub fn ping(&mut self, now: Instant, target: Target) -> OpId {
         self.enter(now, || Command::Ping { target: target.clone() }.into());
         self.step(now, |node| node.begin_ping(target))
     }
 
-    /// Sends a message by datagram, best effort (Go: `SendBestEffort`, `SendToAddress`).
+    /// Sends a message by datagram, best effort (Go: `SendBestEffort`, `SendToAddress`): success
+    /// does not mean that it arrives.
     ///
     /// # Errors
     ///
-    /// What keeps it from being sent at all; one longer than
-    /// [`message_limit`](Self::message_limit) is refused with the limit.
+    /// The reason why it cannot be sent at all. A message longer than
+    /// [`message_limit`](Self::message_limit) is [`SendError::TooLong`].
     pub fn send(&mut self, now: Instant, to: Target, message: &[u8]) -> Result<(), SendError> {
         self.enter(now, || Command::Send { to: to.clone(), message: copy(message) }.into());
         self.step(now, |node| node.send_message(to, message))
     }
 
-    /// Sends a message over a stream (Go: `SendReliable`). Ends as
-    /// [`Outcome::SendReliable`](crate::Outcome::SendReliable) when it has been handed to the
-    /// network whole: the protocol has no acknowledgement of it.
+    /// Sends a message over a stream (Go: `SendReliable`). Ends with
+    /// [`Outcome::SendReliable`](crate::Outcome::SendReliable) when the driver has written all of
+    /// it: the protocol does not acknowledge it.
     ///
     /// With [`Config::hand_out_jobs`](crate::Config::hand_out_jobs) a message longer than
-    /// `limits.bytes_at_once` is sealed by a job, and its stream opened afterwards. `Input::Command` hands
-    /// one in without a copy.
+    /// `limits.bytes_at_once` is sealed by a job, and its stream is opened afterwards.
+    /// [`Input::Command`](crate::Input::Command) hands in a message without copying it.
     ///
     /// # Errors
     ///
-    /// What keeps it from being tried. That a message is longer than the 20 MiB that a peer reads, once
-    /// it is compressed and encrypted, may show only when a job has sealed it, and is its outcome then:
+    /// The reason why it cannot be tried. Peers read at most 20 MiB of an encrypted message.
+    /// Whether a message is longer than that once it is compressed and encrypted may be known only
+    /// when a job has sealed it; the outcome is then
     /// [`ExchangeError::TooLong`](crate::ExchangeError::TooLong).
     pub fn send_reliable(
         &mut self,
@@ -119,14 +128,15 @@ impl Memberlist {
         self.step(now, |node| node.begin_send_reliable(to, message))
     }
 
-    /// Gossips a message (Go: `QueueBroadcast` on a queue of the application). It goes to
-    /// `retransmit_mult` × (decimal digits of the cluster's size) random members, and ends as
-    /// [`Event::BroadcastFinished`]. To reach every member, each that receives it for the first
-    /// time must broadcast it again, as Serf does: the protocol does not know which are new.
+    /// Gossips a message (Go: `QueueBroadcast` on a queue of the application). It is sent
+    /// `retransmit_mult` × (decimal digits of the cluster's size) times, to random members, and
+    /// ends with [`Event::BroadcastFinished`]. To reach every member, each that receives it for the
+    /// first time must broadcast it again, as Serf does: the protocol cannot know which messages
+    /// are new.
     ///
     /// # Errors
     ///
-    /// One longer than [`broadcast_limit`](Self::broadcast_limit) is refused with the limit.
+    /// A message longer than [`broadcast_limit`](Self::broadcast_limit) is [`SendError::TooLong`].
     pub fn broadcast(
         &mut self,
         now: Instant,
@@ -140,17 +150,21 @@ impl Memberlist {
         self.step(now, |node| node.queue_broadcast(message, kind, priority))
     }
 
-    /// Spreads a message of any size. One up to half of [`broadcast_limit`](Self::broadcast_limit)
-    /// is gossiped, as a unique [`broadcast`](Self::broadcast). A longer one goes by stream to
-    /// every member that is alive or suspect now, `limits.dissemination_streams` at a time. Each
-    /// member is tried once: what fails must be repaired by full state exchanges, as Alertmanager
-    /// does. Ends as [`Event::BroadcastFinished`]. A long one is sealed by a job as by
-    /// [`send_reliable`](Self::send_reliable); until then it counts with its own length.
+    /// Spreads a message of any size up to `limits.stream_bytes`. One up to half of
+    /// [`broadcast_limit`](Self::broadcast_limit) is gossiped, as a unique
+    /// [`broadcast`](Self::broadcast). A longer one goes by stream to every member that is alive or
+    /// suspect now, `limits.dissemination_streams` at a time. Each member is tried once: what fails
+    /// must be repaired by full state exchanges, as Alertmanager does. Ends with
+    /// [`Event::BroadcastFinished`].
+    ///
+    /// A long message is sealed by a job, as by [`send_reliable`](Self::send_reliable); until then
+    /// its plain length counts towards `limits.dissemination_bytes`.
     ///
     /// # Errors
     ///
-    /// It is longer than `limits.stream_bytes`; or too many messages, or bytes of them, are on
-    /// their way already.
+    /// [`SendError::TooLong`] if it is longer than `limits.stream_bytes`; [`SendError::TooMany`] if
+    /// `limits.disseminations` messages, or `limits.dissemination_bytes` bytes of them, are being
+    /// sent already.
     pub fn disseminate(&mut self, now: Instant, message: &[u8]) -> Result<BroadcastId, SendError> {
         self.spread_letter(now, copy(message))
     }
@@ -164,21 +178,21 @@ impl Memberlist {
         self.step(now, |node| node.begin_dissemination(message))
     }
 
-    /// Ends an operation at once. A join stops trying, a ping stops waiting, an unfinished
-    /// reliable message is cut off; of a leave or a change of metadata only the wait ends.
-    /// An operation that has already ended stays as it is.
+    /// Ends an operation at once. A join stops trying, a ping or the wait for a stable membership
+    /// ends, and an unfinished reliable message is cut off. Of a leave or a change of metadata only
+    /// the wait ends; the announcement goes on. An operation that has already ended stays as it is.
     pub fn cancel(&mut self, now: Instant, op: OpId) {
         self.enter(now, || Command::Cancel { op }.into());
         self.step(now, |node| node.cancelled(op));
     }
 
-    /// Adds a key for decryption; the first one of all becomes the primary and begins encryption.
+    /// Adds a key for decryption; the first key of all becomes the primary, and encryption begins.
     ///
     /// To encrypt a running cluster that was plain: switch both verify flags off everywhere
     /// ([`set_verify`](Self::set_verify)), add the key everywhere, switch `outgoing` on
     /// everywhere, then `incoming`.
     ///
-    /// Encryption takes room: queued broadcasts that fit into no packet any more end as
+    /// Encryption takes room: queued broadcasts that no longer fit into a packet end with
     /// [`BroadcastEnd::TooLong`](crate::BroadcastEnd::TooLong).
     ///
     /// # Errors
@@ -190,7 +204,7 @@ impl Memberlist {
         self.step(now, |node| node.key_added(key))
     }
 
-    /// Makes a key of the ring the primary, which encrypts.
+    /// Makes a key of the ring the primary key, which encrypts.
     ///
     /// # Errors
     ///
@@ -200,8 +214,8 @@ impl Memberlist {
         self.step(now, |node| node.key_used(key))
     }
 
-    /// Removes a key that is no longer needed, and wipes it from memory unless the application holds
-    /// a clone of it; one that is not in the ring needs no removal.
+    /// Removes a key that is no longer needed, and wipes it from memory unless the application
+    /// holds a clone of it. For a key that is not in the ring there is nothing to do.
     ///
     /// # Errors
     ///
@@ -211,37 +225,41 @@ impl Memberlist {
         self.step(now, |node| node.key_removed(key))
     }
 
-    /// Whether, with a key, what comes unencrypted is refused and what goes is encrypted.
+    /// Sets whether unencrypted input is refused (`incoming`) and whether output is encrypted
+    /// (`outgoing`). Without a key neither has an effect.
     pub fn set_verify(&mut self, now: Instant, incoming: bool, outgoing: bool) {
         self.enter(now, || Command::SetVerify { incoming, outgoing }.into());
         self.step(now, |node| node.verification_set(incoming, outgoing));
     }
 
-    /// Changes the timing of a running node; what already runs ends by the old one. What recurs
-    /// goes on from when it last happened: by an interval that is unchanged, as if nothing had
-    /// been called, and by another one, when that has passed since.
+    /// Changes the timing of a running node. What is in progress ends by the old timing. A periodic
+    /// activity goes on from when it last happened: with an unchanged interval as if nothing had
+    /// been called, otherwise as soon as the new interval has passed since then.
     ///
     /// # Errors
     ///
-    /// The first rule that is broken; nothing has changed then.
+    /// The first broken rule; nothing has changed then.
     pub fn reconfigure(&mut self, now: Instant, timing: Timing) -> Result<(), ConfigError> {
         self.enter(now, || Command::Reconfigure(timing).into());
         self.step(now, |node| node.timing_changed(timing))
     }
 
-    /// Takes over members known from elsewhere, without any event or gossip: for warm starts and
+    /// Adds members that are known from elsewhere, without any event or gossip: for warm starts and
     /// simulations. Names already known, this node's own among them, stay as they are; suspects
-    /// become alive, since no suspicion of them runs here. Many are best handed in by several calls:
-    /// one takes time in proportion to their number.
+    /// become alive, since no suspicion of them runs here. Members beyond `limits.members` are
+    /// ignored. One call takes time in proportion to the number of members: hand in many of them by
+    /// several calls.
     pub fn restore(&mut self, now: Instant, members: impl IntoIterator<Item = Node>) {
         let members: Vec<Node> = members.into_iter().collect();
         self.enter(now, || Command::Restore(members.clone()).into());
         self.step(now, |node| node.members_restored(members));
     }
 
-    /// Takes over peers known from an earlier life, as a [`snapshot`](Self::snapshot) holds them:
-    /// they are searched for like members that died just now, until `rejoin.give_up_after`. Those
-    /// whose host is a name, and those that `limits.lost_members` leaves no room for, are ignored.
+    /// Adds peers that are known from an earlier run of this node, as [`snapshot`](Self::snapshot)
+    /// returns them: they are searched for like members that died just now, until
+    /// `rejoin.give_up_after`. Peers whose host is a name are ignored, and so are all of them if
+    /// the search is switched off or this node has left. At most `limits.lost_members` are searched
+    /// for.
     pub fn recall(&mut self, now: Instant, peers: impl IntoIterator<Item = Peer>) {
         let peers: Vec<Peer> = peers.into_iter().collect();
         self.enter(now, || Command::Recall(peers.clone()).into());
@@ -249,12 +267,18 @@ impl Memberlist {
     }
 
     /// Forgets a node that is dead or has left: ends the search for it, removes its record, and
-    /// informs the other members, which search for it as well (Serf: `force-leave`). A node that
-    /// was killed on purpose is searched for until it is forgotten.
+    /// informs the other members (Serf: `force-leave`). A node that was killed on purpose is
+    /// searched for until it is forgotten or `rejoin.give_up_after` has passed.
+    ///
+    /// This informs only members that still have the record: they take the node as having left, and
+    /// end their search. Once the record has been reaped (after `gossip_to_the_dead_time`), call
+    /// this at each member that searches for the node; where this node has no record itself, it
+    /// informs none.
     ///
     /// # Errors
     ///
-    /// The node is a member, or there is nothing to forget.
+    /// [`ForgetError::Member`] if the node is alive or suspect, or is this node itself;
+    /// [`ForgetError::Unknown`] if it is neither known nor searched for.
     pub fn forget(&mut self, now: Instant, name: &NodeName) -> Result<(), ForgetError> {
         self.enter(now, || Command::Forget(name.clone()).into());
         self.step(now, |node| node.forgotten(name))

@@ -45,7 +45,7 @@ impl Memberlist {
         Ok(id)
     }
 
-    /// A job seals it. Until then it counts with the length that it has now.
+    /// Lets a job seal the message. Until then it counts with its plain length.
     fn begin_long_dissemination(
         &mut self,
         message: Bytes,
@@ -106,7 +106,8 @@ impl Memberlist {
             let Some((id, frame, to)) = self.disseminations.next(&mut self.rng.misc) else {
                 break;
             };
-            // A node that has joined since in the place of one that was forgotten may be sent it, too.
+            // A node that has since joined in the place of one that was forgotten may be sent the
+            // message, too.
             let member = self.members.try_record(to).filter(|it| it.state().is_live());
             let Some(identity) = member.map(|it| it.identity().clone()) else { continue };
             let Some(address) = identity.socket_addr() else { continue };

@@ -6,8 +6,8 @@ use crate::event::ForgetError;
 use crate::node::NodeName;
 
 impl Memberlist {
-    /// Ends the search for a name and removes its record. The others are informed as if it had
-    /// left: they search for it as well.
+    /// Ends the search for a name and removes its record. Members that still have the record are
+    /// informed as if the node had left: they search for it as well.
     pub(super) fn forgotten(&mut self, name: &NodeName) -> Result<(), ForgetError> {
         let searched = self.wanted.forget(name.as_bytes());
         let Some(id) = self.members.get(name.as_bytes()) else {

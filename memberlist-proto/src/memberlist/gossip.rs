@@ -1,4 +1,4 @@
-//! Gossip: news goes to a few random members at every tick (SWIM §4.1).
+//! Gossip: a few random members are sent the news at every tick (SWIM §4.1).
 
 use core::time::Duration;
 
@@ -13,11 +13,12 @@ use crate::node::State;
 use crate::time::Instant;
 use crate::timers::TimerId;
 
-/// When this node gossips. While there is nothing to say, no timer runs, and only the phase is kept.
+/// When this node gossips. While there is nothing to send, no timer runs, and only the phase is
+/// kept.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Ticks {
-    /// A tick that was not before the last one, if this node gossips at all.
+    /// The time of a tick, not before the latest one; `None` if this node does not gossip at all.
     due: Option<Instant>,
     timer: Option<TimerId>,
 }
@@ -33,7 +34,7 @@ impl Memberlist {
         }
     }
 
-    /// Sets the timer of the next tick if there is something to say.
+    /// Sets the timer of the next tick if there is something to send.
     pub(super) fn wake_gossip(&mut self) {
         let Ticks { due: Some(due), timer: None } = self.periodic.gossip else { return };
         if self.has_no_news() {
@@ -47,7 +48,7 @@ impl Memberlist {
     pub(super) fn gossip_tick(&mut self, due: Instant) {
         let next = next_tick(self.now, due, self.config.gossip_interval);
         self.periodic.gossip = Ticks { due: Some(next), timer: None };
-        // What was queued may have gone along with other packets.
+        // What was queued may have been piggybacked on other packets.
         if self.has_no_news() {
             return;
         }
@@ -96,7 +97,7 @@ impl Memberlist {
     }
 }
 
-/// The first tick at `now` or later, by the interval, of those that go on from `due`.
+/// The first tick at `now` or later, of those that follow `due` at this interval.
 fn not_before(now: Instant, due: Instant, interval: Duration) -> Instant {
     if due >= now { due } else { next_tick(Instant::from_nanos(now.as_nanos() - 1), due, interval) }
 }

@@ -16,16 +16,17 @@ use crate::transmit::{
 use crate::wire::packet::PacketError;
 
 impl Memberlist {
-    /// Timers that one call of [`handle_timeout`](Self::handle_timeout) handles at most. When a process
-    /// was stopped for a while, or a data center fails, thousands of suspicions end at the same moment.
+    /// The most timers that one call of [`handle_timeout`](Self::handle_timeout) handles. When a
+    /// process was stopped for a while, or a data center fails, thousands of suspicions end at the
+    /// same moment.
     pub const TIMERS_AT_ONCE: usize = 128;
 
-    /// Takes in anything: the one door, of which every other method that changes the node is a
-    /// part with a typed result.
+    /// Handles any input. Each of the other methods that change the node is one kind of input, with
+    /// a typed result.
     ///
     /// # Errors
     ///
-    /// As the method that the input names.
+    /// Those of the method that the input stands for.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) -> Result<Reply, InputError> {
         match input {
             Input::Packet { from, packet } => self.handle_packet(now, from, &packet)?,
@@ -48,7 +49,8 @@ impl Memberlist {
                 self.step(now, |node| node.unsent(probe));
             }
             Input::Answered { id, answer } => self.answer(now, id, answer),
-            // It belongs to the next input, which would be the end of it if it were one itself.
+            // It belongs to the next input. Handled as an input of its own, it would be discarded
+            // at the end of that.
             Input::Decided(decision) => {
                 self.advance(now);
                 self.decider.give(decision);
@@ -61,12 +63,12 @@ impl Memberlist {
         Ok(Reply::Done)
     }
 
-    /// Takes in one datagram.
+    /// Handles one datagram that has arrived.
     ///
     /// # Errors
     ///
-    /// What the first unusable part was, how many messages were used and how many were not: the
-    /// good parts of a bad packet still count.
+    /// The first unusable part of the packet, with how many messages were used and how many were
+    /// not: the good parts of a bad packet still count.
     pub fn handle_packet(
         &mut self,
         now: Instant,
@@ -77,24 +79,27 @@ impl Memberlist {
         self.step(now, |node| node.packet(from, packet))
     }
 
-    /// Takes in a new connection; `None` refuses it, and the driver closes it.
+    /// Handles a new incoming connection. `None` if it is refused: the driver then closes it, and
+    /// reports nothing more about it.
     pub fn accept_stream(&mut self, now: Instant, from: SocketAddr) -> Option<StreamId> {
         self.enter(now, || Input::StreamAccepted { from });
         self.step(now, |node| node.stream_accepted(from))
     }
 
-    /// The connection that was asked for stands.
+    /// The connection that the node asked for ([`StreamOp::Connect`](crate::StreamOp::Connect)) is
+    /// established.
     pub fn handle_stream_connected(&mut self, now: Instant, id: StreamId) {
         self.enter(now, || Input::StreamConnected { id });
         self.step(now, |node| node.stream_connected(id));
     }
 
-    /// Bytes have arrived, in pieces of any size.
+    /// Handles bytes that have arrived on a stream, in pieces of any size.
     ///
     /// # Errors
     ///
-    /// Why the exchange has failed with them. The failure has been dealt with, and the peer
-    /// notified where the protocol says so; the error is for counting and logging.
+    /// Why the exchange has failed because of these bytes. The core has already dealt with the
+    /// failure, and notified the peer where the protocol says so; the error is for counting and
+    /// logging.
     pub fn handle_stream_data(
         &mut self,
         now: Instant,
@@ -105,20 +110,21 @@ impl Memberlist {
         self.step(now, |node| node.stream_data(id, data))
     }
 
-    /// The driver has written so many more bytes.
+    /// The driver has handed `bytes` more bytes of a stream to the operating system.
     pub fn handle_stream_written(&mut self, now: Instant, id: StreamId, bytes: usize) {
         self.enter(now, || Input::StreamWritten { id, bytes });
         self.step(now, |node| node.stream_written(id, bytes));
     }
 
-    /// The peer sends no more; it may still read.
+    /// The peer has ended its side of a stream: it sends nothing more, but may still read.
     pub fn handle_stream_eof(&mut self, now: Instant, id: StreamId) {
         self.enter(now, || Input::StreamEof { id });
         self.step(now, |node| node.stream_eof(id));
     }
 
-    /// The stream has ended, for whatever reason: to be called exactly once for each stream that
-    /// was connected, accepted or tried.
+    /// A stream has ended, for any reason. To be called exactly once for each stream that was
+    /// accepted, or that the node asked to be opened, even if it could not be. `cause` is what went
+    /// wrong; `None` if nothing did.
     pub fn handle_stream_closed(
         &mut self,
         now: Instant,
@@ -129,7 +135,9 @@ impl Memberlist {
         self.step(now, |node| node.stream_closed(id, cause));
     }
 
-    /// A name has been resolved, or could not be.
+    /// A name of [`poll_lookup`](Self::poll_lookup) has been resolved, or could not be. An empty
+    /// list counts as [`LookupFailure::NotFound`]. An answer that comes twice, or is no longer
+    /// needed, is ignored.
     pub fn handle_lookup(
         &mut self,
         now: Instant,
@@ -141,8 +149,8 @@ impl Memberlist {
         self.step(now, |node| node.looked_up(id, &found));
     }
 
-    /// The addresses of a service have been found, or could not be
-    /// ([`Lookup::service`](crate::Lookup)).
+    /// The addresses of a service ([`Lookup::service`](crate::Lookup)) have been found, or could
+    /// not be; otherwise like [`handle_lookup`](Self::handle_lookup).
     pub fn handle_service(
         &mut self,
         now: Instant,
@@ -167,26 +175,28 @@ impl Memberlist {
         }
     }
 
-    /// The driver could not send a datagram: if it was the ping of a running probe, others are
-    /// asked at once.
+    /// The driver could not send a datagram. If it was the ping of a running probe, other members
+    /// are asked at once to ping the target.
     pub fn handle_transmit_failed(&mut self, now: Instant, transmit: &Transmit) {
         self.enter(now, || Input::transmit_failed(transmit));
         self.step(now, |node| node.unsent(transmit.probe));
     }
 
-    /// Takes in the application's answer to a question. One that comes too late, twice or for
-    /// another question is ignored.
+    /// Hands in the application's answer to a question of [`poll_request`](Self::poll_request). One
+    /// that comes too late or twice is ignored; one of another kind than was asked for fails the
+    /// exchange with [`ExchangeError::WrongAnswer`].
     pub fn answer(&mut self, now: Instant, id: RequestId, answer: Answer) {
         self.enter(now, || Input::Answered { id, answer: answer.clone() });
         self.step(now, |node| node.answered(id, answer));
     }
 
     /// Handles the timers that are due at `now`, the earliest first, at most
-    /// [`TIMERS_AT_ONCE`](Self::TIMERS_AT_ONCE) of them. If more were due, [`poll_timeout`](Self::poll_timeout)
-    /// is still not after `now`: call again, with what has arrived in between first.
+    /// [`TIMERS_AT_ONCE`](Self::TIMERS_AT_ONCE) of them. If more were due,
+    /// [`poll_timeout`](Self::poll_timeout) is still not after `now`: first hand in what has
+    /// arrived in the meantime, then call again.
     ///
-    /// Packets and stream data that have already arrived should be handed in before, so that a
-    /// late call does not take answers that merely wait for silence.
+    /// Packets and stream data that have already arrived should be handed in first. Otherwise a
+    /// late call would find peers silent whose answers are merely waiting to be handed in.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.enter(now, || Input::Timeout);
         self.step(now, |node| {
@@ -202,22 +212,23 @@ impl Memberlist {
 
     /// Mixes 32 bytes of fresh randomness from the operating system into the nonces of encryption.
     ///
-    /// To be called now and then, and after the machine may have been asleep: a virtual machine
-    /// that is copied, or resumed twice from one snapshot, otherwise goes on with the nonces of its
-    /// twin, under the same key. Nothing else depends on it, and bytes that are weak or known to
-    /// others do no harm.
+    /// Call it now and then, and after the machine may have been asleep: a virtual machine that is
+    /// copied, or resumed twice from one snapshot, otherwise goes on with the nonces of its twin,
+    /// under the same key. Nothing else depends on it, and bytes that are weak or known to others
+    /// do no harm.
     pub fn mix_entropy(&mut self, now: Instant, fresh: [u8; 32]) {
         self.enter(now, || Input::Entropy(fresh));
         self.step(now, |node| node.rng.mix(fresh));
     }
 
-    /// Notes every answer of the delegate from now on, to be fetched by
-    /// [`poll_decision`](Self::poll_decision) after each input, and replayed before it.
+    /// Records every answer of the delegate from now on. Fetch them by
+    /// [`poll_decision`](Self::poll_decision) after each input; to replay, hand each in as
+    /// [`Input::Decided`] before the input that it belongs to.
     pub fn note_decisions(&mut self) {
         self.decider.note();
     }
 
-    /// The next answer that the delegate gave.
+    /// Takes the next recorded answer of the delegate; `None` if there is no other.
     pub fn poll_decision(&mut self) -> Option<Decision> {
         self.decider.take_noted()
     }

@@ -15,7 +15,7 @@ impl Memberlist {
     ///
     /// # Errors
     ///
-    /// What does not hold.
+    /// A description of the first one that does not hold.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.members.check()?;
         self.check_own_state()?;

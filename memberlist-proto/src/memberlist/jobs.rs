@@ -1,4 +1,4 @@
-//! Work that is handed out, and what is done in parts.
+//! Jobs that are handed out, and work that is done in parts.
 
 use alloc::boxed::Box;
 
@@ -9,11 +9,11 @@ use crate::letters::Addressee;
 use crate::time::Instant;
 
 impl Memberlist {
-    /// The next job, of which there are none unless
-    /// [`Config::hand_out_jobs`](crate::Config::hand_out_jobs) is set. It may be [run](Job::run) on
-    /// any thread, and its result is to be handed in by [`job_done`](Self::job_done): a long message
-    /// of the application waits for its job without a time limit. At most
-    /// `limits.jobs` of them are out at a time, beside one [turn](Job::is_turn).
+    /// Takes the next job; `None` if there is none, as always without
+    /// [`Config::hand_out_jobs`](crate::Config::hand_out_jobs), or if `limits.jobs` of them are
+    /// out. One [turn](Job::is_turn) may be out beside these. Each job may be [run](Job::run) on
+    /// any thread, and must be handed back by [`job_done`](Self::job_done), with or without its
+    /// result: a long message of the application waits for its job without a time limit.
     pub fn poll_job(&mut self) -> Option<Job> {
         loop {
             let (id, what) = self.jobs.next(self.config.limits.jobs)?;
@@ -32,8 +32,9 @@ impl Memberlist {
         }
     }
 
-    /// Takes in the result of a job. Without one, or if the rules that it was done by have changed
-    /// meanwhile, the node does the job by itself, now or later. A result that comes twice, or is not
+    /// Hands in the result of a job. Without a result (`None`) the node does the job itself, now or
+    /// later. If the keys or settings by which the job was made have changed in the meantime, its
+    /// result is dropped and the job is handed out again. A result that comes twice, or is not
     /// needed any more, is ignored.
     pub fn job_done(&mut self, now: Instant, id: JobId, output: Option<JobOutput>) {
         self.enter(now, || Input::JobDone { id, output: None });
@@ -67,7 +68,7 @@ impl Memberlist {
         }
     }
 
-    /// A part of what is done in parts.
+    /// Does the next part of the work that is done in parts.
     fn turn(&mut self) {
         self.take_in_more();
         self.build_states();

@@ -74,7 +74,7 @@ impl Memberlist {
         let Some(join) = self.operations.join(op) else { return };
         let tried = result.clone();
         if let Some(address) = join.exchanged(stream, result) {
-            // A seed that a join has tried was tried, too.
+            // If the address is a seed's, the seed has been tried as well.
             self.wanted.tried(self.now, address, &tried);
             self.join_on(op);
         }
@@ -98,7 +98,7 @@ impl Memberlist {
         self.join_on(op);
     }
 
-    /// Every peer has been tried: another attempt follows, or this was it.
+    /// Every peer has been tried: another attempt follows, or the join ends.
     fn end_attempt(&mut self, op: OpId) {
         let Some(join) = self.operations.join(op) else {
             return;
@@ -129,7 +129,7 @@ impl Memberlist {
         }
     }
 
-    /// Starts what there is room for, and ends the attempt when nothing is left.
+    /// Starts as many steps as may run at once, and ends the attempt when nothing is left.
     fn join_on(&mut self, op: OpId) {
         loop {
             let parallel = self.config.join_parallelism;

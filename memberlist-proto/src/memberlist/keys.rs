@@ -31,7 +31,8 @@ impl Memberlist {
         Ok(())
     }
 
-    /// The configuration has the keys in force. A key that it still held would not be wiped either.
+    /// Keeps the keys in the configuration up to date. A key that remained there would not be wiped
+    /// from memory either.
     fn keys_changed(&mut self) {
         self.jobs.rules_changed();
         self.config.secret_keys = self.keyring.keys().to_vec();
@@ -43,7 +44,7 @@ impl Memberlist {
         self.jobs.rules_changed();
     }
 
-    /// The keys, the primary first.
+    /// The keys of this node, the primary first; empty if nothing is encrypted.
     pub fn keys(&self) -> Vec<Key> {
         self.keyring.keys().to_vec()
     }

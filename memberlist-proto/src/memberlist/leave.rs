@@ -30,8 +30,8 @@ impl Memberlist {
         let me = self.me.name.clone();
         let incarnation = self.members.record(self.me.id).incarnation();
         if self.me.name_taken.is_some() {
-            // Differs from Go: in Go the announcement goes out, and the cluster takes the bearer of
-            // the name for departed until that one refutes.
+            // Differs from Go: in Go the announcement goes out, and the cluster considers the
+            // bearer of the name departed until that one refutes.
             self.depart(self.me.id, incarnation, Departure::Left, None);
             self.out.finished(op, Outcome::Leave(Ok(LeaveReport::default())));
             return op;

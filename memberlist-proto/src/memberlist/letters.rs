@@ -1,4 +1,4 @@
-//! Long messages of the application are sealed by jobs.
+//! Sealing long messages of the application, by jobs.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::wire::frame::{FrameTooLong, MAX_ENCRYPTED};
 use crate::wire::push_pull;
 
 impl Memberlist {
-    /// Whether sealing a message is more work than is done at once.
+    /// Whether sealing a message takes more work than may be done at once.
     pub(super) fn is_long_letter(&self, message: &[u8]) -> bool {
         self.config.hand_out_jobs && message.len() > self.config.limits.bytes_at_once
     }
@@ -24,8 +24,8 @@ impl Memberlist {
         self.seal_stream(&body)
     }
 
-    /// Has a job seal a message. That it is too long may show only then, unless it is sure now: how much
-    /// shorter it gets by compression is not known yet.
+    /// Has a job seal a message. It is refused now only if it is certain to be too long: how much
+    /// shorter compression makes it is not known yet.
     pub(super) fn seal_letter_later(
         &mut self,
         message: Bytes,
@@ -68,7 +68,8 @@ impl Memberlist {
         })
     }
 
-    /// A message has been sealed, by the rules in force if `current`: whom it is for, and what goes.
+    /// A message has been sealed, by the rules in force if `current`. Returns its receiver and what
+    /// is to be sent.
     pub(super) fn letter_sealed(
         &mut self,
         id: JobId,
@@ -93,7 +94,7 @@ impl Memberlist {
     }
 }
 
-/// What a message has before its payload.
+/// The header of a message, before its payload.
 fn header(message: &[u8]) -> Vec<u8> {
     let mut header = Vec::with_capacity(24);
     push_pull::encode_user_header(&mut header, message.len());

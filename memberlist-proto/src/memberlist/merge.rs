@@ -19,18 +19,19 @@ use crate::wire::frame::{Frame, PushPull, StreamMessage};
 use crate::wire::message::Alive;
 use crate::wire::push_pull::NodeState;
 
-/// What came of a part of a state.
+/// The result of handling a part of a state.
 pub(super) enum Taken {
-    /// So many records were looked at; there are more.
+    /// This many records were looked at; there are more.
     Some(usize),
-    /// All of it is merged; in the cluster that is being joined, this node has this node's name.
+    /// All of it is merged. With an address: in the cluster to be joined, the node there has this
+    /// node's name.
     All(Option<SocketAddr>),
     /// The application is to be asked about these nodes.
     Asks(Vec<Node>),
 }
 
 impl Memberlist {
-    /// Goes on with a peer's state for at most so many records: all are looked through before any is
+    /// Goes on with a peer's state for at most `most` records: all are looked through before any is
     /// merged.
     pub(super) fn survey_or_merge(
         &mut self,
@@ -58,11 +59,11 @@ impl Memberlist {
         if looked_at == most && !intake.is_through() {
             return Ok(Taken::Some(looked_at));
         }
-        // The end of a phase counts as one, for states without records.
+        // The end of a phase counts as one record, for states without records.
         Ok(self.phase_over(id, intake, &body)?.unwrap_or(Taken::Some(looked_at.max(1))))
     }
 
-    /// All records have been looked at: what to do with them next.
+    /// All records have been looked at in this phase: begins the next one.
     fn phase_over(
         &mut self,
         id: StreamId,
@@ -103,7 +104,7 @@ impl Memberlist {
 
     /// A state that equals this node's own, in which every node is alive: all that is in it is old.
     pub(super) fn merge_known(&mut self, id: StreamId) -> Result<(), ExchangeError> {
-        // It restricts nothing more than this node's own does.
+        // It does not restrict the versions any more than this node's own state does.
         let mut survey = Survey::new(self.config.differences.lenient_version_check);
         if !self.fits(&mut survey) {
             return Err(self.blame_local(&survey));
@@ -131,7 +132,7 @@ impl Memberlist {
         }
     }
 
-    /// A state is about to be merged. Under whose name to pass on what it accuses members of.
+    /// A state is about to be merged. Returns the name under which to pass on its accusations.
     fn begin_merge(&mut self, id: StreamId, intake: &Intake) -> NodeName {
         self.count_push_pull(id);
         self.exchanges.note_remote_state(intake.frame.as_bytes().len());
@@ -147,13 +148,13 @@ impl Memberlist {
         self.accuser_of(&intake.survey).unwrap_or_else(|| self.me.name.clone())
     }
 
-    /// All records are merged: the application gets what is its own.
+    /// All records are merged: the application gets its part of the state.
     fn report_user_state(&mut self, id: StreamId, intake: &Intake, body: &PushPull<'_>) {
         let Some(exchange) = self.exchanges.get(id) else { return };
         let (from, join) = (exchange.peer(), self.is_join(id, &intake.frame));
         let state = body.user_state();
         if !state.is_empty() {
-            // What is most of the frame keeps all of it in memory, what is less is copied.
+            // A state that is most of the frame keeps all of it in memory; a shorter one is copied.
             let whole = intake.frame.as_bytes().len();
             let shared = intake.frame.payload().filter(|state| state.len() >= whole / 2);
             let state = shared.unwrap_or_else(|| Bytes::copy_from_slice(state));
@@ -184,7 +185,8 @@ impl Memberlist {
         let near = live && it.addr.and_then(ip_of) == Some(from.ip());
         let exact = near && it.port == from.port() && survey.exact.is_open();
         if (exact || (near && survey.near.is_open())) && self.speaks(it) {
-            // What this node opened goes to the peer's own port, what it accepted comes from any.
+            // A stream that this node opened goes to the peer's own port; one that it accepted
+            // comes from any port.
             if exact {
                 survey.exact.add(it.name);
             }
@@ -192,7 +194,7 @@ impl Memberlist {
         }
     }
 
-    /// A record of this node's name, alive or suspect: whether it is another node.
+    /// A record of this node's name, alive or suspect: notes whether it is another node.
     fn survey_holder(&self, survey: &mut Survey, it: &NodeState<'_>) {
         if self.is_my_address(it) {
             survey.lists_my_address = true;
@@ -211,8 +213,9 @@ impl Memberlist {
         known.is_some_and(|known| known.state().is_live() && known.identity().socket_addr() == at)
     }
 
-    /// Under whose name to pass on what a peer's state accuses members of: the peer's, which is
-    /// the only node in it at the address it speaks from. Nothing if there are several, or none.
+    /// The name under which to pass on the accusations in a peer's state: that of the peer, which
+    /// is the only node in it at the address that the peer uses. `None` if there are several such
+    /// nodes, or none.
     ///
     /// Differs from Go: in Go it is the node that merges. A node that was cut off and comes back
     /// then has its own verdicts confirmed by every node that it exchanges its state with, and
@@ -236,15 +239,17 @@ impl Memberlist {
         }
     }
 
-    /// Whether a record has this node's address: what the bytes mean, not the bytes. An IPv4 address
-    /// has two forms, and a former life of this node may have announced the other one.
+    /// Whether a record has this node's address, by the meaning of the bytes, not the bytes
+    /// themselves. An IPv4 address has two forms, and an earlier run of this node may have
+    /// announced the other one.
     fn is_my_address(&self, it: &NodeState<'_>) -> bool {
         let me = self.members.record(self.me.id).identity();
         it.addr.and_then(ip_of) == me.addr_bytes().and_then(ip_of)
             && self.substitute_port(it.port) == me.port()
     }
 
-    /// Remembers whether the name is this node's in the cluster: a leave is only for what is.
+    /// Remembers whether the name is this node's in the cluster: only a node that is known there
+    /// under its name may announce that it leaves.
     fn note_standing(&mut self, id: StreamId, listed: bool, taken: bool) {
         let Some(begun) = self.exchanges.get(id).map(Exchange::begun) else { return };
         if self.me.left {
@@ -255,8 +260,8 @@ impl Memberlist {
             return;
         }
         let Some(refused) = self.me.name_taken else { return };
-        // A peer that does not know the name takes it from this node by the exchange. One that was
-        // asked beside the peer that refused may only not know the other bearer yet.
+        // A peer that does not know the name learns it from this node by the exchange. One that was
+        // asked at the same time as the peer that refused may merely not know the other bearer yet.
         let accepted = self.joins_by(id) && begun > refused;
         if accepted || listed {
             self.me.name_taken = None;
@@ -267,7 +272,7 @@ impl Memberlist {
     /// must have the chance to refute.
     fn merge_state(&mut self, from: SocketAddr, accuser: &NodeName, remote: &NodeState<'_>) {
         let (incarnation, node, via) = (remote.incarnation, remote.name, Some(from));
-        // A node does not accuse itself: then it would be a leave.
+        // A node does not accuse itself: that would be a leave.
         let me = (*accuser == *node).then(|| self.me.name.clone());
         let accuser = me.as_ref().unwrap_or(accuser);
         let accusation = Accusation { incarnation, node, from: accuser.as_bytes(), via };
@@ -300,8 +305,8 @@ impl Memberlist {
         }
     }
 
-    /// A peer's state accuses a member. If this node accuses it as well, the peer may have that from
-    /// this node, whose own word then confirms nothing.
+    /// A peer's state accuses a member. If this node accuses it as well, the peer may have learned
+    /// that from this node, whose own accusation confirms nothing.
     fn merge_accusation(&mut self, accusation: Accusation<'_>) {
         let me = self.me.name.clone();
         let from = if self.accuses(accusation) { me.as_bytes() } else { accusation.from };

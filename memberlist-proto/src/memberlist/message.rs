@@ -44,7 +44,7 @@ impl Memberlist {
         let (address, node, _) = self.locate(to)?;
         let op = self.operations.next_id();
         if self.is_long_letter(&message) {
-            // Each is going to have a stream.
+            // Each message being sealed will need a stream.
             let streams = self.exchanges.opened() + self.letters.len();
             if streams >= self.config.limits.streams_opened {
                 self.counters.streams_refused += 1;
@@ -109,7 +109,7 @@ impl Memberlist {
         }
     }
 
-    /// Where a target is, and its record if it is a member.
+    /// The address and name of a target, and its record if it is a member.
     pub(super) fn locate(
         &self,
         target: Target,

@@ -1,4 +1,4 @@
-//! The state machine: the only place that sees everything.
+//! The state machine: the only code that sees the whole state of a node.
 //!
 //! This file holds the object, its outputs, and the one loop that hands on what follows from a
 //! verb. Each protocol activity is one more `impl` block in a file of its own. They call down
@@ -100,12 +100,12 @@ use crate::wire::Scratch;
 
 /// One node of a cluster: bytes and time go in, bytes and events come out.
 ///
-/// It owns no socket, clock or thread. Whatever drives it calls the `handle_*` methods and the
-/// operations, each with the current time, and after each call empties the `poll_*` queues; it
-/// calls [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is
-/// due. Late or needless calls are safe, and time that runs backwards is taken to stand still; so
-/// is [`Instant::FAR_FUTURE`], and any time later than 292 years after the origin.
-/// The crate's front page shows the loop.
+/// It owns no socket, clock or thread. Its driver calls the `handle_*` methods and the operations,
+/// each with the current time, and empties the `poll_*` queues after each call. It calls
+/// [`handle_timeout`](Self::handle_timeout) when the time of [`poll_timeout`](Self::poll_timeout)
+/// has come. Late or needless calls are safe. Time that runs backwards is taken to stand still; the
+/// same goes for [`Instant::FAR_FUTURE`], and any time later than 292 years after the origin. The
+/// crate's front page shows the loop.
 ///
 /// The same configuration, seed and inputs give the same outputs on every machine.
 pub struct Memberlist {
@@ -124,10 +124,11 @@ pub struct Memberlist {
     queues: Queues,
     probes: Probes,
     notices: Notices,
-    /// Of leaves: apart, since stale news from any address counts, though it may not be answered.
+    /// Notices of leaves. They have limits of their own: stale news from any address counts, even
+    /// if it may not be answered.
     leave_notices: Notices,
-    /// Of answers to accusations: apart, since an accusation can be forged, and must not keep a
-    /// member that is considered dead from learning it.
+    /// Answers to accusations. They have limits of their own: an accusation can be forged, and must
+    /// not keep a member that is considered dead from learning of that.
     answer_notices: Notices,
     farewells: Farewells,
     hearing: Hearing,
@@ -141,7 +142,7 @@ pub struct Memberlist {
     rates: Rates,
     periodic: Periodic,
     wanted: Wanted,
-    /// Why the dead and those that left are that.
+    /// Why each node that is dead or has left is no longer a member.
     departures: BTreeMap<MemberId, Departure>,
     flaps: Flaps,
     refusals: VecDeque<reports::Refused>,
@@ -157,7 +158,7 @@ pub struct Memberlist {
     tap: Option<Box<dyn checkpoint::Tap>>,
 }
 
-/// The timers that come back.
+/// The timers of periodic activities.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Periodic {
@@ -165,7 +166,7 @@ struct Periodic {
     gossip: gossip::Ticks,
     push_pull: Option<TimerId>,
     reap: Option<TimerId>,
-    /// More are to be forgotten than one call has.
+    /// Set while more members are to be forgotten than one call handles.
     reap_rest: Option<TimerId>,
     rejoin: Option<TimerId>,
 }
@@ -180,8 +181,9 @@ struct Me {
     /// The highest incarnation used.
     incarnation: u32,
     left: bool,
-    /// When a cluster last refused this node, because another node has its name there, unless this
-    /// one has been accepted since. Final once it has left, which it then did not announce.
+    /// When a cluster last refused this node because another node has its name there; `None` if
+    /// this node has been accepted since. It no longer changes once this node has left, which it
+    /// then did not announce.
     name_taken: Option<Instant>,
     /// When a node last joined or departed.
     changed: Instant,
@@ -203,7 +205,7 @@ impl Me {
     }
 }
 
-/// Everything that waits for a time.
+/// What a timer is set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Timer {
@@ -225,15 +227,15 @@ enum Timer {
 }
 
 impl Memberlist {
-    /// A node that knows no other yet, with its timers started.
+    /// Creates a node that knows no other yet, and starts its timers.
     ///
-    /// `seed` decides every random choice; the nonces of encryption too, so outside of tests it
-    /// must come from the operating system and never be used twice.
+    /// `seed` determines every random choice, the nonces of encryption included: outside of tests
+    /// it must come from the operating system and never be used twice.
     ///
     /// # Errors
     ///
-    /// The first rule of the configuration that is broken, or the refusal of the node's own
-    /// announcement by its `delegate` or its `cidrs_allowed`.
+    /// The first broken rule of the configuration ([`Config::validate`]), or the refusal of the
+    /// node's own announcement by its `delegate` or its `cidrs_allowed`.
     pub fn new(
         now: Instant,
         mut config: Config,
@@ -301,38 +303,39 @@ impl Memberlist {
         Ok(node)
     }
 
-    /// The next datagram to send.
+    /// Takes the next datagram to send; `None` if there is none.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.out.next_transmit()
     }
 
-    /// The next thing to do with a stream.
+    /// Takes the next operation on a stream; `None` if there is none.
     pub fn poll_stream(&mut self) -> Option<StreamOp> {
         self.out.next_stream()
     }
 
-    /// The next name to resolve.
+    /// Takes the next name to resolve; `None` if there is none.
     pub fn poll_lookup(&mut self) -> Option<Lookup> {
         self.out.next_lookup()
     }
 
-    /// The next question to the application.
+    /// Takes the next question to the application; `None` if there is none.
     pub fn poll_request(&mut self) -> Option<Request> {
         self.out.next_request()
     }
 
-    /// The next thing to report to the application.
+    /// Takes the next event to report to the application; `None` if there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.out.next_event()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) should be called next.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` if no timer is set. The
+    /// time may have passed already.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
 
-    /// Takes something in at `now`, which never runs backwards here, and then everything that
-    /// follows from it.
+    /// Handles an input at `now`, with which the node's time never runs backwards, and everything
+    /// that follows from it.
     fn step<R>(&mut self, now: Instant, act: impl FnOnce(&mut Self) -> R) -> R {
         self.advance(now);
         let result = act(self);
@@ -344,20 +347,20 @@ impl Memberlist {
         result
     }
 
-    /// An input is about to be taken in, which a tap is shown.
+    /// Shows an input to the tap, before it is handled.
     #[cfg(not(feature = "checkpoint"))]
     #[inline]
     #[allow(clippy::unused_self)] // There is no tap.
     fn enter<'a>(&mut self, _: Instant, _: impl FnOnce() -> Input<'a>) {}
 
     fn advance(&mut self, now: Instant) {
-        // Time that had come to its end could not go on: no timer would be due any more.
+        // If time had reached its end, it could not go on: no timer would ever be due again.
         if now <= Instant::LATEST {
             self.now = self.now.max(now);
         }
     }
 
-    /// Hands on what follows elsewhere from what was done, and from that in turn.
+    /// Carries out what follows elsewhere from what was done, and what follows from that in turn.
     fn follow_up(&mut self) {
         loop {
             if let Some(follow) = self.follows.next() {
@@ -421,8 +424,8 @@ impl Memberlist {
         }
     }
 
-    /// Starts the periodic timers by the configuration in force, or adapts those that ran by the
-    /// one `before`.
+    /// Starts the periodic timers according to the configuration in force. Timers that ran
+    /// according to the configuration `before` are adapted.
     fn start_timers(&mut self, before: Option<&Config>) {
         let was = |interval: fn(&Config) -> Duration| before.map_or(Duration::ZERO, interval);
         self.start_probing(was(|before| before.probe_interval));

@@ -1,4 +1,4 @@
-//! What this node says of itself: its announcements and refutations, and its health.
+//! What this node announces about itself: its announcements and refutations, and its health.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::node::{Identity, IdentityParts, NodeName, Versions};
 use crate::wire::message::{self, Alive};
 
 impl Memberlist {
-    /// Contradicts an accusation of this node by a higher incarnation (Go: `refute`).
+    /// Refutes an accusation of this node with a higher incarnation (Go: `refute`).
     pub(super) fn refute(&mut self, accused: u32, by: Option<&[u8]>) {
         let by = by.map(NodeName::from);
         self.add_health(1);

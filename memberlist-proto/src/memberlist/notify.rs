@@ -1,4 +1,4 @@
-//! Notices: what one member seems to have missed is sent to it directly.
+//! Notices: news that a member seems to have missed is sent to it directly.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -9,7 +9,8 @@ use crate::members::MemberId;
 use crate::node::{Identity, NodeName, State};
 use crate::wire::message::{Alive, Dead, Message, Suspect};
 
-/// The shortest time in which notices are counted: without probes there is no probe interval.
+/// The shortest time window in which notices are counted: without probes there is no probe
+/// interval.
 const WINDOW_MIN: Duration = Duration::from_secs(1);
 
 impl Memberlist {
@@ -32,8 +33,9 @@ impl Memberlist {
         }
     }
 
-    /// A peer accuses a member at an incarnation that the member has refuted: the peer missed that.
-    /// This node answers for itself, and for others where the accuser speaks for itself.
+    /// A peer accuses a member at an incarnation that the member has refuted: the peer missed the
+    /// refutation. This node answers accusations of itself, and those of others if the accuser
+    /// itself sent the message.
     ///
     /// Differs from Go: in Go a suspicion whose refutation was missed stands until gossip or a full
     /// state happens to bring it, or until it kills.
@@ -53,7 +55,8 @@ impl Memberlist {
 
     /// Sends this node's refutation to its accuser directly.
     ///
-    /// Differs from Go: in Go gossip brings it, and until then the accuser spreads its accusation.
+    /// Differs from Go: in Go only gossip brings the refutation, and until then the accuser spreads
+    /// its accusation.
     pub(super) fn notify_accuser(&mut self, accuser: &NodeName) {
         if !self.config.differences.refute_directly {
             return;
@@ -70,7 +73,8 @@ impl Memberlist {
 
     /// Lets a suspect know directly that this node suspects it.
     ///
-    /// Differs from Go: in Go gossip brings it, and until then the accusation spreads.
+    /// Differs from Go: in Go only gossip brings the accusation, and until then it spreads to
+    /// others.
     pub(super) fn notify_suspect(&mut self, id: MemberId) {
         let record = self.members.record(id);
         if !self.config.differences.accuse_directly || record.state() != State::Suspect {
@@ -82,7 +86,8 @@ impl Memberlist {
         self.send_to_node(&suspect, &Message::Suspect(Suspect { incarnation, node, from }));
     }
 
-    /// A peer has the former address of a member probed, whose leave it missed.
+    /// A peer asks for a probe of the former address of a member: it missed the leave of the node
+    /// there.
     pub(super) fn notify_of_move(&mut self, id: MemberId, to: SocketAddr) {
         let name = self.members.record(id).identity().node_name();
         if self.config.differences.repeat_leaves
@@ -95,8 +100,9 @@ impl Memberlist {
         }
     }
 
-    /// Sends what is known of a live member to a peer that knows it at an older incarnation only;
-    /// before it the leave of the former bearer of its name, if that is what the peer knows.
+    /// Sends what is known about a live member to a peer that knows it only at an older
+    /// incarnation. If what the peer knows is the former bearer of the name, the leave of that one
+    /// is sent first.
     fn send_news_of(&mut self, id: MemberId, to: &Identity, known_at: u32) {
         let record = self.members.record(id);
         if record.state() != State::Alive {
@@ -131,7 +137,7 @@ impl Memberlist {
         }
     }
 
-    /// Repeats the leave of a member to a peer that takes it for a member still.
+    /// Repeats the leave of a member to a peer that still considers it a member.
     ///
     /// Differs from Go: in Go a leave that a node missed stays missed. It suspects the member, and
     /// refuses its name at another address until the dead record is reaped.
@@ -148,8 +154,8 @@ impl Memberlist {
             return;
         }
         let limits = self.notice_limits();
-        // Only a member is sent anything that it did not ask for. Looking for it takes time, and
-        // so only within the limits.
+        // Only members are sent anything that they did not ask for. Looking for the member takes
+        // time, and is done only within the limits.
         if self.leave_notices.may_send(self.now, id, to, limits)
             && let Some(peer) = self.live_at(to)
         {

@@ -1,8 +1,8 @@
 //! This node's full state as a message, kept until a record changes.
 //!
 //! A cluster in which nothing happens exchanges its states all the same. Listed in the order of the
-//! names, the same knowledge is the same bytes on every node that compresses as we do: it is encoded
-//! once, and the frame of a peer that knows exactly the same is recognized by its bytes.
+//! names, the same knowledge is the same bytes on every node that compresses as this one does: it
+//! is encoded once, and the frame of a peer that knows exactly the same is recognized by its bytes.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ use crate::wire::frame::{Frame, FrameTooLong, StreamMessage};
 use crate::wire::message::MessageType;
 use crate::wire::push_pull::{self, NodeState};
 
-/// Bytes that a record takes at most, as a rule.
+/// Bytes that are enough for most records.
 const RECORD: usize = 96;
 
 /// The state of one edition of the members, without any of the application's. It follows from the
@@ -33,22 +33,22 @@ pub(super) struct OwnState {
     /// Bytes of it before that.
     len: usize,
     mark: Mark,
-    /// It is compressed as a peer has compressed the same.
+    /// Whether the compressed bytes are those of a peer that has the same state.
     adopted: bool,
 }
 
-/// What has to be known of a state that was kept to make it again.
+/// What is needed to make a state again that was kept.
 #[cfg(feature = "checkpoint")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Kept {
     join: bool,
-    /// The message, if a peer has compressed it.
+    /// The message, if the compressed bytes are those of a peer.
     adopted: Option<Bytes>,
 }
 
 impl Memberlist {
-    /// This node's state as a frame for one exchange, with the application's part. Nothing if that
-    /// is much work: it is being built, and [`build_on`](Self::build_on) gives it.
+    /// This node's state as a frame for one exchange, with the application's part. `None` if that
+    /// takes much work: it is then being built, and [`build_on`](Self::build_on) returns it.
     pub(super) fn state_for(
         &mut self,
         id: StreamId,
@@ -173,7 +173,7 @@ impl Memberlist {
         Some(Seal { encrypt, peers: peers.clone(), ..seal })
     }
 
-    /// A state has been made a message, by the rules in force if `current`.
+    /// The job that made a message of a state is done, by the rules in force if `current`.
     pub(super) fn state_sealed(&mut self, id: JobId, sealed: Option<Sealed>, current: bool) {
         let sealed = match sealed {
             Some(sealed) if current => Some(sealed),
@@ -205,7 +205,7 @@ impl Memberlist {
         Some(Kept { join: kept.join, adopted: kept.adopted.then(|| kept.message.clone()) })
     }
 
-    /// Builds the state that a node kept of which a checkpoint was made.
+    /// Builds the state that a checkpointed node had kept.
     #[cfg(feature = "checkpoint")]
     pub(super) fn keep_state(&mut self, kept: Kept) -> Result<(), &'static str> {
         let adopts = kept.adopted.is_some();
@@ -245,9 +245,9 @@ impl Memberlist {
         }
     }
 
-    /// The message of a peer's state in which there can be nothing new, if there is one. A state
-    /// with suspects is never that: in the peer's frame they count as accusations by it. Nor is any
-    /// state if the application has a say in what is merged, or adds something of its own.
+    /// This node's own state, if the same state from a peer can contain nothing new. A state with
+    /// suspects never qualifies: in the peer's frame they count as accusations by the peer. Nor
+    /// does any state if the application has a say in what is merged, or adds something of its own.
     pub(super) fn known_state(&self) -> Option<&OwnState> {
         let asks = self.config.ask_local_state || self.config.ask_admit_merge;
         let all_alive = self.members.count(State::Alive) == self.members.len();
@@ -266,12 +266,12 @@ impl Memberlist {
     }
 
     /// This node's own name, if it has left without an announcement: a record that says that it has
-    /// left would be one.
+    /// left would amount to one.
     fn hidden(&self) -> Option<NodeName> {
         (self.me.left && self.me.name_taken.is_some()).then(|| self.me.name.clone())
     }
 
-    /// What is kept, unless a record has changed since.
+    /// The state that is kept, unless a record has changed since.
     fn current_state(&self, join: bool) -> Option<&OwnState> {
         let kept = self.own_state.as_ref().filter(|kept| kept.join == join);
         kept.filter(|kept| kept.edition == self.members.edition())
@@ -320,7 +320,8 @@ impl OwnState {
     }
 }
 
-/// Appends records, but for one that is hidden; how many, and the name of the last one looked at.
+/// Appends records, except one that is hidden. Returns how many, and the name of the last one
+/// looked at.
 fn encode<'a>(
     out: &mut Vec<u8>,
     records: impl Iterator<Item = &'a Record>,

@@ -65,7 +65,8 @@ impl Memberlist {
     fn ack(&mut self, ack: &Ack<'_>) {
         let payload = ack.payload.unwrap_or_default();
         if let Some(probe) = self.probes.current(ack.seq_no) {
-            // The round trip of an ack that came through others, or late, says nothing.
+            // The round trip time of an ack that came through other members, or late, means
+            // nothing.
             if probe.awaits_direct_ack() {
                 let rtt = self.now.saturating_duration_since(probe.started());
                 let (node, payload) = (probe.target().clone(), Bytes::copy_from_slice(payload));

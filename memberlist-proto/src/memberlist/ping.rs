@@ -1,4 +1,4 @@
-//! Pings: those of the application (Go: `Ping`), which have no effect on membership, and how the ping
+//! The pings of the application (Go: `Ping`), which have no effect on membership, and how the ping
 //! of a probe is sent.
 
 use core::time::Duration;
@@ -67,8 +67,8 @@ impl Memberlist {
         self.out.finished(op, Outcome::Ping(result));
     }
 
-    /// Sends the ping of a probe; a suspect learns of the suspicion by the same packet, so that it can refute
-    /// (Lifeguard's buddy system).
+    /// Sends the ping of a probe; returns whether it could be sent. A suspect learns of the
+    /// suspicion by the same packet, so that it can refute (Lifeguard's buddy system).
     pub(super) fn send_probe(&mut self, sequence: u32, target: &Node) -> bool {
         let Some(to) = target.address() else {
             return false;

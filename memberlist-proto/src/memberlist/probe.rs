@@ -23,7 +23,7 @@ use crate::wire::message::{Ack, IndirectPing, Message, Ping};
 const NACK_VERSION: u8 = 4;
 /// The lowest `PMax` of a target that answers a ping over a stream.
 const STREAM_PING_VERSION: u8 = 3;
-/// How often the ping of a probe is repeated at most, however long it lasts.
+/// How many times the ping of a probe is repeated at most, however long it lasts.
 const REPEATS: u32 = 8;
 
 impl Memberlist {
@@ -46,8 +46,8 @@ impl Memberlist {
         }
     }
 
-    /// The ping of a running probe could not be sent: others are asked at once (Go: a remote-type
-    /// error of `WriteTo`).
+    /// The ping of a running probe could not be sent: other members are asked at once (Go: a
+    /// remote-type error of `WriteTo`).
     pub(super) fn ping_unsent(&mut self, sequence: u32) {
         let Some(probe) = self.probes.current(sequence) else {
             return;
@@ -93,7 +93,7 @@ impl Memberlist {
         }
     }
 
-    /// No ack came directly in time: ask others, and try a stream.
+    /// No ack came directly in time: asks other members, and tries a stream.
     fn probe_indirectly(&mut self, sequence: u32) {
         let Some(probe) = self.probes.current(sequence) else {
             return;
@@ -134,9 +134,10 @@ impl Memberlist {
         }
     }
 
-    /// A peer asks whether this node is there.
+    /// A peer pings this node.
     pub(super) fn answer_ping(&mut self, from: SocketAddr, ping: &Ping<'_>) {
-        // An ack in another's name would keep a dead member alive whose address this node took.
+        // An ack in another node's name would keep a dead member alive whose address this node took
+        // over.
         if !ping.node.is_empty() && !self.is_me(ping.node) {
             self.counters.pings_misdirected += 1;
             return;
@@ -153,7 +154,8 @@ impl Memberlist {
         self.reply_to(to, ping.source_node, known, &ack);
     }
 
-    /// Whether a ping is answered that came from `from`, sent in the name of this node.
+    /// Whether to answer a ping for this node that came from `from` and names `known` as its
+    /// sender, if that is a known node.
     ///
     /// A recorded ping can be sent again and again by any host, and each answer costs an encryption
     /// and a packet to the address that the ping names. Pings of members are few, and not counted.
@@ -176,7 +178,8 @@ impl Memberlist {
         self.probe_again();
     }
 
-    /// No packet has answered a probe: a sign that this node hears none at all, if it goes on.
+    /// No packet has answered a probe: if that goes on, it is a sign that this node receives none
+    /// at all.
     fn note_silence(&mut self) {
         if let Some(silent) = self.hearing.unanswered(self.now) {
             let announced = self.own_address();
@@ -278,7 +281,8 @@ impl Memberlist {
         }
     }
 
-    /// Opens a probe over a stream, which must be over by `deadline`; whether there was room.
+    /// Opens a stream for a probe, which must end by `deadline`. Returns whether there was room for
+    /// it.
     fn open_stream_ping(
         &mut self,
         sequence: u32,
@@ -333,7 +337,7 @@ impl Memberlist {
         Some(probe)
     }
 
-    /// Makes up for the tick that fell while the last probe ran.
+    /// Makes up for a tick that came while the last probe was running.
     fn probe_again(&mut self) {
         if self.probes.take_postponed() {
             self.probe_next();

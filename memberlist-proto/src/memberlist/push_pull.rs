@@ -70,7 +70,7 @@ impl Memberlist {
         self.open_stream(to, node, Stage::PushPull(why, PushPullStep::Connecting), deadline)
     }
 
-    /// A peer has sent its state and wants ours.
+    /// A peer has sent its state and wants this node's.
     pub(super) fn push_pull_asked(
         &mut self,
         id: StreamId,
@@ -79,7 +79,7 @@ impl Memberlist {
         if let Some(address) = self.exchanges.sent_same(frame.as_bytes()) {
             self.wanted.suspect_myself(address);
         }
-        // As in Go: the one that reaches the limit is closed unanswered.
+        // As in Go: the exchange that reaches the limit is closed unanswered.
         if self.exchanges.push_pulls_served() + 1 >= self.config.limits.push_pulls {
             self.counters.push_pulls_refused += 1;
             return Err(ExchangeError::TooMany);
@@ -101,7 +101,8 @@ impl Memberlist {
         let stage = self.exchanges.get(id).map(crate::exchange::Exchange::stage);
         let has_ours = matches!(stage, Some(Stage::PushPull(_, PushPullStep::Reading)));
         match frame.message() {
-            // A peer that answers before it has our state does not know us: that is no exchange.
+            // A peer that answers before it has this node's state does not know this node: that is
+            // no exchange.
             StreamMessage::PushPull(_) | StreamMessage::Known if has_ours => {
                 self.take_in(id, frame, false)
             }
@@ -133,7 +134,7 @@ impl Memberlist {
         }
     }
 
-    /// Asks the application for its state, or goes on without.
+    /// Asks the application for its state, or goes on without one.
     pub(super) fn ask_state(
         &mut self,
         id: StreamId,
@@ -151,7 +152,7 @@ impl Memberlist {
         Ok(())
     }
 
-    /// The local state is complete: it is sent, and as acceptor the peer's is merged.
+    /// The local state is complete: it is sent, and an acceptor then merges the peer's.
     fn state_known(
         &mut self,
         id: StreamId,
@@ -188,7 +189,7 @@ impl Memberlist {
         }
     }
 
-    /// The local state is sent, and as acceptor the peer's is taken in.
+    /// Sends the local state; an acceptor then merges the peer's.
     fn state_built(
         &mut self,
         id: StreamId,
@@ -200,8 +201,8 @@ impl Memberlist {
         received.map_or(Ok(()), |received| self.take_in(id, received, false))
     }
 
-    /// Takes in a peer's state: at once if it is short, otherwise some records at each turn.
-    /// The application has `admitted` it, or has yet to be asked.
+    /// Merges a peer's state: at once if it is short, otherwise some records at each turn. The
+    /// application has `admitted` it, or has yet to be asked.
     fn take_in(&mut self, id: StreamId, frame: Frame, admitted: bool) -> Result<(), ExchangeError> {
         let StreamMessage::PushPull(body) = frame.message() else {
             self.merge_known(id)?;
@@ -219,7 +220,7 @@ impl Memberlist {
         self.take_on(id, intake, usize::MAX)
     }
 
-    /// Takes in some records of the next state that is being taken in.
+    /// Merges some records of the next state that is being merged in parts.
     pub(super) fn take_in_more(&mut self) {
         let Some(id) = self.jobs.next_intake() else { return };
         let intake = self.exchanges.get_mut(id).and_then(crate::exchange::Exchange::take_intake);
@@ -237,7 +238,7 @@ impl Memberlist {
         }
     }
 
-    /// Takes in at most so many more records.
+    /// Merges at most `most` more records.
     fn take_on(
         &mut self,
         id: StreamId,

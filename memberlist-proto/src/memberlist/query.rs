@@ -1,4 +1,4 @@
-//! What a node says when it is asked: nothing here changes anything.
+//! Queries: nothing here changes a node.
 
 use alloc::collections::BTreeSet;
 use core::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::stats::{Gauges, Stats};
 use crate::time::Instant;
 
 impl Memberlist {
-    /// The configuration in force: with the keys, the timing and the metadata as they are now.
+    /// The configuration in force, with the keys, the timing and the metadata as they are now.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -22,7 +22,7 @@ impl Memberlist {
         self.members.node(self.me.id)
     }
 
-    /// One node by name, of any state.
+    /// The node of this name, in any state; `None` if it is not known.
     pub fn member(&self, name: &NodeName) -> Option<Node> {
         self.members.get(name.as_bytes()).map(|id| self.members.node(id))
     }
@@ -33,17 +33,18 @@ impl Memberlist {
         self.nodes().filter(|node| node.state().is_live())
     }
 
-    /// Every node known, also dead ones and those that left, in no particular order.
+    /// Every known node, including those that are dead or left, in no particular order.
     pub fn nodes(&self) -> impl Iterator<Item = Node> {
         self.members.iter().map(|(_, record)| record.to_node())
     }
 
-    /// How many members are alive or suspect.
+    /// How many members are alive or suspect, this node included unless it has left.
     pub fn num_members(&self) -> usize {
         self.members.num_live()
     }
 
-    /// The local health score: 0 is healthy, and the probe deadline grows with it.
+    /// The local health score: 0 is healthy. The duration of a probe grows with it. It stays below
+    /// `awareness_max_multiplier`.
     pub fn health_score(&self) -> u32 {
         self.awareness.score()
     }
@@ -53,7 +54,7 @@ impl Memberlist {
         self.me.left
     }
 
-    /// Counters, gauges and what was decided.
+    /// Counters, gauges, and what became of the news about members.
     pub fn stats(&self) -> Stats {
         let count = |state| self.members.count(state) as u64;
         let (local_state_bytes, remote_state_bytes) = self.exchanges.state_bytes();
@@ -89,18 +90,18 @@ impl Memberlist {
         name == self.me.name.as_bytes()
     }
 
-    /// Whether no member can have this name. What others send may name such a node all the same.
+    /// Whether this name is too long for a member. Messages of peers may still contain it.
     pub(super) fn is_name_too_long(&self, name: &[u8]) -> bool {
         name.len() > self.config.differences.received_name_max
     }
 
-    /// A received name as it is reported and kept: one that no member can have is cut.
+    /// A received name as it is reported and kept: one that is too long for a member is cut.
     pub(super) fn reported_name(&self, name: &[u8]) -> NodeName {
         let most = self.config.differences.received_name_max;
         NodeName::from(name.get(..most).unwrap_or(name))
     }
 
-    /// Whether nothing is queued, and no delegate may have something.
+    /// Whether nothing is queued, and no delegate could have something to send.
     pub(super) fn has_no_news(&self) -> bool {
         !self.asks_for_broadcasts() && self.queues.is_empty()
     }

@@ -9,14 +9,14 @@ use crate::config::Config;
 use crate::members::Record;
 use crate::time::Instant;
 
-/// Members that are forgotten in one call; thousands fail together where a data centre does.
+/// How many members are forgotten in one call: where a data centre fails, thousands fail together.
 const AT_ONCE: usize = 4_096;
-/// After which time the next ones are.
+/// How long after that the next ones are forgotten.
 const REST: Duration = Duration::from_millis(1);
 
 impl Memberlist {
-    /// Starts the timer of a node that does not probe: with probes, the dead are forgotten whenever
-    /// their order wraps around.
+    /// Starts the reaping timer of a node that does not probe. With probes, the dead are forgotten
+    /// whenever the probe order wraps around.
     pub(super) fn start_reaping(&mut self, was: Duration) {
         let due = self.stop_ticking(self.periodic.reap);
         self.periodic.reap = None;

@@ -1,5 +1,5 @@
 //! The search for seeds and for members that died, so that what a fault has separated comes
-//! together again by itself.
+//! together again without an operator.
 //!
 //! Differs from Go: in Go a cluster that was split for longer than `gossip_to_the_dead_time` stays
 //! split until an operator joins the halves by hand (hashicorp/memberlist#222).
@@ -20,10 +20,10 @@ use crate::transmit::{ADDRESSES_PER_NAME, Found, Lookup, LookupFailure, LookupId
 use crate::wanted::{Lost, Missing};
 use crate::wire::message::{Message, Ping};
 
-/// A node without company looks for some this much sooner at first.
+/// How many times the mean interval is halved for the first attempt of a node that is alone.
 const ALONE_SPEEDUP: u32 = 3;
 
-/// For how many intervals an address is left alone at which this node found itself.
+/// For how many intervals an address at which this node found itself is left alone.
 const OWN_ADDRESS_PAUSE: u32 = 20;
 
 impl Memberlist {
@@ -48,8 +48,8 @@ impl Memberlist {
         self.await_rejoin();
     }
 
-    /// The live members but this node, as peers: to be saved, and given to
-    /// [`recall`](Self::recall) by the node's next life, which then needs no seed to find them.
+    /// The live members other than this node, as peers. Save them, and pass them to
+    /// [`recall`](Self::recall) at the node's next start, which then needs no seed to find them.
     pub fn snapshot(&self) -> impl Iterator<Item = Peer> {
         let others = self
             .members
@@ -81,7 +81,7 @@ impl Memberlist {
         self.await_rejoin();
     }
 
-    /// Starts or restarts the search by the configuration in force.
+    /// Starts or restarts the search, as the configuration in force says.
     pub(super) fn start_rejoining(&mut self) {
         if let Some(timer) = self.periodic.rejoin.take() {
             self.timers.cancel(timer);
@@ -98,11 +98,11 @@ impl Memberlist {
         let alone = self.members.num_live() <= 1;
         self.wanted.count_alone(alone);
         if alone && self.operations.joins() {
-            // The application is at it.
+            // The application is looking for peers itself.
             return self.await_rejoin();
         }
         if let Some(pending) = self.wanted.stop_looking() {
-            // What the resolver has not found in a whole interval, it may never find.
+            // A name that the resolver has not found in a whole interval may never be found.
             for id in pending {
                 if let Some(Asker::Seed(seed)) = self.operations.take_lookup(id) {
                     self.wanted.lookup_too_late(self.now, seed);
@@ -132,7 +132,7 @@ impl Memberlist {
         }
     }
 
-    /// The exchange with one that was searched for has ended.
+    /// The exchange with a peer that was searched for has ended.
     pub(super) fn rejoin_ended(&mut self, stream: StreamId, result: Result<(), ExchangeError>) {
         let Some(address) = self.wanted.stop_trying(stream) else { return };
         match result {
@@ -183,16 +183,17 @@ impl Memberlist {
         }
     }
 
-    /// Begins an exchange with one of those that are missing. In a cluster of n members each does
-    /// so with the n-th part of the probability: together they make about one attempt per interval
-    /// for each that is missing.
+    /// Begins an exchange with one of the missing peers. In a cluster of n members each does so
+    /// with a probability of 1/n: together they make about one attempt per interval for each
+    /// missing peer.
     fn rejoin_one(&mut self) {
         let mut missing = self.wanted.all();
         missing.retain(|it| it.name.is_some() || !self.config.require_node_names);
         missing.retain(|it| !self.wanted.is_myself(self.now, it.address));
         let others = self.members.num_live().saturating_sub(1).max(1);
         let draw = self.rng.rejoin.index(others);
-        // Who of them is missing takes a look at every member, and mostly need not be known.
+        // To find out which of them are missing takes a look at every member, and is mostly not
+        // necessary.
         if draw >= missing.len() {
             return;
         }
@@ -201,7 +202,7 @@ impl Memberlist {
         if draw >= missing.len() {
             return;
         }
-        // What has never answered may be invented: it gets a quarter of the attempts.
+        // Peers that have never answered may be invented: they get a quarter of the attempts.
         if missing.iter().any(|it| it.answered) && self.rng.rejoin.index(4) > 0 {
             missing.retain(|it| it.answered);
         }
@@ -249,7 +250,7 @@ impl Memberlist {
         }
     }
 
-    /// The peer that was asked has answered to the name, or not.
+    /// The peer that was pinged has answered to the name, or not.
     pub(super) fn lost_answered(&mut self, stream: StreamId, result: Result<(), ExchangeError>) {
         let Some((name, address)) = self.wanted.stop_asking(stream) else { return };
         match result {

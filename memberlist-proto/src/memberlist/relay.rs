@@ -40,7 +40,7 @@ impl Memberlist {
         if let Some(id) = left {
             self.notify_of_leave(id, requester.address);
         }
-        // A stranger must not have more sent to a member than a ping.
+        // A stranger must not be able to have more than a ping sent to a member.
         let gossip = self.may_piggyback(requester.address, asked.source_node);
         let sequence = self.next_sequence();
         let (now, timeout) = (self.now, self.config.probe_timeout);
@@ -62,21 +62,21 @@ impl Memberlist {
         self.send_named(to, asked.node, &ping, gossip);
     }
 
-    /// Whether there is room for one more relay. The last quarter is for those who keep to their
-    /// share, so that no peer can occupy it all.
+    /// Whether there is room for one more relay. The last quarter is for sources that keep to their
+    /// share, so that no single peer can use it all.
     fn may_relay(&mut self, from: SocketAddr) -> bool {
         let running = self.probes.relays();
         self.rates.take_relay(self.now, from.ip(), &self.config.limits, running)
     }
 
-    /// The target answered: so does this node.
+    /// The target has answered: this node passes the ack on.
     pub(super) fn relay_ack(&mut self, requester: &Requester) {
         // Without the target's payload, as in Go.
         let ack = Message::Ack(Ack { seq_no: requester.sequence, payload: None });
         self.reply(requester.address, name_of(requester), &ack);
     }
 
-    /// The target has not answered yet: this node says that at least it itself is well.
+    /// The target has not answered yet: a nack says that at least this node itself is well.
     pub(super) fn relay_nack(&mut self, sequence: u32) {
         if let Some((requester, timer)) = self.probes.take_nack(sequence) {
             self.timers.cancel(timer);

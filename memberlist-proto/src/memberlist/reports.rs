@@ -1,4 +1,4 @@
-//! What went wrong and is reported: of what strangers can cause, only so much in a second.
+//! Reports of what went wrong. Of what strangers can cause, only so much is reported in a second.
 
 use core::net::SocketAddr;
 
@@ -47,14 +47,14 @@ impl Memberlist {
         }
     }
 
-    /// Whether there is room for one more report of what came from there.
+    /// Whether there is room for one more report of what came from this address.
     pub(super) fn may_report(&mut self, from: SocketAddr) -> bool {
         let may = self.rates.take_report(self.now, from.ip(), &self.config.limits);
         self.counters.reports_dropped += u64::from(!may);
         may
     }
 
-    /// Whether one more new name that came from there may become a member now.
+    /// Whether one more new name from this address may become a member now.
     pub(super) fn takes_new_name(&mut self, from: SocketAddr) -> bool {
         self.rates.take_name(self.now, from.ip(), &self.config.limits)
     }

@@ -1,4 +1,4 @@
-//! A suspect is asked itself before its time is over, and an answer gives it new time.
+//! A suspect is pinged before its suspicion runs out, and an answer gives it new time.
 
 use super::Memberlist;
 use crate::members::MemberId;
@@ -7,8 +7,8 @@ use crate::suspects::Suspect;
 use crate::time::Instant;
 
 impl Memberlist {
-    /// When a suspicion that ends at `deadline` is looked at next: `probe_timeout` before that, then
-    /// after half of this, then at the end.
+    /// When to look at a suspicion that ends at `deadline` next: `probe_timeout` before the end,
+    /// then half of that before the end, then at the end.
     pub(super) fn next_look(&self, deadline: Instant) -> Instant {
         let left = deadline.saturating_duration_since(self.now);
         let early = self.config.probe_timeout;
@@ -19,8 +19,8 @@ impl Memberlist {
         self.now + after.unwrap_or(left)
     }
 
-    /// Pings a suspect whose time is almost over. Not where many are suspected at once: that would
-    /// be a burst, and asking them could not help against whatever happens to so many.
+    /// Pings a suspect whose suspicion is about to run out. Not where many are suspected at once:
+    /// that would be a burst, and could not help against whatever happens to so many members.
     ///
     /// Differs from Go: in Go a refutation that does not arrive kills, however many pings the
     /// suspect answers.
@@ -40,7 +40,7 @@ impl Memberlist {
         self.send_probe(sequence, &node);
     }
 
-    /// A suspect has answered a ping: it gets its whole time again to refute.
+    /// A suspect has answered a ping: it gets its whole timeout again to refute.
     pub(super) fn suspect_answered(&mut self, id: MemberId) {
         if !self.config.differences.ask_suspects {
             return;

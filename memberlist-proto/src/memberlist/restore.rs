@@ -1,4 +1,4 @@
-//! A known view put in from outside.
+//! Members that are put in from outside.
 
 use super::Memberlist;
 use crate::node::{Identity, Node, State};

@@ -1,4 +1,4 @@
-//! How every packet leaves: gossip is piggybacked, layers are put around it.
+//! How every packet leaves: gossip is piggybacked on it, and the layers are put around it.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -17,10 +17,10 @@ use crate::wire::compound;
 use crate::wire::message::{Message, MessageType};
 use crate::wire::packet::{self, Sealing};
 
-/// Bytes that a message costs in a compound beside its own.
+/// Bytes that a message costs in a compound in addition to its own.
 pub(super) const PART_OVERHEAD: usize = compound::PER_PART;
-/// What the Go library says to a delegate that each of its messages costs: the part's length and
-/// the type byte.
+/// What each message of a delegate costs according to the Go library: the part's length and the
+/// type byte.
 const USER_OVERHEAD: usize = PART_OVERHEAD + 1;
 /// The lowest `PMax` of a receiver that understands a checksum.
 const CHECKSUM_VERSION: u8 = 5;
@@ -92,7 +92,7 @@ pub(super) struct Destination {
 }
 
 impl Memberlist {
-    /// Sends a message with as much gossip as fits. Whether it could be sent at all.
+    /// Sends a message with as much gossip as fits. Returns whether it could be sent at all.
     pub(super) fn send_piggybacked(
         &mut self,
         to: SocketAddr,
@@ -192,7 +192,8 @@ impl Memberlist {
         true
     }
 
-    /// Answers a peer. Gossip goes along only to a member at its own address.
+    /// Answers a peer. Gossip is piggybacked only if the answer goes to a member at its own
+    /// address.
     ///
     /// Differs from Go: in Go any peer can have a full packet sent to any address.
     pub(super) fn reply(&mut self, to: SocketAddr, name: &[u8], message: &Message<'_>) {
@@ -232,7 +233,8 @@ impl Memberlist {
         }
     }
 
-    /// Whether gossip may go along on the word of who claims to be `name` at `to`.
+    /// Whether gossip may be piggybacked on a packet to `to`, on behalf of a sender that claims to
+    /// be `name`.
     pub(super) fn may_piggyback(&self, to: SocketAddr, name: &[u8]) -> bool {
         !self.config.differences.piggyback_to_members_only || self.is_member_at(to, name)
     }
@@ -240,8 +242,8 @@ impl Memberlist {
     /// Takes gossip for `budget` bytes of a packet: membership first, then this node's own
     /// broadcasts, then the delegate's (Go: `getBroadcasts`).
     ///
-    /// Differs from Go: membership leaves a share to the broadcasts that wait and fit into it;
-    /// there a large cluster's churn can keep them back for as long as it lasts.
+    /// Differs from Go: membership leaves a share to the broadcasts that wait and fit into it. In
+    /// Go a large cluster's churn can keep them back for as long as it lasts.
     pub(super) fn pull(&mut self, budget: usize, space: &mut Workspace) {
         if self.has_no_news() {
             return;
@@ -261,8 +263,8 @@ impl Memberlist {
         self.counters.broadcasts_sent += (space.ends.len() - before) as u64;
     }
 
-    /// The packet's layers around the messages in `space`, split where they are too many for one
-    /// compound, and off they go.
+    /// Puts the packet's layers around the messages in `space` and sends them: in several packets,
+    /// if they are too many for one compound.
     pub(super) fn pack(&mut self, destination: &Destination, space: &mut Workspace) {
         let mut layers = self.layers.lend();
         let mut first = 0;
@@ -331,7 +333,8 @@ impl Memberlist {
         self.out.transmit(Transmit { to, node: node.clone(), payload, probe });
     }
 
-    /// The name to give to the transport, if it is known and one that a member can have.
+    /// The name of a packet's receiver for the transport, if it is known and one that a member can
+    /// have.
     pub(super) fn destination_name(&self, name: Name<'_>) -> Option<NodeName> {
         self.name_for_transport(name.as_bytes(), self.members.get(name.as_bytes()))
     }

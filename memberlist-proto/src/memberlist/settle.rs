@@ -1,4 +1,4 @@
-//! Waiting until the membership has come to rest.
+//! Waiting until the membership is stable.
 
 use core::time::Duration;
 
@@ -23,7 +23,7 @@ impl Memberlist {
         op
     }
 
-    /// No join is under way any more: what waited only for that goes on.
+    /// No join is in progress any more: what waited only for that goes on.
     pub(super) fn settle_after_joins(&mut self) {
         if !self.operations.joins() {
             for op in self.operations.settling_after_joins() {
@@ -32,7 +32,7 @@ impl Memberlist {
         }
     }
 
-    /// The time that a wait for rest had to last at least has passed.
+    /// The minimum time of a wait for a stable membership has passed.
     pub(super) fn settle_on(&mut self, op: OpId) {
         let now = self.now;
         let Some(Operation::Settle(settle)) = self.operations.get(op) else {
@@ -46,7 +46,7 @@ impl Memberlist {
         if until.is_some_and(|until| until <= now) {
             return self.end_settle(op, Err(WaitError::TimedOut));
         }
-        // The end of a join is no matter of time, and wakes those that wait for it.
+        // When a join ends cannot be predicted: its end wakes the operations that wait for it.
         let rest = (!for_joins).then_some(rest);
         if let Some(timer) = timer {
             self.timers.cancel(timer);

@@ -1,4 +1,4 @@
-//! How things stand.
+//! The status of a node.
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
@@ -13,7 +13,8 @@ use crate::time::Instant;
 use crate::wanted::Seed;
 
 impl Memberlist {
-    /// Everything an operator asks for. Takes time and memory in proportion to the number of nodes.
+    /// Returns everything that an operator may ask for. Takes time and memory in proportion to the
+    /// number of nodes.
     pub fn status(&self, now: Instant) -> Status {
         let now = self.now.max(now);
         let seeds = self.wanted.seeds();

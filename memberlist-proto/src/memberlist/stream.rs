@@ -52,7 +52,7 @@ impl Memberlist {
                 self.write(id, frame);
                 self.out.stream(StreamOp::Close { id });
             }
-            // A probe keeps its own deadline, whatever the connection took of it.
+            // A probe keeps its own deadline, however much of it the connection took.
             Opening::Ping(frame) => self.write(id, frame),
         }
     }
@@ -100,7 +100,7 @@ impl Memberlist {
         ExchangeError::Frame(error)
     }
 
-    /// What a stream holds is counted, if nothing has failed so far; or else it fails.
+    /// Counts what a stream holds, if nothing has failed so far; otherwise lets the stream fail.
     fn kept_or_failed(
         &mut self,
         id: StreamId,
@@ -113,7 +113,7 @@ impl Memberlist {
         held
     }
 
-    /// A message has arrived that is much work to open.
+    /// A message has arrived that takes much work to open: a job does it.
     pub(super) fn open_later(&mut self, id: StreamId) {
         let known = self.known_state().map(OwnState::edition);
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
@@ -145,7 +145,7 @@ impl Memberlist {
     ) {
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         *exchange.opening() = None;
-        // What the job compared the message with may be gone, or was not there yet.
+        // The state that the job compared the message with may be gone, or did not exist yet.
         let known = self.known_message(known);
         let counts = |frame: &Frame, was: &Option<Bytes>| {
             *was == known || (known.is_none() && !frame.is_known())
@@ -181,7 +181,8 @@ impl Memberlist {
                 self.succeed(id);
                 self.exchanges.close(id);
             }
-            // What was said is on its way: from now on the peer has its time to answer.
+            // All of this node's message has been written: from now on the peer has its time to
+            // answer.
             Stage::PushPull(_, PushPullStep::Reading) if exchange.has_queued() => {
                 self.set_stream_timer(id, self.now + self.config.tcp_timeout);
             }
@@ -215,8 +216,8 @@ impl Memberlist {
         if sent {
             self.succeed(id);
         } else {
-            // Whether a peer's end arrives as that or as a reset depends on what it left unread: a
-            // peer that refuses this node's label does either.
+            // Whether the end of a connection arrives as an end or as a reset depends on what the
+            // peer left unread: a peer that refuses this node's label may do either.
             let refused = cause == Some(StreamFailure::Reset) && exchange.awaits_answer();
             let error = match cause.filter(|_| !refused) {
                 Some(cause) => ExchangeError::Stream(cause),
@@ -264,7 +265,7 @@ impl Memberlist {
         }
     }
 
-    /// What a peer opened a stream for.
+    /// Handles the message with which a peer opened a stream.
     fn accepted(
         &mut self,
         id: StreamId,
@@ -305,7 +306,7 @@ impl Memberlist {
     }
 }
 
-/// Whether the first bytes of a stream are those of a request by HTTP. No message begins like one,
+/// Whether the first bytes of a stream are those of an HTTP request. No message begins like one,
 /// nor does a label.
 fn looks_like_http(data: &[u8]) -> bool {
     const METHODS: [&[u8]; 6] =

@@ -7,7 +7,7 @@ use crate::time::Instant;
 use crate::timers::TimerId;
 
 impl Memberlist {
-    /// Stops a periodic timer: when it would have been due, if it ran.
+    /// Stops a periodic timer. Returns when it would have been due, if it was running.
     pub(super) fn stop_ticking(&mut self, timer: Option<TimerId>) -> Option<Instant> {
         let timer = timer?;
         let due = self.timers.due(timer);
@@ -15,8 +15,8 @@ impl Memberlist {
         due
     }
 
-    /// When a periodic activity happens next, by its interval: of one that was due at `due` by the
-    /// interval `was` before, when that is; otherwise after its first phase.
+    /// When a periodic activity happens next, by its interval. `due` is when it would have been due
+    /// by the interval `was` before; if it did not run, the first phase decides.
     pub(super) fn next_phase(
         &mut self,
         due: Option<Instant>,
@@ -53,9 +53,9 @@ pub(super) fn next_tick(now: Instant, due: Instant, interval: Duration) -> Insta
 }
 
 /// When a periodic timer that was due at `due`, by the interval `was`, is next due by another one:
-/// after one interval from its last tick; or if that has passed already, after as many as have
-/// passed and one more, but not later than at `due`. However often the interval changes, ticks thus
-/// go on, and nodes that change it together do not act together.
+/// after one interval from its last tick. If that has passed already, it is after the smallest
+/// number of intervals that has not, but not later than at `due`. However often the interval
+/// changes, ticks thus go on, and nodes that change it together do not act together.
 pub(super) fn moved(now: Instant, due: Instant, was: Duration, interval: Duration) -> Instant {
     if due <= now || was == interval {
         return due;

@@ -61,7 +61,7 @@ const HAS_META: u8 = 2;
 const HAS_VERSIONS: u8 = 4;
 
 impl Identity {
-    /// Packs these parts.
+    /// An identity with these parts.
     ///
     /// # Errors
     /// The name or the address is too long.
@@ -82,7 +82,8 @@ impl Identity {
         header[PORT..NAME_LEN].copy_from_slice(&port.to_ne_bytes());
         header[NAME_LEN..VERSIONS].copy_from_slice(&name_len.to_ne_bytes());
         header[VERSIONS..].copy_from_slice(&versions.unwrap_or_default().to_bytes());
-        // Put together where most identities fit without an allocation, then copied as a whole.
+        // Assembled in a buffer that most identities fit into without an allocation, then copied as
+        // a whole.
         let mut packed = SmallVec::<[u8; 128]>::new();
         for part in [&header, name, addr_bytes, meta.unwrap_or_default()] {
             packed.extend_from_slice(part);

@@ -43,12 +43,12 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// The same for people; see [`Node`].
+/// The same in the form for people; see [`Node`].
 #[derive(Serialize, Deserialize)]
 struct Readable {
     name: NodeName,
     address: Option<SocketAddr>,
-    /// Where it does not follow from the address.
+    /// Only where it does not follow from the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     announced: Option<Announced>,
     meta: Option<Text>,

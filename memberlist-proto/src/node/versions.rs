@@ -9,8 +9,8 @@ use core::fmt;
 pub struct Versions {
     /// Lowest protocol version understood.
     pub pmin: u8,
-    /// Highest protocol version understood. Everything that was added after version 2 depends on
-    /// the receiver's: fallback pings (3), nacks (4) and checksums (5).
+    /// Highest protocol version understood. What was added after version 2 is sent only to nodes
+    /// whose `pmax` allows it: fallback pings (3), nacks (4) and checksums (5).
     pub pmax: u8,
     /// Protocol version spoken.
     pub pcur: u8,
@@ -39,8 +39,8 @@ impl Versions {
         vsn.first_chunk().map(|bytes| Self::from_bytes(*bytes))
     }
 
-    /// Whether these can be the versions of a node. A node that never learned another's versions
-    /// passes them on as zeros in push/pulls.
+    /// Whether these can be the versions of a node, and not the zeros of one whose versions are
+    /// unknown. A node that never learned another's versions passes them on as zeros in push/pulls.
     pub const fn is_known(self) -> bool {
         // The other fields may be 0: delegate versions are unless the application sets them.
         self.pmax != 0

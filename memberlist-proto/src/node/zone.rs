@@ -1,4 +1,4 @@
-//! Zones: what a node's metadata says of where it is (docs/zones.md).
+//! Zones: what a node's metadata says about where it is (docs/zones.md).
 //!
 //! ```text
 //! 01 | role | length of the zone's name | the zone's name | what the application adds
@@ -23,10 +23,10 @@ pub enum ZoneRole {
     Bridge,
 }
 
-/// What a node's metadata says of its zone.
+/// What a node's metadata says about its zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneInfo<'a> {
-    /// Its role. One that is not known counts as that of a member.
+    /// Its role. An unknown role counts as that of a member.
     pub role: ZoneRole,
     /// The name of its zone, of up to 255 bytes; empty if it is not known.
     pub zone: &'a [u8],
@@ -35,8 +35,8 @@ pub struct ZoneInfo<'a> {
 }
 
 impl<'a> ZoneInfo<'a> {
-    /// Reads metadata of any origin. What begins otherwise is a member's whose zone is not known,
-    /// and wholly the application's.
+    /// Reads any metadata. Metadata in another form is wholly the application's; the node then
+    /// counts as a member of an unknown zone.
     pub fn of(meta: &'a [u8]) -> Self {
         let other = Self { role: ZoneRole::Member, zone: &[], rest: meta };
         let Some((&[version, role, len], rest)) = meta.split_first_chunk::<HEADER>() else {
@@ -46,14 +46,14 @@ impl<'a> ZoneInfo<'a> {
             return other;
         }
         let role = if role == 2 { ZoneRole::Bridge } else { ZoneRole::Member };
-        // A name that is cut off is none, and the role counts all the same, as in dskit.
+        // A zone's name that is cut off counts as none; the role counts all the same, as in dskit.
         match rest.split_at_checked(len.into()) {
             Some((zone, rest)) => Self { role, zone, rest },
             None => Self { role, zone: &[], rest: &[] },
         }
     }
 
-    /// The metadata that says this, as bytes. A zone has at most 255 bytes: what is beyond is cut.
+    /// Encodes this as metadata. The name of a zone is cut after 255 bytes.
     pub fn encode(&self) -> Vec<u8> {
         let zone = self.zone.get(..255).unwrap_or(self.zone);
         let role = match self.role {

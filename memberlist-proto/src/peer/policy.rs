@@ -21,53 +21,53 @@ use core::time::Duration;
 #[must_use = "a policy does nothing by itself"]
 #[non_exhaustive]
 pub struct JoinPolicy {
-    /// The join ends as soon as so many addresses have exchanged their state; by default every one
-    /// is tried.
+    /// The join ends as soon as this many addresses have exchanged their state; zero counts as one.
+    /// By default every address is tried.
     pub enough: usize,
-    /// Whether, and how soon, to try all peers again, names resolved anew, after an attempt in
-    /// which none has answered; by default one attempt is all there is.
+    /// Whether, and how soon, to try all peers again, with their names resolved anew, after an
+    /// attempt that has joined none of them. `None`, the default, is a single attempt.
     pub retry: Option<Retry>,
     /// How long the whole join may take; zero, the default, for no limit. Each attempt is limited
     /// by `join_timeout` as well.
     pub give_up_after: Duration,
 }
 
-/// The waits between attempts: each is twice the one before, and random between a half of that and
-/// all of it, so that nodes started together do not try together.
+/// The waits between attempts. Their upper bound doubles each time, and each wait is random between
+/// half of the bound and the whole of it, so that nodes started together do not try together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Retry {
-    /// Before the second attempt: at least a millisecond.
+    /// The upper bound of the first wait; at least a millisecond.
     pub first: Duration,
-    /// The longest wait.
+    /// The highest upper bound, at least `first`.
     pub longest: Duration,
 }
 
 impl JoinPolicy {
-    /// These values with some of them changed, as an expression.
+    /// Returns these values with some of them changed, as an expression.
     #[must_use = "the changed values are returned"]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// Tries until a peer has answered, without end.
+    /// A policy that tries without end until a peer has been joined.
     pub fn until_joined() -> Self {
         Self::default().retry(Retry::default())
     }
 
-    /// This policy, ending as soon as so many addresses have exchanged their state.
+    /// This policy, ending as soon as this many addresses have exchanged their state.
     pub const fn enough(self, enough: usize) -> Self {
         Self { enough, ..self }
     }
 
-    /// This policy, trying again after these waits.
+    /// This policy, but trying again after these waits.
     pub const fn retry(self, retry: Retry) -> Self {
         Self { retry: Some(retry), ..self }
     }
 
-    /// This policy, ending after so long; zero for no limit.
+    /// This policy, giving up after this time; zero for no limit.
     pub const fn give_up_after(self, give_up_after: Duration) -> Self {
         Self { give_up_after, ..self }
     }
@@ -80,19 +80,19 @@ impl Default for JoinPolicy {
 }
 
 impl Retry {
-    /// These values with some of them changed, as an expression.
+    /// Returns these values with some of them changed, as an expression.
     #[must_use = "the changed values are returned"]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// Waits that begin with the first, at least a millisecond, and grow to the second.
+    /// Waits whose upper bound begins at `first`, at least a millisecond, and grows to `longest`.
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest }
     }
 
-    /// The range from which to draw the wait after so many attempts have failed.
+    /// The range from which to draw the wait after `failed` attempts have failed.
     pub(crate) fn wait(self, failed: u32) -> Range<Duration> {
         let first = self.first.max(Duration::from_millis(1));
         let doubled = first.saturating_mul(1 << failed.saturating_sub(1).min(30));

@@ -1,4 +1,4 @@
-//! What is reported to the application.
+//! Events, which report to the application what happened.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -47,10 +47,10 @@ impl BroadcastId {
 
 /// Something that happened, reported to the application in the order in which it happened.
 ///
-/// With the feature `serde`, JSON has an event as an object whose one key is its name in snake case:
-/// `{"departed": {"node": {…}, "reason": "left", "from": "10.0.0.2:7946"}}`. Nodes are as [`Node`] says;
-/// addresses are text; messages, states and payloads are text where they are UTF-8, else a list of
-/// their bytes; durations are seconds; variants without fields (`"left"`) are words.
+/// With the feature `serde`, an event in JSON is an object whose only key is its name in snake
+/// case: `{"departed": {"node": {…}, "reason": "left", "from": "10.0.0.2:7946"}}`. Nodes are as
+/// [`Node`] says; addresses are text; messages, states and payloads are text where they are UTF-8,
+/// else a list of their bytes; durations are seconds; variants without fields (`"left"`) are words.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -232,7 +232,7 @@ pub enum Event {
     /// More broadcasts ended than there was room to report while an adapter's reader was slow.
     /// Never emitted by the core itself.
     BroadcastsFinished {
-        /// How many were sent as often as gossip sends anything.
+        /// How many were sent as often as their transmit limit says.
         sent: u64,
         /// How many were replaced by a newer one of the same name.
         replaced: u64,

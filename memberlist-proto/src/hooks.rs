@@ -52,8 +52,8 @@ pub trait Hooks: Send + Sync {
 
     /// Returns messages for the packet that is being built (Go: `GetBroadcasts`). Each counts with
     /// `overhead` bytes more than its length; all together may take at most `limit` bytes. Those
-    /// beyond it are held back for a later packet, unless `differences.enforce_broadcast_limit` is
-    /// off.
+    /// beyond it are held back for a later packet, and dropped if they fit into none, unless
+    /// `differences.enforce_broadcast_limit` is off.
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
         let _ = (view, overhead, limit);
         Vec::new()
@@ -72,8 +72,8 @@ pub trait Hooks: Send + Sync {
 pub struct Candidate<'a> {
     /// Its name.
     pub name: Name<'a>,
-    /// Its address; `None` if the bytes of its IP address are neither 4 nor 16. It may be
-    /// unspecified, and the port may be 0.
+    /// Its address; `None` if its IP address is neither 4 nor 16 bytes long. It may be unspecified,
+    /// and the port may be 0.
     pub address: Option<SocketAddr>,
     /// The bytes of its IP address as received.
     pub addr_bytes: &'a [u8],

@@ -89,7 +89,7 @@ pub enum CheckpointError {
     /// The bytes end too early, or hold what no state does.
     #[error("the checkpoint is damaged")]
     Malformed,
-    /// What they hold does not fit together.
+    /// The parts of the state do not fit together.
     #[error("the checkpoint is damaged: {0}")]
     Inconsistent(String),
     /// The configuration in it is not valid.
@@ -368,7 +368,7 @@ const fn parse(digits: &str) -> u64 {
     value
 }
 
-/// Ids one after another.
+/// Ids, separated by commas.
 struct List<'a>(&'a [KeyId]);
 
 impl core::fmt::Display for List<'_> {

@@ -74,7 +74,7 @@ impl Memberlist {
             Err(_) => Some(BroadcastEnd::TooLong),
             Ok(frame) => {
                 self.disseminations.sealed(id, frame);
-                // What does not compress can grow.
+                // A message that does not compress can become longer.
                 let over = self.disseminations.bytes() > self.config.limits.dissemination_bytes;
                 over.then_some(BroadcastEnd::Dropped)
             }
@@ -87,7 +87,7 @@ impl Memberlist {
         self.disseminate_on();
     }
 
-    /// A stream that carried a message to one of all has ended.
+    /// A stream that carried a message for every member to one of them has ended.
     pub(super) fn disseminated(&mut self, id: BroadcastId, stream: StreamId, sent: bool) {
         if self.disseminations.ended(id, stream, sent) {
             let counter = if sent {
@@ -100,7 +100,7 @@ impl Memberlist {
         }
     }
 
-    /// Begins what there is room for, and reports what is done.
+    /// Begins as many transfers as may run at once, and reports the messages that are done.
     pub(super) fn disseminate_on(&mut self) {
         while self.disseminations.running() < self.config.limits.dissemination_streams {
             let Some((id, frame, to)) = self.disseminations.next(&mut self.rng.misc) else {

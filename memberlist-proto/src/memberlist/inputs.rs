@@ -1,5 +1,5 @@
-//! What enters from the network, the clock and the application, each as a method of its own or as
-//! an [`Input`].
+//! The inputs from the network, the clock and the application, each as a method of its own or as an
+//! [`Input`].
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};

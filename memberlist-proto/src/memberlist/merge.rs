@@ -163,7 +163,7 @@ impl Memberlist {
     }
 
     /// The node that has this node's name in the cluster that is being joined: its members refuse
-    /// this one for as long as they know that one alive (Go: the conflict of `aliveNode`).
+    /// this node for as long as they consider that one alive (Go: the conflict of `aliveNode`).
     ///
     /// Differs from Go: in Go such a join succeeds, and the node sees a cluster that does not see it.
     fn name_holder(&self, id: StreamId, survey: &Survey) -> Option<SocketAddr> {
@@ -375,7 +375,7 @@ impl Memberlist {
         survey.versions.check(alive, vsn).map_err(mismatch)
     }
 
-    /// No node of the peer's is to blame: the first one known here that is.
+    /// No node in the peer's state is to blame: blames the first one known here that is.
     fn blame_local(&self, survey: &Survey) -> ExchangeError {
         let blame = |(_, record): (_, &Record)| {
             let vsn = Vsn::stored(record.identity().versions());

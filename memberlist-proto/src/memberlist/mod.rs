@@ -1,8 +1,8 @@
 //! The state machine: the only code that sees the whole state of a node.
 //!
-//! This file holds the object, its outputs, and the one loop that hands on what follows from a
-//! verb. Each protocol activity is one more `impl` block in a file of its own. They call down
-//! only, in this order:
+//! This file holds the object, its outputs, and the one loop that carries out what follows from an
+//! activity. Each activity of the protocol is one more `impl` block in a file of its own. These
+//! files call down only, in this order:
 //!
 //! * what enters: `inputs`, `commands`, then `jobs` over `packet` and `stream`, which know every
 //!   activity;
@@ -171,7 +171,7 @@ struct Periodic {
     rejoin: Option<TimerId>,
 }
 
-/// What this node knows of itself beyond its record.
+/// What this node knows about itself beyond its record.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Me {

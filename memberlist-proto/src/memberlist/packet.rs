@@ -1,4 +1,4 @@
-//! What arrives by datagram.
+//! Handling of what arrives by datagram.
 
 use alloc::sync::Arc;
 use core::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What arrives by stream: connections, bytes, progress and ends.
+//! Handling of what arrives by stream: connections, bytes, progress and ends.
 
 use alloc::string::ToString;
 use alloc::sync::Arc;

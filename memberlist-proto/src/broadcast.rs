@@ -23,7 +23,8 @@ use entry::{Entry, Key, Kind, hash, hash_of, name_of};
 ///
 /// Source: `Broadcast`, `NamedBroadcast`, `UniqueBroadcast`.
 pub trait Broadcast {
-    /// Whether queueing this message makes `other` obsolete. Only called for plain messages.
+    /// Whether queueing this message makes `other` obsolete. `other` is always a plain message, and
+    /// this one is plain or has an empty name.
     fn invalidates(&self, other: &Self) -> bool;
 
     /// The message's bytes. They must not change while it is queued.
@@ -46,9 +47,9 @@ pub trait Broadcast {
 /// A queue of broadcasts, each of which is transmitted a limited number of times: `retransmit_mult`
 /// times the number of decimal digits of the cluster's size, but at least once.
 ///
-/// Messages that were transmitted least often come first; among these the longest, among these the
-/// newest. Filling a packet takes O(log n) for each message taken and for each distinct number of
-/// transmissions, however many messages do not fit.
+/// The messages transmitted least often come first, then the longest, then the newest. Filling a
+/// packet takes O(log n) for each message taken and for each distinct number of transmissions,
+/// however many messages do not fit.
 ///
 /// ```
 /// use memberlist_proto::{Broadcast, TransmitLimitedQueue};
@@ -71,7 +72,7 @@ pub trait Broadcast {
 /// queue.queue(Score(b"a2".to_vec()));
 /// assert_eq!(queue.len(), 2);
 ///
-/// // A packet with room for 5 bytes, of which each message costs 3 besides its own.
+/// // A packet with room for 5 bytes, in which each message costs 3 bytes besides its own.
 /// let mut packet = Vec::new();
 /// queue.get_broadcasts(3, 5, 4, |score| packet.extend_from_slice(score.message()));
 /// assert_eq!(packet, b"a2");
@@ -173,7 +174,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// An empty queue of other broadcasts, with the same factor and key.
+    /// An empty queue for another type of broadcast, with the same multiplier and key.
     pub(crate) fn alike<C: Broadcast>(&self) -> TransmitLimitedQueue<C> {
         TransmitLimitedQueue::with_hash_key(self.retransmit_mult, self.hash_key)
     }
@@ -193,8 +194,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.retransmit_mult = retransmit_mult;
     }
 
-    /// Sets the most entries. From now on, those that come last in the order are dropped beyond it,
-    /// which can be the one just queued.
+    /// Limits the number of entries: those last in the order are dropped, even one just queued.
     ///
     /// Differs from Go: its queue grows until the application prunes it.
     pub fn set_limit(&mut self, limit: usize) {
@@ -299,13 +299,13 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         }
     }
 
-    /// The queued broadcast of this name.
+    /// The queued broadcast with this name; `None` if there is none.
     pub fn get(&self, name: &[u8]) -> Option<&B> {
         let entry = self.entries[self.slot_of(name)? as usize].as_ref()?;
         Some(&entry.broadcast)
     }
 
-    /// Removes the broadcast of this name, and returns whether there was one.
+    /// Removes the broadcast with this name, and returns whether there was one.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let slot = self.slot_of(name);
         if let Some(slot) = slot {
@@ -326,7 +326,7 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
     }
 
     /// Drops the broadcasts that were queued first, however often they were transmitted, until at
-    /// most `max` are left. Takes O(n) for each of them.
+    /// most `max` are left. Takes O(n) for each broadcast dropped.
     pub fn drop_oldest(&mut self, max: usize) {
         while self.order.len() > max {
             // The smaller number is the older one.
@@ -355,8 +355,8 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.shrink();
     }
 
-    /// The broadcasts that have left the queue since the last call, in the order of leaving; none
-    /// unless [`set_keep_finished`](Self::set_keep_finished) is on.
+    /// The broadcasts that have left the queue since the last call, in the order in which they
+    /// left; none unless [`set_keep_finished`](Self::set_keep_finished) is on.
     pub fn drain_finished(&mut self) -> impl Iterator<Item = Finished<B>> {
         self.finished.drain(..)
     }
@@ -377,11 +377,11 @@ impl<B: Broadcast> TransmitLimitedQueue<B> {
         self.order.is_empty()
     }
 
-    /// Adds an entry, whose name has this hash.
+    /// Adds an entry. `hash` is that of its name, if it has one.
     fn insert(&mut self, broadcast: B, kind: Kind, hash: Option<u64>) {
         let slot = self.free.pop().unwrap_or(self.entries.len() as u32);
-        // Never starts again. Go restarts its ids whenever the queue is empty for a moment, also
-        // within a pull, and then overwrites an entry of equal length, transmits and id.
+        // Ids never start again from zero. Go's do whenever the queue is empty for a moment, even
+        // within a pull, and it then overwrites an entry of equal length, transmits and id.
         let id = self.next_id;
         self.next_id += 1;
         let len = broadcast.message().len();
@@ -483,8 +483,8 @@ impl<B: fmt::Debug> fmt::Debug for TransmitLimitedQueue<B> {
 }
 
 /// How often a message is gossiped in a cluster of `n` nodes: `mult` times the number of decimal
-/// digits of `n` (0 for 0): an epidemic reaches every member in a number of rounds that grows with the
-/// logarithm of their number.
+/// digits of `n`, or 0 if `n` is 0. An epidemic reaches every member in a number of rounds that
+/// grows with the logarithm of the cluster's size.
 ///
 /// Source: `retransmitLimit`. Saturates at `u32::MAX`.
 pub(crate) fn retransmit_limit(mult: u32, n: usize) -> u32 {

@@ -28,7 +28,7 @@ pub(super) enum Kind {
 
 /// An entry's place in the order of the queue. `slot` only leads back to the entry.
 ///
-/// New messages come before all that were transmitted, so that news spreads quickly, and long ones
+/// New messages come before those already transmitted, so that news spreads quickly, and long ones
 /// before short ones, which still fit into the rest of a packet (Go: `limitedBroadcast.Less`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
@@ -50,13 +50,13 @@ pub(super) fn hash(hash_key: &[u8; 16], name: &[u8]) -> u64 {
     SipHasher13::new_with_key(hash_key).hash(name)
 }
 
-/// The name of the entry in a slot, if it has one by which it is found.
+/// The name of the entry in a slot; `None` unless the entry is in the index of names.
 pub(super) fn name_of<B: Broadcast>(entries: &[Option<Entry<B>>], slot: u32) -> Option<&[u8]> {
     let entry = entries.get(slot as usize)?.as_ref()?;
     if entry.kind == Kind::Named { entry.broadcast.name() } else { None }
 }
 
-/// The hash of that name.
+/// The keyed hash of [`name_of`] the entry in a slot.
 pub(super) fn hash_of<B: Broadcast>(
     hash_key: &[u8; 16],
     entries: &[Option<Entry<B>>],

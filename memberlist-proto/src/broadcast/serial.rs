@@ -1,4 +1,5 @@
-//! A queue as plain data: its entries by their places. Order and index follow from these.
+//! The serialized form of a queue: its entries by slot. The order and the index of names are
+//! rebuilt from them.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use super::{Broadcast, TransmitLimitedQueue, hash_of, name_of};
 #[serde(bound(serialize = "B: Serialize", deserialize = "B: Deserialize<'de>"))]
 struct Plain<'a, B: Clone> {
     entries: Vec<Option<Queued<'a, B>>>,
-    /// The next place to be taken is the last.
+    /// The free slots; the last of these is used next.
     free: Vec<u32>,
     next_id: u64,
     retransmit_mult: u32,
@@ -32,7 +33,7 @@ struct Queued<'a, B: Clone> {
     id: u64,
 }
 
-/// What left the queue and was not fetched is not part of it.
+/// Leaves out the finished broadcasts that have not been drained yet.
 impl<B: Serialize + Clone> Serialize for TransmitLimitedQueue<B> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let entries = self.entries.iter().map(|place| {
@@ -78,7 +79,7 @@ impl<'de, B: Broadcast + Deserialize<'de> + Clone> Deserialize<'de> for Transmit
             queue.entries.push(entry);
             queue.index(slot);
         }
-        // Two entries with one number would have one place in the order.
+        // Ids decide the order of entries that are otherwise equal, so each must be unique.
         let mut ids: Vec<u64> = queue.order.iter().map(|key| key.id.0).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -90,20 +91,20 @@ impl<'de, B: Broadcast + Deserialize<'de> + Clone> Deserialize<'de> for Transmit
 }
 
 impl<B: Broadcast> TransmitLimitedQueue<B> {
-    /// The highest number given to an entry so far, or the one after it.
+    /// One more than the highest number given to an entry so far; 0 if there was none.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn last_id(&self) -> u64 {
         self.next_id
     }
 
-    /// Whether an entry can be one of this queue.
+    /// Whether an entry that was read fits into this queue.
     fn takes(&self, entry: &Entry<B>) -> bool {
         let named = entry.broadcast.name().is_some_and(|name| !name.is_empty());
         let unknown = entry.broadcast.name().is_none_or(|name| self.slot_of(name).is_none());
         entry.key.id.0 < self.next_id && (entry.kind == Kind::Named) == named && (!named || unknown)
     }
 
-    /// Enters what is at a place into the order and the index.
+    /// Adds the entry in a slot, if there is one, to the order and the index of names.
     fn index(&mut self, slot: u32) {
         let Some(Some(entry)) = self.entries.get(slot as usize) else { return };
         self.order.insert(entry.key);

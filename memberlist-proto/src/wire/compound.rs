@@ -33,7 +33,7 @@ pub enum CompoundError {
     /// The count or the lengths are truncated, so that no part can be located.
     #[error("compound message is truncated before its first part")]
     NoParts,
-    /// The parts themselves are truncated; those before were complete.
+    /// The last parts are truncated or missing; those before them are complete.
     #[error("compound message is truncated: {0} parts are missing")]
     PartsMissing(usize),
 }

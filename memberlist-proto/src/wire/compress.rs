@@ -51,7 +51,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a code.
+    /// The algorithm with this code; `None` if the code is unknown.
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Lzw),
@@ -60,7 +60,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether this build can compress and decompress by it.
+    /// Whether this build can compress and decompress with it.
     pub const fn is_built_in(self) -> bool {
         match self {
             Self::Lzw => true,
@@ -79,7 +79,7 @@ impl fmt::Display for Algorithm {
 }
 
 /// Why a compressed message cannot be decompressed. On streams the acceptor sends these texts to
-/// its peer.
+/// its peer ([`FrameError::replies`](super::frame::FrameError::replies)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CompressError {
@@ -92,8 +92,8 @@ pub enum CompressError {
     /// The message is compressed by Snappy, and this build lacks the feature `snappy`.
     #[error("cannot decompress algorithm 1 (Snappy), which is not built into this node")]
     NotBuiltIn,
-    /// The bytes are not valid Snappy data: their length is unreadable or not the one announced, or
-    /// they refer to what is not there.
+    /// The bytes are not valid Snappy data: the announced length is unreadable or wrong, or they
+    /// copy from before the start of the output.
     #[error("Snappy data is corrupt")]
     Corrupt,
     /// The bytes end without LZW's end code.
@@ -211,8 +211,8 @@ impl Lzw {
         self.decompress_counted(input, max, out).0
     }
 
-    /// Whether this is what `input` decompresses to, without anything after it. It is compared in small
-    /// parts, and takes no memory.
+    /// Whether `input` decompresses to exactly `expected`, with no bytes after the end code. The
+    /// result is compared in small parts and never held as a whole.
     pub fn decompresses_to(&mut self, input: &[u8], expected: &[u8]) -> bool {
         let decoder = self
             .decoder
@@ -298,15 +298,16 @@ fn decompress(
     }
 }
 
-/// How many bytes to grow an output of `len` bytes by. It about doubles, so that the memory taken
-/// is proportional to what has actually been decompressed, never to what might still come.
+/// How many bytes to grow an output of `len` bytes by. It roughly doubles, within the bounds of a
+/// step: the memory taken is proportional to what has actually been read and decompressed, never to
+/// what might still come.
 fn step(len: usize, input: usize) -> usize {
     len.max(input).clamp(SMALLEST_STEP, LARGEST_STEP)
 }
 
-/// How many more bytes there will be, if the rest decompresses like the first `read` of `whole` bytes,
-/// which have led to `len`; a little more than that, so that it need not grow again at the very end, and
-/// never more than in proportion to what has been decompressed.
+/// Estimates how many more bytes will follow `len`, if the rest decompresses like the first `read`
+/// of `whole` input bytes. It estimates a little too much, so that the output need not grow again
+/// at the very end, but never more than in proportion to what has been decompressed.
 fn likely_rest(len: usize, read: usize, whole: usize) -> usize {
     let all = (len as u64).saturating_mul(whole as u64).checked_div(read as u64).unwrap_or(0);
     let all = usize::try_from(all.saturating_add(all / 16)).unwrap_or(usize::MAX);

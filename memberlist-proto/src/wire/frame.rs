@@ -36,7 +36,7 @@ pub struct FrameRules<'a> {
     pub label: &'a [u8],
     /// Whether an outer layer has removed the label (Go: `SkipInboundLabelCheck`).
     pub skip_inbound_label_check: bool,
-    /// Labels that are accepted beside our own; an empty one stands for none.
+    /// Labels that are accepted besides our own. An empty one accepts streams without a label.
     pub accept_labels: &'a [Bytes],
     /// The keys. None or an empty ring means that encryption is off.
     pub keyring: Option<&'a Keyring>,
@@ -44,8 +44,8 @@ pub struct FrameRules<'a> {
     pub verify_incoming: bool,
     /// The memory and work that one stream may cause.
     pub limits: FrameLimits,
-    /// A message as it is before encryption, which is read as [`StreamMessage::Known`]: neither
-    /// decompressed nor looked through.
+    /// A message, possibly compressed but not encrypted, that is known already: it is read as
+    /// [`StreamMessage::Known`] and neither decompressed nor parsed.
     pub known: Option<&'a [u8]>,
 }
 
@@ -95,8 +95,8 @@ impl Default for FrameLimits {
     }
 }
 
-/// Why a stream cannot be read. Nothing more is read from it then. [`FrameError::replies`] has the
-/// errors that the acceptor answers; the texts of those are Go's, since the peer logs them.
+/// Why a stream cannot be read. Nothing more is read from it then. [`FrameError::replies`] says
+/// which errors the acceptor answers; the texts of those are Go's, since the peer logs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FrameError {

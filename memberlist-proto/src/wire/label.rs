@@ -96,7 +96,7 @@ pub enum Peek<'a> {
     Absent,
     /// There is a header, but not all of it has arrived.
     Incomplete,
-    /// The label. Its header takes two bytes more.
+    /// The label of a complete header. The header itself is two bytes longer.
     Present(&'a [u8]),
 }
 
@@ -141,7 +141,7 @@ pub fn strip(packet: &[u8]) -> Result<(Option<&[u8]>, &[u8]), LabelError> {
 /// layer has already checked and removed our own label, so that only a missing header is accepted.
 ///
 /// # Errors
-/// It is refused.
+/// The label is refused.
 pub fn admit<'a>(
     own: &'a [u8],
     others: &[Bytes],

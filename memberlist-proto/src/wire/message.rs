@@ -113,11 +113,11 @@ impl<'a> Message<'a> {
         Self::in_order(code, body).map_or_else(|| Self::decode_any(message), Ok)
     }
 
-    /// As [`decode`](Self::decode), but without the short cut for the order in which fields are
+    /// As [`decode`](Self::decode), but without the shortcut for the order in which fields are
     /// usually sent: for tests that compare the two.
     ///
     /// # Errors
-    /// As of `decode`.
+    /// As for `decode`.
     pub fn decode_any(message: &'a [u8]) -> Result<Self, DecodeError> {
         let (&code, body) = message.split_first().ok_or(DecodeError::Empty)?;
         Ok(match MessageType::from_code(code) {

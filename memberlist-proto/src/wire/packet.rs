@@ -26,14 +26,14 @@ mod seal;
 
 pub use seal::{Sealing, seal};
 
-/// How packets are received.
+/// How received packets are opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// Our label; empty means none.
     pub label: &'a [u8],
     /// Whether an outer layer has removed the label (Go: `SkipInboundLabelCheck`).
     pub skip_inbound_label_check: bool,
-    /// Labels that are accepted beside our own; an empty one stands for none.
+    /// Labels that are accepted besides our own. An empty one accepts packets without a label.
     pub accept_labels: &'a [Bytes],
     /// The keys. None or an empty ring means that encryption is off.
     pub keyring: Option<&'a Keyring>,
@@ -106,12 +106,12 @@ pub enum Layer<'a> {
 
 /// Receives the contents of a packet in their order, each layer before its contents.
 pub trait Visit {
-    /// A layer was opened.
+    /// Called when a layer has been opened.
     fn layer(&mut self, layer: Layer<'_>) {
         let _ = layer;
     }
 
-    /// A message was decoded from `bytes`, which start with its type byte.
+    /// Called for each message, with the `bytes` it was decoded from, type byte first.
     fn message(&mut self, message: Message<'_>, bytes: &[u8]);
 }
 
@@ -163,7 +163,7 @@ impl fmt::Display for LayerKind {
     }
 }
 
-/// What can be wrong with a packet.
+/// The fault of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PacketCause {
     /// The datagram has no bytes.
@@ -204,13 +204,13 @@ pub enum PacketCause {
 /// Opens a received packet and hands its layers and messages to `visit`. Costs no allocation once
 /// `scratch` has been used for similar packets.
 ///
-/// Messages are handed on in the order of the packet. Go does so for pings, acks and nacks, and puts
-/// the others into a queue that it empties from the newest, alive messages first.
+/// Messages are visited in the order of the packet. Go handles pings, acks and nacks in that order,
+/// and puts the others into a queue that it empties from the newest, alive messages first.
 ///
 /// Source: `ingestPacket`, `handleCommand`.
 ///
 /// # Errors
-/// The first fault. Every part that could be read has been visited nevertheless.
+/// Returns the first fault. Every part that could be read has been visited nevertheless.
 pub fn open(
     packet: &[u8],
     rules: &Rules<'_>,
@@ -298,8 +298,8 @@ impl<V: Visit> Opening<'_, V> {
                 Err(error) => self.visit.layer(Layer::Plaintext { error }),
             }
         }
-        // After decryption: the checksum is part of what was encrypted. It is recognised only here,
-        // and a type that is not supported anywhere further inside (Go: `handleCommand`).
+        // After decryption: the checksum is part of what was encrypted. It is recognised only here;
+        // further inside, its type is not supported (Go: `handleCommand`).
         match checksum::strip(packet) {
             Ok(None) => {}
             Ok(Some(message)) => {

@@ -13,8 +13,8 @@ use super::msgpack::{
 };
 use crate::node::State;
 
-/// The start of a push/pull (Go: `pushPullHeader`). The numbers are claims of the peer, and may be
-/// negative or huge: [`FrameReader`](super::frame::FrameReader) checks them.
+/// The start of a push/pull (Go: `pushPullHeader`). The numbers are only claimed by the peer, and
+/// may be negative or huge: [`FrameReader`](super::frame::FrameReader) checks them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Header {
@@ -96,11 +96,11 @@ impl<'a> NodeState<'a> {
         Self::read(&mut Reader::new(body))
     }
 
-    /// As [`decode`](Self::decode), but without the short cut for the order in which fields are
+    /// As [`decode`](Self::decode), but without the shortcut for the order in which fields are
     /// usually sent: for tests that compare the two.
     ///
     /// # Errors
-    /// As of `decode`.
+    /// As for `decode`.
     pub fn decode_any(body: &'a [u8]) -> Result<Self, DecodeError> {
         Self::read_any(&mut Reader::new(body))
     }
@@ -110,7 +110,7 @@ impl<'a> NodeState<'a> {
         reader.in_order(Self::in_order).map_or_else(|| Self::read_any(reader), Ok)
     }
 
-    /// In its usual form.
+    /// Reads a node state in its usual form: every field, in ASCII order of the names.
     pub(super) fn in_order(fields: &mut InOrder<'a>) -> Option<Self> {
         fields.key(b"\x87\xa4Addr")?;
         let addr = fields.bytes()?;
@@ -147,7 +147,7 @@ impl<'a> NodeState<'a> {
         Ok(state)
     }
 
-    /// Without a type byte: inside a push/pull only the header says how many states follow.
+    /// Appends the state. It has no type byte: only the push/pull's header says how many follow.
     fn write(&self, out: &mut Vec<u8>) {
         write_map(out, 7);
         write_raw(out, b"Addr");
@@ -170,7 +170,7 @@ impl<'a> NodeState<'a> {
 /// The start of a reliable user message (Go: `userMsgHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UserHeader {
-    /// How many bytes of payload follow; a claim of the peer.
+    /// How many bytes of payload follow, as claimed by the peer: may be negative or huge.
     pub len: i64,
 }
 

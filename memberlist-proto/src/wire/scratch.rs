@@ -10,7 +10,7 @@ use super::compress::{Algorithm, Compressor};
 const KEEP: usize = 64 << 10;
 
 /// Working memory for opening and sealing packets, so that a packet costs no allocation but its
-/// own. It carries no data from one call to the next; a clone is simply empty.
+/// own. No result depends on what it holds from earlier calls; a clone is simply empty.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) decrypted: Vec<u8>,
@@ -21,7 +21,8 @@ pub struct Scratch {
     pub(super) last: Compression,
 }
 
-/// What the last packet was compressed to. A gossip tick sends the same to several members.
+/// The packet compressed last, with the result: a gossip tick sends the same one to several
+/// members.
 #[derive(Debug, Default)]
 pub(super) struct Compression {
     pub(super) of: Vec<u8>,

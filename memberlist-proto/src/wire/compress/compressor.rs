@@ -1,4 +1,4 @@
-//! Compressed messages as a whole, by any of the algorithms.
+//! Compressing and decompressing whole messages with any of the algorithms.
 
 use alloc::vec::Vec;
 
@@ -14,8 +14,8 @@ pub struct Compressor {
 
 impl Compressor {
     /// Appends the compressed message for `message`, type byte first, if all of it takes at most
-    /// `limit` bytes, and returns whether it does. It never does by an algorithm that is not
-    /// [built in](Algorithm::is_built_in).
+    /// `limit` bytes, and returns whether it did. Always returns `false` for an algorithm that is
+    /// not [built in](Algorithm::is_built_in).
     pub fn encode(
         &mut self,
         algorithm: Algorithm,
@@ -81,8 +81,9 @@ impl Compressor {
         }
     }
 
-    /// Whether `compressed`, type byte first, is a form of `message` that [`encode`](Self::encode) might
-    /// have made by LZW: with the same bytes around those of the algorithm.
+    /// Whether `compressed`, type byte first, is `message` compressed with LZW, in the form that
+    /// [`encode`](Self::encode) writes. Only the LZW data itself may differ from what it would
+    /// write.
     pub fn is_lzw_of(&mut self, compressed: &[u8], message: &[u8]) -> bool {
         let Ok(found) = Compressed::decode(compressed.get(1..).unwrap_or_default()) else {
             return false;

@@ -1,4 +1,4 @@
-//! Snappy's block format, by the crate `snap` where it is built in (feature `snappy`).
+//! Snappy's block format, read and written by the crate `snap` if the feature `snappy` is on.
 //!
 //! ```text
 //! length of the result as a varint of 32 bits, then literals and copies
@@ -29,8 +29,9 @@ pub struct Snappy {
 }
 
 impl Snappy {
-    /// Appends the Snappy form of `input` to `out` if it takes at most `limit` bytes. Otherwise, if
-    /// the feature is off, and for 4 GiB or more, returns `false`; `out` is then unchanged.
+    /// Appends the Snappy form of `input` to `out` if it takes at most `limit` bytes. Returns
+    /// `false` if it takes more, if `input` has 4 GiB or more, and if the feature is off; `out` is
+    /// then unchanged.
     #[cfg(feature = "snappy")]
     pub fn compress(&mut self, input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
         let encoder = self.encoder.get_or_insert_with(|| Box::new(snap::raw::Encoder::new()));
@@ -45,7 +46,7 @@ impl Snappy {
         len.is_some()
     }
 
-    /// As it is without the feature.
+    /// Returns `false`, as the feature `snappy` is off.
     #[cfg(not(feature = "snappy"))]
     #[allow(clippy::unused_self)] // The same signature as with the feature.
     pub fn compress(&mut self, _: &[u8], _: usize, _: &mut Vec<u8>) -> bool {
@@ -110,7 +111,7 @@ impl Snappy {
 /// The length that Snappy data announces, which need not be true.
 #[cfg(feature = "snappy")]
 fn announced(input: &[u8]) -> Option<usize> {
-    // Not even the length of an empty result is there.
+    // Even an empty result has a length, which is missing here.
     if input.is_empty() { None } else { snap::raw::decompress_len(input).ok() }
 }
 

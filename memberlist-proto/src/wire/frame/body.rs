@@ -166,13 +166,14 @@ impl Body {
         self.buffer.get(..self.scanned).unwrap_or_default()
     }
 
-    /// The same, taken.
+    /// Takes the bytes of the complete message.
     pub(super) fn into_whole(mut self) -> Bytes {
         self.buffer.truncate(self.scanned);
         self.buffer.into()
     }
 
-    /// The complete message, and what it was compressed in.
+    /// Turns the complete message into a frame. `compressed` is the message that it was inside, if
+    /// it was compressed.
     pub(super) fn into_frame(mut self, compressed: Option<Bytes>) -> Frame {
         self.buffer.truncate(self.scanned);
         let code = self.code().unwrap_or_default();
@@ -186,9 +187,9 @@ impl Body {
             Some(MessageType::Ping | MessageType::Ack | MessageType::Error) => Kind::Single,
             _ => Kind::Other,
         };
-        // The bytes live as long as the frame, which may wait for the application's answer. A boxed
-        // slice has no spare capacity, of which growing may have left as much again; to move the bytes
-        // for the sake of little is not worth it.
+        // The bytes live as long as the frame, which may wait for the application's answer. Growing
+        // may have left as much spare capacity as there are bytes; a boxed slice has none. Where
+        // there is little to spare, it is not worth moving the bytes.
         let spare = self.buffer.capacity().saturating_sub(self.buffer.len());
         let data = if spare <= self.buffer.len() / 8 {
             self.buffer.into()
@@ -198,7 +199,7 @@ impl Body {
         Frame { code, kind, data, compressed }
     }
 
-    /// Checks a complete value and returns what comes after it.
+    /// Checks a complete value and returns the stage that follows it.
     fn value(&mut self, limits: &FrameLimits) -> Result<Stage, FrameError> {
         let mut reader =
             Reader::new_at(self.buffer.get(..self.scanned).unwrap_or_default(), self.value_at);
@@ -262,7 +263,7 @@ impl Body {
     }
 
     /// How many bytes the message may have if it arrives as plaintext. Encrypted and decompressed
-    /// bytes were limited before.
+    /// bytes have been limited before they get here.
     fn limit(&self, limits: &FrameLimits) -> usize {
         match self.code().and_then(MessageType::from_code) {
             Some(MessageType::PushPull) => limits.max_plain_push_pull,
@@ -287,7 +288,8 @@ impl Body {
     }
 }
 
-/// The value's own array or map is one level; each of its fields may have the codec's full depth.
+/// A scanner for a value at `at`. The value's own array or map is one level; each of its fields may
+/// have the codec's full depth.
 fn scanner(at: usize) -> Scanner {
     Scanner::new(MAX_NESTING.saturating_add(1)).starting_at(at)
 }

@@ -13,7 +13,7 @@ pub struct Frame {
     pub(super) code: u8,
     pub(super) kind: Kind,
     pub(super) data: Bytes,
-    /// The message in which it was compressed.
+    /// The compressed message that this one was inside, if it was compressed.
     pub(super) compressed: Option<Bytes>,
 }
 
@@ -35,7 +35,7 @@ impl Frame {
         Self { code, kind: Kind::Other, data, compressed: None }
     }
 
-    /// The message that the rules name as known.
+    /// The message that [`FrameRules::known`](super::FrameRules::known) names.
     pub(super) fn known(code: u8) -> Self {
         Self { kind: Kind::Known, ..Self::other(code) }
     }
@@ -80,29 +80,30 @@ impl Frame {
         }
     }
 
-    /// The message in which it was compressed, if it was, type byte first.
+    /// Takes the compressed message that this one was inside, type byte first; `None` if it was not
+    /// compressed.
     pub(crate) fn take_compressed(&mut self) -> Option<Bytes> {
         self.compressed.take()
     }
 
-    /// Whether it is the message that the rules name as known.
+    /// Whether it is the message that [`FrameRules::known`](super::FrameRules::known) names.
     pub(crate) fn is_known(&self) -> bool {
         self.kind == Kind::Known
     }
 
-    /// Whether the parts lie within the message, for one that was read from outside.
+    /// Whether the parts lie within the message; checked for a frame read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn is_sound(&self) -> bool {
         match self.kind {
             Kind::PushPull { header, states_at, user_state_at } => {
-                // Each state takes a byte at least.
+                // Each state takes at least one byte.
                 let most = user_state_at.checked_sub(states_at);
                 let nodes = usize::try_from(header.nodes).ok();
                 user_state_at <= self.data.len() && nodes.is_some() && nodes <= most
             }
             Kind::User { payload_at } => payload_at <= self.data.len(),
             Kind::Single | Kind::Other => true,
-            // It never waits for an answer, during which a checkpoint could be made.
+            // It never waits for an answer, so that no checkpoint is made while a frame holds it.
             Kind::Known => false,
         }
     }
@@ -180,12 +181,12 @@ impl<'a> PushPull<'a> {
         }
     }
 
-    /// Where the first node state is.
+    /// The place of the first node state.
     pub fn start(&self) -> Place {
         Place { at: 0, left: self.states().left }
     }
 
-    /// Where an iterator over the node states has come to.
+    /// The place that an iterator over these node states has reached.
     pub fn place(&self, states: &NodeStates<'_>) -> Place {
         Place {
             at: self.states.len().saturating_sub(states.reader.rest().len()),
@@ -205,7 +206,7 @@ impl<'a> PushPull<'a> {
 pub struct Place {
     /// Where the next state begins.
     at: usize,
-    /// How many there are from it on.
+    /// How many states there are from it on.
     left: usize,
 }
 

@@ -35,7 +35,7 @@ pub struct FrameReader {
     layers: Layers,
 }
 
-/// The layers that a reader has opened so far; after an error they show how far it came.
+/// The layers that a reader has opened so far. After an error they show how far it got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Layers {
@@ -47,7 +47,7 @@ pub struct Layers {
     pub compressed: Option<(Algorithm, usize, usize)>,
 }
 
-/// What it means if the peer's data ends here.
+/// What it means if the peer's data ends at this point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Eof {
     /// The peer began no message.
@@ -74,15 +74,15 @@ enum State {
     Done,
 }
 
-/// What has come of the bytes that arrived.
+/// What [`FrameReader::feed_some`] made of the bytes that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// More have to arrive.
+    /// The message is not complete, or it has been returned before.
     Reading,
     /// The message is complete.
     Complete(Frame),
     /// All bytes have arrived, and opening them is much work: [`FrameReader::open`] does it, on this
-    /// reader or on a clone of it, which is cheap now.
+    /// reader or on a clone of it. A clone is cheap at this point.
     Whole,
 }
 
@@ -90,7 +90,7 @@ pub enum Progress {
 const LENGTH: usize = 4;
 /// Bytes before an encrypted frame's payload: type and length.
 pub(super) const PREFIX: usize = 1 + LENGTH;
-/// How many times as long as a message what it is decompressed to may be, when it is opened at once.
+/// A message that decompresses to more than this many times `at_once` is not opened at once.
 const INFLATES: usize = 4;
 
 impl FrameReader {
@@ -120,11 +120,11 @@ impl FrameReader {
         }
     }
 
-    /// As [`feed`](Self::feed), but does not open a message whose bytes are more than `at_once`, or
-    /// that inflates to much more: it is left [whole](Progress::Whole).
+    /// As [`feed`](Self::feed), but does not open a message that is longer than `at_once` bytes, or
+    /// decompresses to more than 4 times `at_once`: it is left [whole](Progress::Whole).
     ///
     /// # Errors
-    /// As of `feed`.
+    /// As for `feed`.
     pub fn feed_some(
         &mut self,
         data: &[u8],
@@ -138,7 +138,7 @@ impl FrameReader {
         result
     }
 
-    /// The message that was left whole has been opened by a clone of this reader.
+    /// Ends the reading: the message that was left whole has been opened by a clone of this reader.
     pub(crate) fn finish_whole(&mut self) {
         self.state = State::Done;
     }
@@ -176,8 +176,8 @@ impl FrameReader {
         &self.layers
     }
 
-    /// The label that the peer sent, if it is accepted and not ours; an empty one for none. The
-    /// answer has to be encrypted under it.
+    /// The label of the connection, if it is accepted but is not our own; empty if the peer sent
+    /// none. The answer has to be encrypted under it. `None` means our own label.
     pub fn accepted_label(&self) -> Option<&Label> {
         self.label.as_ref()
     }
@@ -256,7 +256,8 @@ impl FrameReader {
         }
     }
 
-    /// Opens what is whole, unless that is more work than may be done at once.
+    /// Opens a message that has arrived as a whole, unless that is more work than may be done at
+    /// once.
     fn open_whole(
         &mut self,
         rules: &FrameRules<'_>,
@@ -282,7 +283,7 @@ impl FrameReader {
         }
     }
 
-    /// Decrypts a length and the payload after it.
+    /// Decrypts the payload of `bytes`, which begin with its length.
     fn decrypt(&mut self, bytes: &[u8], rules: &FrameRules<'_>) -> Result<Vec<u8>, FrameError> {
         let keyring = keys(rules).ok_or(FrameError::NotConfigured)?;
         let (length, payload) = bytes.split_first_chunk::<LENGTH>().ok_or(FrameError::Truncated)?;
@@ -295,8 +296,8 @@ impl FrameReader {
         if plaintext.is_empty() { Err(FrameError::EmptyPlaintext) } else { Ok(plaintext) }
     }
 
-    /// The complete message, decompressed if necessary. As in Go (`readStream`), only one layer of
-    /// compression is removed: a second one is a message that streams do not carry.
+    /// Returns the complete message, decompressed if necessary. As in Go (`readStream`), only one
+    /// layer of compression is removed: a second one is a message that streams do not carry.
     fn finish(&mut self, rules: &FrameRules<'_>, at_once: usize) -> Result<Progress, FrameError> {
         let State::Plain(body) = mem::replace(&mut self.state, State::Done) else {
             return Err(FrameError::Truncated);
@@ -310,7 +311,8 @@ impl FrameReader {
         self.inflate(body.into_whole(), rules, at_once)
     }
 
-    /// What a compressed message has in it, unless finding out is more work than may be done at once.
+    /// Decompresses a message and parses the one inside, unless that is more work than may be done
+    /// at once.
     fn inflate(
         &mut self,
         message: Bytes,
@@ -346,7 +348,8 @@ impl FrameReader {
     }
 }
 
-/// Decides whether a connection with this label is accepted; the label, if it is not our own.
+/// Decides whether a connection with this label is accepted. Returns the label that encryption
+/// authenticates on it, if that is not our own.
 fn admit(rules: &FrameRules<'_>, received: Option<&[u8]>) -> Result<Option<Label>, LabelError> {
     let skip = rules.skip_inbound_label_check;
     let label = label::admit(rules.label, rules.accept_labels, skip, received)?;

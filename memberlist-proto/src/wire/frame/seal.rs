@@ -13,7 +13,7 @@ use crate::wire::Scratch;
 use crate::wire::compress::Algorithm;
 use crate::wire::message::MessageType;
 
-/// How a message is sent on a stream. The initiator writes the label header before it
+/// How a message is sent on a stream. The initiator writes the label header before the frame
 /// ([`label::write_header`](crate::wire::label::write_header)); the acceptor writes none.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameSealing<'a> {
@@ -31,7 +31,7 @@ pub struct FrameSealing<'a> {
     pub only_if_smaller: bool,
 }
 
-/// A message is longer than what any peer accepts.
+/// A message is longer than any peer accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error("encrypted message would take {len} bytes, the limit is {limit}")]
@@ -54,7 +54,8 @@ pub fn seal_frame(
     encrypt_frame(compress_frame(message, sealing, scratch), sealing)
 }
 
-/// The first half of [`seal_frame`]: compressed, if that is wanted, but not encrypted yet.
+/// Compresses a message, if `sealing` says so, without encrypting it: the first half of
+/// [`seal_frame`].
 pub fn compress_frame(message: &[u8], sealing: &FrameSealing<'_>, scratch: &mut Scratch) -> Bytes {
     let Scratch { compressor, compressed, .. } = scratch;
     compressed.clear();
@@ -69,7 +70,7 @@ pub fn compress_frame(message: &[u8], sealing: &FrameSealing<'_>, scratch: &mut 
     body
 }
 
-/// The second half of [`seal_frame`]: what it makes of the result of [`compress_frame`].
+/// Encrypts the result of [`compress_frame`], if there is a key: the second half of [`seal_frame`].
 ///
 /// # Errors
 /// The encrypted payload would be longer than 20 MiB, the most that a peer reads.

@@ -5,7 +5,7 @@ use super::super::msgpack::InOrder;
 use super::{Ack, Alive, Dead, Message, MessageType, Ping, Suspect};
 
 impl<'a> Message<'a> {
-    /// The message, if it is one of the frequent ones in its usual form.
+    /// Decodes the message, if it is one of the frequent ones in its usual form.
     pub(super) fn in_order(code: u8, body: &'a [u8]) -> Option<Self> {
         let mut fields = InOrder::new(body);
         Some(match MessageType::from_code(code)? {
@@ -26,7 +26,7 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Ping<'a> {
-    /// With its source, as every release since v0.2.0 sends it.
+    /// Reads a ping with its source, as every release since v0.2.0 sends it.
     fn in_order(fields: &mut InOrder<'a>) -> Option<Self> {
         fields.key(b"\x85\xa4Node")?;
         let node = fields.string()?;
@@ -70,7 +70,7 @@ impl<'a> Alive<'a> {
     }
 }
 
-/// Incarnation, subject and accuser.
+/// Reads the incarnation, the subject and the accuser.
 fn accusation<'a>(fields: &mut InOrder<'a>) -> Option<(u32, &'a [u8], &'a [u8])> {
     fields.key(b"\x83\xa4From")?;
     let from = fields.string()?;

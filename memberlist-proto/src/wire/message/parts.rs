@@ -55,7 +55,7 @@ impl<'a> Source<'a> {
             .saturating_add(u8::from(!self.node.is_empty()))
     }
 
-    /// In ASCII order like all fields: `Addr`, `Node`, `Port`.
+    /// Appends the fields in ASCII order, like all fields: `Addr`, `Node`, `Port`.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         if !self.addr.is_empty() {
             write_raw(out, b"SourceAddr");
@@ -72,7 +72,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Suspect and dead messages have the same body: incarnation, subject, accuser.
+/// Decodes the body that suspect and dead messages share: incarnation, subject, accuser.
 pub(super) fn decode_accusation(body: &[u8]) -> Result<(u32, &[u8], &[u8]), DecodeError> {
     let (mut incarnation, mut node, mut from) = (0, &[][..], &[][..]);
     Reader::new(body).structure(&["Incarnation", "Node", "From"], |reader, field| {

@@ -13,7 +13,7 @@ pub(crate) struct InOrder<'a> {
 }
 
 impl<'a> InOrder<'a> {
-    /// At the start of `input`.
+    /// Begins to read at the start of `input`.
     pub(crate) fn new(input: &'a [u8]) -> Self {
         Self { rest: input }
     }
@@ -26,7 +26,7 @@ impl<'a> InOrder<'a> {
         (found == key).then_some(())
     }
 
-    /// A string.
+    /// Reads a string.
     pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
         let len = match self.byte()? {
             short @ 0xa0..=0xbf => usize::from(short & 0x1f),
@@ -38,7 +38,7 @@ impl<'a> InOrder<'a> {
         Some(bytes)
     }
 
-    /// Bytes, which may be nil.
+    /// Reads bytes, which may be nil.
     #[expect(clippy::option_option, reason = "nil is a value, and in order")]
     pub(crate) fn bytes(&mut self) -> Option<Option<&'a [u8]>> {
         if let Some((0xc0, rest)) = self.rest.split_first() {
@@ -48,7 +48,7 @@ impl<'a> InOrder<'a> {
         self.string().map(Some)
     }
 
-    /// An unsigned number.
+    /// Reads an unsigned number.
     pub(crate) fn u32(&mut self) -> Option<u32> {
         Some(match self.byte()? {
             small @ 0x00..=0x7f => small.into(),
@@ -59,12 +59,12 @@ impl<'a> InOrder<'a> {
         })
     }
 
-    /// An unsigned number of 16 bits.
+    /// Reads an unsigned number of 16 bits.
     pub(crate) fn u16(&mut self) -> Option<u16> {
         u16::try_from(self.u32()?).ok()
     }
 
-    /// A signed number, if it is one of the few that a byte can hold and not negative.
+    /// Reads a signed number from 0 to 127, which takes one byte; `None` for any other.
     pub(crate) fn small_int(&mut self) -> Option<i64> {
         self.byte().filter(|byte| *byte <= 0x7f).map(i64::from)
     }
@@ -83,7 +83,8 @@ impl<'a> InOrder<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads a struct by `read`, if it is in order; otherwise nothing has been read.
+    /// Reads a struct with `read`, if it is in order; otherwise returns `None` and has read
+    /// nothing.
     pub(crate) fn in_order<T>(
         &mut self,
         read: impl FnOnce(&mut InOrder<'a>) -> Option<T>,

@@ -1,4 +1,4 @@
-//! What the application decides at once, and how that is recorded and replayed.
+//! The answers of the application's hooks, and how they are recorded and replayed.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -10,29 +10,29 @@ use bytes::Bytes;
 use crate::hooks::{Candidate, Hooks, View};
 use crate::node::Name;
 
-/// One answer of the [`Hooks`], which the core asks for in the middle of a call. As an input
-/// ([`Input::Decided`](crate::Input::Decided)) it answers a question of its kind within the next
-/// other input, in the delegate's place: a recorded run is replayed with hooks that are never asked
-/// again. Whether a node has hooks at all is part of its run.
+/// One answer of the [`Hooks`], which the core calls in the middle of an input. Handed in as
+/// [`Input::Decided`](crate::Input::Decided), it answers one call of its kind within the next other
+/// input, in place of the hooks: a recorded run is replayed without calling them again. Whether a
+/// node has hooks at all is part of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Decision {
-    /// Of [`Hooks::admit`].
+    /// The answer of [`Hooks::admit`].
     Admit(Result<(), String>),
-    /// Of [`Hooks::ack_payload`].
+    /// The answer of [`Hooks::ack_payload`].
     AckPayload(Option<Bytes>),
-    /// Of [`Hooks::broadcasts`].
+    /// The answer of [`Hooks::broadcasts`].
     Broadcasts(Vec<Bytes>),
-    /// Of [`Hooks::stream_ping`].
+    /// The answer of [`Hooks::stream_ping`].
     StreamPing(bool),
 }
 
-/// The delegate, with the answers that are given in its place and those that are to be recorded.
+/// The delegate, the answers given in its place, and the answers to be recorded.
 #[derive(Clone, Default)]
 pub(crate) struct Decider {
     delegate: Option<Arc<dyn Hooks>>,
     given: VecDeque<Decision>,
-    /// Answers since the last look, if they are to be noted at all.
+    /// Answers not yet fetched by [`take_noted`](Self::take_noted); `None` if none are noted.
     noted: Option<VecDeque<Decision>>,
 }
 
@@ -41,29 +41,29 @@ impl Decider {
         Self { delegate, ..Self::default() }
     }
 
-    /// Whether there is a delegate, and what was given in its place for the next input.
+    /// Whether there is a delegate, and the answers given in its place for the next input.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn parts(&self) -> (bool, &VecDeque<Decision>) {
         (self.delegate.is_some(), &self.given)
     }
 
-    /// A delegate of whose answers some are given already.
+    /// A delegate, with answers given in its place for the next input.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn of(delegate: Option<Arc<dyn Hooks>>, given: VecDeque<Decision>) -> Self {
         Self { delegate, given, noted: None }
     }
 
-    /// An input is over: what was given for it and not asked for answers nothing later.
+    /// Ends an input: answers that were given for it and not used are dropped.
     pub(crate) fn end_input(&mut self) {
         self.given.clear();
     }
 
-    /// Whether there is anything that decides: without it, every answer is the default.
+    /// Whether there is a delegate or a given answer. If not, every answer is the default.
     pub(crate) fn is_some(&self) -> bool {
         self.delegate.is_some() || !self.given.is_empty()
     }
 
-    /// Answers the next question of its kind.
+    /// Gives an answer, to be used for the next question of its kind.
     pub(crate) fn give(&mut self, decision: Decision) {
         self.given.push_back(decision);
     }
@@ -123,7 +123,7 @@ impl Decider {
         answer
     }
 
-    /// The first given answer of the kind that `take` wants.
+    /// Removes and returns the first given answer for which `take` returns something.
     fn given<T>(&mut self, take: impl Fn(Decision) -> Option<T>) -> Option<T> {
         let found = |decision: &Decision| take(decision.clone());
         let place = self.given.iter().position(|it| found(it).is_some())?;

@@ -21,7 +21,7 @@ use crate::time::Instant;
 pub(crate) struct Randomness {
     /// The order in which members are probed.
     pub(crate) probe_order: Rng,
-    /// The choice of members to gossip and to exchange state with, and to ask for indirect probes.
+    /// The choice of members to gossip with, to exchange state with and to ask for indirect probes.
     pub(crate) gossip: Rng,
     /// Phases of periodic timers, and the spread of retries.
     pub(crate) jitter: Rng,
@@ -50,8 +50,8 @@ impl Randomness {
     /// Mixes 32 bytes of fresh randomness into the nonces.
     ///
     /// A virtual machine that is copied, or resumed twice from one snapshot, has the seed of its
-    /// twin: both would go on with the same nonces under the same key, and fresh bytes part them.
-    /// They are an input like any other: the same seed and inputs give the same nonces.
+    /// twin: both would go on with the same nonces under the same key. Fresh bytes separate them.
+    /// The bytes are an input like any other: the same seed and inputs give the same nonces.
     ///
     /// Nothing else changes. The other streams decide nothing secret, and the
     /// [hash key](Self::hash_key) cannot change while tables depend on it.
@@ -137,7 +137,7 @@ impl Nonces {
         nonce
     }
 
-    /// Replaces the stream by one that depends on the former one and on the fresh bytes.
+    /// Replaces the stream with one that depends on the former one and on the fresh bytes.
     fn mix(&mut self, fresh: [u8; 32]) {
         // The exclusive or of two independent values is as unpredictable as the better one of them,
         // so that fresh bytes which are weak, or known to others, do no harm.
@@ -166,7 +166,7 @@ fn fork(seed: [u8; 32], label: [u8; 8]) -> [u8; 32] {
     forked
 }
 
-/// What a stream needs to go on as a copy, or from a checkpoint: its seed, and how many words of 32
+/// Copies and serializes a stream by what it needs to go on: its seed, and how many words of 32
 /// bits were drawn.
 macro_rules! generator {
     ($name:ident, $generator:ident) => {

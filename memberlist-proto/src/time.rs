@@ -16,8 +16,8 @@ impl Instant {
     pub const ORIGIN: Self = Self(0);
     /// The latest instant, which never comes: a timer set to it never fires.
     pub const FAR_FUTURE: Self = Self(u64::MAX);
-    /// The latest time that a node takes for the present: 292 years after the origin. From there on
-    /// sums of an instant and an interval might saturate.
+    /// The latest time that a node accepts as the present: 292 years after the origin. Later than
+    /// that, sums of an instant and an interval might saturate.
     pub(crate) const LATEST: Self = Self(u64::MAX / 2);
 
     /// The instant `nanos` nanoseconds after the origin.
@@ -75,8 +75,7 @@ const PUSH_PULL_SCALE_THRESHOLD: usize = 32;
 
 /// The push/pull interval in a cluster of `n` nodes, dead ones included: `interval` up to 32 nodes,
 /// then one more `interval` for every doubling begun (33–64 ×2, 65–128 ×3, …). Each exchange carries
-/// every record, so that its size grows with the cluster; the longer interval makes up for a part of
-/// that.
+/// every record, so its size grows with the cluster; the longer interval makes up for part of that.
 ///
 /// Source: `pushPullScale`. Saturates at [`Duration::MAX`].
 pub(crate) fn push_pull_scale(interval: Duration, n: usize) -> Duration {

@@ -1,4 +1,5 @@
-//! What the core asks its driver to do.
+//! What the core asks its driver to do: datagrams, streams, look-ups, and questions to the
+//! application.
 
 use alloc::string::String;
 use core::net::{IpAddr, SocketAddr};
@@ -9,52 +10,53 @@ use crate::node::{Node, NodeName};
 use crate::peer::{Host, Targets};
 use crate::time::Instant;
 
-/// A datagram to send, from the socket that this node receives packets on.
+/// A datagram to send from the socket on which this node receives packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Transmit {
-    /// Where to.
+    /// The address to send it to.
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub to: SocketAddr,
-    /// The receiver's name, where known: for transports that route by name.
+    /// The receiver's name, if it is known: for transports that route by name.
     pub node: Option<NodeName>,
     /// The whole datagram.
     pub payload: Bytes,
-    /// The probe whose ping this is, so that the probe learns of a failed send.
+    /// The sequence number of the probe whose ping this is, so that it learns of a failed send.
     pub(crate) probe: Option<u32>,
 }
 
-/// One stream, opaque to the driver.
+/// Identifies a stream; opaque to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StreamId(pub(crate) u64);
 
 impl StreamId {
-    /// Before every other.
+    /// The smallest id, for ranges.
     pub const MIN: Self = Self(0);
-    /// After every other.
+    /// The largest id, for ranges.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// A number that is unique among the streams of one node.
+    /// The id as a number, which is unique among the streams of one node.
     pub fn as_u64(self) -> u64 {
         self.0
     }
 }
 
-/// What to do with streams, in exactly this order for each stream.
+/// An operation on a stream. The operations on one stream must be done in the order in which they
+/// are handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum StreamOp {
     /// Open a connection, then call
-    /// [`handle_stream_connected`](crate::Memberlist::handle_stream_connected) or
+    /// [`handle_stream_connected`](crate::Memberlist::handle_stream_connected), or if that fails
     /// [`handle_stream_closed`](crate::Memberlist::handle_stream_closed).
     Connect {
         /// The new stream.
         id: StreamId,
-        /// Where to.
+        /// The address to connect to.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         to: SocketAddr,
-        /// The receiver's name, where known.
+        /// The receiver's name, if it is known.
         node: Option<NodeName>,
     },
     /// Write all of `data`, reporting the progress by
@@ -71,8 +73,8 @@ pub enum StreamOp {
         /// The stream.
         id: StreamId,
     },
-    /// Drop the connection at once, whatever is pending. The core has forgotten the stream; later
-    /// calls with its id do nothing.
+    /// Drop the connection at once, even if writes are pending. The core has forgotten the stream;
+    /// later calls with its id do nothing.
     Abort {
         /// The stream.
         id: StreamId,
@@ -80,7 +82,7 @@ pub enum StreamOp {
 }
 
 impl StreamOp {
-    /// The stream that it is about.
+    /// The stream that the operation is for.
     pub fn id(&self) -> StreamId {
         match *self {
             Self::Connect { id, .. }
@@ -91,7 +93,7 @@ impl StreamOp {
     }
 }
 
-/// Why a connection ended or never came to be.
+/// Why a connection ended or could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -149,10 +151,10 @@ pub enum TlsFailure {
     /// The peer presents no certificate, and one is required.
     #[error("the peer presents no certificate")]
     NoCertificate,
-    /// The peer says that this node's certificate has expired.
+    /// The peer reports that this node's certificate has expired.
     #[error("the peer refuses this node's certificate: it has expired")]
     RefusedExpired,
-    /// The peer says that this node's certificate is from an unknown issuer.
+    /// The peer reports that this node's certificate is from an unknown issuer.
     #[error("the peer refuses this node's certificate: unknown issuer")]
     RefusedIssuer,
     /// The peer requires a certificate, and this node presents none.
@@ -173,7 +175,7 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
-    /// Every one.
+    /// All the values.
     pub const ALL: [Self; 13] = [
         Self::Expired,
         Self::NotYetValid,
@@ -210,7 +212,7 @@ impl TlsFailure {
     }
 }
 
-/// One name look-up.
+/// Identifies a name look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LookupId(pub(crate) u64);
@@ -227,13 +229,14 @@ pub struct Lookup {
     pub id: LookupId,
     /// The name, never an IP literal.
     pub host: String,
-    /// Whether it is a service, and who looks up the targets of its SRV records. The answer then
-    /// goes to [`handle_service`](crate::Memberlist::handle_service).
+    /// `None` if `host` is a plain host name. Otherwise it is a service: look up its SRV records,
+    /// resolve their targets as this says, and answer with
+    /// [`handle_service`](crate::Memberlist::handle_service).
     pub service: Option<Targets>,
 }
 
 impl Lookup {
-    /// The look-up of a host; `None` for an address.
+    /// The look-up of a host; `None` if it is an IP address already.
     pub(crate) fn of(id: LookupId, host: &Host) -> Option<Self> {
         match host {
             Host::Ip(_) => None,
@@ -245,7 +248,7 @@ impl Lookup {
     }
 }
 
-/// One address that a look-up has found, with the port if the name server says one.
+/// One address that a look-up has found, with the port if an SRV record gives one.
 pub(crate) type Found = (IpAddr, Option<u16>);
 
 /// Why a name could not be resolved.
@@ -256,10 +259,10 @@ pub enum LookupFailure {
     /// The name has no address.
     #[error("no such host")]
     NotFound,
-    /// It is a service, and looking up services is not built in (feature `srv`).
+    /// The name is a service, and looking up services is not built in (feature `srv`).
     #[error("this program cannot look up SRV records")]
     Unsupported,
-    /// No answer in time.
+    /// The name server did not answer in time.
     #[error("the name server did not answer")]
     TimedOut,
     /// Anything else.
@@ -267,7 +270,7 @@ pub enum LookupFailure {
     Other,
 }
 
-/// One question to the application.
+/// Identifies a question to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestId(pub(crate) u64);
@@ -279,7 +282,7 @@ pub struct RequestId(pub(crate) u64);
 pub struct Request {
     /// Which question this is.
     pub id: RequestId,
-    /// The latest useful time for the answer; the exchange fails then.
+    /// The time at which the exchange fails if there is no answer; a later one has no effect.
     pub deadline: Instant,
     /// What is asked.
     pub kind: RequestKind,
@@ -295,10 +298,10 @@ pub enum RequestKind {
         /// Whether the exchange is part of a join.
         join: bool,
     },
-    /// Whether to merge what a joining peer, or the peer joined, knows (Go: `NotifyMerge`). Asked
-    /// only with [`Config::ask_admit_merge`](crate::Config::ask_admit_merge).
+    /// Whether to merge the state of a peer, asked when one of the two joins the other (Go:
+    /// `NotifyMerge`). Asked only with [`Config::ask_admit_merge`](crate::Config::ask_admit_merge).
     AdmitMerge {
-        /// Every node that the peer reported, in the state it reported.
+        /// Every node that the peer reported, each in the state that it reported.
         peers: alloc::vec::Vec<Node>,
     },
 }
@@ -307,8 +310,8 @@ pub enum RequestKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Answer {
-    /// To [`RequestKind::LocalState`]: may be empty.
+    /// Answers [`RequestKind::LocalState`]: the state, which may be empty.
     LocalState(Bytes),
-    /// To [`RequestKind::AdmitMerge`]: `Err` refuses the merge, with the reason.
+    /// Answers [`RequestKind::AdmitMerge`]: `Err` refuses the merge and gives the reason.
     AdmitMerge(Result<(), String>),
 }

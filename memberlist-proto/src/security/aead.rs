@@ -216,8 +216,8 @@ impl Cipher {
         }
     }
 
-    /// Eight bytes by which a key can be recognized and not found: the beginning of the tag of an
-    /// empty message, under a nonce that is used for nothing else.
+    /// Eight bytes that identify a key without revealing it: the beginning of the tag of an empty
+    /// message, under a nonce that is used for nothing else.
     pub(super) fn check_value(&self) -> [u8; 8] {
         let tag = self.encrypt([0xff; NONCE], b"memberlist key id", &mut []).unwrap_or_default();
         tag.first_chunk().copied().unwrap_or_default()

@@ -44,7 +44,7 @@ impl Key {
         &self.0.bytes
     }
 
-    /// By which the key is named where the key itself must not be written.
+    /// The id that names the key where the key itself must not be written, as in recordings.
     pub fn id(&self) -> KeyId {
         KeyId(self.cipher().check_value())
     }
@@ -53,15 +53,15 @@ impl Key {
         &self.0.cipher
     }
 
-    /// How many clones share the key: while there is one, it is not wiped.
+    /// How many clones share the key. It is not wiped while there is one.
     #[cfg(test)]
     pub(crate) fn clones(&self) -> usize {
         Arc::strong_count(&self.0)
     }
 }
 
-/// In base64, with white space around it, as Serf and Consul write keys and `memberlist keygen` does.
-/// Errors never repeat the text.
+/// Reads a key in base64 with padding, as Serf, Consul and `memberlist keygen` write it. White
+/// space around it is ignored. Errors never repeat the text.
 impl FromStr for Key {
     type Err = ParseKeyError;
 
@@ -86,14 +86,14 @@ impl fmt::Debug for Key {
 }
 
 /// The name of a key in recordings and checkpoints: a check value, from which the key cannot be
-/// computed. `Display` is 16 hexadecimal digits.
+/// computed. `Display` writes it as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyId(pub [u8; 8]);
 
 impl KeyId {
-    /// A key that no peer has, another one for each id: to take the place of one that is missing,
-    /// where only the length of what is sent matters.
+    /// A placeholder for a key that is missing, where only the length of what is sent matters: a
+    /// key that no peer has, and a different one for each id. It is never `None`.
     pub fn stand_in(self) -> Option<Key> {
         Key::new(&[self.0, [0; 8]].concat()).ok()
     }
@@ -120,7 +120,7 @@ pub enum ParseKeyError {
     /// It is not base64 with padding.
     #[error("it is not base64")]
     Encoding,
-    /// It has another length than keys have.
+    /// It is base64, but not of 16, 24 or 32 bytes.
     #[error(transparent)]
     Length(#[from] InvalidKey),
 }
@@ -145,7 +145,7 @@ pub enum KeyringError {
 /// while received messages may be encrypted with any. An empty ring means no encryption.
 ///
 /// To rotate a key in a running cluster, add the new one at every node, then make it the primary at
-/// every node, then remove the old one: so that each node can read what any other sends at any time.
+/// every node, then remove the old one. That way each node can always read what any other sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring(Vec<Key>);
 
@@ -158,7 +158,7 @@ impl Keyring {
     /// Appends a key, which becomes the primary if the ring was empty. Returns `false`, and changes
     /// nothing, if the key is in the ring already.
     pub fn add(&mut self, key: Key) -> bool {
-        // A key twice would be tried twice on every message that fits no key.
+        // A repeated key would be tried twice on every message that fits no key.
         let new = !self.0.contains(&key);
         if new {
             self.0.push(key);
@@ -181,8 +181,8 @@ impl Keyring {
     }
 
     /// Removes a key and returns whether it was in the ring. The key is wiped from memory as soon as
-    /// no clone of it is left. A node keeps none of a key that it removes, but any copy of its
-    /// [`Config`](crate::Config) that the application made before does.
+    /// no clone of it is left. A node keeps no clone of a key that it removes, but a copy of its
+    /// [`Config`](crate::Config) that the application made earlier does.
     ///
     /// # Errors
     /// The key is the primary, or the ring is empty.
@@ -208,7 +208,7 @@ impl Keyring {
         &self.0
     }
 
-    /// Whether there is no key, and so no encryption.
+    /// Whether the ring has no key, which means no encryption.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -24,8 +24,8 @@ impl Awareness {
 
     /// Adds `delta` within the limits. Returns the new score if it changed.
     pub(crate) fn apply(&mut self, delta: i32) -> Option<u32> {
-        // Both ends are kept at once, so that a long bad time is forgiven by as many successful probes
-        // as the maximum, however many failed.
+        // Both bounds are applied at once: after a long bad time, as many successful probes as the
+        // maximum restore the score, however many failed.
         let score = self.score.saturating_add_signed(delta).min(self.max);
         let changed = score != self.score;
         self.score = score;

@@ -1,4 +1,4 @@
-//! The exchanges over streams: what each is for and how far it has come.
+//! The exchanges over streams: the purpose and the progress of each.
 
 mod intake;
 mod stage;
@@ -27,7 +27,7 @@ pub(crate) struct Exchange {
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     peer: SocketAddr,
     begun: Instant,
-    /// A peer opened it; otherwise this node did.
+    /// Whether a peer opened it; otherwise this node did.
     accepted: bool,
     stage: Stage,
     reader: FrameReader,
@@ -35,20 +35,20 @@ pub(crate) struct Exchange {
     /// Bytes given to the driver, and how many of them it has written.
     queued: u64,
     written: u64,
-    /// Of the full state sent on a stream opened here: a peer that sends the same may be this node
-    /// itself.
+    /// The mark of the full state sent on a stream that was opened here: a peer that sends the same
+    /// state may be this node itself.
     sent_state: Option<Mark>,
     /// The job that opens the peer's message.
     opening: Option<JobId>,
-    /// Serves a push/pull, of which only `limits.push_pulls` may run.
+    /// Whether it serves a push/pull, of which only `limits.push_pulls` may run at a time.
     serves_push_pull: bool,
-    /// Bytes of memory for the nodes that the application is shown before a merge.
+    /// Bytes of memory for the nodes that are shown to the application before a merge.
     reported: usize,
     /// Bytes of memory counted for what the peer has sent, and what was made of it.
     held: usize,
 }
 
-/// What an exchange does once its connection stands.
+/// What an exchange does once its connection is established.
 #[derive(Clone, Debug)]
 pub(crate) enum Opening {
     /// Ask for the application's state, then send the full state.
@@ -123,7 +123,7 @@ impl Exchange {
         self.queued = self.queued.saturating_add(bytes as u64);
     }
 
-    /// Notes that the driver has written bytes; whether everything queued is written now.
+    /// Notes that the driver has written bytes. Returns whether everything queued is written now.
     pub(crate) fn wrote(&mut self, bytes: usize) -> bool {
         self.written = self.written.saturating_add(bytes as u64);
         self.has_written_all()
@@ -137,12 +137,12 @@ impl Exchange {
         self.written >= self.queued
     }
 
-    /// Whether a peer opened it and has not sent anything.
+    /// Whether a peer opened it and has not sent anything yet.
     pub(crate) fn is_silent(&self) -> bool {
         self.accepted && self.reader.eof() == Eof::Empty && self.reader.layers().label.is_none()
     }
 
-    /// Whether it was opened here, and the peer owes an answer that it has not begun.
+    /// Whether it was opened here, and waits for an answer of which nothing has arrived.
     pub(crate) fn awaits_answer(&self) -> bool {
         !self.accepted
             && self.stage.reads()
@@ -150,8 +150,9 @@ impl Exchange {
             && self.reader.eof() == Eof::Empty
     }
 
-    /// How it fails if the peer closes it now, where a label takes the first `label` bytes. A peer
-    /// that cannot have read more than its own label has not closed because of what would follow.
+    /// The error if the peer closes it now, where a label takes the first `label` bytes. A peer
+    /// that cannot have read more than the label has not closed because of what would have
+    /// followed.
     pub(crate) fn closed(&self, label: usize) -> ExchangeError {
         let only_label = label > 0 && !self.accepted && self.written <= label as u64;
         if only_label || self.has_written_all() {
@@ -161,7 +162,8 @@ impl Exchange {
         }
     }
 
-    /// The connection stands: what to do with it, unless it was not being opened.
+    /// Notes that the connection is established. Returns what to do with it; `None` if it was not
+    /// being opened.
     pub(crate) fn connect(&mut self) -> Option<Opening> {
         match &mut self.stage {
             Stage::PushPull(why, step @ PushPullStep::Connecting) => {
@@ -184,7 +186,7 @@ impl Exchange {
         }
     }
 
-    /// Waits for the application's state, as acceptor with the peer's.
+    /// Begins to wait for the application's state. An acceptor keeps the peer's state meanwhile.
     pub(crate) fn ask_state(&mut self, request: RequestId, received: Option<Frame>) {
         self.stage = match (&self.stage, received) {
             (Stage::Accepted(_), Some(received)) => {
@@ -197,7 +199,7 @@ impl Exchange {
         };
     }
 
-    /// Waits for the application's decision on a merge.
+    /// Begins to wait for the application's decision on a merge.
     pub(crate) fn ask_merge(&mut self, request: RequestId, received: Frame) {
         self.stage = match self.stage {
             Stage::PushPull(why, _) => {
@@ -217,7 +219,7 @@ impl Exchange {
         self.opening.is_some()
     }
 
-    /// Waits for this node's state, as acceptor with the peer's.
+    /// Begins to wait for this node's state. An acceptor keeps the peer's state meanwhile.
     pub(crate) fn build(&mut self, received: Option<Frame>) {
         self.stage = match (&self.stage, received) {
             (Stage::Accepted(_), Some(received)) => {
@@ -228,12 +230,12 @@ impl Exchange {
         };
     }
 
-    /// This node's state is there: the peer's, as acceptor.
+    /// Notes that this node's state is built. As acceptor, returns the peer's state.
     pub(crate) fn built(&mut self) -> Option<Frame> {
         self.stage.take_built()
     }
 
-    /// Goes on taking in the peer's state.
+    /// Begins, or continues, the intake of the peer's state.
     pub(crate) fn take_in(&mut self, intake: Box<Intake>) {
         self.stage.take_in(intake);
     }
@@ -242,23 +244,23 @@ impl Exchange {
         self.stage.take_intake()
     }
 
-    /// Counts the memory for nodes that the application is about to be shown.
+    /// Counts the memory for the nodes that are about to be shown to the application.
     pub(crate) fn report(&mut self, bytes: usize) {
         self.reported = bytes;
     }
 
-    /// The application has answered: what it was asked.
+    /// Notes that the application has answered, and returns what it was asked.
     fn take_question(&mut self) -> Option<Question> {
         self.reported = 0;
         self.stage.take_question()
     }
 
-    /// Everything is said and read; whether it was not so already, and whether the driver still
-    /// has to be asked to close the stream.
+    /// Notes that nothing more is to be sent or read. Returns whether the driver still has to be
+    /// asked to close the stream; `None` if the exchange was closing already.
     pub(crate) fn close(&mut self) -> Option<bool> {
         let closes = match self.stage {
             Stage::Closing => return None,
-            // A message was followed by its close as soon as the connection stood.
+            // The close was queued behind the message as soon as the connection was established.
             Stage::Message(_, MessageStep::Writing) => false,
             _ => true,
         };
@@ -268,7 +270,7 @@ impl Exchange {
         Some(closes)
     }
 
-    /// What the exchange is doing, for the error when that takes too long; nothing when it is only
+    /// The step that the exchange is at, for the error when it takes too long; `None` if it is only
     /// being closed.
     pub(crate) fn step(&self) -> Option<ExchangeStep> {
         let step = self.stage.step()?;
@@ -279,10 +281,10 @@ impl Exchange {
         Some(if writes { ExchangeStep::Writing } else { step })
     }
 
-    /// Whether its parts fit together, for one that was read from outside.
+    /// Whether its parts fit together; checked for an exchange read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     fn is_sound(&self) -> bool {
-        // What a limit forbids more of is checked by the limits.
+        // Only what no limit bounds is checked here.
         isize::try_from(self.held).is_ok()
             && isize::try_from(self.reported).is_ok()
             && self.stage.received().is_none_or(Frame::is_sound)
@@ -290,8 +292,8 @@ impl Exchange {
             && (self.opening.is_none() || self.reader.is_whole())
     }
 
-    /// Bytes of memory that what the peer has sent takes now, and what was made of it. Of what this
-    /// node asked for itself, only the latter counts: a short answer can be made into much.
+    /// Bytes of memory taken now by what the peer has sent and by what was made of it. On a stream
+    /// that this node opened, only the latter counts: a short answer can expand to much.
     fn holds(&self) -> usize {
         if !self.accepted {
             return self.reported;

@@ -1,4 +1,4 @@
-//! The operations that the application waits for.
+//! The application's operations under way.
 
 mod join;
 
@@ -28,21 +28,22 @@ pub(crate) enum Operation {
     Ping {
         sequence: u32,
     },
-    /// Without a stream while the message is sealed.
+    /// It has no stream while the message is being sealed.
     SendReliable {
         stream: Option<StreamId>,
     },
     Settle(Settle),
 }
 
-/// A wait until the membership has come to rest.
+/// A wait for the membership to settle.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Settle {
     pub(crate) quiet: Duration,
     pub(crate) until: Option<Instant>,
     pub(crate) timer: Option<TimerId>,
-    /// It lasted as long as it had to, and only waits for the joins under way.
+    /// Whether the membership has been quiet for long enough, and it only waits for the joins under
+    /// way.
     pub(crate) for_joins: bool,
 }
 
@@ -93,7 +94,7 @@ impl Operations {
         id
     }
 
-    /// A look-up has ended, or is not waited for any more: what asked for it.
+    /// Notes that a look-up has ended, or is no longer needed. Returns what asked for it.
     pub(crate) fn take_lookup(&mut self, id: LookupId) -> Option<Asker> {
         self.lookups.remove(&id)
     }
@@ -132,7 +133,7 @@ impl Operations {
         self.map.values().any(|operation| matches!(operation, Operation::Join(_)))
     }
 
-    /// The waits for rest that only wait for joins.
+    /// The waits for the membership to settle that only wait for joins.
     pub(crate) fn settling_after_joins(&self) -> Vec<OpId> {
         let waits = |it: &Operation| matches!(it, Operation::Settle(settle) if settle.for_joins);
         self.map.iter().filter(|(_, it)| waits(it)).map(|(op, _)| *op).collect()

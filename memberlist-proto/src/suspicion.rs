@@ -30,7 +30,7 @@ impl SuspicionParams {
         Self { needed: confirmations_needed(mult, n), min, max: min.saturating_mul(max_mult) }
     }
 
-    /// The same with both times doubled so often. Durations saturate.
+    /// The same bounds with both times doubled `times` times. Durations saturate.
     pub(crate) const fn doubled(self, times: u32) -> Self {
         let factor = 2_u32.saturating_pow(times);
         let (min, max) = (self.min.saturating_mul(factor), self.max.saturating_mul(factor));
@@ -48,7 +48,7 @@ impl SuspicionParams {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Suspicion {
     params: SuspicionParams,
-    /// From when its time counts.
+    /// The instant from which its time counts.
     start: Instant,
     /// When the first accusation came.
     begun: Instant,
@@ -62,7 +62,7 @@ pub(crate) enum Confirmation {
     /// The accuser is a new one: its message must be passed on, and the suspicion now ends at
     /// `deadline`.
     New {
-        /// When the suspect's time is over; now, if the shortened time is over already.
+        /// When the suspect's time is over; the present, if the shortened time is over already.
         deadline: Instant,
     },
     /// The accuser is known. Nothing changed.
@@ -78,24 +78,25 @@ impl Suspicion {
         Self { params, start: now, begun: now, accusers: SmallVec::from_iter([from]) }
     }
 
-    /// A suspicion that begins now with a peer's verdict: others have confirmed it already, so that
-    /// it ends after the least time.
+    /// A suspicion that begins now because a peer considers the node dead: others have confirmed it
+    /// already, so it ends after the minimum.
     pub(crate) fn of_verdict(now: Instant, from: NodeName, params: SuspicionParams) -> Self {
         let mut suspicion = Self::new(now, from, params);
         suspicion.hear_verdict();
         suspicion
     }
 
-    /// A peer says that the suspect is dead: it needs no more confirmations. When the suspect's time
-    /// is over.
+    /// Notes that a peer considers the suspect dead: no more confirmations are needed. Returns when
+    /// the suspect's time is over.
     pub(crate) fn hear_verdict(&mut self) -> Instant {
         self.params.needed = self.confirmations();
         self.deadline()
     }
 
-    /// The suspect has answered: its time begins anew, and what others said before counts no more.
-    /// Not forever: a node that has restarted and knows no peer answers pings, but cannot refute; it
-    /// is found again only once it is considered dead. Whether it gets new time.
+    /// Notes that the suspect has answered. Its time begins anew, and earlier confirmations no
+    /// longer count, but only within the maximum time after the first accusation: a node that has
+    /// restarted and knows no peer answers pings but cannot refute, and is found again only once it
+    /// is considered dead. Returns whether the suspect got new time.
     pub(crate) fn restart(&mut self, now: Instant) -> bool {
         let early = now < self.begun + total(0, self.params);
         if early {
@@ -105,7 +106,7 @@ impl Suspicion {
         early
     }
 
-    /// Takes an accusation by `from` into account.
+    /// Counts an accusation by `from`.
     pub(crate) fn confirm(&mut self, now: Instant, from: Name<'_>) -> Confirmation {
         // More accusers than needed are not even remembered, as in Go: they could not shorten the
         // time, and what is not new is not passed on, so that the gossip about a suspect dies out.
@@ -122,7 +123,7 @@ impl Suspicion {
         Confirmation::New { deadline: self.deadline().max(now) }
     }
 
-    /// When the suspect's time is over, by the confirmations so far.
+    /// When the suspect's time is over, given the confirmations so far.
     pub(crate) fn deadline(&self) -> Instant {
         self.start + total(self.confirmations(), self.params)
     }
@@ -138,7 +139,7 @@ impl Suspicion {
         self.confirmations() < self.params.needed
     }
 
-    /// Whether it can have come to be, for one that was read from outside.
+    /// Whether it can have arisen; checked for a suspicion read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn is_sound(&self) -> bool {
         let SuspicionParams { needed, min, max } = self.params;
@@ -152,9 +153,9 @@ impl Suspicion {
     }
 }
 
-/// The least time that a suspect has in a cluster of `n` nodes: `mult` probe intervals, from 10
-/// nodes on multiplied by the decimal logarithm of `n`, because gossip takes that much longer to
-/// reach every member and to come back.
+/// The minimum time that a suspect has in a cluster of `n` nodes: `mult` probe intervals,
+/// multiplied by the decimal logarithm of `n` from 10 nodes on, because gossip takes that much
+/// longer to reach every member and to come back.
 ///
 /// Source: `suspicionTimeout`. Saturates at 584 years.
 fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
@@ -168,8 +169,8 @@ fn suspicion_timeout(mult: u32, n: usize, interval: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// How many confirmations reduce a suspicion to its least time: two fewer than `mult`, or none if
-/// the cluster is too small to have that many members besides the suspect and the first accuser.
+/// How many confirmations reduce a suspicion to its minimum: two fewer than `mult`, or none if the
+/// cluster is too small to have that many members besides the suspect and the first accuser.
 /// Waiting for confirmations that cannot come would make every suspicion last the maximum.
 ///
 /// Source: `suspectNode`.

@@ -1,4 +1,4 @@
-//! What a node searches for: its seeds, and members that died.
+//! The nodes that this node searches for: its seeds, and members that died.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -11,30 +11,31 @@ use crate::peer::Peer;
 use crate::time::Instant;
 use crate::transmit::{Found, LookupFailure, LookupId, StreamId};
 
-/// What is known of every node that this node would like to have as a member, and the one attempt
-/// to reach one of them.
+/// Every node that this node would like to have as a member, and the attempt under way to reach one
+/// of them.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Wanted {
     seeds: Vec<Seed>,
     /// In the order in which they died.
     lost: VecDeque<Lost>,
-    /// How many of them each host has.
+    /// How many of the lost each host has.
     hosts: Hosts,
-    /// Attempts in a row that found this node without company.
+    /// Attempts in a row that found this node without other members.
     alone: u32,
     attempt: Attempt,
     /// Addresses at which this node may be itself.
     own: Vec<Own>,
 }
 
-/// An address at which this node may be itself, though it announces another.
+/// An address that may lead to this node itself, though it announces another one.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Own {
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     address: SocketAddr,
-    /// Until when it is left alone, once it is sure: what leads there may lead elsewhere later.
+    /// Until when the address is not tried, once it is certain that it leads to this node; `None`
+    /// before. Later the address may lead elsewhere.
     until: Option<Instant>,
 }
 
@@ -46,7 +47,7 @@ const OWN: usize = 16;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Seed {
     peer: Peer,
-    /// Where it is, as far as known: what its name was last resolved to.
+    /// The addresses to which its name was last resolved.
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     addresses: Vec<SocketAddr>,
     last: Option<(Instant, Result<(), JoinError>)>,
@@ -61,7 +62,7 @@ impl Seed {
         &self.addresses
     }
 
-    /// When it was last tried, and how that went.
+    /// When it was last tried, and the result.
     pub(crate) fn last(&self) -> Option<&(Instant, Result<(), JoinError>)> {
         self.last.as_ref()
     }
@@ -75,7 +76,7 @@ pub(crate) struct Lost {
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub(crate) address: SocketAddr,
     pub(crate) since: Instant,
-    /// Whether it has ever answered: what has not may be a forger's invention.
+    /// Whether it has ever answered. A node that has not may be a forger's invention.
     pub(crate) answered: bool,
 }
 
@@ -83,9 +84,9 @@ pub(crate) struct Lost {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Hosts {
-    /// All of a host's, and those of them that have never answered.
+    /// For each host: how many it has, and how many of those have never answered.
     by_host: BTreeMap<IpAddr, (usize, usize)>,
-    /// Those of all hosts that have never answered.
+    /// How many have never answered, over all hosts.
     invented: usize,
 }
 
@@ -108,7 +109,8 @@ impl Hosts {
         }
     }
 
-    /// The host with the most of those that give way: of those that have never answered, if any.
+    /// The host with the most nodes that may be dropped: those that have never answered or, if
+    /// there are none, all.
     fn fullest(&self) -> Option<IpAddr> {
         let count = |(all, invented): &(usize, usize)| {
             if self.invented > 0 { *invented } else { *all }
@@ -117,7 +119,7 @@ impl Hosts {
     }
 }
 
-/// What is under way.
+/// The attempt under way.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Attempt {
@@ -145,10 +147,10 @@ enum Attempt {
 pub(crate) struct Missing {
     pub(crate) name: Option<NodeName>,
     pub(crate) address: SocketAddr,
-    /// A lost member, which must answer to its name before states are exchanged: its address may
-    /// be another cluster's by now. A seed is what the operator says.
+    /// Whether it is a lost member, which must answer to its name before states are exchanged: its
+    /// address may belong to another cluster by now. A seed is trusted, since the operator gave it.
     pub(crate) lost: bool,
-    /// Whether it is known to have been there.
+    /// Whether it has ever answered, or is a seed.
     pub(crate) answered: bool,
 }
 
@@ -171,22 +173,22 @@ impl Wanted {
         &self.seeds
     }
 
-    /// Members that died, in that order.
+    /// The lost members, in the order in which they died.
     pub(crate) fn lost(&self) -> impl ExactSizeIterator<Item = &Lost> {
         self.lost.iter()
     }
 
-    /// Counts an attempt that found this node without company, or with some.
+    /// Notes whether an attempt found this node without other members.
     pub(crate) fn count_alone(&mut self, alone: bool) {
         self.alone = if alone { self.alone.saturating_add(1) } else { 0 };
     }
 
-    /// Attempts in a row that found this node without company.
+    /// Attempts in a row that found this node without other members.
     pub(crate) fn alone(&self) -> u32 {
         self.alone
     }
 
-    /// Whether a peer is asked or an exchange runs.
+    /// Whether a peer is being asked, or an exchange runs.
     pub(crate) fn is_trying(&self) -> bool {
         matches!(self.attempt, Attempt::Asking { .. } | Attempt::Trying { .. })
     }
@@ -196,7 +198,8 @@ impl Wanted {
         self.attempt = Attempt::Looking(pending);
     }
 
-    /// Gives up on the look-ups that are still not answered, if any were begun.
+    /// Gives up on the look-ups that are not answered yet, and returns them; `None` if none were
+    /// awaited.
     pub(crate) fn stop_looking(&mut self) -> Option<BTreeSet<LookupId>> {
         match core::mem::take(&mut self.attempt) {
             Attempt::Looking(pending) => Some(pending),
@@ -207,7 +210,8 @@ impl Wanted {
         }
     }
 
-    /// A look-up for the seed of this index has ended; whether it was awaited, and the last one.
+    /// Handles the result of a look-up for the seed of this index. Returns whether it was the last
+    /// one that was awaited.
     pub(crate) fn resolved(
         &mut self,
         id: LookupId,
@@ -232,19 +236,19 @@ impl Wanted {
                         SocketAddr::new(ip.to_canonical(), port)
                     };
                     seed.addresses = found.into_iter().map(address).collect();
-                    // It is an error no longer, and its addresses may need no attempt.
+                    // The name can be resolved again, and its addresses may need no attempt.
                     if matches!(seed.last, Some((_, Err(JoinError::Lookup(_))))) {
                         seed.last = None;
                     }
                 }
-                // Where it was last is a better guess than none.
+                // The former addresses are kept: they are a better guess than none.
                 Err((now, failure)) => seed.last = Some((now, Err(JoinError::Lookup(failure)))),
             }
         }
         done
     }
 
-    /// The look-up for the seed of this index was given up.
+    /// Notes that the look-up for the seed of this index was given up.
     pub(crate) fn lookup_too_late(&mut self, now: Instant, seed: usize) {
         if let Some(seed) = self.seeds.get_mut(seed) {
             seed.last = Some((now, Err(JoinError::Lookup(LookupFailure::TimedOut))));
@@ -255,7 +259,7 @@ impl Wanted {
         self.attempt = Attempt::Asking { stream, name, address };
     }
 
-    /// A ping has ended: of which member at which address, if it was the one asked.
+    /// Notes the end of a ping. Returns the member and the address asked, if this was that ping.
     pub(crate) fn stop_asking(&mut self, stream: StreamId) -> Option<(NodeName, SocketAddr)> {
         match core::mem::take(&mut self.attempt) {
             Attempt::Asking { stream: asked, name, address } if asked == stream => {
@@ -272,7 +276,7 @@ impl Wanted {
         self.attempt = Attempt::Trying { stream, address };
     }
 
-    /// An exchange has ended: with which address, if it was the one tried.
+    /// Notes the end of an exchange. Returns the address tried, if this was that exchange.
     pub(crate) fn stop_trying(&mut self, stream: StreamId) -> Option<SocketAddr> {
         let Attempt::Trying { stream: tried, address } = self.attempt else { return None };
         (tried == stream).then(|| {
@@ -281,9 +285,9 @@ impl Wanted {
         })
     }
 
-    /// Remembers one that died. Beyond `limit` one gives way: one that has never answered before
-    /// one that has, and of the host with the most of them the one that died first. So neither
-    /// invented names nor one host's can push out the others.
+    /// Remembers a member that died. Beyond `limit` one is dropped: one that has never answered
+    /// rather than one that has, and on the host with the most of them the one that died first. So
+    /// neither invented names nor those of one host can displace all others.
     pub(crate) fn lose(&mut self, lost: Lost, limit: usize) {
         if let Some(name) = &lost.name {
             self.found(name.as_bytes());
@@ -318,12 +322,12 @@ impl Wanted {
         });
     }
 
-    /// This node may have exchanged its state with itself at an address.
+    /// Notes that this node may have exchanged its state with itself at an address.
     pub(crate) fn suspect_myself(&mut self, address: SocketAddr) {
         self.note_own(Own { address, until: None });
     }
 
-    /// This node found itself at an address.
+    /// Notes that an address leads to this node itself; it is not tried before `until`.
     pub(crate) fn found_myself(&mut self, address: SocketAddr, until: Instant) {
         self.note_own(Own { address, until: Some(until) });
     }
@@ -336,27 +340,29 @@ impl Wanted {
         self.own.push(own);
     }
 
-    /// Whether this node lately found itself at an address.
+    /// Whether this node has lately found itself at an address.
     pub(crate) fn is_myself(&self, now: Instant, address: SocketAddr) -> bool {
         let own = |own: &Own| own.address == address && own.until.is_some_and(|it| now < it);
         self.own.iter().any(own)
     }
 
-    /// Whether this node must ask first if it is itself at an address; asks once.
+    /// Whether this node must first ask whether an address leads to itself. Returns `true` only
+    /// once for each suspicion.
     pub(crate) fn must_ask_for_myself(&mut self, address: SocketAddr) -> bool {
         let before = self.own.len();
         self.own.retain(|own| own.address != address || own.until.is_some());
         self.own.len() < before
     }
 
-    /// Ends the search for a name; whether there was one.
+    /// Ends the search for a name. Returns whether there was one.
     pub(crate) fn forget(&mut self, name: &[u8]) -> bool {
         let before = self.lost.len();
         self.found(name);
         self.lost.len() < before
     }
 
-    /// An address is another member's now: the one that was lost there is not there any more.
+    /// Notes that an address belongs to the member `by` now: a member of another name that was lost
+    /// there is no longer searched for.
     pub(crate) fn taken(&mut self, address: SocketAddr, by: &[u8]) {
         self.retain(|lost| {
             let other = lost.name.as_ref().is_some_and(|name| name.as_bytes() != by);
@@ -364,17 +370,17 @@ impl Wanted {
         });
     }
 
-    /// A node is a member again, or is gone on purpose.
+    /// Notes that a node is a member again, or has left: it is no longer searched for.
     pub(crate) fn found(&mut self, name: &[u8]) {
         self.remove_first(|lost| lost.name.as_ref().is_some_and(|it| it.as_bytes() == name));
     }
 
-    /// Forgets those that have been gone for longer than `age`.
+    /// Forgets the members that have been lost for `age` or longer.
     pub(crate) fn give_up(&mut self, now: Instant, age: Duration) {
         self.retain(|lost| now.saturating_duration_since(lost.since) < age);
     }
 
-    /// Every address at which a node is searched for, once: seeds first.
+    /// Every address at which a node is searched for, each once, seeds first.
     pub(crate) fn all(&self) -> Vec<Missing> {
         let seeds = self.seeds.iter().flat_map(|seed| {
             let name = &seed.peer.name;
@@ -394,7 +400,7 @@ impl Wanted {
             .collect()
     }
 
-    /// Notes how an attempt at an address went, for the seeds that are there.
+    /// Notes the result of an attempt at an address, for the seeds with that address.
     pub(crate) fn tried(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! A peer's full state while it is taken in, in parts.
+//! The intake of a peer's full state: checked and merged in parts.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -7,12 +7,12 @@ use crate::node::compatibility::VersionCheck;
 use crate::node::{Node, NodeName};
 use crate::wire::frame::{Frame, Place, PushPull, StreamMessage};
 
-/// How far the taking in of a state has come. Everything is looked through before anything is merged.
+/// The progress of an intake. All records are looked through before any is merged.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Intake {
     pub(crate) frame: Frame,
-    /// The application has agreed, or is not asked.
+    /// Whether the application has agreed, or is not asked.
     pub(crate) admitted: bool,
     /// The next record to look at.
     pub(crate) place: Place,
@@ -28,39 +28,39 @@ pub(crate) enum Phase {
     Survey,
     /// Their versions do not fit: the node to blame is searched for.
     Blame,
-    /// They are put into the form in which the application is shown them.
+    /// They are converted to the form in which they are shown to the application.
     Show(Vec<Node>),
-    /// They are merged. What they accuse members of is passed on under this name.
+    /// They are merged. Their accusations are passed on with this name as the accuser.
     Merge(NodeName),
 }
 
-/// What is to be known of a state as a whole before anything of it is merged.
+/// What must be known about a whole state before any of its records is merged.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[allow(clippy::struct_excessive_bools)] // What a state says, each independent.
 pub(crate) struct Survey {
     pub(crate) versions: VersionCheck,
-    /// It lists this node as alive or suspect.
+    /// Whether it lists this node as alive or suspect.
     pub(crate) lists_me: bool,
-    /// And at this node's own address.
+    /// Whether it does so at this node's own address.
     pub(crate) lists_my_address: bool,
-    /// Where it has another node under this node's name.
+    /// The address at which it has another node under this node's name.
     #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
     pub(crate) holder: Option<SocketAddr>,
-    /// That has been found out.
+    /// Whether `holder` has been determined.
     pub(crate) has_holder: bool,
-    /// It considers a member suspect or dead.
+    /// Whether it considers a member suspect or dead.
     pub(crate) accuses: bool,
-    /// The members at the very address that it comes from, and those at the same IP address.
+    /// The member at the address and port that it comes from, and the one at the same IP address.
     pub(crate) exact: Only,
     pub(crate) near: Only,
-    /// How many nodes there are, and how many bytes of memory they take as the application is shown
-    /// them.
+    /// How many nodes it lists, and how many bytes of memory they take in the form in which they
+    /// are shown to the application.
     pub(crate) nodes: usize,
     pub(crate) bytes: usize,
 }
 
-/// One of a kind, if it is the only one.
+/// The only one of its kind, none, or several.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Only {
@@ -84,7 +84,7 @@ impl Only {
 }
 
 impl Survey {
-    /// Of no record yet.
+    /// A survey before the first record.
     pub(crate) fn new(lenient: bool) -> Self {
         Self {
             versions: VersionCheck::new(lenient),
@@ -113,7 +113,7 @@ impl Intake {
         self.phase = phase;
     }
 
-    /// Whether its parts fit together, for one that was read from outside.
+    /// Whether its parts fit together; checked for an intake read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(super) fn is_sound(&self) -> bool {
         let nodes = body(&self.frame).states().len();
@@ -128,7 +128,7 @@ impl Intake {
     }
 }
 
-/// The state in a frame that holds one.
+/// The full state in a frame; an empty one if the frame holds another message.
 pub(crate) fn body(frame: &Frame) -> PushPull<'_> {
     match frame.message() {
         StreamMessage::PushPull(body) => body,

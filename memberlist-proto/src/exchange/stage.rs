@@ -1,4 +1,5 @@
-//! What an exchange is for together with how far it has come: only what can happen can be said.
+//! The purpose of an exchange together with its progress, so that only possible combinations of the
+//! two can be expressed.
 
 use alloc::boxed::Box;
 
@@ -9,23 +10,24 @@ use crate::event::{BroadcastId, ExchangeKind, ExchangeStep, OpId};
 use crate::transmit::RequestId;
 use crate::wire::frame::Frame;
 
-/// The purpose of an exchange and its step.
+/// The purpose of an exchange, and the step that it is at.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Stage {
-    /// A peer opened the stream and says what it wants.
+    /// A peer opened the stream, and its first message determines the purpose.
     Accepted(AcceptedStep),
     /// A full state exchange begun here.
     PushPull(Why, PushPullStep),
-    /// A message of the application.
+    /// Sends a message of the application.
     Message(Sender, MessageStep),
     /// A ping over a stream.
     Ping(PingFor, PingStep),
-    /// Everything is said, and its end is reported; the driver flushes and ends the stream.
+    /// Nothing more is to be sent or read, and the end of the exchange has been reported; the
+    /// driver flushes and ends the stream.
     Closing,
 }
 
-/// How far an accepted exchange has come. With a question comes the peer's state.
+/// The progress of an accepted exchange. While the application is asked, the peer's state is kept.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum AcceptedStep {
@@ -38,7 +40,7 @@ pub(crate) enum AcceptedStep {
     Merging(Box<Intake>),
 }
 
-/// How far a full state exchange begun here has come.
+/// The progress of a full state exchange begun here.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum PushPullStep {
@@ -53,7 +55,7 @@ pub(crate) enum PushPullStep {
     Merging(Box<Intake>),
 }
 
-/// How far a message has come.
+/// The progress of a message.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum MessageStep {
@@ -62,7 +64,7 @@ pub(crate) enum MessageStep {
     Writing,
 }
 
-/// How far a ping has come.
+/// The progress of a ping.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum PingStep {
@@ -77,9 +79,9 @@ pub(crate) enum PingStep {
 pub(crate) enum PingFor {
     /// A probe, with its sequence number.
     Probe(u32),
-    /// The search: whether a lost member is where it was. Its sequence number.
+    /// The search asks whether a lost member is where it was. With its sequence number.
     Search(u32),
-    /// The search: whether this node itself is at a seed's address. Its sequence number.
+    /// The search asks whether this node itself is at a seed's address. With its sequence number.
     Myself(u32),
 }
 
@@ -95,7 +97,7 @@ impl PingFor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Why {
-    /// The periodic one with a random member.
+    /// As the periodic push/pull with a random member.
     AntiEntropy,
     /// As part of a join.
     Join(OpId),
@@ -104,7 +106,8 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    /// Whether the two may never have met: both applications are asked before they merge.
+    /// Whether the two nodes may never have met. Both applications are then asked before they
+    /// merge.
     pub(crate) fn is_join(self) -> bool {
         self != Self::AntiEntropy
     }
@@ -128,21 +131,21 @@ pub(crate) enum Waiter {
     Message(Sender),
     /// The probe with this sequence number.
     StreamPing(u32),
-    /// The search, for a peer to answer to a name.
+    /// The search, which pings a peer by its name.
     Search,
 }
 
 /// A question that the application has answered, with what it was about.
 #[derive(Clone, Debug)]
 pub(crate) enum Question {
-    /// Its state; as acceptor with the peer's.
+    /// The application's state. As acceptor, with the peer's state.
     State(Option<Frame>),
-    /// Whether to merge this state of the peer's.
+    /// Whether to merge this state of a peer.
     Merge(Frame),
 }
 
 impl Stage {
-    /// What the exchange is for, as reported.
+    /// The kind of exchange that is reported; `None` if it is only being closed.
     pub(crate) fn kind(&self) -> Option<ExchangeKind> {
         Some(match self {
             Self::Accepted(_) => ExchangeKind::Accepted,
@@ -157,7 +160,7 @@ impl Stage {
         })
     }
 
-    /// What waits for its end.
+    /// What waits for the end of the exchange, if anything.
     pub(crate) fn waiter(&self) -> Option<Waiter> {
         match *self {
             Self::PushPull(Why::Join(op), _) => Some(Waiter::Join(op)),
@@ -169,8 +172,8 @@ impl Stage {
         }
     }
 
-    /// Whether the peer's bytes are read. While its own state is asked for or built, an initiator
-    /// still hears a refusal.
+    /// Whether the peer's bytes are read now. An initiator reads them even while its own state is
+    /// asked for or built, in case the peer refuses.
     pub(crate) fn reads(&self) -> bool {
         match self {
             Self::Accepted(step) => matches!(step, AcceptedStep::Reading),
@@ -207,7 +210,7 @@ impl Stage {
         })
     }
 
-    /// The question to the application that is open.
+    /// The open question to the application, if there is one.
     pub(super) fn request(&self) -> Option<RequestId> {
         match *self {
             Self::Accepted(
@@ -236,7 +239,7 @@ impl Stage {
         }
     }
 
-    /// Whether this node's state is being built for it.
+    /// Whether it waits for this node's state to be built.
     pub(crate) fn is_building(&self) -> bool {
         matches!(
             self,
@@ -244,7 +247,7 @@ impl Stage {
         )
     }
 
-    /// This node's state is built: the peer's, as acceptor.
+    /// Notes that this node's state is built. As acceptor, returns the peer's state.
     pub(super) fn take_built(&mut self) -> Option<Frame> {
         match self {
             Self::Accepted(step) => match core::mem::replace(step, AcceptedStep::Reading) {
@@ -257,7 +260,7 @@ impl Stage {
         None
     }
 
-    /// Goes on taking in the peer's state.
+    /// Begins, or continues, the intake of the peer's state.
     pub(super) fn take_in(&mut self, intake: Box<Intake>) {
         match self {
             Self::Accepted(step) => *step = AcceptedStep::Merging(intake),
@@ -266,7 +269,7 @@ impl Stage {
         }
     }
 
-    /// What is being taken in.
+    /// The intake under way, if there is one.
     #[cfg(feature = "checkpoint")]
     pub(super) fn intake(&self) -> Option<&Intake> {
         match self {
@@ -276,7 +279,7 @@ impl Stage {
         }
     }
 
-    /// The same, to be put back if it is not at its end.
+    /// Takes the intake under way, which must be put back unless it is through.
     pub(super) fn take_intake(&mut self) -> Option<Box<Intake>> {
         match self {
             Self::Accepted(step) => match core::mem::replace(step, AcceptedStep::Reading) {

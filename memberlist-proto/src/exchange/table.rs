@@ -1,4 +1,4 @@
-//! Every exchange by its stream, and what they hold in all and for each source.
+//! Every exchange by its stream, and the memory that they hold in all and for each source.
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
@@ -41,7 +41,7 @@ impl Exchanges {
         self.last.max(self.last_request)
     }
 
-    /// Whether the parts fit together, for exchanges that were read from outside.
+    /// Verifies that the parts fit together, for exchanges read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self, jobs: &BTreeMap<StreamId, JobId>) -> Result<(), &'static str> {
         let mut sources: BTreeMap<IpAddr, Source> = BTreeMap::new();
@@ -84,12 +84,12 @@ impl Exchanges {
         self.map.len()
     }
 
-    /// How many of them peers have opened.
+    /// How many of the exchanges peers have opened.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted
     }
 
-    /// How many of them this node has opened.
+    /// How many of the exchanges this node has opened.
     pub(crate) fn opened(&self) -> usize {
         self.map.len() - self.accepted
     }
@@ -112,7 +112,7 @@ impl Exchanges {
         (self.local_state_bytes, self.remote_state_bytes)
     }
 
-    /// Notes how long the full state is that is sent outside of a join.
+    /// Notes the length of the full state that is sent outside of a join.
     pub(crate) fn note_local_state_len(&mut self, len: usize) {
         self.local_state_bytes = len as u64;
     }
@@ -125,9 +125,10 @@ impl Exchanges {
         }
     }
 
-    /// Where exactly this state was sent on a stream opened here that has no answer yet, if it was:
-    /// in a join, or with the application's own part. The peer at that address may be this node,
-    /// or one that knows the same and joins it at the same time.
+    /// The address to which exactly this state was sent, on a stream opened here that has no answer
+    /// yet; `None` if it was not. Only states of joins, or with a part of the application's own,
+    /// are found. The peer at that address may be this node, or one that knows the same and joins
+    /// this node at the same time.
     pub(crate) fn sent_same(&self, state: &[u8]) -> Option<SocketAddr> {
         let waits = |it: &Exchange| it.sent_state.is_some() && it.stage.reads();
         if !self.map.values().any(waits) {
@@ -141,7 +142,7 @@ impl Exchanges {
         self.remote_state_bytes = bytes as u64;
     }
 
-    /// Streams accepted from the source that an address belongs to.
+    /// How many streams are open that were accepted from the source of this address.
     pub(crate) fn accepted_from(&self, ip: IpAddr) -> usize {
         self.sources.get(&source_of(ip)).map_or(0, |source| source.streams)
     }
@@ -165,7 +166,7 @@ impl Exchanges {
         self.map.get_mut(&id)
     }
 
-    /// Recounts what is held for a stream; then the bytes held for its source, and for all.
+    /// Recounts the bytes held for a stream. Returns the bytes held for its source, and for all.
     pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
         let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };
         let holds = exchange.holds();
@@ -192,7 +193,7 @@ impl Exchanges {
         }
     }
 
-    /// Everything is said on a stream: see [`Exchange::close`].
+    /// Notes that nothing more is to be sent or read on a stream: see [`Exchange::close`].
     pub(crate) fn close(&mut self, id: StreamId) -> Option<bool> {
         let exchange = self.map.get_mut(&id)?;
         if let Some(request) = exchange.stage.request() {
@@ -234,7 +235,8 @@ impl Exchanges {
         id
     }
 
-    /// The application has answered a question: on which stream, and what it was asked.
+    /// Notes that the application has answered a question. Returns the stream that it belongs to,
+    /// and what was asked; `None` if nothing waits for the answer any more.
     pub(crate) fn answered(&mut self, request: RequestId) -> Option<(StreamId, Question)> {
         let stream = self.requests.remove(&request)?;
         let question = self.map.get_mut(&stream)?.take_question()?;

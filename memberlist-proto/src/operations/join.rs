@@ -1,4 +1,4 @@
-//! A join: what is still to be tried, and how the rest went.
+//! A join: the peers still to be tried, and the results so far.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -10,12 +10,13 @@ use crate::time::Instant;
 use crate::timers::TimerId;
 use crate::transmit::{ADDRESSES_PER_NAME, Found, LookupFailure, LookupId, StreamId};
 
-/// One attempt after another, until a peer has answered or the policy says enough.
+/// A join under way: one attempt after another, until enough peers have answered or the policy
+/// allows no further attempt.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Join {
     policy: JoinPolicy,
-    /// The peers as given, for every attempt anew.
+    /// The peers as given; every attempt starts with all of them.
     peers: Vec<Peer>,
     /// When the whole join gives up.
     until: Option<Instant>,
@@ -30,7 +31,7 @@ pub(crate) struct Join {
     report: JoinReport,
     /// Attempts that have failed.
     failed: u32,
-    /// Waits for the next attempt; what failed in the one before.
+    /// While it waits for the next attempt: the failures of the one before.
     waiting: Option<Vec<JoinFailure>>,
 }
 
@@ -46,7 +47,7 @@ pub(crate) enum JoinStep {
 #[derive(Clone, Debug)]
 pub(crate) enum Turn {
     Step(JoinStep),
-    /// Nothing until something that runs has ended.
+    /// Wait until a look-up or exchange under way has ended.
     Wait,
     /// The attempt is over.
     Over,
@@ -61,12 +62,12 @@ impl Join {
         self.until
     }
 
-    /// Notes the timer of the attempt, or of the wait for the next; returns the one before.
+    /// Sets the timer of the attempt, or of the wait for the next one. Returns the former timer.
     pub(crate) fn set_timer(&mut self, timer: Option<TimerId>) -> Option<TimerId> {
         core::mem::replace(&mut self.timer, timer)
     }
 
-    /// Lines up every peer that was given.
+    /// Begins an attempt: every peer that was given is to be tried.
     pub(crate) fn begin_attempt(&mut self, default_port: u16) {
         self.waiting = None;
         self.seen.clear();
@@ -77,13 +78,13 @@ impl Join {
         self.steps = self.peers.iter().map(step).collect();
     }
 
-    /// What to do next, at most `parallel` things at a time.
+    /// What to do next, with at most `parallel` look-ups and exchanges at a time.
     pub(crate) fn turn(&mut self, parallel: usize) -> Turn {
         let wanted = self.policy.enough.max(1).saturating_sub(self.report.joined.len());
         if wanted == 0 {
             self.steps.clear();
         } else if self.running() >= parallel.min(wanted) {
-            // No more exchanges than are still wanted: each of them would merge.
+            // There must be no more exchanges than are still wanted: each of them would merge.
             return Turn::Wait;
         }
         match self.steps.pop_front() {
@@ -93,7 +94,7 @@ impl Join {
         }
     }
 
-    /// Whether an address is new in this attempt: several names may lead to one.
+    /// Whether an address is new in this attempt: several names may resolve to the same one.
     pub(crate) fn is_new(&mut self, address: SocketAddr) -> bool {
         self.seen.insert(address)
     }
@@ -110,7 +111,7 @@ impl Join {
         self.report.failed.push(JoinFailure { peer, address, error });
     }
 
-    /// A name was resolved, or could not be; whether this attempt waited for it.
+    /// Handles the result of a look-up. Returns whether this attempt waited for it.
     pub(crate) fn resolved(
         &mut self,
         id: LookupId,
@@ -131,7 +132,7 @@ impl Join {
         true
     }
 
-    /// An exchange has ended: with which address, if this attempt waited for it.
+    /// Handles the end of an exchange. Returns the peer's address, if this attempt waited for it.
     pub(crate) fn exchanged(
         &mut self,
         stream: StreamId,
@@ -145,8 +146,8 @@ impl Join {
         Some(address)
     }
 
-    /// Drops what is under way and what waits, all reported with `error`: the look-ups that no
-    /// longer matter, and the streams to abort.
+    /// Ends the attempt: everything under way or still to be tried fails with `error`. Returns the
+    /// look-ups that no longer matter, and the streams to abort.
     pub(crate) fn drop_attempt(&mut self, error: &JoinError) -> (Vec<LookupId>, Vec<StreamId>) {
         let looking = core::mem::take(&mut self.looking);
         let trying = core::mem::take(&mut self.trying);
@@ -165,7 +166,7 @@ impl Join {
         (looking.into_keys().collect(), trying.into_keys().collect())
     }
 
-    /// How another attempt follows this one, if one does.
+    /// How to retry; `None` if no other attempt follows this one.
     pub(crate) fn retry(&self) -> Option<Retry> {
         self.policy.retry.filter(|_| self.report.joined.is_empty())
     }
@@ -174,20 +175,20 @@ impl Join {
         self.waiting.is_some()
     }
 
-    /// Counts a failed attempt: how many there were.
+    /// Counts a failed attempt. Returns how many there have been.
     pub(crate) fn count_failed(&mut self) -> u32 {
         self.failed = self.failed.saturating_add(1);
         self.failed
     }
 
-    /// Begins to wait for the next attempt: what failed in this one.
+    /// Begins to wait for the next attempt. Returns the failures of this one.
     pub(crate) fn wait(&mut self) -> Vec<JoinFailure> {
         let failed = core::mem::take(&mut self.report.failed);
         self.waiting = Some(failed.clone());
         failed
     }
 
-    /// The result. Between two attempts it is that of the last one.
+    /// The report of the join. Between two attempts it has the failures of the last one.
     pub(crate) fn into_report(self) -> JoinReport {
         let failed = self.waiting.unwrap_or(self.report.failed);
         JoinReport { failed, ..self.report }

@@ -2,7 +2,7 @@
 
 use crate::time::Instant;
 
-/// A token bucket. It is kept as the time at which it will be full again: so it needs no timer, and
+/// A token bucket. It is stored as the time at which it will be full again: it needs no timer, and
 /// a change of its rate or burst takes effect at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,4 +1,4 @@
-//! This node's full states while they are built, and the exchanges that wait for them.
+//! This node's full states that are being built, and the exchanges that wait for them.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -10,16 +10,18 @@ use crate::node::NodeName;
 use crate::transmit::StreamId;
 use crate::wire::frame::FrameTooLong;
 
-/// One state: its records are encoded in parts, then a job puts it together.
+/// One state being built: its records are encoded in parts, then a job puts it together.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Build {
     pub(crate) join: bool,
-    /// The application's part. A build with such a part is for one exchange, and encrypted for it.
+    /// The application's part. A state with such a part is for one exchange only, and is encrypted
+    /// for it.
     pub(crate) user: Bytes,
-    /// The edition of the members when it was begun.
+    /// The edition of the members when the encoding began; `None` before.
     pub(crate) edition: Option<u64>,
-    /// The last record that has been encoded, how many there are, and all of them.
+    /// The name of the last record encoded; then the number of the records encoded, and their
+    /// bytes.
     pub(crate) after: Option<NodeName>,
     pub(crate) number: usize,
     pub(crate) records: Vec<u8>,
@@ -32,19 +34,20 @@ pub(crate) struct Build {
 pub(crate) struct Ready {
     pub(crate) message: Result<Bytes, FrameTooLong>,
     pub(crate) len: usize,
-    /// By which it is recognized, if it is one of a join or has a part of the application's.
+    /// The mark by which the state is recognized; `None` unless it is for a join, or has a part of
+    /// the application's.
     pub(crate) mark: Option<Mark>,
-    /// It was encrypted as part of the job.
+    /// Whether the job has encrypted it, if there is encryption.
     pub(crate) encrypted: bool,
     waiting: VecDeque<StreamId>,
 }
 
-/// All of them. A state is shared by the exchanges that ask for the same before it is begun, or while
-/// no record has changed since.
+/// All states that are being built or are ready. Exchanges that want the same state share one, if
+/// it has not been begun, or no record has changed since.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Builds {
-    /// The first one is being encoded.
+    /// The builds to encode; the first one is being encoded.
     encoding: VecDeque<Build>,
     sealing: BTreeMap<JobId, Sealing>,
     ready: VecDeque<Ready>,
@@ -56,14 +59,14 @@ pub(crate) struct Builds {
 pub(crate) struct Sealing {
     pub(crate) build: Build,
     pub(crate) records: Bytes,
-    /// Under which label and with which nonce, if it is encrypted by the job.
+    /// The label and the nonce to encrypt it with, if the job encrypts it.
     pub(crate) encrypt: Option<(Bytes, [u8; 12])>,
-    /// Compressed states of peers, one of which may be this one.
+    /// Compressed states of peers, one of which may equal this one.
     pub(crate) peers: [Option<Bytes>; 2],
 }
 
 impl Builds {
-    /// An exchange wants a state as it is now, at this edition of the members.
+    /// Notes that an exchange wants this node's state as of this edition of the members.
     pub(crate) fn want(&mut self, stream: StreamId, join: bool, user: Bytes, edition: u64) {
         let shared = |it: &Build| {
             user.is_empty()
@@ -87,12 +90,12 @@ impl Builds {
         });
     }
 
-    /// The one that is being encoded.
+    /// The build that is being encoded, if there is one.
     pub(crate) fn encoding(&mut self) -> Option<&mut Build> {
         self.encoding.front_mut()
     }
 
-    /// Takes it out: its records are encoded, or nothing waits for it.
+    /// Takes the build that was being encoded: its records are complete, or nothing waits for it.
     pub(crate) fn take_encoded(&mut self) -> Option<Build> {
         self.encoding.pop_front()
     }
@@ -109,7 +112,7 @@ impl Builds {
         self.sealing.remove(&job)
     }
 
-    /// A state is ready for those that wait for it.
+    /// Notes that a state is ready for the exchanges that wait for it.
     pub(crate) fn finish(&mut self, build: Build, sealed: Sealed) {
         let Build { join, user, waiting, .. } = build;
         self.ready.push_back(Ready {
@@ -121,7 +124,7 @@ impl Builds {
         });
     }
 
-    /// The next exchange whose state is ready.
+    /// Takes the next exchange whose state is ready, with the state.
     pub(crate) fn next_ready(&mut self) -> Option<(StreamId, Ready)> {
         loop {
             let ready = self.ready.front_mut()?;
@@ -144,11 +147,11 @@ impl Builds {
         !self.encoding.is_empty() || !self.ready.is_empty()
     }
 
-    /// Whether the parts fit together, and exactly these jobs seal something, for builds that were
-    /// read from outside.
+    /// Verifies that the parts fit together, and that exactly these jobs seal a state, for builds
+    /// read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self, jobs: impl Iterator<Item = JobId>) -> Result<(), &'static str> {
-        // Each record takes a byte at least.
+        // Each record takes at least one byte.
         let mut encoding = self.encoding.iter().map(|it| (it.number, it.records.len()));
         let mut sealing = self.sealing.values().map(|it| (it.build.number, it.records.len()));
         let sound = encoding.all(|(number, len)| number <= len)

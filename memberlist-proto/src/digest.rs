@@ -7,19 +7,19 @@ use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The outputs since the last look. `XXH3` of 64 bits over each, seeded with what was before it: it
-/// finds accidents and not forgeries, and costs little.
+/// A digest of the outputs since the last call of [`take`](Self::take): the 64-bit `XXH3` of each,
+/// seeded with that of those before it. It detects accidents but not forgeries, and is cheap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digest {
     hash: u64,
     buffer: Vec<u8>,
 }
 
-/// A buffer larger than this is not kept.
+/// A buffer with a capacity above this many bytes is not kept.
 const KEEP: usize = 64 << 10;
 
 impl Digest {
-    /// One more output, in the queue of this number.
+    /// Adds an output, which is in the queue of this number.
     pub(crate) fn add(&mut self, queue: u8, output: &impl Serialize) {
         self.buffer.clear();
         self.buffer.push(queue);
@@ -30,14 +30,14 @@ impl Digest {
         }
     }
 
-    /// The digest of the outputs so far; the next one begins anew.
+    /// Returns the digest of the outputs so far, and begins the next one.
     pub(crate) fn take(&mut self) -> u64 {
         core::mem::take(&mut self.hash)
     }
 }
 
-/// Appends the plain form of a value. The forms here cannot fail: nothing in them is of a length
-/// that is not known before.
+/// Appends a value in the form of the crate `postcard`. This cannot fail for the types that are
+/// written here, in which every length is known beforehand.
 ///
 /// Public for recordings, whose records have the same form.
 pub fn write_plain(out: &mut Vec<u8>, value: &impl Serialize) {
@@ -45,7 +45,7 @@ pub fn write_plain(out: &mut Vec<u8>, value: &impl Serialize) {
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
-/// Appends in whole pieces, which the crate's own way of appending does byte by byte.
+/// Appends whole slices, which the crate's own flavor appends byte by byte.
 struct Append<'a>(&'a mut Vec<u8>);
 
 impl Flavor for Append<'_> {

@@ -1,4 +1,4 @@
-//! Messages too long for gossip, on their way to every member by stream.
+//! Messages that are too long for gossip and are sent to every member by stream.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::members::MemberId;
 use crate::rng::Rng;
 use crate::transmit::StreamId;
 
-/// The messages that are not everywhere yet, the first one first.
+/// The messages that have not been sent to every member yet, the oldest first.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Disseminations {
@@ -19,14 +19,14 @@ pub(crate) struct Disseminations {
     running: BTreeMap<StreamId, BroadcastId>,
 }
 
-/// One message: sealed once, for all.
+/// One message, which is sealed once for all members.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Parcel {
     id: BroadcastId,
-    /// Nothing while it is being sealed.
+    /// The sealed message; `None` while it is being sealed.
     frame: Option<Bytes>,
-    /// The bytes that it counts with.
+    /// The bytes that it counts as in the sum.
     len: usize,
     /// The members that it has not been sent to yet. They are drawn in random order, one by one: to
     /// shuffle the names of 100,000 at once would take milliseconds.
@@ -36,7 +36,8 @@ struct Parcel {
     failed: u32,
 }
 
-/// How a message fared that is everywhere now.
+/// The result for a message that is done: how many members it was sent to, and how many it could
+/// not be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Done {
     pub(crate) id: BroadcastId,
@@ -45,7 +46,7 @@ pub(crate) struct Done {
 }
 
 impl Disseminations {
-    /// Whether the parts fit together, for messages that were read from outside.
+    /// Verifies that the parts fit together, for messages read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let bytes: usize = self.queue.iter().map(|parcel| parcel.len).sum();
@@ -74,7 +75,7 @@ impl Disseminations {
         self.bytes
     }
 
-    /// Streams under way.
+    /// How many streams are under way.
     pub(crate) fn running(&self) -> usize {
         self.running.len()
     }
@@ -83,7 +84,7 @@ impl Disseminations {
         self.push_parcel(id, frame.len(), Some(frame), to);
     }
 
-    /// One that is not sealed yet, of this length.
+    /// Adds a message that is not sealed yet, of this length.
     pub(crate) fn push_unsealed(&mut self, id: BroadcastId, len: usize, to: Vec<MemberId>) {
         self.push_parcel(id, len, None, to);
     }
@@ -99,7 +100,7 @@ impl Disseminations {
         self.queue.push_back(Parcel { id, frame, len, to, running: 0, sent: 0, failed: 0 });
     }
 
-    /// A message has been sealed, and counts with the length that it has now.
+    /// Notes that a message has been sealed. It counts with its new length from now on.
     pub(crate) fn sealed(&mut self, id: BroadcastId, frame: Bytes) {
         if let Some(parcel) = self.queue.iter_mut().find(|parcel| parcel.id == id) {
             self.bytes = self.bytes - parcel.len + frame.len();
@@ -108,7 +109,7 @@ impl Disseminations {
         }
     }
 
-    /// Takes out a message that no stream carries.
+    /// Removes a message that no stream carries.
     pub(crate) fn remove(&mut self, id: BroadcastId) {
         if let Some(place) = self.queue.iter().position(|parcel| parcel.id == id)
             && let Some(parcel) = self.queue.remove(place)
@@ -117,14 +118,14 @@ impl Disseminations {
         }
     }
 
-    /// Those that are not sealed.
+    /// The messages that are not sealed yet.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn unsealed(&self) -> impl Iterator<Item = BroadcastId> {
         self.queue.iter().filter(|parcel| parcel.frame.is_none()).map(|parcel| parcel.id)
     }
 
-    /// The next message to send, and its receiver: either a stream has then [`begun`](Self::begun), or
-    /// they are [put back](Self::put_back), or passed over.
+    /// Takes the next receiver, with the message to send to it. The caller then notes that a stream
+    /// has [`begun`](Self::begun), [puts the receiver back](Self::put_back), or passes it over.
     pub(crate) fn next(&mut self, rng: &mut Rng) -> Option<(BroadcastId, Bytes, MemberId)> {
         let ready = |parcel: &&mut Parcel| !parcel.to.is_empty() && parcel.frame.is_some();
         let parcel = self.queue.iter_mut().find(ready)?;
@@ -133,14 +134,14 @@ impl Disseminations {
         Some((parcel.id, frame, parcel.to.swap_remove(drawn)))
     }
 
-    /// There was no room for a stream.
+    /// Puts a receiver back, because there was no room for a stream.
     pub(crate) fn put_back(&mut self, id: BroadcastId, to: MemberId) {
         if let Some(parcel) = self.parcel(id) {
             parcel.to.push(to);
         }
     }
 
-    /// A stream carries a message to a member.
+    /// Notes that a stream carries a message to a member.
     pub(crate) fn begun(&mut self, id: BroadcastId, stream: StreamId) {
         self.running.insert(stream, id);
         if let Some(parcel) = self.parcel(id) {
@@ -148,7 +149,7 @@ impl Disseminations {
         }
     }
 
-    /// A stream has ended; whether it was one of these.
+    /// Notes that a stream has ended. Returns whether it carried one of these messages.
     pub(crate) fn ended(&mut self, id: BroadcastId, stream: StreamId, sent: bool) -> bool {
         let known = self.running.remove(&stream).is_some();
         if let Some(parcel) = self.parcel(id).filter(|_| known) {
@@ -159,7 +160,7 @@ impl Disseminations {
         known
     }
 
-    /// Takes out a message that has reached, or failed to reach, every member.
+    /// Removes and returns a message that has been sent, or failed to be sent, to every member.
     pub(crate) fn take_done(&mut self) -> Option<Done> {
         let done = |parcel: &Parcel| parcel.to.is_empty() && parcel.running == 0;
         let place = self.queue.iter().position(done)?;

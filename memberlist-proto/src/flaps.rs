@@ -1,6 +1,7 @@
-//! Members that were considered dead and came back. One that does so again and again, because it
-//! hears nothing for a while or is too slow, is given more time to refute than the last time, so
-//! that not every gap becomes a departure and a return for each member and its application.
+//! Members that were considered dead and came back. A member to which that happens again and again,
+//! because it receives nothing for a while or is too slow, is given more time to refute than the
+//! last time, so that not every gap becomes a departure and a return for every member and its
+//! application.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
@@ -8,7 +9,7 @@ use core::time::Duration;
 use crate::members::MemberId;
 use crate::time::Instant;
 
-/// For so many probe intervals after its latest return it counts how often a member came back.
+/// How long the returns of a member count: this many probe intervals after the latest.
 const MEMORY: u32 = 600;
 
 /// How often each member came back lately: at most one entry for each record.
@@ -24,13 +25,13 @@ struct Flap {
 }
 
 impl Flaps {
-    /// A member that was considered dead is back.
+    /// Notes that a member that was considered dead is back.
     pub(crate) fn came_back(&mut self, id: MemberId, now: Instant, probe_interval: Duration) {
         let returns = self.returns(id, now, probe_interval).saturating_add(1);
         self.0.insert(id, Flap { returns, latest: now });
     }
 
-    /// How often it came back, unless that was long ago.
+    /// How often a member came back; 0 if the latest return was long ago.
     pub(crate) fn returns(&self, id: MemberId, now: Instant, probe_interval: Duration) -> u32 {
         let recent = |flap: &&Flap| {
             now.saturating_duration_since(flap.latest) < probe_interval.saturating_mul(MEMORY)
@@ -38,7 +39,7 @@ impl Flaps {
         self.0.get(&id).filter(recent).map_or(0, |flap| flap.returns)
     }
 
-    /// The record is another process's now, or no more.
+    /// Forgets the returns of a record that belongs to another process now, or is gone.
     pub(crate) fn forget(&mut self, id: MemberId) {
         self.0.remove(&id);
     }
@@ -47,7 +48,7 @@ impl Flaps {
         self.0.len()
     }
 
-    /// Whose returns are counted.
+    /// The members whose returns are counted.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn ids(&self) -> impl Iterator<Item = MemberId> {
         self.0.keys().copied()

@@ -1,4 +1,4 @@
-//! What must follow elsewhere from what a verb did.
+//! The consequences of a verb for other parts of the core.
 //!
 //! A verb never calls the activity that waits for its result: it leaves a value here, and the loop
 //! in `memberlist/mod.rs` hands it on before the call into the core returns. So verbs call down
@@ -14,11 +14,11 @@ use crate::transmit::StreamId;
 /// One consequence.
 #[derive(Clone, Debug)]
 pub(crate) enum Follow {
-    /// A member died: it may only be out of reach, and is searched for.
+    /// A member died. It may only be unreachable, so it is searched for.
     Died(MemberId),
     /// An exchange that something waits for has ended.
     Exchanged { stream: StreamId, waiter: Waiter, result: Result<(), ExchangeError> },
-    /// A stream is gone: there is room for another.
+    /// A stream is gone, which makes room for another.
     StreamGone,
 }
 

@@ -1,20 +1,20 @@
-//! Whether this node hears anything: when the last packet came, and whether peers list it.
+//! Whether this node receives anything, and whether peers list it.
 
 use core::time::Duration;
 
 use crate::time::Instant;
 
-/// How many probes in a row end without any packet before that is reported.
+/// How many probes in a row must end without any packet before that is reported.
 const PROBES: u32 = 3;
-/// How long it must have lasted.
+/// How long silence, or being unlisted, must have lasted before it is reported.
 const QUIET: Duration = Duration::from_secs(10);
-/// How long until it is reported again.
+/// How long until silence is reported again. Being unlisted is reported once.
 const AGAIN: Duration = Duration::from_secs(60);
-/// How many states in a row that lack this node are reported. A state that answers a join is from
-/// before it, so that a few are honest.
+/// How many states in a row must lack this node before that is reported. The state that answers a
+/// join is from before the join, so a few may honestly lack it.
 const STATES: u32 = 3;
 
-/// What has been heard, and how long nothing has.
+/// When this node last received something, and since when it has not.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Hearing {
@@ -24,7 +24,7 @@ pub(crate) struct Hearing {
     missing: Streak,
 }
 
-/// Something that goes on for some time.
+/// A condition that goes on for some time.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Streak {
@@ -34,19 +34,19 @@ struct Streak {
 }
 
 impl Hearing {
-    /// A message has come by packet.
+    /// Notes that a message has arrived by packet.
     pub(crate) fn packet(&mut self, now: Instant) {
         self.packet = Some(now);
         self.silence = Streak::default();
     }
 
-    /// A ping for this node has come by packet.
+    /// Notes that a ping for this node has arrived by packet.
     pub(crate) fn ping(&mut self, now: Instant) {
         self.ping = Some(now);
     }
 
-    /// A probe has ended and no packet answered it. For how long none has come, if that is to be
-    /// reported.
+    /// Notes that a probe has ended without a packet that answered it. Returns for how long no
+    /// packet has arrived, if that is to be reported.
     pub(crate) fn unanswered(&mut self, now: Instant) -> Option<Duration> {
         let begun = self.silence.again(now);
         let silent = now.saturating_duration_since(self.packet.unwrap_or(begun));
@@ -59,8 +59,8 @@ impl Hearing {
         due.then_some(silent)
     }
 
-    /// A peer's state has come, with this node among the living or without. Whether it is to be
-    /// reported that peers lack it.
+    /// Notes that a peer's state has arrived, and whether it lists this node as a member. Returns
+    /// whether it is to be reported that peers do not list it.
     pub(crate) fn state(&mut self, now: Instant, lists_me: bool) -> bool {
         if lists_me {
             self.missing = Streak::default();
@@ -86,19 +86,19 @@ impl Hearing {
         self.missing.reported.and(self.missing.begun)
     }
 
-    /// When the last message came by packet.
+    /// When the last message arrived by packet; `None` if there was none.
     pub(crate) fn last_packet(&self) -> Option<Instant> {
         self.packet
     }
 
-    /// When the last ping for this node came by packet.
+    /// When the last ping for this node arrived by packet; `None` if there was none.
     pub(crate) fn last_ping(&self) -> Option<Instant> {
         self.ping
     }
 }
 
 impl Streak {
-    /// Counts once more; when it began.
+    /// Counts one more occurrence. Returns when the first one was.
     fn again(&mut self, now: Instant) -> Instant {
         self.times = self.times.saturating_add(1);
         *self.begun.get_or_insert(now)

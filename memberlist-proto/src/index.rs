@@ -1,11 +1,11 @@
-//! An index of slots by the hashes of their names, which grows a little at each insertion.
+//! An index of slots by the hashes of their names, which is moved to a larger table in small steps.
 
 use hashbrown::HashTable;
 
-/// Slots are moved into a larger table so many at a time: to move all of a large one at once, and
-/// hash every name anew for it, takes longer than a probe of the same moment may wait.
+/// How many slots are moved into a larger table at a time. To move all of a large table at once,
+/// and hash every name anew, takes longer than a probe of the same moment may wait.
 const STEP: u32 = 8;
-/// Slots that the first table has room for.
+/// The number of slots that the first table has room for.
 const FIRST: usize = 3;
 
 /// Finds slots by their names. It is never iterated over: its order depends on the hash, which may be
@@ -13,7 +13,7 @@ const FIRST: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     now: HashTable<u32>,
-    /// What has not been moved: of the slots from `next` on.
+    /// The slots that have not been moved yet: those from `next` on.
     old: HashTable<u32>,
     next: u32,
 }
@@ -23,13 +23,14 @@ impl Index {
         self.now.len() + self.old.len()
     }
 
-    /// The slot of this hash for which `same` is true.
+    /// The slot with this hash for which `same` is true.
     pub(crate) fn find(&self, hash: u64, mut same: impl FnMut(u32) -> bool) -> Option<u32> {
         let found = self.now.find(hash, |slot| same(*slot));
         found.or_else(|| self.old.find(hash, |slot| same(*slot))).copied()
     }
 
-    /// Adds a slot that is not in it. `hash_of` is the hash of any slot below `slots` that has a name.
+    /// Adds a slot that is not in the index. `hash_of` returns the hash of the name of a slot below
+    /// `slots`, if it has one.
     pub(crate) fn insert(
         &mut self,
         hash: u64,
@@ -38,7 +39,8 @@ impl Index {
         hash_of: impl Fn(u32) -> Option<u64>,
     ) {
         if self.now.len() == self.now.capacity() && !self.old.is_empty() {
-            // Slots that were skipped over, since names were removed and added in turn.
+            // Names were removed and added in turn, so the new table is full before all of the old
+            // one has been moved: the rest is moved now.
             self.step(slots, slots, &hash_of);
         } else if self.now.len() == self.now.capacity() {
             let room = (2 * self.now.len()).max(FIRST);
@@ -58,7 +60,7 @@ impl Index {
         }
     }
 
-    /// Moves what is in so many of the next slots.
+    /// Moves those of the next `number` slots that are in the old table.
     fn step(&mut self, number: u32, slots: u32, hash_of: &impl Fn(u32) -> Option<u64>) {
         if self.old.is_empty() {
             return;

@@ -14,16 +14,16 @@ use crate::node::NodeName;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Letter {
     pub(crate) message: Bytes,
-    /// For the encryption, if there is any.
+    /// The nonce to encrypt it with, if there is encryption.
     pub(crate) nonce: [u8; 12],
     pub(crate) to: Addressee,
 }
 
-/// Whom a message is for.
+/// The receiver of a message.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Addressee {
-    /// One node, by an operation.
+    /// One node; an operation waits for it.
     One {
         op: OpId,
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
@@ -34,7 +34,7 @@ pub(crate) enum Addressee {
     All(BroadcastId),
 }
 
-/// All of them, by the jobs that seal them.
+/// All messages being sealed, by their jobs.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Letters(BTreeMap<JobId, Letter>);
@@ -56,7 +56,8 @@ impl Letters {
         self.0.remove(&job)
     }
 
-    /// Takes out the one of an operation: the job is not needed any more.
+    /// Removes the message of an operation, if it is being sealed. Returns its job, which is not
+    /// needed any more.
     pub(crate) fn withdraw(&mut self, op: OpId) -> Option<JobId> {
         let of = |letter: &Letter| matches!(letter.to, Addressee::One { op: it, .. } if it == op);
         let job = self.0.iter().find(|(_, letter)| of(letter)).map(|(job, _)| *job)?;
@@ -64,8 +65,8 @@ impl Letters {
         Some(job)
     }
 
-    /// Whether exactly these jobs seal one, and those to all are exactly these, for letters that were
-    /// read from outside.
+    /// Verifies that these jobs are exactly those of the messages, and `to_all` exactly the
+    /// messages to every member, for messages read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(
         &self,

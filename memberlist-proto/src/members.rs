@@ -49,9 +49,9 @@ pub(crate) struct Members {
     cursor: usize,
     /// The number of records in each state.
     counts: [u32; 4],
-    /// The number of records of each versions.
+    /// The number of records with each combination of versions.
     tally: Tally,
-    /// Every record but the newest, in the order of their names.
+    /// Every record except the newest ones, in the order of the names.
     sorted: Vec<MemberId>,
     /// The newest records, which are not among the sorted ones yet.
     fresh: Vec<MemberId>,
@@ -206,7 +206,7 @@ impl Members {
         self.edition += 1;
     }
 
-    /// Sets where the suspicion of a node is kept, or that there is none. Slots are below
+    /// Sets the slot of a node's suspicion; `None` means that it is not suspected. Slots are below
     /// [`Record::MAX_SUSPICIONS`].
     ///
     /// # Panics
@@ -256,8 +256,9 @@ impl Members {
         self.order.iter().map(|id| (*id, &self.records[*id]))
     }
 
-    /// Removes the dead and left records for which `expired` is true, at most so many, and returns them
-    /// in order. If no record is dead or left, it returns at once; otherwise it takes O(n).
+    /// Removes the dead and left records for which `expired` is true, at most `most` of them, and
+    /// returns them in order. If no record is dead or left, it returns at once; otherwise it takes
+    /// O(n).
     ///
     /// Source: `resetNodes`, which does this at the end of a round of probes.
     pub(crate) fn reap(
@@ -358,8 +359,8 @@ impl Members {
     }
 }
 
-/// Makes room for more of a list that takes an id of each member: an eighth, where a `Vec` by itself
-/// would double, and leave a large table a quarter of its lists unused on average.
+/// Makes room in a list that holds an id of each member. It grows by an eighth, where a `Vec` would
+/// double and leave a quarter of the lists of a large table unused on average.
 fn grow(list: &mut Vec<MemberId>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8));

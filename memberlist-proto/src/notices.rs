@@ -1,5 +1,5 @@
-//! Messages sent directly to one member because it seems to have missed some news: only so many,
-//! since what a peer seems to have missed can be forged.
+//! Messages sent directly to one member because it seems to have missed some news. Their number is
+//! limited, since what a peer seems to have missed can be forged.
 
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::members::MemberId;
 use crate::time::Instant;
 
-/// What lately went to whom.
+/// The notices sent lately: when, about which member, and to which address.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Notices(
@@ -17,8 +17,8 @@ pub(crate) struct Notices(
 );
 
 impl Notices {
-    /// Whether a notice about `subject` may go to an address now: once in `window`, and at most
-    /// `max` in all within it. If so, that is counted.
+    /// Whether a notice about `subject` may be sent to an address now: each only once in `window`,
+    /// and at most `max` in all within it. If so, the notice is counted.
     pub(crate) fn may_send(
         &mut self,
         now: Instant,
@@ -39,7 +39,7 @@ impl Notices {
         true
     }
 
-    /// A record is gone; its id may name another one later.
+    /// Forgets the notices about a record that is gone: its id may name another one later.
     pub(crate) fn forget(&mut self, id: MemberId) {
         self.0.retain(|(_, about, _)| *about != id);
     }

@@ -1,12 +1,13 @@
-//! What waits to be fetched by the driver.
+//! The outputs that wait to be fetched by the driver.
 
 use alloc::collections::VecDeque;
 
 use crate::event::{Event, OpId, Outcome};
 use crate::transmit::{Lookup, Request, StreamOp, Transmit};
 
-/// Independent first-in-first-out queues. Everything in them follows from a call that the driver
-/// made, and the driver empties them after each call, so they need no bound of their own.
+/// The outputs in independent first-in-first-out queues. Everything in them follows from a call
+/// that the driver made, and the driver empties them after each call, so they need no bound of
+/// their own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     transmits: VecDeque<Transmit>,
@@ -29,13 +30,13 @@ macro_rules! digested {
 }
 
 impl Outbox {
-    /// Keeps a digest of everything put out from now on.
+    /// Keeps a digest of all outputs from now on.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn digest(&mut self) {
         self.digest.get_or_insert_default();
     }
 
-    /// The digest of what was put out since the last look, and of `next`.
+    /// Returns the digest of the outputs since the last call, and of `next`; 0 if none is kept.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn take_digest(&mut self, next: Option<crate::time::Instant>) -> u64 {
         let Some(digest) = &mut self.digest else { return 0 };
@@ -68,7 +69,7 @@ impl Outbox {
         self.events.push_back(event);
     }
 
-    /// An operation has ended.
+    /// Reports that an operation has ended.
     pub(crate) fn finished(&mut self, op: OpId, outcome: Outcome) {
         self.event(Event::Finished { op, outcome });
     }
@@ -94,9 +95,9 @@ impl Outbox {
     }
 }
 
-/// Takes the first one; after the last of a burst, its memory is returned.
+/// Takes the first output. After the last of a burst, the memory of the queue is freed.
 fn next<T>(queue: &mut VecDeque<T>) -> Option<T> {
-    /// Entries whose memory is kept.
+    /// The largest capacity that an empty queue keeps.
     const KEEP: usize = 256;
     let first = queue.pop_front();
     if queue.is_empty() && queue.capacity() > KEEP {

@@ -1,8 +1,8 @@
-//! Compressed states of peers that this node's own may equal.
+//! Compressed states of peers, which may equal this node's own.
 //!
 //! After an exchange both sides often know the same, and so do all members soon after any news. A
-//! node then sends the bytes that it was sent: to compare takes an eighth of the time of compressing
-//! the same anew.
+//! node then sends the compressed bytes that it received: comparing takes an eighth of the time of
+//! compressing the same state anew.
 
 use bytes::Bytes;
 
@@ -18,13 +18,14 @@ pub(crate) struct PeerStates {
 }
 
 impl PeerStates {
-    /// Notes what this node has compressed itself.
+    /// Notes the length of a state that this node has compressed itself, before and after.
     pub(crate) fn note_compressed(&mut self, from: usize, to: usize) {
         self.compressed = Some((from, to));
     }
 
-    /// Notes a state that a peer sent, of this length before it was compressed. One that is compressed
-    /// clearly worse than by this node is not: each peer that sent it on would pay for that.
+    /// Notes a compressed state that a peer sent, which has length `len` when decompressed. It is
+    /// not kept if it is compressed clearly worse than this node does it: every peer that sent it
+    /// on would pay for that.
     pub(crate) fn note(&mut self, state: &[u8], len: usize) {
         let Some((from, to)) = self.compressed else { return };
         let product = |one: usize, other: usize| one as u128 * other as u128;
@@ -34,12 +35,13 @@ impl PeerStates {
         }
     }
 
-    /// Those to compare this node's own with.
+    /// The states to compare this node's own with.
     pub(crate) fn all(&self) -> [Option<Bytes>; 2] {
         [self.last.clone(), self.before.clone()]
     }
 
-    /// This one is this node's own now: neither it nor an older one is needed any more.
+    /// Notes that this state is this node's own now: neither it nor an older one is needed any
+    /// more.
     pub(crate) fn adopted(&mut self, state: &Bytes) {
         if self.last.as_ref() == Some(state) {
             self.last = None;
@@ -47,7 +49,7 @@ impl PeerStates {
         self.before = None;
     }
 
-    /// How this node compresses has changed.
+    /// Forgets everything, since the way this node compresses has changed.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

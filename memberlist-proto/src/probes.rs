@@ -18,9 +18,9 @@ pub(crate) struct Probe {
     sequence: u32,
     started: Instant,
     deadline: Instant,
-    /// Runs until others are asked.
+    /// The timer that runs until helpers are asked.
     timeout: Option<TimerId>,
-    /// Runs from then on until the target is pinged again.
+    /// The timer that runs from then on until the target is pinged again.
     repeat: Option<TimerId>,
     expiry: TimerId,
     nacks: Nacks,
@@ -53,15 +53,15 @@ pub(crate) enum Fallback {
     Failed,
 }
 
-/// What waits for an ack with some sequence number.
+/// What waits for the ack of a sequence number.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Awaiting {
-    /// The application's ping.
+    /// A ping of the application.
     Ping { op: OpId, sent: Instant, timer: TimerId },
     /// A peer that asked this node to probe another.
     Relay { requester: Requester, expiry: TimerId, nack: Option<TimerId> },
-    /// A suspicion of this member, which was asked itself.
+    /// The suspicion of this member, which was pinged when its time was almost over.
     Suspect(MemberId),
 }
 
@@ -75,19 +75,19 @@ pub(crate) struct Requester {
     pub(crate) sequence: u32,
 }
 
-/// The probe and everything else that is awaited.
+/// The running probe, and everything else that waits for an ack.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Probes {
     current: Option<Probe>,
-    /// A tick fell while a probe was running.
+    /// Whether a tick was postponed because a probe was running.
     pending: bool,
     awaiting: BTreeMap<u32, Awaiting>,
     relays: usize,
 }
 
 impl Probe {
-    /// A probe that was begun at `started`, with the timers of its two steps.
+    /// A probe that begins at `started`, with the timers that end its direct step and the probe.
     pub(crate) fn new(
         target: Node,
         sequence: u32,
@@ -120,12 +120,12 @@ impl Probe {
         self.deadline
     }
 
-    /// Whether no other node has been asked yet.
+    /// Whether the direct step is not over, so that no helper has been asked yet.
     pub(crate) fn awaits_direct_ack(&self) -> bool {
         self.timeout.is_some()
     }
 
-    /// The direct ping could not be sent, which says nothing about this node's health.
+    /// Notes that the direct ping could not be sent.
     pub(crate) fn fail_to_send(&mut self) {
         self.send_failed = true;
     }
@@ -134,17 +134,18 @@ impl Probe {
         self.send_failed
     }
 
-    /// The direct step is over: its timer, unless it was over before.
+    /// Ends the direct step. Returns its timer; `None` if the step was over before.
     pub(crate) fn go_indirect(&mut self) -> Option<TimerId> {
         self.timeout.take()
     }
 
-    /// The target is pinged again when this timer fires.
+    /// Notes the timer at which the target is pinged again.
     pub(crate) fn repeat_by(&mut self, timer: TimerId) {
         self.repeat = Some(timer);
     }
 
-    /// So many helpers were asked, and so many of them send a nack.
+    /// Notes how many helpers were asked, and how many of them are expected to send a nack if they
+    /// get no ack.
     pub(crate) fn expect_nacks(&mut self, helpers: u32, expected: u32) {
         self.nacks.most = helpers + 1;
         self.nacks.expected = expected;
@@ -168,7 +169,7 @@ impl Probe {
         self.fallback = fallback;
     }
 
-    /// The timers that still run, once the probe is over.
+    /// The timers that may still be running, to be cancelled once the probe is over.
     pub(crate) fn timers(&self) -> impl Iterator<Item = TimerId> {
         self.timeout.into_iter().chain(self.repeat).chain([self.expiry])
     }
@@ -188,18 +189,18 @@ impl Probes {
         self.current.take()
     }
 
-    /// Whether a probe runs: then the tick is made up for afterwards.
+    /// Whether a probe is running. If so, the tick is noted as postponed.
     pub(crate) fn postpone(&mut self) -> bool {
         self.pending |= self.current.is_some();
         self.current.is_some()
     }
 
-    /// Whether a tick fell while the last probe ran.
+    /// Whether a tick was postponed since the last call.
     pub(crate) fn take_postponed(&mut self) -> bool {
         core::mem::take(&mut self.pending)
     }
 
-    /// Whether the parts fit together, for probes that were read from outside.
+    /// Verifies that the parts fit together, for probes read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let relays = self.awaiting.values().filter(|it| matches!(it, Awaiting::Relay { .. }));
@@ -229,7 +230,8 @@ impl Probes {
         old
     }
 
-    /// The nack of a relay is due: the peer it goes to, and its timer, unless it was sent before.
+    /// Takes the nack of a relay, to be sent now. Returns the peer to send it to, and its timer;
+    /// `None` if it was taken before.
     pub(crate) fn take_nack(&mut self, sequence: u32) -> Option<(Requester, TimerId)> {
         match self.awaiting.get_mut(&sequence)? {
             Awaiting::Relay { requester, nack, .. } => Some((requester.clone(), nack.take()?)),

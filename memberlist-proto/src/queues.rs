@@ -1,5 +1,5 @@
-//! What this node has to gossip: membership news, the application's broadcasts, and what a
-//! delegate returned too much of.
+//! The queues of what this node gossips: membership news, the application's broadcasts, and
+//! messages of a delegate that did not fit into a packet.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -42,33 +42,33 @@ pub enum Priority {
 /// The most delegate messages held back for a later packet.
 const HELD: usize = 256;
 
-/// All queues.
+/// All queues of messages to gossip.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Queues {
     membership: TransmitLimitedQueue<News>,
-    /// Many nodes never have one.
+    /// The user broadcasts by priority. Many nodes never have one.
     user: Option<Box<[TransmitLimitedQueue<UserMessage>; 3]>>,
-    /// Entries in each of those.
+    /// The most entries in each of the user queues.
     user_limit: usize,
     /// The longest message that gossip can carry, in bytes with its type byte.
     longest: usize,
-    /// Membership news beyond that so far.
+    /// How many items of membership news were longer than that so far.
     too_long: u64,
     held: VecDeque<Bytes>,
     last: u64,
     /// Empty between two inputs.
     #[cfg_attr(feature = "serde", serde(skip))]
     finished: VecDeque<Finished>,
-    /// Where messages are encoded, to learn their length.
+    /// The buffer in which messages are encoded first, to learn their length.
     #[cfg_attr(feature = "serde", serde(skip))]
     encoded: Vec<u8>,
-    /// The memory of the news that left last. Where news replaces news, it is that of the next.
+    /// The memory of the news that left the queue last, which is reused for the next news.
     #[cfg_attr(feature = "serde", serde(skip))]
     spare: Vec<u8>,
 }
 
-/// Something awaited that has left a queue.
+/// A message that has left a queue, and that something waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finished {
     Wait(OpId, Result<(), WaitError>),
@@ -97,7 +97,7 @@ impl Queues {
         let mult = config.retransmit_mult;
         let mut membership = TransmitLimitedQueue::with_hash_key(mult, hash_key);
         membership.set_keep_finished(true);
-        // One entry a name; the names are bounded by the table of members.
+        // There is one entry for each name, and the names are bounded by the table of members.
         membership.set_limit(config.limits.members.saturating_add(1));
         Self {
             membership,
@@ -120,8 +120,8 @@ impl Queues {
         }
     }
 
-    /// From now on gossip can carry messages of at most so many bytes. What is queued and longer
-    /// ends; returns how many messages of a delegate were dropped.
+    /// Sets the longest message that gossip can carry, in bytes. Queued messages that are longer
+    /// are dropped. Returns how many messages of a delegate were among those.
     pub(crate) fn set_longest(&mut self, longest: usize) -> u64 {
         self.longest = longest;
         self.membership.drop_longer(longest);
@@ -129,7 +129,7 @@ impl Queues {
             queue.drop_longer(longest);
         }
         let held = self.held.len();
-        // The type byte is not part of those.
+        // These messages do not include their type byte.
         self.held.retain(|message| message.len() < longest);
         self.collect();
         (held - self.held.len()) as u64
@@ -158,13 +158,13 @@ impl Queues {
         self.collect();
     }
 
-    /// The name is no longer known: what was to be gossiped about it is dropped.
+    /// Drops the queued news about a name, which is no longer known.
     pub(crate) fn forget(&mut self, name: &[u8]) {
         self.membership.remove(name);
         self.collect();
     }
 
-    /// A number for one more broadcast.
+    /// The id for one more broadcast.
     pub(crate) fn next_id(&mut self) -> BroadcastId {
         self.last += 1;
         BroadcastId(self.last)
@@ -185,7 +185,7 @@ impl Queues {
             Box::new([(); 3].map(|()| {
                 let mut queue = alike.alike();
                 queue.set_keep_finished(true);
-                // The oldest makes room, not the last in order.
+                // Below, the oldest makes room instead of the last in the order.
                 queue.set_limit(usize::MAX);
                 queue
             }))
@@ -197,7 +197,7 @@ impl Queues {
         id
     }
 
-    /// Gives `sink` membership news for at most `limit` bytes; returns the bytes used.
+    /// Passes membership news of at most `limit` bytes to `sink`. Returns the bytes used.
     pub(crate) fn fill_membership(
         &mut self,
         limit: usize,
@@ -214,7 +214,7 @@ impl Queues {
         taken.bytes
     }
 
-    /// Gives `sink` user messages for at most `limit` bytes; returns the bytes used.
+    /// Passes user messages of at most `limit` bytes to `sink`. Returns the bytes used.
     pub(crate) fn fill_user(
         &mut self,
         limit: usize,
@@ -235,7 +235,7 @@ impl Queues {
         used
     }
 
-    /// How much of `limit` bytes the user messages that wait now would use.
+    /// How many of `limit` bytes the user messages that are queued now would use.
     pub(crate) fn user_demand(&self, limit: usize) -> usize {
         let mut used = 0;
         for queue in self.user() {
@@ -244,7 +244,7 @@ impl Queues {
         used
     }
 
-    /// Keeps a delegate's message for a later packet; whether there was room.
+    /// Keeps a delegate's message for a later packet. Returns whether there was room.
     pub(crate) fn hold(&mut self, message: Bytes) -> bool {
         let room = self.held.len() < HELD;
         if room {
@@ -253,7 +253,7 @@ impl Queues {
         room
     }
 
-    /// The next message held back, if it is at most `limit` bytes long.
+    /// Takes the next message held back, if it is at most `limit` bytes long.
     pub(crate) fn take_held(&mut self, limit: usize) -> Option<Bytes> {
         if self.held.front()?.len() <= limit { self.held.pop_front() } else { None }
     }
@@ -279,7 +279,7 @@ impl Queues {
         self.membership.len()
     }
 
-    /// Membership news that no packet could carry so far.
+    /// How many items of membership news no packet could carry so far.
     pub(crate) fn too_long(&self) -> u64 {
         self.too_long
     }

@@ -1,7 +1,8 @@
-//! How values are written down whose plain form would lose something, or let a reader allocate.
+//! Serialization of values whose derived form would lose something, or make a reader allocate too
+//! much.
 
-/// Addresses with everything that they hold: the plain binary form of an IPv6 address leaves out its
-/// scope, without which a link-local peer cannot be answered. Text has it.
+/// Addresses with everything that they hold: serde's binary form of an IPv6 address leaves out its
+/// scope, without which a link-local peer cannot be answered. The text form has it.
 pub(crate) mod exact {
     use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
     use alloc::vec::Vec;
@@ -15,7 +16,7 @@ pub(crate) mod exact {
         V6([u8; 16], u16, u32, u32),
     }
 
-    /// Something that holds addresses.
+    /// A value that holds addresses.
     pub(crate) trait Exact: Sized {
         type Plain;
 
@@ -131,8 +132,8 @@ pub(crate) mod exact {
     }
 }
 
-/// Bytes that often are text: in a form for people the text, or where it is not UTF-8 a list of
-/// numbers; in any other form bytes.
+/// Bytes that often are text. In a human-readable format they are a string or, if they are not
+/// UTF-8, a list of numbers; in any other format they are bytes.
 pub(crate) mod text {
     use alloc::vec::Vec;
     use core::fmt;
@@ -187,7 +188,7 @@ pub(crate) mod text {
     }
 }
 
-/// Durations, as seconds in a form for people.
+/// Durations, which are seconds in a human-readable format.
 pub(crate) mod seconds {
     use core::time::Duration;
 
@@ -224,7 +225,7 @@ pub(crate) mod bytes {
     }
 }
 
-/// Buffers with their capacity: what a stream may hold is counted by the memory that it takes.
+/// Buffers with their capacity, since the limits on streams count the memory that a buffer takes.
 pub(crate) mod grown {
     use alloc::vec::Vec;
 
@@ -237,7 +238,7 @@ pub(crate) mod grown {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         let (capacity, mut buffer) = <(u64, Vec<u8>)>::deserialize(from)?;
-        // A vector that grows doubles, so that more than that was never there.
+        // A growing vector doubles, so it never has more than this.
         let most = buffer.len().saturating_mul(2).max(8);
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         if capacity > most || capacity < buffer.len() {

@@ -1,4 +1,4 @@
-//! Limits on what unauthenticated senders can make this node do or report, shared out among them.
+//! Limits on what unauthenticated senders can make this node do or report, with a share for each.
 
 use alloc::vec::Vec;
 use core::hash::Hasher as _;
@@ -13,8 +13,8 @@ use crate::time::Instant;
 /// How many buckets the sources are distributed over.
 const PLACES: usize = 256;
 
-/// A rate of which any source may use as much as there is, and beyond which every source still has
-/// a small share of its own: so that one which floods leaves something to the others.
+/// A rate whose common part any source may use up, and beyond which every source still has a small
+/// share of its own, so that a source that floods leaves something to the others.
 ///
 /// No source is held back before the common part is used up. Where source addresses can be forged,
 /// silencing a source by using up its share must therefore cost as much as using up the common part,
@@ -47,12 +47,13 @@ impl Shares {
         Self { hash_key, common: Bucket::new(), places: Vec::new() }
     }
 
-    /// Takes one of the common part, or else one of the source's share.
+    /// Takes one event from the common part, or else from the source's share. Returns whether there
+    /// was one.
     fn take(&mut self, now: Instant, source: IpAddr, rate: Rate) -> bool {
         self.common.take(now, rate.common, rate.burst) || self.take_own(now, source, rate.share)
     }
 
-    /// Takes one of the source's share.
+    /// Takes one event from the source's share. Returns whether there was one.
     fn take_own(&mut self, now: Instant, source: IpAddr, share: usize) -> bool {
         if self.places.is_empty() {
             self.places.resize(PLACES, Bucket::new());
@@ -71,11 +72,12 @@ impl Shares {
     }
 }
 
-/// What an address is counted as: an IPv4 address by itself, an IPv6 address by its first 64 bits. A
-/// single host commonly has a /64 to itself, and could otherwise be any number of sources.
+/// The source that an address belongs to: an IPv4 address is a source of its own, and all IPv6
+/// addresses with the same first 64 bits are one. A single host commonly has a /64 to itself, and
+/// could otherwise be any number of sources.
 ///
-/// One host is one source, whichever way its address arrives: a socket that listens on both families
-/// reports IPv4 senders in the mapped form.
+/// An IPv4 address that is mapped into IPv6 counts as the IPv4 address: that is how a socket that
+/// listens on both families reports it.
 pub fn source_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
@@ -83,9 +85,9 @@ pub fn source_of(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether a source that has `own` of the `taken` places may take one more of `most`. As long as more
-/// than a quarter of them is free, it may; the last quarter is for sources that keep to `share`, so
-/// that a few of them cannot take every place.
+/// Whether a source that has `own` of the `taken` places may take one more of the `most` that there
+/// are. It may as long as more than a quarter of them is free; the last quarter is for sources that
+/// have fewer than `share`, so that a few sources cannot take every place.
 pub fn may_take_place(own: usize, taken: usize, most: usize, share: usize) -> bool {
     let free = most.saturating_sub(taken);
     free > most / 4 || (free > 0 && own < share)

@@ -1,4 +1,4 @@
-//! Working memory between two uses.
+//! Working memory that is kept between two uses.
 
 use alloc::boxed::Box;
 
@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 pub(crate) struct Spare<T>(Option<Box<T>>);
 
 impl<T: Default> Spare<T> {
-    /// The memory that was given back last, or new one.
+    /// The memory that was given back last, or new memory.
     #[expect(clippy::unnecessary_box_returns, reason = "a pointer is what is lent")]
     pub(crate) fn lend(&mut self) -> Box<T> {
         self.0.take().unwrap_or_default()

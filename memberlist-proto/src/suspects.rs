@@ -11,7 +11,7 @@ use crate::timers::TimerId;
 pub(crate) struct Suspect {
     suspicion: Suspicion,
     timer: TimerId,
-    /// The number of the pings that it was sent since its time is almost over.
+    /// The sequence number of the pings that were sent to it because its time was almost over.
     asked: Option<u32>,
 }
 
@@ -32,7 +32,8 @@ impl Suspect {
         self.asked = Some(sequence);
     }
 
-    /// Those pings need no answer any more: their number.
+    /// Notes that those pings need no answer any more. Returns their sequence number, if any were
+    /// sent.
     pub(crate) fn answered(&mut self) -> Option<u32> {
         self.asked.take()
     }
@@ -54,7 +55,7 @@ impl Suspect {
     }
 }
 
-/// A slab: the record of each suspected member holds the number of its place.
+/// The running suspicions in a slab. The record of each suspected member holds the slot of its own.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Suspects {
@@ -67,7 +68,7 @@ impl Suspects {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether the parts fit together, for suspicions that were read from outside.
+    /// Verifies that the parts fit together, for suspicions read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let mut free = self.free.clone();

@@ -94,9 +94,9 @@ impl Suspicion {
     }
 
     /// Notes that the suspect has answered. Its time begins anew, and earlier confirmations no
-    /// longer count, but only within the maximum time after the first accusation: a node that has
-    /// restarted and knows no peer answers pings but cannot refute, and is found again only once it
-    /// is considered dead. Returns whether the suspect got new time.
+    /// longer count. That is so only until an unconfirmed suspicion would have ended: a node that
+    /// has restarted and knows no peer answers pings but cannot refute, and is found again only
+    /// once it is considered dead. Returns whether the suspect got new time.
     pub(crate) fn restart(&mut self, now: Instant) -> bool {
         let early = now < self.begun + total(0, self.params);
         if early {

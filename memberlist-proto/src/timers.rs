@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use crate::time::Instant;
 
 /// Keyed timers in an indexed binary heap. Insert, cancel, reschedule and pop take O(log n). Timers
-/// due at the same instant fire in the order in which they were set: a replay must not depend on how
-/// a heap breaks ties.
+/// that are due at the same instant fire in the order in which they were set: a replay must not
+/// depend on how a heap breaks ties.
 ///
 /// The caller bounds the number of timers.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub(crate) struct Timers<K> {
     set: u64,
 }
 
-/// Identifies a timer, also after it is gone: a slot, which is reused, and how many timers the slot
-/// had before. A stale id therefore never affects the timer that took over its slot.
+/// Identifies a timer, even after it is gone: by a slot, which is reused, and by how many timers
+/// the slot had before. A stale id therefore never affects the timer that took over its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct TimerId {
@@ -121,7 +121,7 @@ impl<K: Copy> Timers<K> {
         self.heap.is_empty()
     }
 
-    /// Whether the parts fit together, for timers that were read from outside.
+    /// Verifies that the parts fit together, for timers read from a checkpoint.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let fits = |(place, entry): (usize, &Entry)| {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::{MemberId, Members, Record};
 use crate::rng::Rng;
 
-/// Members to choose from: those of two lists.
+/// The members to choose from: those of two lists together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pool<'a>(pub(super) &'a [MemberId], pub(super) &'a [MemberId]);
 
@@ -14,7 +14,7 @@ impl Pool<'_> {
         self.0.len() + self.1.len()
     }
 
-    /// One of them, if there is one.
+    /// A random one of them; `None` if there is none.
     pub(super) fn draw(self, rng: &mut Rng) -> Option<MemberId> {
         if self.len() == 0 {
             return None;
@@ -44,8 +44,8 @@ impl Members {
         self.choose_more(Pool(&self.order, &[]), k, rng, chosen, accept);
     }
 
-    /// As [`choose`](Self::choose), of these members, and in addition to those that are chosen
-    /// already: up to `k` in all.
+    /// As [`choose`](Self::choose), but from `pool`, and in addition to the members that are in
+    /// `chosen` already: up to `k` in all.
     pub(super) fn choose_more(
         &self,
         pool: Pool<'_>,
@@ -92,7 +92,7 @@ impl Members {
         chosen: &mut SmallVec<[MemberId; 8]>,
         mut accept: impl FnMut(MemberId, &Record) -> bool,
     ) {
-        // The bound is for the case that hardly any member passes, as after a partition: then this
+        // The bound is for the case that hardly any member passes, as after a partition: this then
         // takes O(n), like a search of all.
         for _ in 0..3 * pool.len() {
             let Some(id) = pool.draw(rng) else { return };

@@ -1,4 +1,4 @@
-//! The table as a whole: in canonical order, and with the versions that are in it.
+//! The table as a whole: in the order of the names, and the versions that occur in it.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -7,11 +7,11 @@ use super::{MemberId, Members, Record, grow};
 use crate::node::State;
 use crate::node::compatibility::Vsn;
 
-/// So many new records are filed at once.
+/// When there are this many new records, they are filed among the sorted ones.
 const FRESH: usize = 1024;
 
-/// How many records there are of each kind that matters for versions: whether alive, and which. A
-/// cluster has a handful of them, however large it is.
+/// How many records there are of each kind that matters for versions: alive or not, with which
+/// versions. A cluster has a handful of kinds, however large it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally(BTreeMap<Key, usize>);
 
@@ -37,23 +37,25 @@ fn key(record: &Record) -> Key {
 }
 
 impl Members {
-    /// A number that differs from any earlier one if a record has changed since, as peers see it.
+    /// A number that grows with every change of a record that peers can see.
     pub(crate) fn edition(&self) -> u64 {
         self.edition
     }
 
-    /// Whether records are alive, with the versions that these have: each combination once.
+    /// Every combination of versions that occurs, once among alive records (`true`) and once among
+    /// the others (`false`).
     pub(crate) fn versions(&self) -> impl Iterator<Item = (bool, Vsn)> {
         let vsn = |bytes: Option<[u8; 6]>| Vsn::stored(bytes.map(Into::into));
         self.tally.0.keys().map(move |(alive, bytes)| (*alive, vsn(*bytes)))
     }
 
-    /// Every record in the order of the names: two nodes that know the same list the same.
+    /// Every record in the order of the names: two nodes that know the same members list them
+    /// alike.
     pub(crate) fn by_name(&mut self) -> impl ExactSizeIterator<Item = &Record> {
         self.by_name_after(None)
     }
 
-    /// The records whose names come after this one, in their order.
+    /// The records whose names come after this one, in the order of the names.
     pub(crate) fn by_name_after(
         &mut self,
         name: Option<&[u8]>,
@@ -66,7 +68,7 @@ impl Members {
         self.sorted.iter().skip(start).map(|id| &records[*id])
     }
 
-    /// Every record in the order of the names, of a table that stays as it is.
+    /// Every record in the order of the names, without filing the newest ones.
     pub(crate) fn listed(&self) -> impl Iterator<Item = (MemberId, &Record)> {
         let name = |id: &MemberId| self.records[*id].name();
         let mut fresh = self.fresh.clone();
@@ -81,7 +83,7 @@ impl Members {
         ids.map(|id| (id, &self.records[id]))
     }
 
-    /// One more record, which is filed together with others.
+    /// Notes a new record, which is filed later together with others.
     pub(super) fn note_fresh(&mut self, id: MemberId) {
         self.fresh.push(id);
         if self.fresh.len() >= FRESH {
@@ -89,8 +91,8 @@ impl Members {
         }
     }
 
-    /// Puts the newest records in their places among the sorted ones. Each place is searched for, and
-    /// what is between two of them is moved as a whole: few of the names are looked at.
+    /// Files the newest records among the sorted ones. The place of each is searched for, and the
+    /// records between two places are moved as a whole, so few of the names are looked at.
     fn file(&mut self) {
         let mut fresh = core::mem::take(&mut self.fresh);
         if fresh.is_empty() {
@@ -100,7 +102,7 @@ impl Members {
         fresh.sort_by(|one, other| name(one).cmp(&name(other)));
         let mut end = self.sorted.len();
         grow(&mut self.sorted, fresh.len());
-        // What was learned from one peer comes in order.
+        // The records learned from one peer come in order.
         if self.sorted.last().map(name) < fresh.first().map(name) {
             self.sorted.append(&mut fresh);
             return;
@@ -109,7 +111,7 @@ impl Members {
         while let Some(id) = fresh.pop() {
             let sorted = self.sorted.get(..end).unwrap_or_default();
             let is_before = |other: &MemberId| name(other) < name(&id);
-            // Most of those that came in order belong between the same two names.
+            // Most records that came in order belong between the same two names.
             let follows = sorted.last().is_none_or(is_before);
             let at = if follows { end } else { sorted.partition_point(is_before) };
             self.sorted.copy_within(at..end, at + fresh.len() + 1);
@@ -120,7 +122,7 @@ impl Members {
         }
     }
 
-    /// Whether what is kept beside the records follows from them.
+    /// Verifies that the tally and the lists agree with the records.
     pub(super) fn check_listing(&self) -> Result<(), &'static str> {
         let mut tally = Tally::default();
         self.iter().for_each(|(_, record)| tally.add(record));

@@ -45,7 +45,7 @@ pub(crate) enum ProbeStep {
 }
 
 impl Members {
-    /// Continues the search for a member to probe, without those for which `skip` is true.
+    /// Continues the search for a member to probe, passing over those for which `skip` is true.
     ///
     /// Each round probes all members once in a random order, so that a dead member is probed after
     /// at most two rounds; independent draws would give no such bound (SWIM §4.3).

@@ -10,7 +10,8 @@ pub(crate) struct Record {
     identity: Identity,
     since: Instant,
     incarnation: u32,
-    /// The state in the lowest two bits; above them the suspicion's slot, or `NO_SUSPICION`.
+    /// The state in the lowest two bits, above them the bit `ANSWERED`, and above that the
+    /// suspicion's slot or `NO_SUSPICION`.
     state_and_suspicion: u32,
 }
 
@@ -25,7 +26,7 @@ const SLOT_SHIFT: u32 = STATE_BITS + 1;
 const NO_SUSPICION: u32 = u32::MAX >> SLOT_SHIFT;
 
 impl Record {
-    /// How many suspicions can be distinguished.
+    /// How many slots of suspicions can be told apart.
     pub(crate) const MAX_SUSPICIONS: u32 = NO_SUSPICION;
 
     pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {
@@ -69,8 +70,8 @@ impl Record {
         if slot == NO_SUSPICION { None } else { Some(slot) }
     }
 
-    /// Whether the node has ever answered this one. News about a node can be forged, its answers
-    /// only by one that receives what is sent to its address.
+    /// Whether the node has ever answered this one. News about a node can be forged by anyone, its
+    /// answers only by one that receives what is sent to its address.
     pub(crate) const fn has_answered(&self) -> bool {
         self.state_and_suspicion & ANSWERED != 0
     }
@@ -86,8 +87,8 @@ impl Record {
         self.state_and_suspicion = self.state_and_suspicion & !STATE_MASK | state as u32;
     }
 
-    /// Whether a suspicion runs is independent of the state here: the caller keeps them consistent,
-    /// since the timer that belongs to it is not the record's.
+    /// Sets the suspicion's slot. It is independent of the state here: the caller keeps the two
+    /// consistent, since the suspicion's timer does not belong to the record.
     pub(super) fn set_suspicion(&mut self, slot: Option<u32>) {
         debug_assert!(slot.is_none_or(|slot| slot < Self::MAX_SUSPICIONS));
         let slot = slot.unwrap_or(NO_SUSPICION);

@@ -1,5 +1,5 @@
-//! The table as plain data: the records by id, and their order. What can be computed from these is
-//! computed when it is read.
+//! The serialized form of the table: the records by id, and their order. The rest is recomputed
+//! from these when it is read.
 
 use alloc::vec::Vec;
 
@@ -12,14 +12,14 @@ use super::{MemberId, Members, Record, hash_name};
 
 #[derive(Serialize, Deserialize)]
 struct Plain<'a> {
-    /// One for each id ever assigned, with nothing for those that are free.
+    /// One for each id ever assigned; `None` for free ids.
     records: Vec<Option<alloc::borrow::Cow<'a, Record>>>,
-    /// The next one to be assigned is the last.
+    /// The free ids; the last of these is assigned next.
     free: Vec<MemberId>,
     order: Vec<MemberId>,
     cursor: usize,
     hash_key: [u8; 16],
-    /// With the order of its lists, which depends on the past.
+    /// Stored as a whole, since the order of its lists depends on the past.
     zones: Option<alloc::boxed::Box<Zones>>,
     edition: u64,
 }

@@ -1,4 +1,4 @@
-//! Storage of the records.
+//! The storage of the records.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ impl Slab {
         Self { chunks: Vec::new(), next: 0, free: Vec::new() }
     }
 
-    /// What was assigned to each id so far, and the ids that are free.
+    /// The record of each id assigned so far, `None` for a free one, and the free ids.
     #[cfg(feature = "serde")]
     pub(super) fn parts(&self) -> (impl Iterator<Item = Option<&Record>>, &[MemberId]) {
         ((0..self.next).map(|id| self.get(MemberId(id))), &self.free)
@@ -58,8 +58,8 @@ impl Slab {
     }
 
     pub(super) fn insert(&mut self, record: Record) -> MemberId {
-        // Ids of reaped records first, so that memory follows the largest number of records at a
-        // time, not the number of all that ever were.
+        // Ids of reaped records are reused first, so that memory follows the largest number of
+        // records at a time, not the number of all records that there ever were.
         let id = self.free.pop().unwrap_or_else(|| {
             let id = MemberId(self.next);
             self.next += 1;

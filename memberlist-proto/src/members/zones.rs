@@ -14,45 +14,45 @@ use super::{MemberId, Members, Record};
 use crate::node::{State, ZoneInfo, ZoneRole};
 use crate::rng::Rng;
 
-/// Where dskit's rules are followed, and where not.
+/// Which of dskit's rules are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ZoneRules {
     /// A zone needs a bridge only while one of its members is alive or suspect.
     pub(crate) count_live_zones_only: bool,
-    /// The preferred bridge is drawn among those that may be chosen.
+    /// The preferred bridge is drawn only from those that the caller accepts.
     pub(crate) prefer_live_bridges: bool,
-    /// All members are candidates where the rules leave none.
+    /// All members are candidates if the rules leave none.
     pub(crate) open_lone_zones: bool,
 }
 
-/// How the members of a choice came about.
+/// How zones affected a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Routed {
     /// Zones are off.
     No,
-    /// By zones.
+    /// The members were chosen by zones.
     ByZone,
-    /// Some zone has no alive bridge: among all.
+    /// Some zone has no alive bridge, so the members were chosen from all.
     Skipped,
 }
 
-/// The members by their zones, kept up to date record by record, so that a choice looks at the
-/// chosen ones alone.
+/// The members by their zones, kept up to date record by record, so that a choice need not look at
+/// all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Zones {
     own: Vec<u8>,
     role: ZoneRole,
-    /// Those of this node's own zone and those of unknown zone, of any state.
+    /// The members of this node's own zone and those without a zone, in any state.
     near: Vec<MemberId>,
-    /// The bridges of other zones, of any state.
+    /// The bridges of other zones, in any state.
     bridges: Vec<MemberId>,
-    /// Where a member is in its list, for those that are in one.
+    /// The place of each member in its list, for those that are in one.
     places: BTreeMap<MemberId, u32>,
     counts: BTreeMap<Vec<u8>, Count>,
     /// How many zones have members, besides bridges, but no alive bridge.
     without_bridge: u32,
-    /// How many of these have live members.
+    /// How many zones have live members, besides bridges, but no alive bridge.
     live_without_bridge: u32,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Zones {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Count {
     all: u32,
-    /// Those that are no bridges.
+    /// The nodes that are not bridges.
     members: u32,
     live_members: u32,
     alive_bridges: u32,
@@ -141,7 +141,7 @@ impl Zones {
         }
     }
 
-    /// Whether the rule applies. Otherwise some zone would be cut off.
+    /// Whether members may be chosen by zones. Otherwise some zone would be cut off.
     pub(super) const fn applies(&self, rules: ZoneRules) -> bool {
         let without = if rules.count_live_zones_only {
             self.live_without_bridge
@@ -151,7 +151,7 @@ impl Zones {
         without == 0
     }
 
-    /// Those that may be chosen.
+    /// The members that may be chosen.
     pub(super) fn candidates(&self) -> Pool<'_> {
         match self.role {
             ZoneRole::Member => Pool(&self.near, &[]),
@@ -159,7 +159,7 @@ impl Zones {
         }
     }
 
-    /// Those of which one is preferred.
+    /// The members of which one is chosen first.
     pub(super) fn preferred(&self) -> Pool<'_> {
         match self.role {
             ZoneRole::Member => Pool(&[], &[]),
@@ -187,21 +187,21 @@ impl Members {
         self.zones = Some(alloc::boxed::Box::new(zones));
     }
 
-    /// The same table, of a node in this zone.
+    /// The same table, for a node in this zone.
     pub(crate) fn in_zone(mut self, own: &[u8], role: ZoneRole) -> Self {
         self.use_zones(own, role);
         self
     }
 
-    /// Whether the members are sorted into zones as seen from this one, or not at all if it is
-    /// empty.
+    /// Whether the members are sorted into zones as seen from the zone `own`, or not at all if that
+    /// is empty.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn has_zones(&self, own: &[u8], role: ZoneRole) -> bool {
         self.zones.as_ref().map_or(own.is_empty(), |it| it.own == own && it.role == role)
     }
 
-    /// As [`choose`](Self::choose), by zones where they are in use. Of a bridge's choice, the
-    /// preferred one is first.
+    /// As [`choose`](Self::choose), but by zones if they are in use. If this node is a bridge, one
+    /// of another zone is chosen first.
     pub(crate) fn choose_routed(
         &self,
         k: usize,
@@ -222,7 +222,7 @@ impl Members {
         if rules.prefer_live_bridges {
             let bridges = zones.preferred();
             self.choose_more(bridges, k.min(1), rng, chosen, &mut accept);
-            // Hardly any of them lives if so many draws have missed: then all are looked at.
+            // If all these draws have missed, hardly any of them lives: now all are looked at.
             if chosen.is_empty() {
                 self.choose_of_all(bridges, k.min(1), rng, chosen, &mut accept);
             }
@@ -239,7 +239,7 @@ impl Members {
         Routed::ByZone
     }
 
-    /// Whether what is kept of zones is what the records say.
+    /// Verifies that the zones agree with the records.
     pub(super) fn check_zones(&self) -> Result<(), String> {
         let Some(zones) = &self.zones else { return Ok(()) };
         let mut fresh = Zones::new(&zones.own, zones.role);

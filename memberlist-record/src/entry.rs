@@ -1,20 +1,21 @@
-//! One input of a node in a recording, and what came of it.
+//! One input of a node in a recording, with the digest of its outputs.
 //!
 //! ```text
 //! records: the time that the first record counts from, then record, record, …
 //! record: time since the record before, entry, number of decisions plus one, decisions, digest u64
 //! ```
 //!
-//! Times are nanoseconds. Everything but the digest is in the form of the crate `postcard`; a time
-//! since can be negative, which is written in zigzag. A record without decisions' number (0) is the
-//! last: the node ended within the input.
+//! Times are nanoseconds. Everything but the digest is in the form of the crate `postcard`; the
+//! time since the record before can be negative, and is written in zigzag form. A record with 0
+//! where the number of decisions plus one should be ends there, and is the last: the node ended
+//! within the input.
 
 use memberlist_proto::{Command, Decision, Input, Instant, Key, KeyId, write_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::ReadError;
 
-/// An input as it is recorded: of keys only the ids.
+/// An input as it is recorded, with the ids of keys instead of the keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[allow(clippy::large_enum_variant)] // Nearly all are the large one.
@@ -50,7 +51,8 @@ impl<'a, 'b> From<&'b Input<'a>> for EntryRef<'a, 'b> {
 }
 
 impl Entry<'static> {
-    /// The input, with keys by their ids.
+    /// Converts the entry to the input that was handed in. `key` returns the key with an id; `None`
+    /// if it returns `None`.
     pub fn into_input(self, key: impl FnOnce(KeyId) -> Option<Key>) -> Option<Input<'static>> {
         Some(match self {
             Self::Input(input) => input,
@@ -65,13 +67,13 @@ impl Entry<'static> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Record {
-    /// When it was handed in, in the core's time.
+    /// When the input was handed in, in the core's time.
     pub at: Instant,
     /// The input.
     pub entry: Entry<'static>,
-    /// What the delegate answered in the middle of it.
+    /// The answers of the delegate in the middle of the input.
     pub decisions: Vec<Decision>,
-    /// The digest of what the node put out; none if it ended within this input.
+    /// The digest of the node's outputs; `None` if the node ended within this input.
     pub digest: Option<u64>,
 }
 
@@ -81,7 +83,7 @@ pub(crate) struct Entries {
     buffer: Vec<u8>,
     /// The time of the first record, and of the last.
     times: Option<(u64, u64)>,
-    /// Where a record begins whose end is not written.
+    /// Where the record begins whose end has not been written yet.
     open: Option<usize>,
     count: u64,
 }
@@ -125,7 +127,7 @@ impl Entries {
     }
 
     pub(crate) fn end(&mut self, decisions: impl Iterator<Item = Decision>, digest: u64) {
-        // Almost every input has none, and for these nothing is collected.
+        // Almost every input has none, and an empty vector allocates nothing.
         let decisions: Vec<Decision> = decisions.collect();
         write_plain(&mut self.buffer, &(decisions.len() as u64 + 1));
         for decision in &decisions {
@@ -136,7 +138,8 @@ impl Entries {
         self.count += 1;
     }
 
-    /// Takes the block, with `empty` in its place. A record that was begun is marked as the last.
+    /// Takes the block, and leaves `empty` in its place. A record that was begun is marked as the
+    /// last.
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         if self.open.take().is_some() {
             write_plain(&mut self.buffer, &0_u64);

@@ -12,7 +12,8 @@ use memberlist_proto::{CORE_HASH, Config, Instant, KeyId, Memberlist};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The first bytes of every segment. The line end shows when a transfer has changed them.
+/// The first bytes of every segment. The line end in them reveals a transfer that has changed line
+/// ends.
 pub(crate) const MAGIC: [u8; 8] = *b"MLREC\r\n\0";
 /// The version of the form of segments and blocks, and of the header's fields.
 pub(crate) const VERSION: u16 = 1;
@@ -20,7 +21,7 @@ pub(crate) const VERSION: u16 = 1;
 pub(crate) const START: usize = 10;
 /// Bytes of a block before its payload.
 pub(crate) const BLOCK: usize = 13;
-/// How the names of segments end.
+/// The extension of the files of segments.
 pub(crate) const EXTENSION: &str = "mlrec";
 
 /// What a block holds.
@@ -61,21 +62,22 @@ pub(crate) fn checksum(kind: u8, payload: &[u8]) -> u64 {
     xxh3_64_with_seed(payload, u64::from(kind) << 32 | payload.len() as u64)
 }
 
-/// What a segment says of itself, in JSON, so that any later version and any other tool can read it.
+/// The header of a segment. It is JSON, so that any later version and any other tool can read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Header {
-    /// The version of the core that made it.
+    /// The version of the core that made the segment.
     pub core_version: String,
     /// The hash of that core's sources, as 16 hexadecimal digits.
     pub core_hash: String,
     /// The node's name; bytes that are not UTF-8 are replaced.
     pub node: String,
-    /// Which run of the node this is: the same in all of its segments, and in no other run's.
+    /// Identifies the run of the node: the same in all segments of a run, and different in each
+    /// run.
     pub session: String,
     /// The segment's number within the run, from 0 on.
     pub number: u64,
-    /// Inputs that were not recorded before this segment, since the end of the one before.
+    /// How many inputs were not recorded between the end of the previous segment and this one.
     pub dropped: u64,
     /// When the run began.
     pub born: Born,
@@ -83,17 +85,18 @@ pub struct Header {
     pub at: u64,
     /// The ids of the node's keys at the checkpoint, the primary first.
     pub keys: Vec<String>,
-    /// The configuration at the checkpoint, without keys. For readers: a replay goes on from the
-    /// checkpoint, which has it too.
+    /// The configuration at the checkpoint, without keys. It is for readers only: a replay uses the
+    /// checkpoint, which contains the configuration, too.
     pub config: Config,
 }
 
-/// How a node began.
+/// The beginning of a node's run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Born {
-    /// The core's time then, in nanoseconds.
+    /// The core's time at that moment, in nanoseconds.
     pub at: u64,
-    /// The time of the day then, in milliseconds since 1970, if the recorder was given it.
+    /// The wall-clock time at that moment, in milliseconds since 1970, if the recorder was given
+    /// it.
     pub wall_clock_ms: Option<u64>,
     /// The seed, in hexadecimal digits.
     pub seed: String,
@@ -128,13 +131,14 @@ impl Header {
         self.core_hash == format!("{CORE_HASH:016x}")
     }
 
-    /// The time of the day at a time of the core, in milliseconds since 1970, if it is known.
+    /// The wall-clock time at a time of the core, in milliseconds since 1970; `None` if the
+    /// recorder was not given the wall-clock time of the beginning.
     pub fn wall_clock_ms(&self, at: Instant) -> Option<u64> {
         let since = at.as_nanos().saturating_sub(self.born.at) / 1_000_000;
         Some(self.born.wall_clock_ms?.saturating_add(since))
     }
 
-    /// The ids of the node's keys at the checkpoint.
+    /// The ids of the node's keys at the checkpoint, the primary first.
     pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
         let id = |text: &String| u64::from_str_radix(text, 16).ok();
         self.keys.iter().filter_map(id).map(|id| KeyId(id.to_be_bytes()))

@@ -2,16 +2,16 @@
 //! that replay byte for byte.
 //!
 //! A node is deterministic: its configuration, its seed and its inputs, each with its time, decide
-//! everything that it does. A [`Recorder`] keeps these, with a digest of what each input led to. A
-//! [`Replay`] steps a core over them, and compares.
+//! everything that it does. A [`Recorder`] writes these down, with a digest of the outputs of each
+//! input. A [`Replay`] hands the inputs to a core again, and compares the outputs.
 //!
 //! ```text
 //! Recorder ── buffers ──▶ writer thread ──▶ segments in a folder ──▶ Recording ──▶ Replay
 //! ```
 //!
-//! A segment begins with a checkpoint of the core, so that the oldest can be dropped and the rest
-//! still replays. `docs/recording.md` in the repository has the format, and what a recording holds
-//! that should stay secret. This crate knows no runtime and no clock.
+//! Each segment begins with a checkpoint of the core, so that the oldest can be deleted and the
+//! rest still replays. `docs/recording.md` in the repository describes the format, and says what a
+//! recording holds that should stay secret. This crate uses no runtime and no clock.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod entry;

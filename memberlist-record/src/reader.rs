@@ -7,21 +7,21 @@ use std::path::Path;
 use crate::entry::{Record, Records};
 use crate::format::{BLOCK, Header, Kind, MAGIC, START, VERSION, checksum};
 
-/// Why a segment cannot be read any further. What was read before is as it was written.
+/// Why a segment cannot be read any further. Everything read before the error is as it was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is no segment of a recording.
+    /// The file is not a segment of a recording.
     #[error("this is not a recording")]
     Foreign,
-    /// A version of the format that this reader does not know.
+    /// The segment has a version of the format that this reader does not know.
     #[error("a recording of version {0}, and only {VERSION} is known")]
     Version(u16),
-    /// The file ends within a block: the process or the machine that wrote it ended, or part of it
-    /// was lost.
+    /// The file ends within a block: the process or the machine that wrote it stopped, or part of
+    /// the file was lost.
     #[error("the recording ends in the middle of a block that begins at byte {at}")]
     Truncated {
         /// Where that block begins.
@@ -33,8 +33,8 @@ pub enum ReadError {
         /// Where that block begins.
         at: u64,
     },
-    /// A block is as it was written, and holds what this version does not understand. For a segment
-    /// of another core that is to be expected.
+    /// A block is as it was written, but holds something that this version does not understand.
+    /// That is to be expected if another core wrote the segment.
     #[error("the recording holds what this version does not understand")]
     Malformed,
     /// There is no header or no checkpoint where they must be.
@@ -42,8 +42,8 @@ pub enum ReadError {
     Missing(&'static str),
 }
 
-/// Reads a segment from its beginning, one block at a time: memory is taken for bytes that are
-/// there, never for lengths that are announced.
+/// Reads a segment from its beginning, one block at a time. Memory is allocated for bytes that have
+/// been read, never for lengths that are announced.
 #[derive(Debug)]
 pub struct SegmentReader<R = BufReader<File>> {
     blocks: Blocks<R>,
@@ -55,18 +55,19 @@ pub struct SegmentReader<R = BufReader<File>> {
 }
 
 impl SegmentReader {
-    /// Opens a file, and reads header and checkpoint.
+    /// Opens a file, and reads its header and checkpoint.
     ///
     /// # Errors
     ///
-    /// It cannot be read, or does not begin as a segment does.
+    /// The file cannot be read, or does not begin as a segment does.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         Self::new(BufReader::new(File::open(path)?))
     }
 }
 
 impl<R: Read> SegmentReader<R> {
-    /// Reads header and checkpoint.
+    /// Reads the header and the checkpoint from a source, which must be at the beginning of a
+    /// segment.
     ///
     /// # Errors
     ///
@@ -83,7 +84,7 @@ impl<R: Read> SegmentReader<R> {
         Ok(Self { blocks, header, checkpoint, records: None, ended: false, complete: false })
     }
 
-    /// What the segment says of itself.
+    /// The header of the segment.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -93,13 +94,13 @@ impl<R: Read> SegmentReader<R> {
         &self.checkpoint
     }
 
-    /// Whether the end of the segment was reached, and it is one: the node went on in another, or was
-    /// shut down.
+    /// Whether the end of a finished segment has been read: the node went on in another segment, or
+    /// was shut down.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The next record; none at the end. After an error there is nothing more.
+    /// Reads the next record; `None` at the end, and after an error.
     ///
     /// # Errors
     ///
@@ -149,7 +150,7 @@ impl<R: Read> Blocks<R> {
                 VERSION => Ok(Self { source, at: START as u64 }),
                 other => Err(ReadError::Version(other)),
             },
-            // The beginning of one that was just created, and nothing else.
+            // A segment that was just created, of which not even this much was written.
             _ if MAGIC.starts_with(&start[..start.len().min(MAGIC.len())]) => {
                 Err(ReadError::Truncated { at: 0 })
             }
@@ -157,7 +158,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// The next block; none at the end of the file.
+    /// Reads the next block; `None` at the end of the file.
     fn next(&mut self) -> Result<Option<(Kind, Vec<u8>)>, ReadError> {
         let at = self.at;
         let mut head = Vec::with_capacity(BLOCK);

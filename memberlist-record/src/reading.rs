@@ -1,11 +1,11 @@
-//! Packets and streams, read by the rules of the node that they came to.
+//! The rules by which a node reads packets and streams.
 
 use memberlist_proto::security::Keyring;
 use memberlist_proto::wire::frame::FrameRules;
 use memberlist_proto::wire::packet::Rules;
 use memberlist_proto::{Config, Memberlist};
 
-/// How a node reads what arrives, with the keys that it has at the moment.
+/// The rules by which a node reads packets and streams, with the keys that it has at the moment.
 pub(crate) struct Reading<'a> {
     config: &'a Config,
     keyring: Keyring,

@@ -1,4 +1,4 @@
-//! What a node's driver calls around each input.
+//! The recorder of a node, and the tap that the node calls around each input.
 
 use std::io;
 use std::path::Path;
@@ -15,9 +15,9 @@ use crate::ring::{Files, Ring};
 use crate::stats::{Counts, Notice, RecordStats};
 use crate::writer::{Job, Link, Writer};
 
-/// A block is handed over when it has so many bytes.
+/// A block is handed over when it has this many bytes.
 const BLOCK_BYTES: usize = 64 << 10;
-/// Room beyond that, so that the last record rarely makes a buffer grow.
+/// Additional capacity, so that the last record of a block rarely makes its buffer grow.
 const SLACK: usize = 4 << 10;
 /// How many blocks may wait for the disk: 4 MiB.
 const BLOCKS: usize = 64;
@@ -27,30 +27,33 @@ const JOBS: usize = 4 * BLOCKS;
 const FEW_JOBS: u64 = 8;
 /// A block is handed over at this age at the latest, in the core's time.
 const BLOCK_AGE: Duration = Duration::from_secs(1);
-/// How long after a failure of the disk the next segment is tried; after each further failure in a row
-/// twice as long as before, up to the longest.
+/// How long after a failure of the disk the next segment is tried. The time doubles with each
+/// further failure in a row, up to the longest.
 const RESPITE: Duration = Duration::from_secs(5);
 const LONGEST_RESPITE: Duration = Duration::from_secs(300);
 /// The least bytes of a segment.
 const SEGMENT_MIN: u64 = 64 << 10;
-/// How many segments a ring has at least.
+/// How many segments fit into `max_bytes` by default.
 const SEGMENTS: u64 = 16;
 
-/// How much is recorded, and when it begins.
+/// How much is recorded, and when the run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordOptions {
-    /// The most bytes that the segments in the folder take: the oldest make room. Those of an earlier
-    /// run in the same folder count, and are the first to go. 256 MiB by default.
+    /// The most bytes that the segments in the folder may take: beyond that, the oldest are
+    /// deleted. Segments of an earlier run in the same folder count, and are deleted first. 256 MiB
+    /// by default.
     pub max_bytes: u64,
-    /// About how many bytes a segment has; 0, the default, for a sixteenth of `max_bytes`. Each
-    /// begins with a checkpoint, which costs about 60 bytes for each member and is taken under the
-    /// node's lock.
+    /// About how many bytes of records a segment has. 0, the default, means a sixteenth of
+    /// `max_bytes`; other values count as at most half of `max_bytes`, and any as at least 64 KiB.
+    /// Each segment begins with a checkpoint, which takes about 60 bytes for each member and is
+    /// made under the node's lock.
     pub segment_bytes: u64,
-    /// The time of the day when the node begins, in milliseconds since 1970, by which people find
-    /// the moment that they look for.
+    /// The wall-clock time when the node begins, in milliseconds since 1970, by which people find
+    /// the moment that they look for. `None`, the default, leaves it out.
     pub wall_clock_ms: Option<u64>,
-    /// Wait for the disk instead of dropping anything: for simulations, whose time is their own.
+    /// Whether to wait for the disk instead of dropping inputs when it is too slow: for
+    /// simulations, whose time is virtual. `false` by default.
     pub patient: bool,
 }
 
@@ -77,7 +80,7 @@ impl RecordOptions {
     }
 }
 
-/// Why nothing can be recorded.
+/// Why a recording cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot record to {folder}: {source}")]
 pub struct RecordError {
@@ -85,22 +88,22 @@ pub struct RecordError {
     source: io::Error,
 }
 
-/// The recording of one node, seen from outside. The node itself holds the other half, its tap, which
-/// never waits for the disk: what that does not take in time is dropped, up to the beginning of the
-/// next segment. For an input no memory is allocated, unless it has more than a few kilobytes or
-/// begins a segment.
+/// A handle to the recording of one node. The node itself holds the other half, its tap, which
+/// never waits for the disk unless [`patient`](RecordOptions::patient): if the disk is too slow,
+/// inputs are dropped until the next segment begins. Recording an input allocates no memory, unless
+/// the input has more than a few kilobytes or begins a segment.
 ///
 /// The recording ends when the node is dropped, or its tap is taken by
-/// [`set_tap`](Memberlist::set_tap) and dropped.
+/// [`set_tap`](Memberlist::set_tap) and dropped. Dropping this handle does not end it.
 #[derive(Debug)]
 pub struct Recorder {
     counts: Arc<Counts>,
     link: Arc<Link>,
-    /// Nothing comes, until the thread has ended.
+    /// Receives nothing, and is disconnected when the thread has ended.
     ended: Mutex<Receiver<()>>,
 }
 
-/// The node's half.
+/// The half of the recording that the node holds.
 struct NodeTap {
     entries: Entries,
     jobs: SyncSender<Job>,
@@ -111,11 +114,11 @@ struct NodeTap {
     born: Born,
     session: u64,
     number: u64,
-    /// Bytes of the segment so far, and how many it may have.
+    /// The bytes of records in the segment so far, and the number after which it ends.
     bytes: u64,
     most: u64,
     patient: bool,
-    /// Inputs that were not recorded since the last segment.
+    /// How many inputs were not recorded since the last segment began.
     dropped: u64,
 }
 
@@ -123,19 +126,20 @@ struct NodeTap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Recording,
-    /// They are dropped until the queue is empty and this time has come.
+    /// They are dropped until the queue of jobs is empty and this time has come.
     Dropping {
         until: Instant,
     },
 }
 
 impl Recorder {
-    /// Begins to record a node that has taken no input yet, which was made at `now` with `seed`.
-    /// `notify` is called on the thread that writes.
+    /// Begins to record a node that has not handled any input yet, and was made at `now` with
+    /// `seed`. The folder is created if it does not exist. `notify` is called on the thread that
+    /// writes, which waits for it.
     ///
     /// # Errors
     ///
-    /// The folder cannot be made or read, or no thread can be started.
+    /// The folder cannot be created or read, or no thread can be started.
     pub fn start(
         node: &mut Memberlist,
         now: Instant,
@@ -197,18 +201,18 @@ impl Recorder {
         Ok(Self { counts: count, link: linked, ended: Mutex::new(ended) })
     }
 
-    /// What was recorded so far.
+    /// Counters of what has been recorded so far.
     pub fn stats(&self) -> RecordStats {
         self.counts.stats()
     }
 
-    /// How many blocks and segments wait for the disk.
+    /// How many blocks, and beginnings and ends of segments, wait to be written.
     pub fn backlog(&self) -> u64 {
         self.link.queued.load(Ordering::Relaxed)
     }
 
-    /// Waits until the recording has ended and everything is on disk, but not for longer than
-    /// `limit`. Whether it is.
+    /// Blocks until the recording has ended and everything is on disk, but not for longer than
+    /// `limit`. Returns whether it has ended.
     pub fn wait(&self, limit: Duration) -> bool {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
@@ -278,7 +282,7 @@ impl NodeTap {
         }
     }
 
-    /// Hands the block over, if there is another buffer to go on with.
+    /// Hands the block over. Without another buffer to go on with, the block is dropped instead.
     fn hand_over(&mut self, now: Instant) {
         if self.entries.is_empty() {
             return;
@@ -295,7 +299,7 @@ impl NodeTap {
         }
     }
 
-    /// The disk does not keep up: nothing is recorded before the queue is empty.
+    /// Drops the block and all inputs until the queue of jobs is empty and `until` has come.
     fn drop_until(&mut self, until: Instant) {
         let count = self.entries.count();
         Counts::add(&self.counts.dropped, count);
@@ -304,7 +308,7 @@ impl NodeTap {
         self.phase = Phase::Dropping { until };
     }
 
-    /// How many jobs the thread has not done.
+    /// How many jobs the thread has not done yet.
     fn queued(&self) -> u64 {
         self.link.queued.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! The segments of a folder, by the runs of the nodes that they are of.
+//! The segments in a folder, grouped by the runs of nodes.
 
 use std::path::{Path, PathBuf};
 
@@ -6,27 +6,28 @@ use crate::format::Header;
 use crate::reader::{ReadError, SegmentReader};
 use crate::ring::segments;
 
-/// What a folder, or a single file, holds.
+/// The recorded runs in a folder, or in a single file.
 #[derive(Debug)]
 pub struct Recording {
-    /// The runs, in the order in which they began to be recorded.
+    /// The runs, in the order of their first segments.
     pub sessions: Vec<Session>,
-    /// Files that are no segments, or whose beginning is damaged, and why.
+    /// The files that are not segments or whose beginning is damaged, each with the error.
     pub unreadable: Vec<(PathBuf, ReadError)>,
 }
 
-/// One run of a node: its segments that are left.
+/// One run of a node, with those of its segments that still exist.
 #[derive(Debug)]
 pub struct Session {
     segments: Vec<(PathBuf, Header)>,
 }
 
 impl Recording {
-    /// Looks at the beginning of each segment in a folder, or of a single file.
+    /// Reads the beginning of each segment in a folder, or of a single file.
     ///
     /// # Errors
     ///
-    /// The folder cannot be read, or none of its files is a segment: then why the first is not.
+    /// The folder cannot be read, or none of its files is a segment. The error is then that of the
+    /// first file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let path = path.as_ref();
         let paths = if path.is_dir() {
@@ -58,17 +59,17 @@ impl Recording {
 }
 
 impl Session {
-    /// The header of the first segment that is left.
+    /// The header of the first segment that still exists.
     pub fn header(&self) -> &Header {
         &self.segments[0].1
     }
 
-    /// The files with their headers, in order.
+    /// The files of the segments with their headers, in order.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = (&Path, &Header)> {
         self.segments.iter().map(|(path, header)| (path.as_path(), header))
     }
 
-    /// Whether the beginning of the run is there.
+    /// Whether the segment with the beginning of the run still exists.
     pub fn is_from_birth(&self) -> bool {
         self.header().number == 0
     }

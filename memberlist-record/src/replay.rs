@@ -1,4 +1,4 @@
-//! A core that goes through what another went through.
+//! Replaying the inputs of a recorded node.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -13,19 +13,20 @@ use crate::format::Header;
 use crate::reader::{ReadError, SegmentReader};
 use crate::recording::Session;
 
-/// What a replay needs beside the recording.
+/// What a replay needs besides the recording.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayOptions {
-    /// The node's keys, in any order; others do no harm. A key that is missing is replaced by one
-    /// that no peer has. From there on, what is encrypted with it cannot be read, and what depends on
-    /// that is not what happened, until the checkpoint of the next segment.
+    /// The node's keys, in any order; other keys do no harm. A missing key is replaced by one that
+    /// no peer has: messages encrypted with it cannot be read, and whatever depends on them differs
+    /// from what happened, until the checkpoint of the next segment.
     pub keys: Vec<Key>,
-    /// Replay what another core has recorded. Its checkpoints may not be readable, and what differs
-    /// may be a difference between the cores.
+    /// Whether to replay a recording made by another version of the core. Its checkpoints may not
+    /// be readable, and steps may differ because the cores do.
     pub any_core: bool,
-    /// Begin with the last segment whose checkpoint is not after this time of the core.
+    /// Begin with the last segment whose checkpoint is not after this time of the core. `None`
+    /// begins with the first segment.
     pub from: Option<Instant>,
-    /// End before the first input that is after this time of the core.
+    /// End before the first input that is after this time of the core. `None` goes on to the end.
     pub until: Option<Instant>,
 }
 
@@ -33,15 +34,15 @@ pub struct ReplayOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The rest cannot be read. What was stepped through until then is as it was.
+    /// The rest of the recording cannot be read. The steps before this error are valid.
     #[error("{}: {error}", file.display())]
     Read {
         /// The segment.
         file: PathBuf,
-        /// Why.
+        /// Why it cannot be read.
         error: ReadError,
     },
-    /// It was recorded by a core of other sources.
+    /// The recording was made by a core with other sources, and [`ReplayOptions::any_core`] is off.
     #[error(
         "recorded by another core ({version}, sources {recorded}), and this one ({}, sources \
          {:016x}) may differ",
@@ -59,37 +60,37 @@ pub enum ReplayError {
     Checkpoint {
         /// The segment.
         file: PathBuf,
-        /// Why.
+        /// Why it cannot be restored.
         error: CheckpointError,
     },
 }
 
-/// Whether a step of the replay led to what the live node did.
+/// Whether a step of the replay had the same outputs as the live node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The outputs are the same, byte for byte.
     Same,
-    /// They are not.
+    /// The outputs differ.
     Differs,
-    /// They are not, which is to be expected: a key is missing.
+    /// The outputs differ, which is to be expected, since a key is missing.
     Unverified,
-    /// The live node ended within this input, and there is nothing to compare.
+    /// The live node ended within this input, so there is nothing to compare with.
     Cut,
 }
 
-/// Everything that one input led to.
+/// All outputs of one input.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Outputs {
-    /// Datagrams.
+    /// Datagrams to send.
     pub transmits: Vec<Transmit>,
-    /// What was done with streams.
+    /// Operations on streams.
     pub streams: Vec<StreamOp>,
     /// Names to resolve.
     pub lookups: Vec<Lookup>,
     /// Questions to the application.
     pub requests: Vec<Request>,
-    /// What was reported.
+    /// Events for the application.
     pub events: Vec<Event>,
 }
 
@@ -97,21 +98,21 @@ pub struct Outputs {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Step {
-    /// What was handed in, and when.
+    /// The input that was handed in, and when.
     pub record: Record,
-    /// What the input led to at once; none if it could not be handed in without its key.
+    /// What handing in the input returned; `None` if it could not be handed in without its key.
     pub result: Option<Result<Reply, InputError>>,
-    /// What it led to.
+    /// The outputs of the input.
     pub outputs: Outputs,
-    /// Whether that is what the live node did.
+    /// Whether the outputs are those of the live node.
     pub verdict: Verdict,
-    /// This is the first step of a segment, with this verdict on its checkpoint: whether the replay
-    /// of the segment before arrived at the same state. None where there was none, or inputs are
-    /// missing in between.
+    /// In the first step of a segment: whether the replay of the segment before arrived at the
+    /// state in the checkpoint. `None` in other steps, and if there was no segment before, it was
+    /// cut off, or inputs are missing in between.
     pub arrived: Option<Verdict>,
 }
 
-/// Steps a core over the segments of a run.
+/// Replays the segments of a run, one input at a time.
 #[derive(Debug)]
 pub struct Replay {
     segments: VecDeque<(PathBuf, Header)>,
@@ -119,7 +120,7 @@ pub struct Replay {
     any_core: bool,
     until: Instant,
     current: Current,
-    /// Of the segment that was just begun.
+    /// The verdict on the checkpoint of the segment that was just begun.
     arrived: Option<Verdict>,
     ended: bool,
 }
@@ -134,11 +135,11 @@ struct Current {
 }
 
 impl Replay {
-    /// Restores the checkpoint from which the replay begins.
+    /// Begins a replay: restores the checkpoint of its first segment.
     ///
     /// # Errors
     ///
-    /// It cannot be read or restored, or is of another core.
+    /// The checkpoint cannot be read or restored, or is of another core.
     pub fn new(session: &Session, options: &ReplayOptions) -> Result<Self, ReplayError> {
         let mut segments: VecDeque<(PathBuf, Header)> =
             session.segments().map(|(path, header)| (path.to_owned(), header.clone())).collect();
@@ -178,16 +179,18 @@ impl Replay {
         self.current.reader.checkpoint()
     }
 
-    /// Keys that would be needed to go on byte for byte, and were not given.
+    /// The keys that a replay of this segment needs to be the same byte for byte, and that were not
+    /// given.
     pub fn missing_keys(&self) -> &[KeyId] {
         &self.current.missing
     }
 
-    /// Hands in the next input; none at the end of the recording.
+    /// Hands in the next input, and returns what it did; `None` at the end of the recording, at
+    /// [`ReplayOptions::until`], and after an error.
     ///
     /// # Errors
     ///
-    /// The rest cannot be read. There is nothing after that.
+    /// The rest of the recording cannot be read, or the next checkpoint cannot be restored.
     pub fn step(&mut self) -> Result<Option<Step>, ReplayError> {
         if self.ended {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The segments in a folder, of which the oldest make room for new ones.
+//! The segments in a folder, the oldest of which are deleted to make room for new ones.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -20,7 +20,7 @@ impl Segment for File {
     }
 }
 
-/// What segments are created on.
+/// Where segments are created.
 pub(crate) trait Disk: Debug + Send {
     /// Creates a file that does not exist.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Segment>>;
@@ -37,7 +37,7 @@ impl Disk for Files {
     }
 }
 
-/// The folder, and what is in it.
+/// The folder, and the segments in it.
 #[derive(Debug)]
 pub(crate) struct Ring {
     folder: PathBuf,
@@ -47,15 +47,15 @@ pub(crate) struct Ring {
     /// The oldest first.
     segments: VecDeque<(PathBuf, u64)>,
     bytes: u64,
-    /// The most bytes that there ever were.
+    /// The most bytes that all segments together ever had.
     peak: u64,
     next: u64,
-    /// The last segment has no whole checkpoint yet, and so nothing that replays.
+    /// Whether the last segment has no complete checkpoint yet, and so nothing that replays.
     unusable: bool,
 }
 
-/// Creates the folder, unless it exists, for its owner alone: a recording holds what the cluster
-/// encrypts.
+/// Creates the folder, unless it exists, so that only its owner can use it: a recording holds what
+/// the cluster encrypts.
 fn create_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -64,7 +64,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// How a segment is created: for its owner alone.
+/// The options to create a segment that only its owner can read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -73,7 +73,7 @@ fn private() -> OpenOptions {
 }
 
 impl Ring {
-    /// Takes over the segments that a folder holds, which may be those of an earlier run.
+    /// Opens a folder, and takes over the segments in it, which may be those of an earlier run.
     pub(crate) fn open(folder: &Path, most: u64, disk: Box<dyn Disk>) -> io::Result<Self> {
         create_private(folder)?;
         let found = segments(folder)?;
@@ -98,15 +98,15 @@ impl Ring {
                     self.unusable = true;
                     return Ok(file);
                 }
-                // Another node's, which was given the same folder by mistake.
+                // The file belongs to another node, which was given the same folder by mistake.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Removes the oldest segments but the one that is being written, until so many more bytes have
-    /// room.
+    /// Removes the oldest segments, but not the one that is being written, until there is room for
+    /// `more` bytes.
     pub(crate) fn make_room(&mut self, more: u64) -> io::Result<()> {
         while self.bytes.saturating_add(more) > self.most && self.segments.len() > 1 {
             self.remove_oldest()?;
@@ -114,13 +114,13 @@ impl Ring {
         Ok(())
     }
 
-    /// The last segment has its checkpoint: from there on it replays.
+    /// Notes that the last segment has its checkpoint, and replays from there on.
     pub(crate) fn begun(&mut self) {
         self.unusable = false;
     }
 
-    /// Writing to the last segment has failed: drops it if nothing of it replays, and counts what of it
-    /// is on the disk otherwise.
+    /// Notes that writing to the last segment has failed. Removes it if nothing of it replays;
+    /// counts the bytes that are on the disk otherwise.
     pub(crate) fn gave_up(&mut self) {
         let broken = std::mem::take(&mut self.unusable);
         let Some((path, len)) = self.segments.back_mut() else { return };
@@ -136,9 +136,9 @@ impl Ring {
         self.peak = self.peak.max(self.bytes);
     }
 
-    /// On a full disk: removes the oldest segments until so many bytes are free, unless less than half
-    /// of the most that there ever was would be left. Where another process takes what becomes free,
-    /// that is all that it gets.
+    /// Removes the oldest segments on a full disk, until `needed` bytes are free, but keeps half of
+    /// the most bytes that there ever were: if another process takes what becomes free, it gets no
+    /// more than the other half.
     pub(crate) fn give_way(&mut self, needed: u64) -> io::Result<()> {
         let mut freed = 0;
         while freed < needed
@@ -153,7 +153,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Removes the oldest segment, if there is one beside the one that is being written.
+    /// Removes the oldest segment, unless it is the one that is being written. Returns whether
+    /// there was one.
     fn remove_oldest(&mut self) -> io::Result<bool> {
         if self.segments.len() < 2 {
             return Ok(false);
@@ -189,7 +190,7 @@ pub(crate) fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf, u64)>> {
         let path = entry.path();
         let is_one = path.extension().is_some_and(|it| it == EXTENSION);
         let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        // One that another process has removed meanwhile is not there.
+        // A segment that another process has removed meanwhile is left out.
         if let (true, Some(number), Ok(meta)) = (is_one, number, entry.metadata()) {
             found.push((number, path, meta.len()));
         }

@@ -1,4 +1,4 @@
-//! The fewest inputs that still lead to an event.
+//! Shortening a recording to the few inputs that still lead to an event.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -19,17 +19,18 @@ use crate::reading::Reading;
 use crate::recording::Session;
 use crate::replay::{Replay, ReplayError, ReplayOptions, Step};
 
-/// How many inputs are handed in at most in all attempts to leave some out.
+/// The most inputs that are handed in, over all attempts to leave some out.
 const WORK: usize = 2_000_000;
 
-/// A part of a recording that leads to an event, and as little else as possible. What was encrypted is
-/// encrypted again, with the keys that stand in for missing ones: it replays without any key.
+/// A part of a recording that leads to an event, with as few other inputs as possible. Encrypted
+/// messages are encrypted again with the placeholders for missing keys, so it replays without any
+/// key.
 #[derive(Clone, Debug)]
 pub struct Shortened {
     header: Header,
     checkpoint: Vec<u8>,
     inputs: Vec<Kept>,
-    /// How many there were since the checkpoint.
+    /// How many inputs there were since the checkpoint.
     before: usize,
 }
 
@@ -42,12 +43,13 @@ struct Kept {
 }
 
 impl Shortened {
-    /// Replays to the first event that is wanted, goes back to the checkpoint before, and leaves out
-    /// what the event does not need. None if it never happens, or does not happen with other keys.
+    /// Replays to the first event for which `wanted` is true, goes back to the last checkpoint
+    /// before it, and leaves out inputs that the event does not need. `None` if there is no such
+    /// event, or it does not happen with placeholders for the keys.
     ///
     /// # Errors
     ///
-    /// The recording cannot be read so far.
+    /// The recording cannot be read as far as that event.
     pub fn of(
         session: &Session,
         options: &ReplayOptions,
@@ -95,11 +97,11 @@ impl Shortened {
         self.inputs.is_empty()
     }
 
-    /// Writes it as a segment, which replays like any other.
+    /// Writes the part as a segment, which replays like any other.
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// Writing to `out` fails.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let mut entries = Entries::default();
         if let Some(mut node) = self.restored() {
@@ -165,8 +167,9 @@ fn hand_in(node: &mut Memberlist, input: &Kept, mut report: impl FnMut(&Event)) 
     while node.poll_lookup().is_some() || node.poll_request().is_some() {}
 }
 
-/// The fewest of some items, in their order, that still do something: parts are left out, first large
-/// ones, then small ones (delta debugging). `work` bounds the sum of the lengths of all attempts.
+/// Leaves out items for as long as `does` is true for the rest, and returns the rest in its order:
+/// first large parts are left out, then small ones (delta debugging). In the end no single item can
+/// be left out, unless `work` is used up before: it bounds the sum of the lengths of all attempts.
 pub fn fewest<T: Clone>(
     mut items: Vec<T>,
     mut work: usize,
@@ -194,18 +197,18 @@ pub fn fewest<T: Clone>(
     }
 }
 
-/// Encrypts what came in under the keys that stand in for those of the node.
+/// Encrypts received messages again with the placeholders for the node's keys.
 #[derive(Default)]
 struct Resealing {
     scratch: Scratch,
-    /// The message of each stream, as far as it has come.
+    /// The reader of each stream's message, and the side that this node is.
     streams: BTreeMap<StreamId, (FrameReader, Role)>,
     nonces: u64,
 }
 
 impl Resealing {
-    /// The input of a step, which has just been handed to this node. None if it is part of something
-    /// that comes whole later.
+    /// The input to keep for a step, which has just been handed to this node. `None` if nothing in
+    /// it can be read, as in a part of a message that is complete only later.
     fn input(&mut self, node: &Memberlist, step: &Step) -> Option<Kept> {
         for op in &step.outputs.streams {
             if let StreamOp::Connect { id, .. } = op {
@@ -241,7 +244,7 @@ impl Resealing {
     fn packet(&mut self, node: &Memberlist, packet: &[u8], key: &Key) -> Option<Vec<u8>> {
         let reading = Reading::of(node);
         let mut messages = Messages::default();
-        // What cannot be read is not either when it is replayed.
+        // What cannot be read now could not be read in the replay either.
         let _ = open(packet, &reading.packets(), &mut self.scratch, &mut messages);
         let message = match &messages.0[..] {
             [] => return None,

@@ -1,36 +1,36 @@
-//! What a recorder counts and reports.
+//! The counters and notices of a recorder.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a recorder has done so far.
+/// Counters of what a recorder has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordStats {
     /// Inputs recorded.
     pub inputs: u64,
-    /// Inputs that were not, because the disk was too slow or full.
+    /// Inputs not recorded, because the disk was too slow or had failed.
     pub dropped: u64,
-    /// Bytes written, those of segments that were dropped since included.
+    /// Bytes written, including those of segments that have been deleted since.
     pub bytes: u64,
     /// Segments begun.
     pub segments: u64,
-    /// Errors of the disk.
+    /// Errors of the disk, after each of which a new segment is tried.
     pub errors: u64,
 }
 
-/// What a recorder has to report: at most one of each kind within a second.
+/// What a recorder reports while it writes.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The disk was too slow: this many inputs were not recorded. A new segment begins as soon as it
-    /// has caught up.
+    /// This many inputs have not been recorded since the last such notice, because the disk was too
+    /// slow or had failed. It is reported when the next segment is begun.
     Dropped(u64),
-    /// The disk failed, and the segment that was being written is gone from there on. Another is
-    /// tried soon.
+    /// The disk failed, and nothing more is written to this segment. Another one is tried after
+    /// five seconds, or after up to five minutes if failures follow each other.
     Failed(std::io::Error),
 }
 
-/// Shared by the recorder and its thread.
+/// The counters, shared by the recorder, the node's tap and the thread.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) inputs: AtomicU64,

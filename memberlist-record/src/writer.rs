@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The thread that writes segments.
 
 use std::io;
 use std::sync::Arc;
@@ -12,37 +12,37 @@ use crate::stats::{Counts, Notice};
 /// A segment that is being written.
 type Open = Box<dyn Segment>;
 
-/// Room for records beside the checkpoint, without which another segment is not worth a try.
+/// The bytes for records besides the checkpoint without which another segment is not worth trying.
 const RECORDS: u64 = 64 << 10;
 
-/// What the recorder hands over.
+/// A task that the node's tap hands to the thread.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// A new segment begins, with this header and checkpoint, after so many records were dropped.
+    /// Begins a segment, with this header and checkpoint, after `dropped` inputs were not recorded.
     Begin { header: Vec<u8>, checkpoint: Vec<u8>, dropped: u64 },
-    /// A block of so many records, whose buffer goes back.
+    /// Writes a block with this number of records. Its buffer is then returned to the tap.
     Records(Vec<u8>, u64),
-    /// The segment is complete.
+    /// Finishes the segment.
     End,
 }
 
-/// What recorder and thread see of each other.
+/// The state that the node's tap and the thread share.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
-    /// Jobs that are not done.
+    /// How many jobs are not done yet.
     pub(crate) queued: AtomicU64,
-    /// Set when a segment could not be written: the recorder begins another.
+    /// Set when a segment could not be written: the tap then begins another.
     pub(crate) broken: AtomicBool,
-    /// Failures since records were last written.
+    /// How many failures there were since records were last written.
     pub(crate) failures: AtomicU32,
-    /// Records that were handed over and not written.
+    /// How many inputs were handed over but not written, and are not in a header yet.
     pub(crate) lost: AtomicU64,
 }
 
-/// What the thread owns.
+/// The state of the thread.
 pub(crate) struct Writer {
     pub(crate) jobs: Receiver<Job>,
-    /// Where buffers go back.
+    /// Returns buffers to the tap.
     pub(crate) spare: SyncSender<Vec<u8>>,
     pub(crate) ring: Ring,
     /// Bytes of the header and the checkpoint of the last segment.
@@ -53,7 +53,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes until the recorder is dropped.
+    /// Writes until the node's tap is dropped.
     pub(crate) fn run(mut self) {
         let (mut file, mut reported) = (None, 0);
         while let Ok(job) = self.jobs.recv() {
@@ -76,7 +76,7 @@ impl Writer {
             Job::Begin { header, checkpoint, dropped } => {
                 let done = self.begin(&header, &checkpoint, file);
                 if done.is_err() {
-                    // The header that says so is not there: the next one has to.
+                    // The header with this number was not written, so the next one must have it.
                     Counts::add(&self.link.lost, dropped);
                 }
                 done
@@ -86,7 +86,7 @@ impl Writer {
                     self.write(file, Kind::Records, &buffer)
                         .inspect(|()| self.link.failures.store(0, Ordering::Relaxed))
                 } else {
-                    // Of a segment that could not be written.
+                    // The records belong to a segment that could not be written.
                     Counts::add(&self.counts.dropped, count);
                     Counts::add(&self.link.lost, count);
                     Ok(())
@@ -107,8 +107,8 @@ impl Writer {
             self.link.failures.fetch_add(1, Ordering::Relaxed);
             self.link.broken.store(true, Ordering::Relaxed);
             self.ring.gave_up();
-            // Where it is full, the oldest make room for the next attempt. Nothing else that fails
-            // would be helped by that.
+            // If the disk is full, the oldest segments make room for the next attempt. That would
+            // not help against any other failure.
             if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
                 let _ = self.ring.give_way(self.beginning + RECORDS);
             }

@@ -1,4 +1,4 @@
-//! The same over several nodes: what became of each message on its way.
+//! The causes over several nodes: the accounts of all, with what became of each message on its way.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,15 +13,15 @@ use super::probes::Probe;
 use super::said::Said;
 use super::why::{Account, Trace};
 
-/// Why some nodes know what they know of one, with what each message met on its way.
+/// Why several nodes know what they know of one node, with what became of each message on its way.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Why {
-    /// Of each chronicle, in their order.
+    /// The account of each chronicle, in the order of the chronicles.
     pub accounts: Vec<Account>,
-    /// The lines of all accounts in their order on the common axis.
+    /// The lines of all accounts, in order of time on the common axis.
     pub lines: Vec<Located>,
-    /// Every message in these that did not arrive.
+    /// Every message in these lines that did not arrive.
     pub lost: Vec<Lost>,
 }
 
@@ -29,11 +29,11 @@ pub struct Why {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Located {
-    /// Nanoseconds on the common axis.
+    /// When it happened, in nanoseconds on the common axis.
     pub at: i64,
     /// The observer.
     pub node: String,
-    /// What happened, and what became of the message.
+    /// What happened, and what became of the message, in words.
     pub text: String,
 }
 
@@ -47,13 +47,13 @@ pub struct Lost {
     pub from: String,
     /// The receiver.
     pub to: String,
-    /// The message.
+    /// The message, in words.
     pub message: String,
 }
 
 impl Why {
-    /// Follows what is known of a node, in some chronicles, each of another node: at their ends, or at a
-    /// time on the common axis. `clock` writes such a time.
+    /// Explains what the nodes of some chronicles, each of another node, know of `subject`: at the
+    /// end, or at `until` on the common axis. `clock` writes a time on that axis as text.
     pub fn of(
         chronicles: &[Chronicle],
         alignment: &Alignment,
@@ -88,7 +88,7 @@ impl Why {
     }
 }
 
-/// Nodes that took nothing in for a while, at the time of these lines.
+/// A line for each node that stood still for a while, within the time of these lines.
 fn stood_still(
     chronicles: &[Chronicle],
     alignment: &Alignment,
@@ -116,7 +116,7 @@ fn stood_still(
     found
 }
 
-/// Lines of one node that say the same, such as repeated pings of the same fate, become one.
+/// Folds lines of one node with the same text, such as repeated pings that were all lost, into one.
 fn folded(lines: Vec<Located>, clock: &dyn Fn(i64) -> String) -> Vec<Located> {
     let mut kept: Vec<(Located, usize, i64)> = Vec::new();
     let mut known: HashMap<(String, String), usize> = HashMap::new();
@@ -193,7 +193,7 @@ impl Way<'_> {
         }
     }
 
-    /// What became of one message that needs no answer.
+    /// What became of one message, without an answer to it.
     fn one(&mut self, place: Place, message: &str) -> String {
         match self.alignment.delivery(place) {
             Delivery::Received { node, moment } => {
@@ -247,7 +247,8 @@ impl Way<'_> {
         first + &self.sent_back(ack, &format!("ack {seq}"), &name, "its ack")
     }
 
-    /// What became of an answer: where it was sent, what it is, and by what name it goes.
+    /// What became of an answer of the node `name`. `message` says what it is in [`Lost`], and
+    /// `called` what it is called in the text.
     fn sent_back(&mut self, answer: Place, message: &str, name: &str, called: &str) -> String {
         let sent = self.at(answer);
         match self.alignment.delivery(answer) {
@@ -267,7 +268,7 @@ impl Way<'_> {
         }
     }
 
-    /// Where in a moment of a node an answer was sent.
+    /// Where an answer was sent in a moment of a node; `None` if it was not.
     fn answer_in(&self, node: usize, moment: usize, answer: &Said) -> Option<Place> {
         let all = &self.chronicles[node].moments[moment].sent;
         let sent = all.iter().position(|sent| sent.said.contains(answer))?;
@@ -329,5 +330,5 @@ impl Way<'_> {
     }
 }
 
-/// In how many moments after a request its answer is looked for.
+/// The number of moments after a request in which its answer is looked for.
 const LATER: usize = 10_000;

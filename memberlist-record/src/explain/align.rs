@@ -1,8 +1,8 @@
 //! Several nodes on one axis of time, by the messages that they exchanged.
 //!
-//! What one sent before another received it bounds how far their clocks can be apart. Of all offsets
-//! within these bounds the middle is taken, so that no message arrives before it was sent, whatever
-//! the clocks say.
+//! A message is sent before it is received, which bounds the offset between the clocks of two
+//! nodes. The middle of the possible offsets is taken, so that no message arrives before it was
+//! sent, whatever the clocks say.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ use serde::Serialize;
 use super::chronicle::Chronicle;
 use super::moment::Sent;
 
-/// Something that a node sent: the node's index, the moment's, and that within the moment.
+/// Identifies something that a node sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// The node, by its place among the chronicles.
+    /// The index of the node among the chronicles.
     pub node: usize,
-    /// The moment.
+    /// The index of the moment in [`Chronicle::moments`].
     pub moment: usize,
-    /// What was sent in it.
+    /// The index in [`Moment::sent`](super::Moment::sent).
     pub sent: usize,
 }
 
@@ -29,62 +29,64 @@ pub struct Place {
 pub enum Delivery {
     /// It was received.
     Received {
-        /// The receiver.
+        /// The index of the receiver.
         node: usize,
-        /// In this moment of it.
+        /// The index of the receiver's moment.
         moment: usize,
     },
     /// The receiver was recorded at that time, and did not receive it.
     Lost {
-        /// The receiver.
+        /// The index of the receiver.
         node: usize,
     },
-    /// The recording of the receiver had not begun, or had ended.
+    /// The recording of the receiver had not begun at that time, or had ended.
     Outside {
-        /// The receiver.
+        /// The index of the receiver.
         node: usize,
     },
     /// The receiver is not among the recordings.
     Unrecorded,
 }
 
-/// By what a node's time is known.
+/// How the time of a node on the common axis was determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlignedBy {
     /// It is the node to which the others are aligned.
     Reference,
-    /// Messages in both directions.
+    /// By messages in both directions.
     Messages,
-    /// Messages in one direction only: the true offset may be larger.
+    /// By messages in one direction only, which bound the offset on one side: that bound is taken,
+    /// and the true offset may lie beyond it on the other side.
     OneWay,
-    /// The time of the day that each node had: no message connects it to the others.
+    /// By the wall clocks of the nodes, since no message connects it to the reference.
     Clocks,
-    /// Nothing.
+    /// Not at all: there are neither messages nor wall clocks.
     Nothing,
 }
 
-/// What was lost between two nodes.
+/// The datagrams that one node sent to another, and those of them that were lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Losses {
-    /// The sender, by its place among the chronicles.
+    /// The index of the sender among the chronicles.
     pub from: usize,
-    /// The receiver.
+    /// The index of the receiver among the chronicles.
     pub to: usize,
-    /// Datagrams sent while the receiver was recorded.
+    /// How many datagrams were sent while the receiver was recorded.
     pub sent: u64,
-    /// Those that did not arrive.
+    /// How many of them did not arrive.
     pub lost: u64,
-    /// When the first of these was sent, in nanoseconds on the common axis.
+    /// When the first lost one was sent, in nanoseconds on the common axis; `None` if none was
+    /// lost.
     pub first: Option<i64>,
-    /// When the last was.
+    /// When the last lost one was sent, in the same way.
     pub last: Option<i64>,
-    /// How many messages of each kind were in them.
+    /// How many messages of each kind were in the lost datagrams.
     pub kinds: BTreeMap<&'static str, u64>,
 }
 
-/// Chronicles on one axis of time: that of the first, in nanoseconds since its run began.
+/// Several chronicles on one axis of time: that of the first, in nanoseconds since its run began.
 #[derive(Clone, Debug)]
 pub struct Alignment {
     offsets: Vec<i64>,
@@ -96,7 +98,7 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// Of some chronicles, each of another node.
+    /// Aligns some chronicles, each of another node. The first one is the reference.
     pub fn of(chronicles: &[Chronicle]) -> Self {
         let (arrived, origins) = matched(chronicles);
         let (offsets, by, drift) = offsets(chronicles, &arrived);
@@ -106,24 +108,24 @@ impl Alignment {
         alignment
     }
 
-    /// A time of a node on the common axis.
+    /// Converts a time of a node to the common axis.
     pub fn time(&self, node: usize, at: Instant) -> i64 {
         nanos(at).saturating_add(self.offsets[node])
     }
 
-    /// The time of a node at a time on the common axis.
+    /// Converts a time on the common axis to that of a node.
     pub fn instant(&self, node: usize, at: i64) -> Instant {
         let nanos = at.saturating_sub(self.offsets[node]);
         Instant::from_nanos(u64::try_from(nanos).unwrap_or(0))
     }
 
-    /// By what a node's time is known.
+    /// How the time of a node was determined.
     pub fn aligned_by(&self, node: usize) -> AlignedBy {
         self.by[node]
     }
 
-    /// Clocks that run differently fast contradict every offset: by how many nanoseconds messages
-    /// then seem to arrive before they were sent, at most.
+    /// By how many nanoseconds messages seem to arrive before they were sent, at most, because the
+    /// clocks run at different speeds and contradict every offset; `None` if they do not.
     pub fn drift(&self) -> Option<i64> {
         self.drift
     }
@@ -133,17 +135,17 @@ impl Alignment {
         self.deliveries.get(&place).copied().unwrap_or(Delivery::Unrecorded)
     }
 
-    /// Where what a node received in a moment was sent.
+    /// Where the message that a node received in a moment was sent; `None` if that is not known.
     pub fn origin(&self, node: usize, moment: usize) -> Option<Place> {
         self.origins.get(&(node, moment)).copied()
     }
 
-    /// What was lost, for each pair of nodes that sent anything.
+    /// What was sent and lost, for each pair of nodes between which any datagram was sent.
     pub fn losses(&self) -> &[Losses] {
         &self.losses
     }
 
-    /// Decides what became of each datagram, and sums up.
+    /// Decides what became of everything that was sent, and sums up the datagrams.
     fn judge(&mut self, chronicles: &[Chronicle], arrived: &HashMap<Place, (usize, usize)>) {
         let slowest = self.slowest(chronicles, arrived);
         let mut losses: BTreeMap<(usize, usize), Losses> = BTreeMap::new();
@@ -188,8 +190,8 @@ impl Alignment {
         self.losses = losses.into_values().collect();
     }
 
-    /// The recorded node that was at the address that something was sent to: of several lives there,
-    /// the one at that time.
+    /// The recorded node at the address that something was sent to; if there were several runs
+    /// there, the one at that time.
     fn receiver(&self, chronicles: &[Chronicle], sent: &Sent, at: i64) -> Option<usize> {
         let there = |it: &usize| Some(chronicles[*it].address) == sent.to;
         let lives = |it: &usize| {
@@ -232,13 +234,13 @@ fn everything_sent(chronicles: &[Chronicle]) -> impl Iterator<Item = (Place, &Se
     })
 }
 
-/// What was sent, and where to if that is a recorded node.
+/// Something that was sent, with the address if that is a recorded node's.
 type Addressed = (Place, Option<SocketAddr>);
 type Arrived = HashMap<Place, (usize, usize)>;
 type Origins = HashMap<(usize, usize), Place>;
 
-/// Finds for each moment what was received in it among what was sent: the same bytes, to this node if
-/// the address is a recorded one's, the earliest that has not arrived yet.
+/// Finds where the message received in each moment was sent: the same bytes, to this node if the
+/// address is that of a recorded one, and of those the earliest that has not been matched yet.
 fn matched(chronicles: &[Chronicle]) -> (Arrived, Origins) {
     let recorded: BTreeSet<SocketAddr> = chronicles.iter().map(|it| it.address).collect();
     let mut sends: HashMap<(bool, u64), Vec<Addressed>> = HashMap::new();
@@ -263,11 +265,12 @@ fn matched(chronicles: &[Chronicle]) -> (Arrived, Origins) {
     (arrived, origins)
 }
 
-/// For each pair of nodes the most by which the offset of one may be larger than that of the other.
+/// For each pair of nodes, the most by which the offset of the first may exceed that of the second;
+/// `None` if no message bounds it.
 type Bounds = Vec<Vec<Option<i64>>>;
 
-/// The bounds with all that follows from them. Where they contradict each other, since clocks run
-/// differently fast, each is widened by the least that is needed, which is the drift.
+/// The bounds with all bounds that follow from them. If they contradict each other, since clocks
+/// run at different speeds, all are widened by the least that is needed: that is the drift.
 fn closed(bounds: &Bounds) -> (Bounds, Option<i64>) {
     if let Some(closed) = closed_with(bounds, 0) {
         return (closed, None);
@@ -285,7 +288,8 @@ fn closed(bounds: &Bounds) -> (Bounds, Option<i64>) {
     (closed_with(bounds, enough).unwrap_or_else(|| bounds.clone()), Some(enough))
 }
 
-/// The bounds, each wider by some nanoseconds, with all that follows; none if they contradict.
+/// The bounds, each widened by some nanoseconds, with all bounds that follow; `None` if they
+/// contradict each other.
 fn closed_with(bounds: &Bounds, wider: i64) -> Option<Bounds> {
     let count = bounds.len();
     let mut most = bounds.clone();
@@ -295,7 +299,7 @@ fn closed_with(bounds: &Bounds, wider: i64) -> Option<Bounds> {
             for to in 0..count {
                 let (Some(one), Some(two)) = (most[from][via], most[via][to]) else { continue };
                 let sum = one.saturating_add(two);
-                // Around a circle, back to itself, nothing may be later than itself.
+                // On the way around a circle, nothing may come before itself.
                 if from == to && sum < 0 {
                     return None;
                 }
@@ -306,7 +310,7 @@ fn closed_with(bounds: &Bounds, wider: i64) -> Option<Bounds> {
     Some(most)
 }
 
-/// The offset of each node to the first's axis.
+/// The offset of each node from the common axis, how it was determined, and the drift.
 fn offsets(chronicles: &[Chronicle], arrived: &Arrived) -> (Vec<i64>, Vec<AlignedBy>, Option<i64>) {
     let count = chronicles.len();
     let mut most: Bounds = vec![vec![None; count]; count];

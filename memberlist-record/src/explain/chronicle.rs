@@ -1,4 +1,4 @@
-//! What one node heard, said and came to know.
+//! What one node received, sent and came to know.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use super::table::Table;
 use crate::format::{Born, Header};
 use crate::replay::{Replay, ReplayError, Verdict};
 
-/// The moments of a replay in which anything happened. Takes memory for each message that was sent or
-/// received: a few hundred bytes.
+/// The moments of a replay in which anything happened. It takes a few hundred bytes of memory for
+/// each message that was sent or received.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Chronicle {
     /// The node's name.
     pub node: String,
-    /// The address that it announces.
+    /// The address that the node announces.
     pub address: SocketAddr,
     /// When the run began.
     pub born: Born,
@@ -28,32 +28,34 @@ pub struct Chronicle {
     pub begun: Instant,
     /// The time of the last input.
     pub ended: Instant,
-    /// Inputs that were not recorded in between, since the disk was too slow.
+    /// How many inputs were not recorded in between, because the disk was too slow or had failed.
     pub dropped: u64,
-    /// Inputs whose outputs differ from those of the live node.
+    /// How many inputs had other outputs than those of the live node.
     pub differs: u64,
-    /// Inputs whose outputs cannot be verified without a key.
+    /// How many inputs had outputs that cannot be verified, because a key is missing.
     pub unverified: u64,
-    /// All inputs.
+    /// How many inputs were replayed.
     pub inputs: u64,
     /// The table of members at the beginning.
     pub first: Table,
     /// The table of members at the end.
     pub last: Table,
-    /// In the order in which they happened.
+    /// The moments, in the order in which they happened.
     pub moments: Vec<Moment>,
-    /// From when to when nothing at all was handed in, for longer than a node's timers ever wait: the
-    /// process stood still.
+    /// The times (from, to) in which no input was handed in, for longer than a node's timers ever
+    /// wait: the process stood still.
     pub gaps: Vec<(Instant, Instant)>,
-    /// The name of the node at each address, as far as it was known.
+    /// The name of the node at each address, if it was known.
     pub names: BTreeMap<SocketAddr, String>,
 }
 
-/// A node that probes and gossips has a timer much more often, so that it stood still.
+/// If there is no input for this long, or for two probe intervals if these are longer, the process
+/// stood still: a node that probes and gossips has timers much more often.
 const GAP: Duration = Duration::from_secs(2);
 
 impl Chronicle {
-    /// Replays to the end, or to what cannot be read: then with the error, and what came before.
+    /// Replays to the end, or to an error, which is then returned with the chronicle of what came
+    /// before it.
     pub fn read(replay: &mut Replay) -> (Self, Result<(), ReplayError>) {
         let mut watcher = Watcher::new(replay);
         let mut chronicle = Self::new(replay.header(), replay, watcher.table());
@@ -128,18 +130,19 @@ impl Chronicle {
         }
     }
 
-    /// The time of the core at which the run began.
+    /// When the run began, in the core's time.
     pub fn born_at(&self) -> Instant {
         Instant::from_nanos(self.born.at)
     }
 
-    /// The name of the node at an address, or the address.
+    /// The name of the node at an address, or the address if no name is known; "a peer" without an
+    /// address.
     pub fn name_at(&self, address: Option<SocketAddr>) -> String {
         let Some(address) = address else { return "a peer".into() };
         self.names.get(&address).cloned().unwrap_or_else(|| address.to_string())
     }
 
-    /// Its part up to a time. What was sent in it is at the same places.
+    /// The part of the chronicle up to a time. Moments keep their indices.
     #[must_use]
     pub fn until(&self, at: Instant) -> Self {
         let count = self.moments.partition_point(|it| it.at <= at);

@@ -1,4 +1,4 @@
-//! Names and addresses replaced, so that an explanation can be shown to others.
+//! Replacing names and addresses, so that an explanation can be shown to others.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -8,8 +8,8 @@ use super::moment::{Moment, Report, Took};
 use super::said::Said;
 use super::table::{Change, Gone, Row, Table};
 
-/// Replaces each name by another and each address by another, the same by the same. What belongs to the
-/// application is in no chronicle to begin with.
+/// Replaces each name and each address with another one, the same ones always alike. A chronicle
+/// holds no data of the application in the first place.
 #[derive(Clone, Debug, Default)]
 pub struct Mask {
     names: BTreeMap<String, String>,
@@ -17,7 +17,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// What stands for a name.
+    /// The replacement for a name; empty for an empty one.
     pub fn name(&mut self, name: &str) -> String {
         if name.is_empty() {
             return String::new();
@@ -26,7 +26,7 @@ impl Mask {
         self.names.entry(name.to_owned()).or_insert(next).clone()
     }
 
-    /// What stands for an address: one that is reserved for documentation.
+    /// The replacement for an address: an IPv6 address that is reserved for documentation.
     pub fn address(&mut self, address: SocketAddr) -> SocketAddr {
         let next = self.addresses.len() as u128 + 1;
         let prefix = u128::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0));
@@ -34,7 +34,8 @@ impl Mask {
         *self.addresses.entry(address).or_insert(masked)
     }
 
-    /// A chronicle with everything in it replaced, and without the seed and the configuration.
+    /// A copy of a chronicle with all names and addresses replaced, without the seed, and with a
+    /// default configuration.
     pub fn chronicle(&mut self, chronicle: &Chronicle) -> Chronicle {
         let mut masked = chronicle.clone();
         masked.node = self.name(&chronicle.node);
@@ -72,7 +73,7 @@ impl Mask {
         match &mut moment.input {
             Took::Packet { from, error, .. } => {
                 *from = self.address(*from);
-                // A text may quote what it is about.
+                // The text of an error may quote the packet.
                 *error = error.as_ref().map(|_| "not all of it can be read".to_owned());
             }
             Took::Stream { peer, .. } => *peer = peer.map(|it| self.address(it)),

@@ -1,10 +1,11 @@
-//! What a recording explains: which messages led to what a node thought of another, and which did not
-//! arrive.
+//! Explaining a recording: which messages led to what one node knew of another, and which messages
+//! did not arrive.
 //!
-//! A [`Watcher`] makes a [`Moment`] of each step of a replay, with its messages read and its changes
-//! to the [`Table`] of members. A [`Chronicle`] holds the moments of one node. [`Why`] follows what it
-//! knew of one other node back to the cause. An [`Alignment`] brings the chronicles of several nodes
-//! together by the messages that they exchanged.
+//! A [`Watcher`] makes a [`Moment`] of each step of a replay, with the messages decoded and the
+//! changes to the [`Table`] of members. A [`Chronicle`] holds the moments of one node. An
+//! [`Account`] follows what one node knew of another back to the cause. An [`Alignment`] places the
+//! chronicles of several nodes on one axis of time, by the messages that they exchanged, and
+//! [`Why`] combines their accounts.
 
 mod across;
 mod align;

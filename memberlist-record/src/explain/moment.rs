@@ -1,4 +1,4 @@
-//! One input of a replay, and everything that came of it.
+//! One input of a replay, and all its effects.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,35 +14,36 @@ use super::table::{Change, Table};
 use crate::entry::Entry;
 use crate::replay::{Replay, ReplayError, Step, Verdict};
 
-/// One step, as far as it explains something.
+/// One step of a replay, reduced to what explains something.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Moment {
     /// The number of the input in this replay, from 0 on.
     pub number: u64,
-    /// When it was handed in.
+    /// When the input was handed in, in the core's time.
     pub at: Instant,
-    /// What was handed in.
+    /// The input.
     pub input: Took,
-    /// The messages in it.
+    /// The messages in the input.
     pub heard: Vec<Said>,
-    /// A print of those that came by stream, equal at the sender.
+    /// A fingerprint of the packet, or of the message of a stream that the input completed: the
+    /// same as [`Sent::print`] at the sender.
     pub print: Option<u64>,
-    /// What was sent.
+    /// The datagrams and stream messages that were sent.
     pub sent: Vec<Sent>,
-    /// What was reported to the application.
+    /// The events reported to the application.
     pub reports: Vec<Report>,
-    /// What became of the table of members.
+    /// The changes to the table of members.
     pub changes: Vec<Change>,
-    /// The health score after it.
+    /// The health score after the input.
     pub health: u32,
-    /// Messages in the gossip queues after it.
+    /// The number of messages in the gossip queues after the input.
     pub queued: u64,
-    /// Whether the live node did the same.
+    /// Whether the live node had the same outputs.
     pub verdict: Verdict,
 }
 
-/// An input.
+/// The kind of an input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "input", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -53,19 +54,19 @@ pub enum Took {
         from: SocketAddr,
         /// Its length.
         bytes: usize,
-        /// Why not all of it can be read.
+        /// Why not all of it could be read; `None` if all of it was.
         error: Option<String>,
     },
     /// Something that happened to a stream.
     Stream {
         /// The stream.
         id: u64,
-        /// The peer's address.
+        /// The peer's address; `None` if the stream began before the replay.
         peer: Option<SocketAddr>,
         /// What happened, in words.
         what: String,
     },
-    /// A timer may be due.
+    /// The call at which due timers fire.
     Timeout,
     /// An operation or setting of the application.
     Operation {
@@ -74,32 +75,33 @@ pub enum Took {
     },
     /// An answer of the application or of the resolver, or fresh randomness.
     Answer {
-        /// What it is.
+        /// What it is, in words.
         name: &'static str,
     },
 }
 
-/// Something sent: a datagram, or the message of a stream. A stream that is opened counts as one
-/// without messages and bytes.
+/// Something that was sent: a datagram, or the message of a stream. The opening of a stream has an
+/// entry of its own, without messages and with 0 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Sent {
-    /// Where to; none for the answer on a stream that was accepted before the recording.
+    /// The receiver's address; `None` for the answer on a stream that was accepted before the
+    /// recording.
     pub to: Option<SocketAddr>,
-    /// The name of the receiver, where it is known.
+    /// The receiver's name, if it is known.
     pub node: Option<String>,
-    /// Whether it went by stream.
+    /// Whether it was sent by stream.
     pub stream: bool,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: usize,
     /// The messages in it.
     pub said: Vec<Said>,
-    /// Equal at the receiver.
+    /// A fingerprint, the same as [`Moment::print`] at the receiver; 0 for the opening of a stream.
     #[serde(skip)]
     pub print: u64,
 }
 
-/// Something reported to the application, as far as it explains something.
+/// An event reported to the application, reduced to what explains something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -108,7 +110,7 @@ pub enum Report {
     Node {
         /// The node.
         node: String,
-        /// What happened.
+        /// What happened, in words.
         what: String,
     },
     /// A probed member answered directly.
@@ -120,23 +122,23 @@ pub enum Report {
     },
     /// The health score changed.
     Health {
-        /// To this.
+        /// The new score; 0 is healthy.
         score: u32,
     },
     /// Anything else.
     Other {
-        /// Its kind.
+        /// Its kind, in words.
         what: &'static str,
     },
 }
 
-/// Makes moments of the steps of a replay.
+/// Turns the steps of a replay into moments.
 #[derive(Debug, Default)]
 pub struct Watcher {
     wire: Wire,
     peers: std::collections::BTreeMap<u64, SocketAddr>,
-    /// The last full states that came, each with its stream and its peer: they are merged later, when
-    /// the work on them is done.
+    /// The last full states received, each with its stream and its peer: they are merged later,
+    /// when the job on them is done.
     states: VecDeque<(u64, Option<SocketAddr>, Said)>,
     table: Table,
     number: u64,
@@ -146,7 +148,7 @@ pub struct Watcher {
 const STATES: usize = 64;
 
 impl Watcher {
-    /// From the state in which the replay is now.
+    /// Begins with the state in which the replay is now.
     pub fn new(replay: &Replay) -> Self {
         let at = Instant::from_nanos(replay.header().at);
         Self { table: Table::of(replay.node(), at), ..Self::default() }
@@ -157,11 +159,11 @@ impl Watcher {
         &self.table
     }
 
-    /// The next step; none at the end of the recording.
+    /// Makes the next step of the replay; `None` at its end.
     ///
     /// # Errors
     ///
-    /// As of [`Replay::step`].
+    /// As for [`Replay::step`].
     pub fn next(&mut self, replay: &mut Replay) -> Result<Option<Moment>, ReplayError> {
         Ok(replay.step()?.map(|step| self.watch(replay, &step)))
     }
@@ -201,7 +203,7 @@ impl Watcher {
             || !step.outputs.events.is_empty()
             || heard.iter().any(|it| !matches!(it, Said::Ping { .. } | Said::Ack { .. }));
         let mut changes = Vec::new();
-        // Nothing else changes the table, and looking at all of it takes time.
+        // The table is compared only where it can have changed, since that takes time.
         if news || step.arrived.is_some() || self.table.has_suspects() {
             let table = Table::of(node, at);
             changes = self.table.changes_to(&table);
@@ -231,7 +233,7 @@ impl Watcher {
         }
     }
 
-    /// The earliest state whose merge can have made these changes, which does not do so again.
+    /// Removes and returns the earliest state whose merge can have made these changes.
     fn state_behind(&mut self, changes: &[Change]) -> Option<(u64, Option<SocketAddr>, Said)> {
         let is_behind = |(_, _, state): &(u64, Option<SocketAddr>, Said)| {
             changes.iter().any(|change| state.is_news_of(&change.node))
@@ -244,7 +246,7 @@ impl Watcher {
         Took::Stream { id, peer: self.peers.get(&id).copied(), what }
     }
 
-    /// An input in which there are no messages.
+    /// The kind of an input without messages.
     fn plain(&mut self, entry: &Entry<'_>) -> Took {
         let answer = |name| Took::Answer { name };
         match entry {
@@ -323,7 +325,7 @@ impl Watcher {
 }
 
 impl Moment {
-    /// Whether nothing came of it, and nothing was said.
+    /// Whether it has no messages, outputs or changes, and is no operation of the application.
     pub fn is_quiet(&self) -> bool {
         self.heard.is_empty()
             && self.sent.is_empty()
@@ -332,7 +334,8 @@ impl Moment {
             && !matches!(self.input, Took::Operation { .. })
     }
 
-    /// The address that it came from.
+    /// The address of the peer that the input came from; `None` if it came from no peer, or that is
+    /// not known.
     pub fn from(&self) -> Option<SocketAddr> {
         match &self.input {
             Took::Packet { from, .. } => Some(*from),
@@ -341,7 +344,7 @@ impl Moment {
         }
     }
 
-    /// Whether it came by stream.
+    /// Whether the input belongs to a stream.
     pub fn is_stream(&self) -> bool {
         matches!(self.input, Took::Stream { .. })
     }

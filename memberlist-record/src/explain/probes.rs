@@ -1,4 +1,4 @@
-//! Pings and what came back.
+//! The probes of a node: pings, requests to helpers, and their answers.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use super::chronicle::Chronicle;
 use super::moment::{Moment, Sent};
 use super::said::Said;
 
-/// A node was pinged under one number, perhaps several times, and through others.
+/// The pings of a node with one sequence number, perhaps several, and the requests to helpers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Probe {
-    /// The number.
+    /// The sequence number.
     pub seq: u32,
-    /// The node.
+    /// The name of the node.
     pub target: String,
-    /// The node that asked for it, if it was pinged for another.
+    /// The node that asked for the ping, if it was an indirect ping for another node.
     pub on_behalf_of: Option<String>,
-    /// Each ping sent to it directly: by packet or by stream, which is the moment and what was sent in
-    /// it, by their indices.
+    /// Each ping sent to it directly, by packet or by stream: the index of the moment, and the
+    /// index in [`Moment::sent`].
     pub pings: Vec<(usize, usize)>,
-    /// Each request to another node to ping it.
+    /// Each request to a helper to ping it.
     pub asks: Vec<Ask>,
-    /// Until when an answer counts: the probe interval after its beginning, times one more than the
-    /// health score then.
+    /// Until when an answer counts: the probe interval, times one more than the health score at the
+    /// beginning, after the beginning.
     pub deadline: Instant,
-    /// The first ack from it directly, perhaps too late: when, and the moment's index.
+    /// The first direct ack, perhaps too late: when it arrived, and the index of the moment.
     pub acked: Option<(Instant, usize)>,
 }
 
@@ -37,24 +37,24 @@ pub struct Probe {
 pub struct Ask {
     /// The helper's name, or its address.
     pub helper: String,
-    /// The moment and what was sent in it.
+    /// The index of the moment, and the index in [`Moment::sent`].
     pub sent: (usize, usize),
-    /// What came back: when, and the moment's index.
+    /// The answer, when it arrived, and the index of the moment; `None` if there was none.
     pub answer: Option<(Answer, Instant, usize)>,
 }
 
-/// What a helper answers.
+/// The answer of a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The node answered it.
+    /// The node answered the helper's ping.
     Ack,
-    /// The node did not.
+    /// The node did not answer the helper's ping in time.
     Nack,
 }
 
 impl Probe {
-    /// Whether any answer said in time that the node lives.
+    /// Whether an ack, direct or through a helper, arrived before the deadline.
     pub fn is_answered(&self) -> bool {
         let by_helper =
             |ask: &Ask| matches!(ask.answer, Some((Answer::Ack, at, _)) if at <= self.deadline);
@@ -70,7 +70,7 @@ impl Probe {
         acks.chain(self.acked.map(|(_, moment)| moment)).max()
     }
 
-    /// The index of the moment of its first ping.
+    /// The index of the moment of its first ping or request.
     pub fn begun(&self) -> usize {
         let pings = self.pings.iter().map(|(moment, _)| *moment);
         pings.chain(self.asks.iter().map(|ask| ask.sent.0)).min().unwrap_or_default()
@@ -100,7 +100,7 @@ pub fn probes(chronicle: &Chronicle) -> Vec<Probe> {
 #[derive(Default)]
 struct Found {
     probes: Vec<Probe>,
-    /// The latest probe of each number.
+    /// The index of the latest probe of each sequence number.
     latest: BTreeMap<u32, usize>,
 }
 
@@ -137,7 +137,7 @@ impl Found {
         }
     }
 
-    /// The probe of that number and node, or a new one.
+    /// The probe of that sequence number and node; a new one if there is none.
     fn probe(
         &mut self,
         chronicle: &Chronicle,

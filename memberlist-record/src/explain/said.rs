@@ -1,4 +1,4 @@
-//! The messages of packets and streams, kept as far as they explain something.
+//! The messages of packets and streams, reduced to what explains something.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,38 +14,38 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::reading::Reading;
 
-/// One message. Names that are not UTF-8 have replacement characters; of what belongs to the
-/// application only the length is kept.
+/// One message. Names that are not UTF-8 have replacement characters; of the application's data
+/// only the length is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Said {
-    /// Are you there?
+    /// A direct probe.
     Ping {
-        /// Its number, which the ack repeats.
+        /// Its sequence number, which the ack repeats.
         seq: u32,
-        /// The node that it is for; empty for any.
+        /// The node that it is for; empty means any.
         node: String,
-        /// The node that asks; empty if it does not say.
+        /// The sender's name; empty if the message does not have it.
         by: String,
     },
-    /// Please ping another node for me.
+    /// A request to ping another node.
     IndirectPing {
-        /// The number, which the ack or nack repeats.
+        /// The sequence number, which the ack or nack repeats.
         seq: u32,
         /// The node to ping.
         node: String,
-        /// The node that asks.
+        /// The sender's name; empty if the message does not have it.
         by: String,
     },
     /// The answer to a ping, or to the request for one.
     Ack {
-        /// The number.
+        /// The sequence number.
         seq: u32,
     },
-    /// The helper got no ack.
+    /// A helper's answer if it got no ack in time.
     Nack {
-        /// The number.
+        /// The sequence number.
         seq: u32,
     },
     /// A node is suspected.
@@ -57,11 +57,11 @@ pub enum Said {
         /// The accuser.
         by: String,
     },
-    /// A node is dead or, if it says so itself, has left.
+    /// A node is dead or, if `by` is the node itself, has left.
     Dead {
         /// The node.
         node: String,
-        /// The incarnation that is dead.
+        /// The incarnation that is declared dead.
         incarnation: u32,
         /// The node that declares it dead.
         by: String,
@@ -72,24 +72,25 @@ pub enum Said {
         node: String,
         /// Its incarnation.
         incarnation: u32,
-        /// Its address, if it is one.
+        /// Its address; `None` if it does not have 4 or 16 bytes.
         address: Option<SocketAddr>,
     },
     /// The application's bytes.
     User {
-        /// How many.
+        /// Their number.
         bytes: usize,
     },
     /// A full state.
     State {
         /// Whether the exchange is part of a join.
         join: bool,
-        /// Each node with its state, if that is a known one, and its incarnation.
+        /// Each node with its state, `None` if that is unknown to this version, and its
+        /// incarnation.
         nodes: Vec<(String, Option<State>, u32)>,
-        /// Bytes of the application's state.
+        /// The length of the application's state in bytes.
         bytes: usize,
     },
-    /// A peer could not read a stream.
+    /// The error reply of a peer that could not read a stream.
     Error,
 }
 
@@ -139,7 +140,7 @@ impl Said {
         })
     }
 
-    /// Whether it is news of this node, which changes what is known of it.
+    /// Whether it is news of this node, which may change what is known of it.
     pub fn is_news_of(&self, name: &str) -> bool {
         match self {
             Self::Suspect { node, .. } | Self::Dead { node, .. } | Self::Alive { node, .. } => {
@@ -150,7 +151,7 @@ impl Said {
         }
     }
 
-    /// A word for what kind of message it is.
+    /// The kind of message, as a word.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Ping { .. } => "ping",
@@ -217,7 +218,7 @@ pub(super) enum Way {
     Out,
 }
 
-/// Reads what goes over the wire of one node, in both directions.
+/// Decodes what one node sends and receives.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
     scratch: Scratch,
@@ -225,7 +226,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// The messages of a packet, and why not all of it can be read.
+    /// The messages of a packet, and the error if not all of it can be read.
     pub(super) fn packet(
         &mut self,
         node: &Memberlist,
@@ -237,7 +238,7 @@ impl Wire {
         (said.0, opened.err().map(|error| error.to_string()))
     }
 
-    /// A stream that this node opened, or else accepted.
+    /// Begins to read a stream, which this node opened (`own`) or accepted.
     pub(super) fn open(&mut self, id: u64, own: bool) {
         let (incoming, outgoing) =
             if own { (Role::Initiator, Role::Acceptor) } else { (Role::Acceptor, Role::Initiator) };
@@ -250,7 +251,8 @@ impl Wire {
         self.streams.remove(&(id, Way::Out));
     }
 
-    /// The message of a direction of a stream, with a print of it, once it is complete.
+    /// Reads bytes in one direction of a stream. Returns the message once it is complete, with a
+    /// fingerprint of it.
     pub(super) fn stream(
         &mut self,
         node: &Memberlist,
@@ -259,7 +261,8 @@ impl Wire {
         bytes: &[u8],
     ) -> Option<(Said, u64)> {
         let reading = Reading::of(node);
-        // Bytes after the message, and of a stream that began before the recording, say nothing.
+        // Bytes after the message, and those of a stream that began before the recording, are
+        // ignored.
         let frame = self.streams.get_mut(&(id, way))?.feed(bytes, &reading.streams()).ok()??;
         let print = xxh3_64(frame.as_bytes());
         Said::of_stream(&frame.message()).map(|said| (said, print))

@@ -1,9 +1,9 @@
-//! What recordings show of an incident, as a scenario of the simulator's language.
+//! An incident shown by recordings, as a scenario in the simulator's script language.
 //!
-//! A simulated node cannot be given the inputs of a live one: its peers are simulated too. What can be
-//! carried over is what happened to the cluster: which nodes there were, when each left, stopped, stood
-//! still or came back, and when the packets of one stopped to reach another. Of a node that was not recorded,
-//! only its silence is known, which is written as a crash.
+//! A simulated node cannot be given the inputs of a live one, since its peers are simulated too.
+//! What can be carried over is what happened to the cluster: which nodes there were, when each
+//! left, stopped, stood still or came back, and when the packets of one stopped reaching another.
+//! Of a node that was not recorded, only its silence is known, which is written as a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,26 +13,26 @@ use memberlist_proto::{Config, State};
 use super::align::{Alignment, Delivery, Place};
 use super::chronicle::Chronicle;
 
-/// A scenario: what it begins with, and what happens at which time.
+/// A scenario: the nodes that it begins with, and what happens to them at which time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scenario {
-    /// The nodes, with the names that the script has for them; the first is joined by the others.
+    /// The name of each node, and its name in the script. The others join the first.
     pub nodes: Vec<(String, String)>,
     /// The preset that the settings of the first recorded node are closest to.
     pub preset: &'static str,
-    /// What happens, and when, in its order.
+    /// What happens, in order of time.
     pub acts: Vec<Act>,
-    /// When the event that was asked for happened.
+    /// When the event that was asked for happened, on the same clock as [`Act::at`].
     pub ends: Duration,
 }
 
 /// Something that happens: a line of a script.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Act {
-    /// How long after the beginning.
+    /// When it happens: how long after the beginning.
     pub at: Duration,
-    /// The line.
+    /// The line of the script.
     pub line: String,
 }
 
@@ -42,7 +42,7 @@ const CUT: usize = 3;
 const CALM: Duration = Duration::from_secs(5);
 
 impl Scenario {
-    /// Of some chronicles, up to a time on the common axis.
+    /// Makes a scenario of some chronicles, up to a time on the common axis.
     pub fn of(chronicles: &[Chronicle], alignment: &Alignment, until: i64) -> Self {
         let mut names: BTreeSet<&str> = chronicles.iter().map(|it| it.node.as_str()).collect();
         for chronicle in chronicles {
@@ -77,7 +77,7 @@ impl Scenario {
         Self { nodes, preset, acts, ends }
     }
 
-    /// The script, with only these acts, and the condition that has to hold in the end.
+    /// The script with only these acts, and with the condition that has to hold in the end.
     pub fn script(&self, acts: &[Act], condition: &str) -> String {
         let names: Vec<&str> = self.nodes.iter().map(|(_, word)| word.as_str()).collect();
         let mut out = format!("start {} with preset={}\n", names.join(" "), self.preset);
@@ -102,13 +102,13 @@ impl Scenario {
         out
     }
 
-    /// The word that the script has for a node.
+    /// The name of a node in the script; `None` if there is no such node.
     pub fn word(&self, name: &str) -> Option<&str> {
         self.nodes.iter().find(|(it, _)| it == name).map(|(_, word)| word.as_str())
     }
 }
 
-/// A name as a script can have it.
+/// The name itself if a script can have it as a word; otherwise `node` with the index.
 fn word(name: &str, index: usize) -> String {
     let plain = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
     let reserved = ["everybody", "somebody", "nobody", "agree", "idle", "but", "to", "with"];
@@ -148,7 +148,7 @@ impl Draft<'_> {
                 self.act(from, "freeze", &chronicle.node);
                 self.act(to, "resume", &chronicle.node);
             }
-            // It fell silent before the others, and they did not see it leave.
+            // Its recording ended before that time, and another node considers it suspect or dead.
             let ended = self.alignment.time(node, chronicle.ended);
             let died = |other: &Chronicle| {
                 let row = other.last.get(&chronicle.node);
@@ -171,7 +171,7 @@ impl Draft<'_> {
         }
     }
 
-    /// What a node saw of those that were not recorded, and of those that left.
+    /// Adds what a node saw of those that were not recorded, and of those that left.
     fn changes(&mut self, node: usize, chronicle: &Chronicle, recorded: &BTreeSet<&str>) {
         let mut heard: BTreeMap<&str, i64> = BTreeMap::new();
         let mut down: BTreeSet<&str> = BTreeSet::new();
@@ -202,8 +202,8 @@ impl Draft<'_> {
         }
     }
 
-    /// Between two recorded nodes: from the first of several packets in a row that were lost to the
-    /// next that arrived.
+    /// Adds the cut links between two recorded nodes: each from the first of several packets in a
+    /// row that were lost to the next one that arrived.
     fn cuts(&mut self) {
         let mut links: BTreeMap<(usize, usize), Vec<(i64, bool)>> = BTreeMap::new();
         for (node, chronicle) in self.chronicles.iter().enumerate() {

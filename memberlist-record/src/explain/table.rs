@@ -1,4 +1,4 @@
-//! What a node knows of the others at one moment, and how that changes.
+//! What a node knows of all nodes at one moment, and how that changes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use memberlist_proto::{Departure, Instant, Memberlist, State, Trouble};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What is known of one node.
+/// What a node knows of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Row {
@@ -16,24 +16,24 @@ pub struct Row {
     pub state: State,
     /// The incarnation last accepted.
     pub incarnation: u32,
-    /// Its address, if it can be sent to.
+    /// Its address; `None` if nothing can be sent to it.
     pub address: Option<SocketAddr>,
-    /// Bytes of metadata.
+    /// The length of its metadata in bytes.
     pub meta_len: usize,
-    /// While it is suspected: every accuser, the first before the others.
+    /// Every accuser while it is suspected, the first one first.
     pub accusers: Vec<String>,
-    /// Why it is no longer a member.
+    /// Why it is no longer a member; `None` if it is one, or that is not known.
     pub departure: Option<Gone>,
     #[serde(skip)]
     meta: u64,
 }
 
-/// Every node that one node knows, by name.
+/// Every node that one node knows, by name, itself included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Table(pub(super) BTreeMap<String, Row>);
 
 impl Table {
-    /// As it is for a node at a time.
+    /// The table of a node at this time.
     pub fn of(node: &Memberlist, at: Instant) -> Self {
         let mut rows: BTreeMap<String, Row> = node
             .nodes()
@@ -63,12 +63,12 @@ impl Table {
         Self(rows)
     }
 
-    /// What is known of a node.
+    /// What is known of a node; `None` if it is unknown.
     pub fn get(&self, name: &str) -> Option<&Row> {
         self.0.get(name)
     }
 
-    /// All of it, by name.
+    /// All rows, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Row)> {
         self.0.iter().map(|(name, row)| (name.as_str(), row))
     }
@@ -78,7 +78,7 @@ impl Table {
         self.0.values().any(|row| row.state == State::Suspect)
     }
 
-    /// What is different in a later one.
+    /// The differences between this table and a later one, in the order of the names.
     pub fn changes_to(&self, later: &Self) -> Vec<Change> {
         let names: std::collections::BTreeSet<_> = self.0.keys().chain(later.0.keys()).collect();
         names
@@ -98,19 +98,19 @@ impl Table {
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Gone {
-    /// It said so itself.
+    /// It left on purpose.
     Left,
     /// Its suspicion ran out.
     Failed {
-        /// Every accuser, the first before the others.
+        /// Every accuser, the first one first.
         by: Vec<String>,
     },
     /// A peer declared it dead.
     Declared {
-        /// That peer.
+        /// The peer.
         by: String,
     },
-    /// Something that this version does not know.
+    /// For a reason that this version does not know.
     Other,
 }
 
@@ -140,28 +140,28 @@ impl fmt::Display for Gone {
     }
 }
 
-/// What is known of a node became something else.
+/// A change in what is known of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Change {
     /// The node.
     pub node: String,
-    /// What was known; none if it was unknown.
+    /// What was known before; `None` if the node was unknown.
     pub before: Option<Row>,
-    /// What is known; none if it was forgotten.
+    /// What is known now; `None` if the node was forgotten.
     pub after: Option<Row>,
 }
 
 impl Change {
-    /// The state, before and after, if it is another.
+    /// The state before and after; `None` if it is the same.
     pub fn states(&self) -> Option<(Option<State>, Option<State>)> {
         let state = |row: &Option<Row>| row.as_ref().map(|row| row.state);
         let states = (state(&self.before), state(&self.after));
         (states.0 != states.1).then_some(states)
     }
 
-    /// The accusers that were not there before. The last may come in the moment in which the suspicion
-    /// runs out.
+    /// The accusers that were not known before. If the suspicion ran out in the same moment, they
+    /// are found in the reason of the departure.
     pub fn new_accusers(&self) -> impl Iterator<Item = &str> {
         let before = self.before.as_ref().map_or(&[][..], |row| &row.accusers);
         let after = self.after.as_ref().map_or(&[][..], |row| match &row.departure {
@@ -172,7 +172,7 @@ impl Change {
     }
 }
 
-/// `n3: alive → suspect, accused by n2`.
+/// Writes the change in words, such as `n3: alive → suspect, accused by n2`.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.node;

@@ -1,4 +1,4 @@
-//! The life of a node, as data for a picture.
+//! The run of a node, as data for a diagram.
 
 use std::time::Duration;
 
@@ -10,42 +10,42 @@ use super::moment::Report;
 use super::probes::probes;
 use super::table::Table;
 
-/// What can be drawn of a chronicle. Times are nanoseconds since the run began.
+/// A chronicle as data for a diagram. Times are nanoseconds since the run began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Timeline {
     /// The node.
     pub node: String,
-    /// Where it begins.
+    /// When the replay begins.
     pub begun: u64,
-    /// Where it ends.
+    /// When the last input was.
     pub ended: u64,
-    /// Each node that was ever known, by name, with its states in their order.
+    /// Each node that was ever known, by name, with its states in order of time.
     pub members: Vec<(String, Vec<Span>)>,
-    /// Each answer to a probe: when it came, of which node, and after how long.
+    /// Each direct answer to a probe: when it arrived, the member's name, and the round trip time.
     pub round_trips: Vec<(u64, String, Duration)>,
-    /// When each probe began that no ack answered, and of which node.
+    /// Each probe that no ack answered in time: when it began, and the member's name.
     pub unanswered: Vec<(u64, String)>,
-    /// The health score from a time on.
+    /// Each change of the health score: when it was, and the new score.
     pub health: Vec<(u64, u32)>,
-    /// Messages in the gossip queues from a time on.
+    /// Each change of the number of messages in the gossip queues: when it was, and the new number.
     pub queued: Vec<(u64, u64)>,
 }
 
-/// A node was in a state.
+/// A time in which a node was in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Span {
-    /// From when on.
+    /// When it entered the state, or when the replay begins.
     pub from: u64,
-    /// Until when.
+    /// When it left the state, or when the replay ends.
     pub to: u64,
-    /// In which state.
+    /// The state.
     pub state: State,
 }
 
 impl Timeline {
-    /// Of all that a chronicle has.
+    /// Makes a timeline of a whole chronicle.
     pub fn of(chronicle: &Chronicle) -> Self {
         let since = |at: Instant| at.as_nanos().saturating_sub(chronicle.born.at);
         let mut timeline = Self {

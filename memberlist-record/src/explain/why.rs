@@ -1,4 +1,4 @@
-//! What led to what one node knows of another.
+//! The causes of what one node knows of another.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,23 +16,24 @@ use super::table::{Change, Row};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Account {
-    /// The node whose knowledge it is.
+    /// The node whose knowledge is explained.
     pub observer: String,
-    /// The node that it is about.
+    /// The node that the knowledge is about.
     pub subject: String,
-    /// What the observer knew at the end, or last before it forgot the subject; none if nothing.
+    /// What the observer knew at the end, or last before it forgot the subject; `None` if it never
+    /// knew the subject.
     pub row: Option<Row>,
     /// When it forgot the subject, if it did.
     pub forgotten: Option<Instant>,
-    /// Since when it was in that state; none if since before the recording.
+    /// Since when the subject was in that state; `None` if since before the recording.
     pub since: Option<Instant>,
-    /// Every accuser of the last suspicion, the first before the others.
+    /// Every accuser of the last suspicion, the first one first.
     pub accusers: Vec<String>,
-    /// The probes that no ack answered, of the time that is accounted for.
+    /// The probes of the subject that no ack answered in time, within the time that is explained.
     pub unanswered: Vec<Probe>,
-    /// What happened, in its order.
+    /// What happened, in order.
     pub lines: Vec<Line>,
-    /// What would have changed it and did not arrive.
+    /// What would have led to other knowledge and did not arrive, in words.
     pub missing: Vec<String>,
 }
 
@@ -42,26 +43,27 @@ pub struct Account {
 pub struct Line {
     /// When it happened, in the observer's time.
     pub at: Instant,
-    /// What happened.
+    /// What happened, in words.
     pub text: String,
-    /// The message that it is about, to be followed to another node.
+    /// The message that the line is about, if any: it can be followed to another node.
     pub trace: Option<Trace>,
 }
 
 /// A message in a chronicle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
-    /// Sent: the moment and what was sent in it, by their indices.
+    /// It was sent: the index of the moment, and the index in [`Moment::sent`].
     Sent(usize, usize),
-    /// Received in this moment.
+    /// It was received in the moment of this index.
     Heard(usize),
 }
 
-/// More lines about one thing than this are summed up.
+/// The most messages that one line lists; half of it is how often the same message to one node has
+/// a line.
 const EACH: usize = 4;
 
 impl Account {
-    /// What led to what the node of a chronicle knows of another.
+    /// Explains what the node of a chronicle knows of another one.
     pub fn of(chronicle: &Chronicle, subject: &str) -> Self {
         let changes: Vec<(usize, &Change)> = chronicle
             .moments
@@ -164,7 +166,7 @@ impl Account {
         }
     }
 
-    /// What did not arrive.
+    /// Adds what did not arrive.
     fn miss(&mut self, excerpt: &Excerpt<'_>, changes: &[(usize, &Change)]) {
         let subject = excerpt.subject;
         for probe in &self.unanswered {
@@ -202,7 +204,7 @@ impl Account {
     }
 }
 
-/// The probes of a node, which are not on behalf of another.
+/// The probes of `subject` that the node made on its own behalf.
 fn own_probes(chronicle: &Chronicle, subject: &str) -> Vec<Probe> {
     let all = probes(chronicle).into_iter();
     all.filter(|probe| probe.target == subject && probe.on_behalf_of.is_none()).collect()
@@ -212,11 +214,12 @@ fn own_probes(chronicle: &Chronicle, subject: &str) -> Vec<Probe> {
 struct Excerpt<'a> {
     chronicle: &'a Chronicle,
     subject: &'a str,
-    /// The moment in which the trouble, or else what is known at all, began.
+    /// The moment in which the last trouble began or, without trouble, the last change of state
+    /// was.
     begin: usize,
-    /// The moment of the last change.
+    /// The moment of the last change of state.
     end: usize,
-    /// The last moment before in which the subject itself was heard.
+    /// The last moment before the trouble that shows that the subject was alive.
     proof: Option<usize>,
     troubled: bool,
 }
@@ -244,7 +247,7 @@ impl<'a> Excerpt<'a> {
             let before = &chronicle.moments[..begin.min(chronicle.moments.len())];
             before.iter().rposition(|it| it.from() == Some(address) && !it.heard.is_empty())
         });
-        // An ack that a helper passed on says the same.
+        // An ack that a helper passed on shows the same.
         let acks = probes.iter().filter_map(Probe::answered_at).filter(|it| *it < begin);
         let proof = proof.max(acks.max().filter(|_| trouble.is_some()));
         let end = end.min(chronicle.moments.len().saturating_sub(1));
@@ -270,14 +273,14 @@ impl<'a> Excerpt<'a> {
         Some(Line { at: moment.at, text, trace: self.proof.map(Trace::Heard) })
     }
 
-    /// The moments that are accounted for, with their indices.
+    /// The moments that are explained, with their indices.
     fn moments(&self) -> impl Iterator<Item = (usize, &'a Moment)> {
         let begin = self.begin.min(self.chronicle.moments.len());
         let end = (self.end + 1).max(begin).min(self.chronicle.moments.len());
         (begin..end).map(|index| (index, &self.chronicle.moments[index]))
     }
 
-    /// Streams to the subject that came to nothing.
+    /// The streams opened to the subject, and the failures of those.
     fn streams(&self) -> Vec<Line> {
         let from = self.proof.unwrap_or(self.begin);
         let mut opened = Vec::new();
@@ -307,7 +310,8 @@ impl<'a> Excerpt<'a> {
         lines
     }
 
-    /// News of the subject that was received: each kind from each peer once, with how often.
+    /// The news of the subject that was received: the same news from the same peer once, with a
+    /// count.
     fn news(&self) -> Vec<Line> {
         let mut counted: BTreeMap<(String, String), (Line, usize)> = BTreeMap::new();
         for (index, moment) in self.moments() {
@@ -343,7 +347,8 @@ impl<'a> Excerpt<'a> {
         }
     }
 
-    /// What the observer sent about the subject: to the subject itself, and first to any other.
+    /// What the observer sent about the subject: to the subject itself or, if the observer is the
+    /// subject, to any node.
     fn said(&self) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -369,7 +374,7 @@ impl<'a> Excerpt<'a> {
         lines
     }
 
-    /// A change of what is known, and why.
+    /// The line of a change of what is known, with its cause.
     fn change(&self, index: usize, change: &Change, unanswered: &[Probe]) -> Line {
         let moment = &self.chronicle.moments[index];
         let cause = match &moment.input {

@@ -1,8 +1,8 @@
-//! Words for kinds of things.
+//! Names in words of the kinds of operations and events.
 
 use memberlist_proto::{Command, Event};
 
-/// An operation or setting.
+/// The name of an operation or setting.
 pub(super) fn command(command: &Command) -> &'static str {
     match command {
         Command::Join { .. } => "join",
@@ -24,7 +24,7 @@ pub(super) fn command(command: &Command) -> &'static str {
     }
 }
 
-/// An event that is not about a node.
+/// The name of an event that is not about a node.
 pub(super) fn event(event: &Event) -> &'static str {
     match event {
         Event::Message { .. } => "message",

@@ -295,11 +295,12 @@ pub enum RequestKind {
     /// The application's state, to be sent in a full state exchange (Go: `LocalState`). Asked only
     /// with [`Config::ask_local_state`](crate::Config::ask_local_state).
     LocalState {
-        /// Whether the exchange is part of a join.
+        /// Whether the exchange is part of a join, or of the search for seeds and lost members.
         join: bool,
     },
-    /// Whether to merge the state of a peer, asked when one of the two joins the other (Go:
-    /// `NotifyMerge`). Asked only with [`Config::ask_admit_merge`](crate::Config::ask_admit_merge).
+    /// Whether to merge the state of a peer that this node may never have met (Go: `NotifyMerge`):
+    /// asked in a join, and when the search finds a seed or a lost member, on both sides. Asked
+    /// only with [`Config::ask_admit_merge`](crate::Config::ask_admit_merge).
     AdmitMerge {
         /// Every node that the peer reported, each in the state that it reported.
         peers: alloc::vec::Vec<Node>,

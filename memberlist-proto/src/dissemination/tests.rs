@@ -7,7 +7,7 @@ fn rng() -> Rng {
     Rng::from_seed([1; 32])
 }
 
-/// The ids of so many members.
+/// The ids of `number` members.
 fn members(number: usize) -> Vec<MemberId> {
     let (mut members, mut rng) = (Members::new([0; 16]), rng());
     let mut add = |name: u8| {

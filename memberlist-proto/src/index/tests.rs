@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use super::*;
 
-/// Far apart, as hashes are.
+/// A hash: those of neighbouring slots are far apart.
 fn hash(slot: u32) -> u64 {
     u64::from(slot + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
@@ -15,7 +15,7 @@ fn every_slot_is_found_while_the_index_grows() {
         known.push(true);
         let is_known = |slot: u32| known[slot as usize].then(|| hash(slot));
         index.insert(hash(slot), slot, slot + 1, is_known);
-        // Some go, and of these some come back.
+        // Some slots are removed, and some of these are added again.
         for (every, back) in [(3, false), (7, true)] {
             let other = slot / 2;
             if slot % every == 0 && known[other as usize] != back {

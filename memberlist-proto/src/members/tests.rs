@@ -186,7 +186,7 @@ fn idle_ticks(n: u16, count_wraps: bool) -> usize {
 
 #[test]
 fn counting_wraps_wastes_ticks_of_tiny_clusters() {
-    // What the Go library was measured to waste.
+    // As many as the Go library was measured to waste.
     assert!(idle_ticks(2, true).abs_diff(430) < 20, "{}", idle_ticks(2, true));
     assert!(idle_ticks(3, true).abs_diff(50) < 10, "{}", idle_ticks(3, true));
     assert_eq!([2, 3, 4].map(|n| idle_ticks(n, false)), [0, 0, 0]);
@@ -331,7 +331,7 @@ fn reaping_within_a_round_neither_repeats_nor_skips_a_member() {
 #[test]
 fn records_are_listed_in_the_order_of_their_names_however_they_came() {
     const NUMBER: usize = 2_500;
-    // In order, in the reverse order, in runs, and mixed up: of all some are filed and some are not.
+    // In order, in reverse order, in runs, and mixed up. Each time some are filed and some are not.
     for step in [1, NUMBER - 1, 627, 1_009] {
         let rng = &mut Rng::from_seed(SEED);
         let mut members = Members::new([0; 16]);

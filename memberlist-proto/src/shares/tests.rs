@@ -10,7 +10,7 @@ fn source(number: u32) -> IpAddr {
     Ipv4Addr::from(0x0a00_0000 + number).into()
 }
 
-/// Takes one of ten a second in common, or else of three for each source.
+/// Takes one event from a common part of ten a second, or else from the source's share of three.
 fn take(shares: &mut Shares, millis: u64, from: IpAddr) -> bool {
     shares.take(at(millis), from, Rate { common: 10, burst: 10, share: 3 })
 }

@@ -57,8 +57,8 @@ fn every_address_is_wanted_once() {
     assert_eq!(reported, [true, false, true]);
 }
 
-/// Counted along as members die, come back, move and are given up, as if counted anew each time; and
-/// the one that gives way is of the fullest host.
+/// As members die, come back, move and are given up, the counts stay equal to those counted anew;
+/// and the member that is dropped is one of the host with the most.
 #[test]
 fn hosts_are_counted_along() {
     let mut wanted = Wanted::default();

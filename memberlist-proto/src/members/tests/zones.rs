@@ -75,7 +75,7 @@ impl Table {
         chosen.iter().map(name).collect()
     }
 
-    /// All that may be chosen, in order, and the outcome.
+    /// All members that may be chosen, in order, and the outcome.
     fn candidates(&mut self, rules: ZoneRules) -> (BTreeSet<String>, Routed) {
         let mut chosen = SmallVec::new();
         let (members, rng) = (&self.members, &mut self.rng);
@@ -132,7 +132,7 @@ fn metadata_is_written_and_read_as_by_dskit() {
 fn configurations_are_refused_as_by_dskit() {
     for case in cases("config") {
         let args = &case["args"];
-        // Zones are on where there is one.
+        // Zones are on exactly if a zone is set.
         if args["enabled"] == false || args["zone"] == "" {
             continue;
         }
@@ -193,7 +193,7 @@ fn candidates_are_those_of_dskit() {
     assert_eq!(compared, 162);
 }
 
-/// Sets with fewer members than there are come from the bounded number of tries, on both sides.
+/// The bounded number of tries makes some sets smaller than they could be, on both sides.
 #[test]
 fn targets_are_those_of_the_fork() {
     for case in cases("targets") {

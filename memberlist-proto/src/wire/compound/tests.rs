@@ -26,7 +26,7 @@ fn whole_parts_before_a_truncated_one_are_kept() {
     let mut parts = split(&[3, 0, 2, 0, 2, 0, 1, b'a', b'b', b'c']).expect("lengths are there");
     assert_eq!(parts.remaining(), 3);
     assert_eq!(parts.next(), Some(&b"ab"[..]));
-    // The last one would fit, but what was meant by it is unknown.
+    // The last part would fit, but its bytes may belong to the truncated one.
     assert_eq!(parts.next(), None);
     assert_eq!(parts.remaining(), 2);
 }

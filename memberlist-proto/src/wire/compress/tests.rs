@@ -154,7 +154,7 @@ fn a_form_of_a_message_has_the_usual_bytes_around_it() {
     };
     assert!(compressor.is_lzw_of(&with(0, &buf), &message));
     assert!(!compressor.is_lzw_of(&with(1, &buf), &message), "another algorithm");
-    // Whatever reads it takes the last of two.
+    // A field occurs twice: readers take the last one.
     let mut twice = with(0, &buf);
     twice[1] += 1;
     twice.extend_from_slice(b"\xa4Algo\x00");
@@ -167,14 +167,14 @@ fn the_room_for_what_is_decompressed_is_found_from_its_beginning() {
     let states: Vec<u8> = (0..20_000_u32)
         .flat_map(|index| alloc::format!("node-{index:06} at 10.0.{}", index % 250).into_bytes())
         .collect();
-    // If it doubled, half of it would be unused in the end.
+    // If the buffer doubled, half of it would be unused in the end.
     let states = &states[..270_000];
     let packed = compressed(states);
     let mut out = Vec::new();
     Lzw::default().decompress(&packed, usize::MAX, &mut out).expect("sound");
     assert!(out == states);
     assert!(out.capacity() <= out.len() + out.len() / 4, "{} of {}", out.len(), out.capacity());
-    // What begins well may go on badly: room is made in proportion to what there is.
+    // The beginning may compress better than the rest: room is made in proportion to what there is.
     assert_eq!(likely_rest(1000, 1, 1_000_000), 7000);
     assert_eq!(likely_rest(1000, 1000, 1000), 250);
     assert_eq!(likely_rest(0, 0, 1000), 0);

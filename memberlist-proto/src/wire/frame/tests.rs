@@ -153,7 +153,7 @@ fn encryption_is_demanded_refused_or_optional() {
     let error = fault(&encrypted(b""), &strict);
     assert_eq!((error, error.replies()), (FrameError::EmptyPlaintext, true));
     assert_eq!(fault(&[10, 0, 0, 0, 0], &strict), DecryptError::Empty.into());
-    // What is encrypted is all there is.
+    // The encrypted bytes are the whole message: no more can follow.
     let error = fault(&encrypted(&ping[..ping.len() - 1]), &strict);
     assert_eq!((error, error.replies()), (FrameError::Truncated, false));
 }

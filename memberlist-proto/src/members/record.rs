@@ -26,7 +26,7 @@ const SLOT_SHIFT: u32 = STATE_BITS + 1;
 const NO_SUSPICION: u32 = u32::MAX >> SLOT_SHIFT;
 
 impl Record {
-    /// How many slots of suspicions can be told apart.
+    /// The number of different slots that suspicions can have.
     pub(crate) const MAX_SUSPICIONS: u32 = NO_SUSPICION;
 
     pub(super) fn new(identity: Identity, incarnation: u32, state: State, since: Instant) -> Self {

@@ -8,19 +8,20 @@ use memberlist_proto::Config;
 
 use crate::runtime::AsyncStd;
 
-/// A running node: a [`Handle`] that was started on async-std, with its methods. Cheap to clone, and
-/// usable from everywhere; the node ends when the last clone is dropped.
+/// A running node on async-std, with all methods of [`Handle`]. Cheap to clone, and usable from any
+/// thread or task; the node ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Memberlist(Handle);
 
 impl Memberlist {
-    /// Listens and starts a node, which knows no other node yet. The options set the configuration's
-    /// `advertise_addr`, `advertise_port` and `bind_port`.
+    /// Binds the sockets and starts a node, which knows no other node yet: call
+    /// [`join`](Handle::join) next. Whatever the configuration has in `advertise_addr`,
+    /// `advertise_port` and `bind_port` is replaced by what the options say.
     ///
     /// # Errors
     ///
-    /// An address that cannot be listened on, a configuration that is not valid, and the others of
-    /// [`StartError`]. Nothing is left running then.
+    /// [`StartError`], for example if the address cannot be bound or the configuration is not
+    /// valid. Nothing is left running then.
     pub async fn start(config: Config, options: Options) -> Result<(Self, Events), StartError> {
         let (handle, events) = memberlist_driver::start(AsyncStd, config, options).await?;
         Ok((Self(handle), events))

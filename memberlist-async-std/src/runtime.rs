@@ -1,5 +1,5 @@
-//! async-std as the driver's [`Runtime`]. Sockets and timers are those of async-io, the reactor that
-//! async-std itself stands on.
+//! async-std as the driver's [`Runtime`]. Sockets and timers are those of async-io, the reactor
+//! that async-std itself is built on.
 
 use std::future::Future;
 use std::io;

@@ -1,5 +1,5 @@
-//! A small replicated store: a write is gossiped, and a node that was away gets the whole
-//! store in the next full state exchange. The last write of a key wins.
+//! A small replicated store: each write is gossiped, and a node that was away receives the whole
+//! store in the next full state exchange. The last write to a key wins.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,8 @@ use memberlist_tokio::{
     BroadcastKind, Config, Delegate, Event, Memberlist, Options, Peer, Priority,
 };
 
-/// A value, and what decides between two: how many writes came before, then who wrote it.
+/// A value, with what decides between two values of a key: the number of writes so far, then the
+/// name of the writer.
 #[derive(Clone, PartialEq, PartialOrd)]
 struct Entry {
     version: u64,
@@ -25,7 +26,7 @@ impl Store {
         self.0.lock().unwrap().get(key).map(|entry| entry.value.clone())
     }
 
-    /// Takes in lines as `text` writes them; whether any of them was news.
+    /// Merges lines as `text` writes them; returns whether any of them was new.
     fn merge(&self, text: &str) -> bool {
         let mut entries = self.0.lock().unwrap();
         let mut news = false;
@@ -52,7 +53,7 @@ impl Store {
     }
 }
 
-/// The whole store goes along in every full state exchange.
+/// The whole store is sent in every full state exchange.
 impl Delegate for Store {
     fn local_state(&self, _join: bool) -> bytes::Bytes {
         self.text().into()
@@ -83,7 +84,8 @@ impl Replica {
                 };
                 let text = String::from_utf8_lossy(&text);
                 if store.merge(&text) {
-                    // Gossip goes on only if each node that receives something new passes it on.
+                    // Gossip reaches every member only if each node that receives something new
+                    // broadcasts it again.
                     let _ = tell(&node, &text);
                 }
             }
@@ -110,7 +112,8 @@ impl Replica {
     }
 }
 
-/// Gossips what is short enough; what is not waits for the next full state exchange.
+/// Gossips each line. Fails at the first that is too long for a packet: such a line waits for the
+/// next full state exchange.
 fn tell(node: &Memberlist, lines: &str) -> Result<(), memberlist_tokio::Error> {
     for line in lines.lines() {
         let key = line.split('\t').next().unwrap_or_default().to_owned();

@@ -1,6 +1,7 @@
-//! The layer that Alertmanager and its relatives have around memberlist, of which little is left to
-//! write: a list of peers with those that failed, a channel for state of any size, reconnecting, a
-//! search for seeds until they answer, forgetting peers that stay away, readiness, status.
+//! The layer that Alertmanager and similar programs have around memberlist, most of which this
+//! library provides: a list of peers including those that failed, a channel for state of any size,
+//! reconnecting, a search for seeds until they answer, forgetting peers that stay away, readiness,
+//! status.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,21 +10,21 @@ use std::time::Duration;
 
 use memberlist_tokio::{Config, Event, JoinPolicy, Memberlist, Options, Peer, Rejoin};
 
-/// How long a failed peer is looked for.
+/// How long a failed peer is searched for.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(6);
 
-/// Who was ever seen, and whether it is there now.
+/// Every peer that was ever seen, and whether it is a member now.
 type List = Arc<Mutex<BTreeMap<String, bool>>>;
 
 struct Cluster {
     node: Memberlist,
     list: List,
-    /// Bytes of everything heard.
+    /// The bytes of all messages received.
     heard: Arc<Mutex<usize>>,
 }
 
 impl Cluster {
-    /// Starts a peer. Joining goes on in the background until one of the seeds answers.
+    /// Starts a peer. It tries to join in the background until one of the seeds answers.
     async fn start(
         name: &str,
         bind: SocketAddr,
@@ -62,7 +63,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Removes peers from the list that failed and are no longer searched for.
+    /// Removes peers that failed and are no longer searched for from the list.
     fn forget(&self) {
         let Ok(status) = self.node.status() else { return };
         let wanted = |name: &str| {
@@ -79,7 +80,7 @@ impl Cluster {
         println!("{}: {what}", self.node.local().name());
     }
 
-    /// Whether a peer is there, and `None` if it is not on the list.
+    /// Whether a peer is a member; `None` if it is not on the list.
     fn peer(&self, name: &str) -> Option<bool> {
         self.list.lock().unwrap().get(name).copied()
     }
@@ -96,7 +97,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let members = a.node.settled(Duration::from_millis(300), Duration::ZERO).await?;
     println!("a: ready with {members} members");
 
-    // Too long for gossip: it goes by stream to each, as all of it.
+    // Too long for gossip: it is sent to each member over a stream.
     a.node.disseminate(vec![7; 100_000])?;
     for peer in [&b, &c] {
         peer.until("heard 100000 bytes", |it| *it.heard.lock().unwrap() == 100_000).await;
@@ -108,7 +109,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lost = a.node.status()?.lost;
     println!("a: looks for {}", lost[0].name.as_ref().map_or(String::new(), ToString::to_string));
 
-    // It comes back without a seed: the others find it.
+    // It comes back without seeds: the others find it.
     let c = Cluster::start("c", address, &[]).await?;
     a.until("c is back", |it| it.peer("c") == Some(true)).await;
 

@@ -1,5 +1,5 @@
-//! A running cluster gets another key, and no node is shut out at any moment: add the new key to
-//! every node, use it on every node, and only then remove the old one from every node.
+//! Changes the key of a running cluster without shutting out any node at any time: add the new key
+//! to every node, use it on every node, and only then remove the old one from every node.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         nodes.push(node);
     }
-    // The first learns of the third from itself, the second only by gossip.
+    // The first node learns about the third directly, the second only by gossip.
     while nodes.iter().any(|node| node.num_members() < nodes.len()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

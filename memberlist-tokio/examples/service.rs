@@ -1,5 +1,5 @@
-//! A sidecar for service discovery: it runs beside a service, announces it to the cluster, and answers
-//! questions about the others over HTTP.
+//! A sidecar for service discovery: it runs beside a service, announces it to the cluster, and
+//! answers questions about the other services over HTTP.
 //!
 //! ```sh
 //! cargo run -p memberlist-tokio --example service --features http,metrics,serde -- FILE
@@ -23,12 +23,13 @@
 //! | request | |
 //! |---|---|
 //! | `GET /members` | every member with the service that it announces |
-//! | `GET /config`, `PUT /config` | a document that all members share; the last one written wins |
-//! | `POST /keys/add`, `/keys/use`, `/keys/remove` | one step of a key rotation, with a key in base64: each step on every node before the next |
+//! | `GET /config`, `PUT /config` | a document that all members share; the last version written wins |
+//! | `POST /keys/add`, `/keys/use`, `/keys/remove` | one step of a key rotation, with a key in base64 as the body: finish each step on every node before the next |
 //! | `GET /metrics` | for Prometheus |
 //! | `GET /cluster/` | a page about the cluster |
 //!
-//! Any client that can connect may change things: listen on a loopback address.
+//! Any client that can connect can change the configuration and the keys: listen on a loopback
+//! address.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -51,7 +52,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the file has.
+/// The contents of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Setup {
@@ -60,7 +61,7 @@ struct Setup {
     node: Settings,
 }
 
-/// What other members need to know of the service: the metadata of its node, as JSON.
+/// What other members need to know about the service. It is the metadata of its node, as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Service {
@@ -68,8 +69,8 @@ struct Service {
     port: u16,
 }
 
-/// The document that all members share. The later version wins, and of two equal ones the greater
-/// author: whatever arrives twice, or in another order, changes nothing.
+/// The document that all members share. The higher version wins, and of two equal versions the one
+/// with the greater author: documents may arrive more than once, and in any order.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Shared {
     version: u64,
@@ -93,7 +94,7 @@ impl Store {
     }
 
     fn merge(&self, bytes: &[u8]) {
-        // A message of another application, or of a later version of this one.
+        // If that fails, it is a message of another application, or of a later version of this one.
         let Ok(theirs) = serde_json::from_slice::<Shared>(bytes) else { return };
         let mut ours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if (theirs.version, &theirs.author) > (ours.version, &ours.author) {
@@ -102,7 +103,7 @@ impl Store {
     }
 }
 
-/// A node that was away gets the document with the full state of a peer.
+/// A node that was away receives the document with the full state of a peer.
 impl Delegate for Store {
     fn local_state(&self, _join: bool) -> Bytes {
         serde_json::to_vec(&self.read()).unwrap_or_default().into()
@@ -154,7 +155,7 @@ async fn run() -> Result<(), Failure> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     if !seeds.is_empty() {
-        // The service answers meanwhile; `/cluster/readyz` says when the node has settled.
+        // The sidecar answers requests meanwhile; `/cluster/readyz` says when the node has settled.
         let node = node.clone();
         tokio::spawn(async move {
             match node.join_with(seeds, JoinPolicy::until_joined()).await {
@@ -176,7 +177,7 @@ async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is reported.
+/// Handles the events of the node.
 async fn read(mut events: Events, store: Store) {
     while let Some(event) = events.next().await {
         match event {
@@ -194,7 +195,7 @@ async fn members(State(app): State<App>) -> Json<Vec<Value>> {
             "name": node.name().to_string(),
             "address": node.address(),
             "state": node.state(),
-            // That of a node which is none of this service's is null.
+            // Null for a node that does not run this sidecar.
             "service": serde_json::from_slice::<Service>(node.meta()).ok(),
         })
     };

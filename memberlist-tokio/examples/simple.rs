@@ -1,4 +1,4 @@
-//! The first program of every memberlist tutorial: `simple NAME [SEED]...`.
+//! The minimal program: joins a cluster and prints its members and events. `simple NAME [SEED]...`
 
 use std::time::Duration;
 

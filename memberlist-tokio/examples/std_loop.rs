@@ -1,4 +1,4 @@
-//! The core alone, with nothing but `std::net` and a loop: what an adapter has to do, in full.
+//! The core alone, with only `std::net` and a loop: everything that an adapter has to do.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,7 +11,7 @@ use memberlist_driver::bind;
 use memberlist_proto::{
     Config, Event, Instant, LookupFailure, Memberlist, Peer, StreamFailure, StreamId, StreamOp,
 };
-/// Between two looks at the sockets: nothing here wakes up when one becomes ready.
+/// The time between two checks of the sockets: nothing here wakes up when one becomes ready.
 const TURN: Duration = Duration::from_millis(2);
 
 struct Node {
@@ -25,7 +25,7 @@ struct Node {
 struct Stream {
     socket: TcpStream,
     unwritten: Vec<u8>,
-    /// Whether the peer has said all it has to say.
+    /// Whether the peer has ended its side.
     heard: bool,
     closing: bool,
 }
@@ -45,11 +45,11 @@ impl Node {
         Instant::from_nanos(self.origin.elapsed().as_nanos() as u64)
     }
 
-    /// Reads what has arrived, does what is due, and writes what is to be said.
+    /// Reads what has arrived, handles timeouts, and writes the core's output.
     fn turn(&mut self) {
         let mut buffer = vec![0; 65_536];
         while let Ok((len, from)) = self.udp.recv_from(&mut buffer) {
-            // What is wrong with a packet would go to a log.
+            // A real adapter would log the error.
             let _ = self.core.handle_packet(self.now(), from, &buffer[..len]);
         }
         while let Ok((socket, from)) = self.tcp.accept() {
@@ -109,7 +109,7 @@ impl Node {
                     stream.heard = true;
                     self.core.handle_stream_eof(now, id);
                 }
-                // Why an exchange failed is reported by an event, too.
+                // An event also reports why an exchange failed.
                 Ok(len) => drop(self.core.handle_stream_data(now, id, &buffer[..len])),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return self.end(id, Some(StreamFailure::Reset)),

@@ -1,6 +1,7 @@
 //! Cluster membership, failure detection and gossip on tokio, compatible with hashicorp/memberlist.
 //!
-//! A service that joins a cluster, follows its members, hears their messages and leaves in the end:
+//! A service that joins a cluster, follows its members, receives their messages, and finally
+//! leaves:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -17,8 +18,8 @@
 //!     let seeds: Vec<Peer> = args.map(|seed| seed.parse()).collect::<Result<_, _>>()?;
 //!
 //!     let mut config = Config::lan(name);
-//!     config.meta = "port=8080".into(); // what others need to know of this node
-//!     config.seeds = seeds.clone(); // searched for again whenever the cluster is lost
+//!     config.meta = "port=8080".into(); // what other members need to know about this node
+//!     config.seeds = seeds.clone(); // searched for again if they are ever lost
 //!     let (node, mut events) = Memberlist::start(config, Options::bind(bind)).await?;
 //!
 //!     let reader = tokio::spawn(async move {
@@ -35,7 +36,7 @@
 //!     });
 //!     if !seeds.is_empty() {
 //!         let report = node.join_with(seeds, JoinPolicy::until_joined()).await?;
-//!         println!("{report}"); // who was joined, and why others could not be
+//!         println!("{report}"); // which peers were joined, and why others were not
 //!     }
 //!     node.broadcast("a new member says hello", BroadcastKind::Plain, Priority::Normal)?;
 //!
@@ -47,17 +48,17 @@
 //! }
 //! ```
 //!
-//! [`Memberlist`] is a running node and has the methods of [`Handle`], which never wait: those that take
-//! time return an [`Operation`], a future. What happens is reported as an [`Event`] by [`Events`]; what the
-//! application decides is asked of its [`Delegate`].
+//! [`Memberlist`] is a running node and has the methods of [`Handle`], which never wait: those that
+//! take time return an [`Operation`], a future. [`Events`] is a stream that reports everything that
+//! happens as an [`Event`]. A [`Delegate`] makes the decisions that belong to the application.
 //!
 //! # Joining
 //!
 //! [`Handle::join`] exchanges the full state with peers: addresses, nodes, or text such as
-//! `10.0.0.1:7946` or `db.example`. That no peer was joined is an error, which has the reason of each
-//! failure; the first node of a cluster does not join. [`Handle::join_with`] tries again, as a [`JoinPolicy`]
-//! says. Peers in [`Config::seeds`] are searched for whenever none of them is a member, which heals a
-//! cluster that was split.
+//! `10.0.0.1:7946` or `db.example`. If no peer could be joined, the call fails with an error that
+//! has the reason for each peer; the first node of a cluster therefore does not call it.
+//! [`Handle::join_with`] retries as a [`JoinPolicy`] says. A node also searches for each peer in
+//! [`Config::seeds`] that is not a live member, which heals a cluster that was split.
 //!
 //! ```
 //! # use memberlist_tokio::{Config, Memberlist, Options};
@@ -69,7 +70,7 @@
 //! # let address = seed.bound_address();
 //!
 //! match node.join([address]).await {
-//!     // Some may have failed beside those that were joined.
+//!     // At least one peer was joined; the report also lists those that failed.
 //!     Ok(report) => println!("{report}"),
 //!     Err(Error::NotJoined(error)) => {
 //!         for failure in &error.report.failed {
@@ -89,12 +90,13 @@
 //!
 //! # Members and events
 //!
-//! [`Handle::members`] lists the nodes that are alive or suspect, [`Handle::nodes`] also the dead and those
-//! that left, [`Handle::member`] finds one by name; [`Handle::status`] says since when and why each is in
-//! its state. Changes are events, in order: [`Event::Joined`], [`Event::Updated`], [`Event::Suspected`],
-//! [`Event::Refuted`], [`Event::Departed`] with the reason. [`Handle::subscribe`] gives further readers. A
-//! reader that is slow loses messages at last, but never how a member stands: see [`EventBounds`].
-//! [`Handle::settled`] waits until the membership is stable.
+//! [`Handle::members`] lists the nodes that are alive or suspect, [`Handle::nodes`] also those that
+//! are dead or have left, and [`Handle::member`] finds one by name; [`Handle::status`] says since
+//! when each node has been in its state, and why. Changes are reported in order, as events:
+//! [`Event::Joined`], [`Event::Updated`], [`Event::Suspected`], [`Event::Refuted`], and
+//! [`Event::Departed`] with the reason. [`Handle::subscribe`] adds further readers. A reader that
+//! falls too far behind loses messages, but can always learn the current state of every member: see
+//! [`EventBounds`]. [`Handle::settled`] waits until the membership is stable.
 //!
 //! ```
 //! # use memberlist_tokio::{Config, Memberlist, Options};
@@ -126,12 +128,12 @@
 //! | method | to | how | at most |
 //! |---|---|---|---|
 //! | [`Handle::send`] | one node | a datagram, which may be lost | a packet, about 1,400 bytes |
-//! | [`Handle::send_reliable`] | one node | a stream; not acknowledged by the application | 20 MiB |
-//! | [`Handle::broadcast`] | every member, nearly surely | gossip | a packet |
-//! | [`Handle::disseminate`] | every member | gossip if it is short, else a stream to each | 20 MiB |
+//! | [`Handle::send_reliable`] | one node | a stream; without an acknowledgement | 20 MiB |
+//! | [`Handle::broadcast`] | random members; all of them, if receivers pass it on | gossip | a packet |
+//! | [`Handle::disseminate`] | every member | gossip if it is short, else a stream to each member | 20 MiB |
 //!
-//! Each arrives as [`Event::Message`]. **What is broadcast may arrive more than once**, and in another order
-//! at each member: receivers must recognize what they know already.
+//! Each of them arrives as [`Event::Message`]. **A broadcast may arrive more than once**, and in a
+//! different order at each member: receivers must recognize what they already know.
 //!
 //! ```
 //! # use memberlist_tokio::{Config, Memberlist, Options};
@@ -160,11 +162,12 @@
 //!
 //! # Your state
 //!
-//! Little that each node says of itself, such as its role or port, is metadata: [`Config::meta`], at most
-//! 512 bytes, and [`Handle::set_meta`] to change it; every member has it as [`Node::meta`]. State of any size
-//! is what [`Delegate::local_state`] returns: it goes along with each full state exchange, and arrives as
-//! [`Event::RemoteState`], to be merged. [`Delegate::admit`] and [`Delegate::admit_merge`] decide who is
-//! believed and who may join.
+//! What each node says about itself in a few bytes, such as its role or port, is its metadata: at
+//! most 512 bytes, set in [`Config::meta`], changed by [`Handle::set_meta`], and known to every
+//! member as [`Node::meta`]. Larger state, up to 20 MiB, is what [`Delegate::local_state`] returns:
+//! it is sent with each full state exchange, and arrives as [`Event::RemoteState`] for the
+//! application to merge. [`Delegate::admit`] and [`Delegate::admit_merge`] decide which nodes are
+//! believed and which may join.
 //!
 //! ```
 //! # use memberlist_tokio::{Config, Memberlist, Options};
@@ -201,9 +204,10 @@
 //!
 //! # Keys
 //!
-//! With a key in [`Config::secret_keys`] everything is encrypted and authenticated; the first encrypts,
-//! all decrypt. [`Key`] is made from bytes, from text in base64, or by [`Key::generate`](GenerateKey). A
-//! running cluster gets another key in three steps, each on every node before the next one:
+//! With a key in [`Config::secret_keys`], all traffic is encrypted and authenticated: the first key
+//! encrypts, and any of them decrypts. [`Key`] is made from bytes, from text in base64, or by
+//! [`Key::generate`](GenerateKey). To change the key of a running cluster, take three steps, and
+//! finish each on every node before the next:
 //!
 //! ```
 //! # use memberlist_tokio::{Config, Memberlist, Options};
@@ -218,9 +222,9 @@
 //! # let mut config = Config::local("encrypted");
 //! config.secret_keys = vec![old.clone()];
 //! # let (node, _) = Memberlist::start(config, Options::bind("127.0.0.1:0")).await?;
-//! node.add_key(new.clone())?; // 1. understood by every node
-//! node.use_key(&new)?; // 2. used by every node
-//! node.remove_key(&old)?; // 3. the old one is understood by none
+//! node.add_key(new.clone())?; // 1. every node can decrypt with it
+//! node.use_key(&new)?; // 2. every node encrypts with it
+//! node.remove_key(&old)?; // 3. no node accepts the old one any more
 //! # let _ = (&seed, &heard);
 //! # let _ = (&mut heard, address);
 //! # Ok(())
@@ -229,16 +233,18 @@
 //!
 //! # Metrics
 //!
-//! [`Handle::stats`] counts everything that a node does, [`Handle::health_score`] says how well it keeps
-//! up. The feature `metrics` publishes all of it through the facade of the crate `metrics`, under the Go
-//! library's names, to the recorder that the application installs; [`Options::metric_label`]
-//! labels the figures of each node where there are several. The feature `http` has a page for people, with the same as JSON.
+//! [`Handle::stats`] counts everything that a node does, and [`Handle::health_score`] shows how
+//! well it keeps up. The feature `metrics` publishes all of this through the facade of the crate
+//! `metrics` to the recorder that the application installs, under the Go library's names where it
+//! has them; [`Options::metric_label`] distinguishes several nodes of one process. The feature
+//! `http` serves a page for people, and the same data as JSON.
 //!
 //! # Shutting down
 //!
-//! [`Handle::leave`] announces the departure: otherwise the others take some seconds to notice, and report
-//! a failure. [`Handle::shutdown`] closes the sockets; so does dropping the last handle. [`Handle::snapshot`]
-//! before it and [`Handle::recall`] after a restart carry the known members over.
+//! [`Handle::leave`] announces the departure: without it, the other members take some seconds to
+//! notice, and report a failure. [`Handle::shutdown`] closes the sockets, as does dropping the last
+//! handle. To find the same members again after a restart, save [`Handle::snapshot`] before the
+//! shutdown, and pass it to [`Handle::recall`].
 //!
 //! ```
 //! # use memberlist_tokio::{Config, Memberlist, Options};
@@ -265,20 +271,20 @@
 //!
 //! # Features
 //!
-//! * `tracing`, on by default: log lines, at the severity that the Go library gives them, with the
+//! * `tracing`, on by default: log lines, with the severity that the Go library gives them and the
 //!   fields `node`, `peer`, `member` and `reason` where they apply, under the targets
 //!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
-//!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address`,
-//!   `memberlist::delegate` and `memberlist::record`.
+//!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address`, `memberlist::delegate` and
+//!   `memberlist::record`.
 //! * `metrics`: every figure of [`Stats`] through the facade of the crate `metrics`.
-//! * `http`: a page about the node, its members and what happens, as a service for hyper and axum:
-//!   the crate `memberlist-http` under the name `http`.
-//! * `tls`: transports over TLS, as Alertmanager and Grafana's programs have them.
-//! * `record`: `Options::record_to`, a recording of everything that enters the node, which replays byte
+//! * `http`: a page about the node, its members and events, as a service for hyper and axum: the
+//!   crate `memberlist-http`, re-exported as `http`.
+//! * `tls`: transports over TLS, compatible with those of Alertmanager and of Grafana's programs.
+//! * `record`: `Options::record_to` makes a recording of all input to the node, which replays byte
 //!   for byte.
-//! * `serde`: `Settings`, a configuration with its addresses as a document such as `docs/agent.toml` in the
-//!   repository; `Serialize` and `Deserialize` for [`Config`] and what it holds; `Serialize` for [`Node`],
-//!   [`Event`], [`JoinReport`], [`Status`] and [`Stats`].
+//! * `serde`: `Settings`, a configuration with its addresses, read from a document such as
+//!   `docs/agent.toml` in the repository; `Serialize` and `Deserialize` for [`Config`] and its
+//!   parts; `Serialize` for [`Node`], [`Event`], [`JoinReport`], [`Status`] and [`Stats`].
 //!
 //! # From Go
 //!
@@ -286,16 +292,17 @@
 //! |---|---|
 //! | `memberlist.Create(conf)` | [`Memberlist::start`] |
 //! | `DefaultLANConfig()`, `BindAddr`, `BindPort` | [`Config::lan`], [`Options::bind`] |
-//! | `Join` | [`Handle::join`]: no peer joined is an error, as is an empty list |
+//! | `Join` | [`Handle::join`]: joining no peer is an error, as is an empty list |
 //! | `Members`, `LocalNode` | [`Handle::members`], [`Handle::local`] |
 //! | `EventDelegate`, `NotifyMsg`, `MergeRemoteState` | [`Events`] |
 //! | `NodeMeta`, `UpdateNode` | [`Config::meta`], [`Handle::set_meta`] |
 //! | `LocalState`, `NotifyMerge`, `NotifyAlive` | [`Delegate`] |
-//! | `TransmitLimitedQueue`, `GetBroadcasts` | [`Handle::broadcast`]; with queues of your own, [`Delegate::broadcasts`] |
+//! | `TransmitLimitedQueue`, `GetBroadcasts` | [`Handle::broadcast`]; for queues of your own, [`Delegate::broadcasts`] |
 //! | `SendBestEffort`, `SendReliable` | [`Handle::send`], [`Handle::send_reliable`] |
 //! | `Leave`, `Shutdown` | [`Handle::leave`], [`Handle::shutdown`] |
 //!
-//! `docs/from-go.md` in the repository has every name, `docs/differences.md` what behaves differently.
+//! In the repository, `docs/from-go.md` lists every name, and `docs/differences.md` what behaves
+//! differently.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod memberlist;
@@ -323,33 +330,32 @@ pub use memberlist_proto::{
 // A network, as `Config::cidrs_allowed` lists them.
 #[doc(no_inline)]
 pub use memberlist_proto::IpNet;
-// Nodes, and how they are named.
+// Nodes, and their names.
 pub use memberlist_proto::{
     Host, Identity, IdentityError, IdentityParts, Name, Node, NodeName, Peer, PeerError, State,
     Target, VersionKind, Versions, ZoneInfo, ZoneRole,
 };
-// Joining, and what else an application begins.
+// Joining, and the other operations of an application.
 pub use memberlist_proto::{
     BroadcastId, BroadcastKind, ExchangeError, ExchangeStep, ForgetError, FrameError, FrameTooLong,
     JoinError, JoinFailure, JoinPolicy, JoinRefused, JoinReport, LeaveReport, LookupFailure,
     MetaError, NotJoined, Oversized, PingError, Pong, Priority, Retry, SendError, StreamFailure,
     TlsFailure, VersionMismatch, WaitError,
 };
-// What is reported.
+// Events.
 pub use memberlist_proto::{
     BroadcastEnd, Change, Channel, Departure, Event, ExchangeKind, OpId, Outcome, Refusal,
 };
-// What the application decides.
-// Keys from the system's randomness; what messages and states are made of.
+// The application's decisions, random keys, and the type of messages and states.
 pub use memberlist_driver::{Delegate, GenerateKey, bytes};
 pub use memberlist_proto::{Broadcast, Candidate, TransmitLimitedQueue, View};
 // Encryption.
 pub use memberlist_proto::{InvalidKey, Key, KeyId, KeyringError, ParseKeyError};
-// How the node stands.
+// The state of the node.
 pub use memberlist_proto::{
     Counters, Decisions, Gauges, Instant, LostStatus, NodeStatus, RefusedStatus, SeedStatus, Stats,
     Status, Trouble,
 };
-// A page about it.
+// The page about the node.
 #[cfg(feature = "http")]
 pub use memberlist_http as http;

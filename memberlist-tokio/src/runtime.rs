@@ -54,7 +54,8 @@ impl Runtime for Tokio {
         Ok(lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
     }
 
-    // What is ready is looked up between two tasks: a wake-up of one's own would come before that.
+    // tokio polls its reactor only between tasks: a task that merely woke itself would run again
+    // before that.
     async fn yield_now(&self) {
         tokio::task::yield_now().await;
     }

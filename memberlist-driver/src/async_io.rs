@@ -1,4 +1,4 @@
-//! The sockets and timers of the reactor async-io, for the runtimes that stand on it. Feature
+//! The sockets and timers of the reactor async-io, for the runtimes that are built on it. Feature
 //! `async-io`.
 
 use std::future::Future as _;

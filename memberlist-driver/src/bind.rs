@@ -16,14 +16,17 @@ use crate::log::{self, Log, Severity};
 use crate::transport::Transport;
 use crate::{Delegate, EventBounds};
 
-/// How often port 0 is tried until one is free for packets and streams (as in Go).
+/// How many times port 0 is tried until the port picked is free for both packets and streams (as in
+/// Go).
 const PORT_ATTEMPTS: usize = 10;
-/// What the packet socket's receive buffer should be, in bytes (as in Go); halved until accepted.
+/// The size asked for the packet socket's receive buffer, in bytes (as in Go); halved until the
+/// system accepts it.
 const RECEIVE_BUFFER: usize = 2 << 20;
-/// The most connections that wait to be accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// What a node is started with beside its [`Config`]: where it listens, and what its user brings.
+/// The options that a node is started with, in addition to its [`Config`]: where it listens, and
+/// what the application provides.
 ///
 /// ```
 /// use memberlist_driver::EventBounds;
@@ -39,45 +42,48 @@ const BACKLOG: i32 = 1024;
 #[must_use = "options do nothing by themselves"]
 #[non_exhaustive]
 pub struct Options {
-    /// The address to listen on, for packets (UDP) and streams (TCP) alike. Port 0 picks one that is
-    /// free for both; [`Handle::bound_address`](crate::Handle::bound_address) says which. An
-    /// unspecified IPv6 address, `[::]`, serves IPv4 as well.
+    /// The address to listen on, for packets (UDP) and streams (TCP) alike. Port 0 picks a port
+    /// that is free for both; [`Handle::bound_address`](crate::Handle::bound_address) returns it.
+    /// An unspecified IPv6 address, `[::]`, serves IPv4 as well.
     pub bind: SocketAddr,
-    /// The address to announce to the cluster, where it is not the bound one. Port 0 stands for the
-    /// bound port, and an unspecified address for the bound one. If that is unspecified too, a private
-    /// address of an interface that is up is chosen: the source address of packets to the Internet,
-    /// else one of the default route's interface, else any other, IPv4 before IPv6. Needed where
-    /// this machine has no private address, or has several and the wrong one is chosen.
+    /// The address to announce to the cluster; `None` announces the bound one. Port 0 stands for
+    /// the bound port, and an unspecified address for the bound address. If that is unspecified
+    /// too, a private address of an interface that is up is chosen: the source address of packets
+    /// to the Internet if it is private, else one of the default route's interface, else any other,
+    /// IPv4 before IPv6. Set this if the machine has no private address, or has several and the
+    /// wrong one is chosen.
     pub advertise: Option<SocketAddr>,
     /// The application's decisions; `None` decides as the defaults of [`Delegate`] do.
     pub delegate: Option<Arc<dyn Delegate>>,
-    /// How many events may wait for a slow reader.
+    /// How many events, and bytes of them, may wait for the first reader, the one that starting the
+    /// node returns.
     pub events: EventBounds,
     /// How packets and streams travel. All members of a cluster use the same transport.
     pub transport: Transport,
-    /// Labels of everything that is published with the feature `metrics`, as names and values (Go:
-    /// `MetricLabels`): they tell apart several nodes of one process.
+    /// Labels for everything that is published with the feature `metrics`, as names and values (Go:
+    /// `MetricLabels`): they distinguish several nodes of one process.
     pub metric_labels: Vec<(String, String)>,
-    /// The name servers that are asked for the services of peers (`dnssrv+`, `dnssrvnoa+`), with the
-    /// feature `srv`; none stands for those of the system. Host names are always the platform's to
-    /// resolve.
+    /// The name servers that are asked for the SRV records of peers (`dnssrv+`, `dnssrvnoa+`), with
+    /// the feature `srv`; if empty, those of the system. Plain host names are always resolved by
+    /// the platform.
     pub name_servers: Vec<SocketAddr>,
-    /// Where everything that enters the node is recorded, if anywhere: see
-    /// [`record_to`](Self::record_to).
+    /// The folder into which all input to the node is recorded, and the limits of the recording;
+    /// `None` records nothing. See [`record_to`](Self::record_to).
     #[cfg(feature = "record")]
     pub record: Option<(std::path::PathBuf, memberlist_record::RecordOptions)>,
-    /// A text that was given as an address and is none.
+    /// The first text that was given as an address and is not one; starting the node reports it.
     wrong: Option<InvalidAddress>,
 }
 
 impl Options {
-    /// Records everything that enters the node into segments in a folder, which is made if it is not
-    /// there, and is for this node alone. The recording replays byte for byte with the same version
-    /// of this library (`memberlist replay`, or the crate `memberlist-record`; docs/recording.md).
+    /// Records all input to the node, as segments in a folder. The folder is created if it does not
+    /// exist, and must not be shared with another node. The recording replays byte for byte with
+    /// the same version of this library (`memberlist replay`, or the crate `memberlist-record`; see
+    /// `docs/recording.md` in the repository).
     ///
-    /// A slow or full disk never holds the node up: inputs are dropped then, which
+    /// A slow or full disk never delays the node: inputs are then missing from the recording, which
     /// [`Handle::recording`](crate::Handle::recording) counts and the log reports. Keys are not
-    /// written, but the application's messages are.
+    /// written to the recording, but the application's messages are.
     #[cfg(feature = "record")]
     pub fn record_to(
         mut self,
@@ -88,9 +94,9 @@ impl Options {
         self
     }
 
-    /// To listen on this address, with everything else as by default. Takes addresses and text such
-    /// as `10.0.0.1:7946`, `10.0.0.1` (with the port 7946) or `[::]:0`; of a text that is no address
-    /// the start of the node fails with [`StartError::Address`].
+    /// Options for listening on this address, with defaults for everything else. Accepts addresses,
+    /// and text such as `10.0.0.1:7946`, `10.0.0.1` (with the port 7946) or `[::]:0`. If the text
+    /// is not an address, starting the node fails with [`StartError::Address`].
     pub fn bind(address: impl Into<Address>) -> Self {
         let mut options = Self::default();
         if let Some((ip, port)) = options.take(address.into()) {
@@ -99,8 +105,8 @@ impl Options {
         options
     }
 
-    /// Announces this address instead of the bound one; without a port, at the bound port. Takes
-    /// what [`bind`](Self::bind) takes.
+    /// Announces this address to the cluster instead of the bound one. Accepts the same forms as
+    /// [`bind`](Self::bind); without a port, the bound port is announced.
     pub fn advertise(mut self, address: impl Into<Address>) -> Self {
         if let Some((ip, port)) = self.take(address.into()) {
             self.advertise = Some(SocketAddr::new(ip, port.unwrap_or_default()));
@@ -108,14 +114,14 @@ impl Options {
         self
     }
 
-    /// Asks this delegate what the application has to decide; an `Arc` of one, where the application
-    /// keeps it.
+    /// Sets the delegate that makes the application's decisions. Pass an `Arc` of it if the
+    /// application keeps it, too.
     pub fn delegate(mut self, delegate: impl Delegate) -> Self {
         self.delegate = Some(Arc::new(delegate));
         self
     }
 
-    /// Lets so many events wait for a slow reader.
+    /// Sets how many events, and bytes of them, may wait for the first reader.
     pub fn events(mut self, bounds: EventBounds) -> Self {
         self.events = bounds;
         self
@@ -127,13 +133,14 @@ impl Options {
         self
     }
 
-    /// These options with some of them changed, as an expression.
+    /// Applies `change` to these options and returns them: for fields without a method of their
+    /// own, in a chain of calls.
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// The first text that is no address.
+    /// Fails with the first text that is not an address.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         self.wrong.clone().map_or(Ok(()), |wrong| Err(wrong.into()))
     }
@@ -149,8 +156,8 @@ impl Options {
     }
 }
 
-/// An IP address with or without a port, from whatever may be one: text that is none is found out
-/// when the node starts.
+/// An IP address with or without a port, converted from an address type or from text. Text that is
+/// not an address is only reported when the node starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address(Result<(IpAddr, Option<u16>), String>);
 
@@ -203,7 +210,7 @@ impl From<&String> for Address {
 }
 
 impl Default for Options {
-    /// Every IPv4 address of this machine, port 7946.
+    /// Listens on every IPv4 address of this machine, port 7946.
     fn default() -> Self {
         Self {
             bind: SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)),
@@ -245,35 +252,35 @@ pub enum StartError {
         /// What the operating system reports.
         source: io::Error,
     },
-    /// What was given as an address in text is none.
+    /// The text given as an address is not one.
     #[error(transparent)]
     Address(#[from] InvalidAddress),
-    /// Bound to every address, and none of them is private: an address to announce must be given.
+    /// The node is bound to every address, and none of them is private: set an address to announce.
     #[error(transparent)]
     NoAddress(#[from] NoAddress),
-    /// Bound to every address, and the system does not list them: an address to announce must be
-    /// given.
+    /// The node is bound to every address, and the system does not list them: set an address to
+    /// announce.
     #[error(
         "bound to {bound}, and this machine's addresses cannot be listed ({source}): set an address to advertise"
     )]
     Interfaces {
-        /// What it listens on.
+        /// The address that the node is bound to.
         bound: IpAddr,
-        /// Why they cannot be listed.
+        /// Why the addresses cannot be listed.
         source: io::Error,
     },
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// TLS cannot be used as configured. Feature `tls`.
+    /// TLS cannot be used as configured. Needs the feature `tls`.
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] crate::transport::TlsError),
-    /// The folder of the recording cannot be made or read, or no thread can be started.
+    /// The folder of the recording cannot be created or read, or no thread can be started.
     #[cfg(feature = "record")]
     #[error(transparent)]
     Record(#[from] memberlist_record::RecordError),
-    /// The operating system has no randomness.
+    /// The operating system provides no randomness.
     #[error("the operating system has no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
 }
@@ -296,12 +303,13 @@ impl fmt::Display for SocketKind {
     }
 }
 
-/// A listener for streams and a socket for packets on one port, both in non-blocking mode, for
-/// programs that drive the core by themselves; [`start`](crate::start) binds its own.
+/// Binds a listener for streams and a socket for packets to the same port, both in non-blocking
+/// mode: for programs that drive the core themselves. [`start`](crate::start) binds its own.
 ///
 /// # Errors
 ///
-/// [`StartError::Bind`] if the address cannot be listened on for both. Port 0 is tried ten times.
+/// [`StartError::Bind`] if one of them cannot be bound to the address. With port 0, up to ten ports
+/// are tried.
 pub fn sockets(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartError> {
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
@@ -347,19 +355,20 @@ pub(crate) fn advertised(
     Ok(address)
 }
 
-/// A seed for [`Memberlist::new`](memberlist_proto::Memberlist::new) from the operating system, from
-/// which the nonces of encryption follow. For programs that drive the core by themselves.
+/// A random seed for [`Memberlist::new`](memberlist_proto::Memberlist::new) from the operating
+/// system: for programs that drive the core themselves. The nonces of encryption are derived from
+/// it, so it must never be used twice.
 ///
 /// # Errors
 ///
-/// [`StartError::Randomness`] if the operating system has no randomness.
+/// [`StartError::Randomness`] if the operating system provides no randomness.
 pub fn seed() -> Result<[u8; 32], StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     Ok(seed)
 }
 
-/// Whether a configuration announces a public address in clear text, which is rarely meant.
+/// Whether a configuration announces a public address without encryption, which is rarely intended.
 pub(crate) fn announces_in_clear(config: &Config) -> bool {
     config.secret_keys.is_empty() && !is_private(config.advertise_addr)
 }
@@ -382,7 +391,7 @@ fn pair(address: SocketAddr) -> Result<(TcpListener, UdpSocket), StartError> {
 
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = socket(address, Type::STREAM, Protocol::TCP)?;
-    // A node that restarts takes its port back at once.
+    // A node that restarts can bind its port again at once.
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
     listener.bind(&address.into())?;

@@ -1,4 +1,4 @@
-//! What an adapter asks its user.
+//! The decisions that a node leaves to its application.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -8,28 +8,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memberlist_proto::{Candidate, Hooks, Name, Node, View};
 
-/// Everything that an application decides for its node, or adds to what the node sends.
+/// The decisions that an application makes for its node, and what it adds to the packets and states
+/// that the node sends.
 ///
-/// Every method has a default, which is also what happens without a delegate. Give one to a node by
-/// [`Options::delegate`](crate::bind::Options::delegate).
+/// Every method has a default, which is also what happens without a delegate. Give a node its
+/// delegate by [`Options::delegate`](crate::bind::Options::delegate).
 ///
 /// **[`admit`](Self::admit), [`ack_payload`](Self::ack_payload), [`broadcasts`](Self::broadcasts)
 /// and [`stream_ping`](Self::stream_ping)** are called inside the node, while it is locked: they
-/// must return quickly, within microseconds, since every packet and every call on a handle waits
-/// for them. Calls that they make on the handle of any node fail with
-/// [`Error::Reentrant`](crate::Error::Reentrant); what they need to know of the membership is lent
-/// to them as a [`View`].
+/// must return within microseconds, since every packet and every call on a handle waits for them.
+/// Calls that they make on the handle of any node fail with
+/// [`Error::Reentrant`](crate::Error::Reentrant); where they may need to know the membership, they
+/// are given a [`View`] of it.
 ///
 /// **[`local_state`](Self::local_state) and [`admit_merge`](Self::admit_merge)** are called on a
-/// thread of their own, may block, and may call the node. They delay only the exchange that they
-/// belong to, which ends after `tcp_timeout` without an answer. Up to 16 calls run at once, and
-/// further questions wait for one of them to return. If none has returned for 10 seconds, the delegate
-/// hangs: until one does, questions are answered without it, which is logged; as by default, except that
-/// nothing is merged.
+/// thread where they may block, and they may call the node. They delay only the exchange that they
+/// belong to, which fails if there is no answer within `tcp_timeout`. Up to 16 calls run at once,
+/// and up to 1,024 questions wait for one of these to return. Questions beyond those, and all
+/// questions while no call has begun or returned for 10 seconds, are answered without the delegate:
+/// this is logged, and the answer is the default, except that a merge is refused.
 ///
-/// A method that panics is logged with the panic's message, under the target
-/// `memberlist::delegate`, and answered as by default; except that a panic in `admit` or
-/// `admit_merge` refuses.
+/// If a method panics, the panic's message is logged under the target `memberlist::delegate`, and
+/// the answer is the default, except that a panic in `admit` or `admit_merge` refuses.
 ///
 /// ```
 /// use memberlist_driver::Delegate;
@@ -49,10 +49,11 @@ use memberlist_proto::{Candidate, Hooks, Name, Node, View};
 /// }
 /// ```
 pub trait Delegate: Send + Sync + 'static {
-    /// Whether to believe a message which says that a node is alive (Go: `NotifyAlive`).
+    /// Whether to accept a message that says that a node is alive (Go: `NotifyAlive`).
     ///
-    /// Called for every such message, from packets and from full state exchanges: for duplicates,
-    /// for old news, and for what this node announces about itself. By default each is believed.
+    /// Called for every such message, from packets and from full state exchanges, including
+    /// duplicates, messages that are out of date, and this node's own announcements. By default
+    /// each is accepted.
     ///
     /// # Errors
     ///
@@ -65,32 +66,33 @@ pub trait Delegate: Send + Sync + 'static {
         Ok(())
     }
 
-    /// What the ack to a ping carries to the node that pinged (Go: `AckPayload`), which finds it in
-    /// [`Event::Pinged`](memberlist_proto::Event::Pinged).
+    /// The payload of the ack to a ping (Go: `AckPayload`), which the node that sent the ping
+    /// receives in [`Event::Pinged`](memberlist_proto::Event::Pinged).
     ///
     /// Called for each ping that arrives by packet. Keep it far below the packet size
-    /// (`udp_buffer_size`, 1,400 bytes by default): an ack that is too long for the network is lost,
-    /// and this node is suspected. `None`, the default, and an empty payload are different on the
-    /// wire, but not to the other node's application.
+    /// (`udp_buffer_size`, 1,400 bytes by default): an ack that is too long for the network is
+    /// lost, and this node is then suspected. `None`, the default, and an empty payload differ on
+    /// the wire, but not for the other node's application.
     fn ack_payload(&self) -> Option<Bytes> {
         None
     }
 
     /// Messages to add to the packet that is being built (Go: `GetBroadcasts`), for applications
-    /// with queues of their own ([`TransmitLimitedQueue`](memberlist_proto::TransmitLimitedQueue));
-    /// all others use `broadcast`.
+    /// with queues of their own ([`TransmitLimitedQueue`](memberlist_proto::TransmitLimitedQueue)).
+    /// All others use [`Handle::broadcast`](crate::Handle::broadcast).
     ///
-    /// Called for each packet that has room for gossip. A message counts with `overhead` bytes more
-    /// than its length, and all together must not exceed `limit` bytes. What is beyond the limit is
-    /// kept for a later packet, and counted in `broadcasts_over_limit`. By default there are none.
+    /// Called for each packet that has room for gossip. Each message counts as its length plus
+    /// `overhead` bytes, and all of them together must not exceed `limit` bytes. Messages beyond
+    /// the limit are kept for a later packet, and counted in `broadcasts_over_limit`. By default
+    /// there are none.
     fn broadcasts(&self, view: &View<'_>, overhead: usize, limit: usize) -> Vec<Bytes> {
         let _ = (view, overhead, limit);
         Vec::new()
     }
 
-    /// Whether this delegate ever has [`broadcasts`](Self::broadcasts). Asked once, when the node
-    /// starts. With `false` it is not asked for them, and a node that has nothing to gossip sleeps
-    /// instead of waking in every gossip interval. By default it may have some.
+    /// Whether this delegate ever returns [`broadcasts`](Self::broadcasts). Called once, when the
+    /// node starts. If `false`, `broadcasts` is never called, and a node that has nothing to gossip
+    /// sleeps instead of waking up in every gossip interval. `true` by default.
     fn has_broadcasts(&self) -> bool {
         true
     }
@@ -98,30 +100,31 @@ pub trait Delegate: Send + Sync + 'static {
     /// Whether to probe a member over a stream when it does not answer a ping by packet (Go: the
     /// opposite of `DisableTcpPingsForNode`).
     ///
-    /// Called each time that a direct probe has failed, unless `disable_tcp_pings` is set. By
-    /// default every member may be probed so.
+    /// Called each time a direct probe has failed, unless `disable_tcp_pings` is set. By default
+    /// every member may be probed this way.
     fn stream_ping(&self, node: Name<'_>) -> bool {
         let _ = node;
         true
     }
 
-    /// The application's state, sent to the other node in a full state exchange (Go: `LocalState`),
-    /// which gets it as [`Event::RemoteState`](memberlist_proto::Event::RemoteState).
+    /// The application's state, which is sent to the other node in a full state exchange (Go:
+    /// `LocalState`), and which that node reports as
+    /// [`Event::RemoteState`](memberlist_proto::Event::RemoteState).
     ///
-    /// Called for each exchange, whichever side began it; `join` says whether it is part of a join.
-    /// At most `limits.stream_bytes` (20 MiB by default); a longer state fails the exchange. By
-    /// default the state is empty, and the other node gets no event.
+    /// Called for each exchange, whichever side began it; `join` says whether the exchange is part
+    /// of a join. The state may have up to `limits.stream_bytes` (20 MiB by default); with a longer
+    /// one the exchange fails. By default the state is empty, and the other node reports no event.
     fn local_state(&self, join: bool) -> Bytes {
         let _ = join;
         Bytes::new()
     }
 
-    /// Whether to merge what a joining peer, or the peer that this node joins, knows (Go:
+    /// Whether to merge the state of a peer that joins, or that this node joins (Go:
     /// `NotifyMerge`).
     ///
-    /// Called in exchanges that are part of a join, before anything of the peer's state is used;
-    /// `peers` is every node that the peer knows of, in the state that the peer has it in. By
-    /// default everything is merged.
+    /// Called in exchanges that are part of a join, before any of the peer's state is used; `peers`
+    /// is every node that the peer knows, each in the state that the peer has recorded. By default
+    /// everything is merged.
     ///
     /// # Errors
     ///
@@ -133,7 +136,7 @@ pub trait Delegate: Send + Sync + 'static {
     }
 }
 
-/// One delegate for several nodes, or one that the application keeps.
+/// For one delegate of several nodes, or one that the application also keeps.
 impl<D: Delegate + ?Sized> Delegate for Arc<D> {
     fn admit(&self, candidate: &Candidate<'_>) -> Result<(), String> {
         (**self).admit(candidate)
@@ -167,9 +170,10 @@ impl<D: Delegate + ?Sized> Delegate for Arc<D> {
 /// The decisions that the core needs at once, while the node is locked.
 pub(crate) struct Decisions {
     delegate: Option<Arc<dyn Delegate>>,
-    /// No two members have one address, since certificates bind addresses to names.
+    /// No two members may have the same address, since certificates bind addresses to names.
     one_name: bool,
-    /// Panics that are not logged yet: that may run any code, which must not happen under the lock.
+    /// Panics that are not logged yet: logging may run any code, which must not happen under the
+    /// lock.
     panics: Mutex<Vec<Panicked>>,
 }
 
@@ -178,12 +182,12 @@ pub(crate) struct Decisions {
 pub(crate) struct Panicked {
     /// The method.
     pub(crate) method: &'static str,
-    /// What it said.
+    /// The panic's message.
     pub(crate) message: String,
 }
 
 impl Decisions {
-    /// Nothing, if there is nothing to decide.
+    /// `None` if there is nothing to decide.
     pub(crate) fn new(delegate: Option<Arc<dyn Delegate>>, one_name: bool) -> Option<Self> {
         let decides = delegate.is_some() || one_name;
         decides.then(|| Self { delegate, one_name, panics: Mutex::default() })
@@ -200,8 +204,8 @@ impl Decisions {
             && self.ask("has_broadcasts", Delegate::has_broadcasts).unwrap_or(true)
     }
 
-    /// Asks the delegate; nothing, if there is none, or if it panics: the core is in the middle of
-    /// something and must end it.
+    /// Asks the delegate. `None` if there is none, or if it panics: the core is in the middle of a
+    /// step that it must complete.
     fn ask<T>(&self, method: &'static str, question: impl FnOnce(&dyn Delegate) -> T) -> Option<T> {
         let delegate = self.delegate.as_deref()?;
         DECIDING.set(true);
@@ -244,7 +248,8 @@ impl Hooks for Decisions {
     }
 }
 
-/// Another member at the address of a candidate that is not known there.
+/// The name of another member at the candidate's address, unless the candidate is itself known as a
+/// live member there.
 fn other_at_its_address(candidate: &Candidate<'_>) -> Option<String> {
     let address = candidate.address?;
     let name = candidate.name.as_bytes();
@@ -261,8 +266,8 @@ std::thread_local! {
 }
 
 /// Whether this thread is inside a decision that the core waits for. It then holds the lock of the
-/// node that asks; waiting for another node's lock could be waiting for each other. So it must not
-/// wait for any.
+/// node that asks, and must not wait for any other node's lock: two nodes could wait for each
+/// other.
 pub(crate) fn is_deciding() -> bool {
     DECIDING.get()
 }
@@ -271,13 +276,13 @@ pub(crate) fn is_deciding() -> bool {
 pub(crate) fn caught<T>(method: &'static str, question: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(question)).map_err(|payload| {
         let message = message(&*payload).into();
-        // What is thrown may panic when it is dropped.
+        // The payload may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         Panicked { method, message }
     })
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")

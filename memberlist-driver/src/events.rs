@@ -10,13 +10,14 @@ use memberlist_proto::{BroadcastEnd, Departure, Event, Node, NodeName};
 use crate::shared::Shared;
 use crate::state::Last;
 
-/// What happens to a node, in order, for one reader. It is a `Stream`, too.
+/// A reader of everything that a node reports, in order; also a `Stream` of [`Event`]s.
 ///
-/// It ends when the node has ended and every event was read. A slow reader never holds up the node or
-/// other readers, and never makes the node hold more than [`EventBounds`] allow. Dropping this value
-/// drops what waits, and nothing is kept for it from then on.
+/// It ends when the node has ended and every event has been read. A slow reader never delays the
+/// node or other readers, and never makes the node hold more than [`EventBounds`] allows. Dropping
+/// a reader drops the events that wait for it; no more are kept for it from then on.
 ///
-/// The first reader comes with the node; [`Handle::subscribe`](crate::Handle::subscribe) adds others.
+/// Starting a node returns its first reader; [`Handle::subscribe`](crate::Handle::subscribe) adds
+/// others.
 pub struct Events {
     shared: Arc<Shared>,
     reader: u64,
@@ -32,13 +33,14 @@ impl Events {
         Self { shared, reader }
     }
 
-    /// The next event; `None` when the node has ended and every event was read. Dropping the future
-    /// loses nothing.
+    /// Waits for the next event; `None` when the node has ended and every event has been read.
+    /// Dropping the future loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// As [`next`](Self::next), for callers that poll.
+    /// Polls for the next event, as [`next`](Self::next) does. Only the waker of the latest call is
+    /// woken.
     pub fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
         self.shared.poll_event(cx, self.reader)
     }
@@ -64,31 +66,31 @@ impl std::fmt::Debug for Events {
     }
 }
 
-/// How much may wait for a reader of [`Events`].
+/// How many events, and bytes of them, may wait for one reader ([`Events`]).
 ///
-/// Each of three kinds of events has a share of `count`, so that none can push out another, and one
-/// event for what is beyond it:
+/// `count` applies to each of three kinds of events separately, so that no kind displaces another.
+/// Events beyond it are summarized:
 ///
-/// | kind | beyond its share |
+/// | kind | beyond `count` |
 /// |---|---|
-/// | what happens to members | a node that has an event waiting is reported once, as [`Event::Coalesced`], in that event's place; the others are counted in one [`Event::MembershipOverflow`], after which the reader looks at `members()` |
-/// | ends of broadcasts | counted by how they ended in one [`Event::BroadcastsFinished`] |
-/// | all others: messages, remote states, round trips, refusals, failed exchanges | dropped, and counted in one [`Event::Overflow`] |
+/// | changes of members | if an event about the node is waiting, [`Event::Coalesced`] takes its place and stands for both; otherwise the event is counted in one [`Event::MembershipOverflow`], after which the reader must look at [`members`](crate::Handle::members) |
+/// | ends of broadcasts | counted in one [`Event::BroadcastsFinished`], by how they ended |
+/// | all others: messages, remote states, round trips, refusals, failed exchanges | dropped, and counted in one [`Event::Overflow`]; so are those beyond `bytes` |
 ///
-/// So a reader that has read everything, and looks at `members()` at each
-/// [`Event::MembershipOverflow`], has a true view of the membership, however slow it was. Of
-/// [`Event::Health`] only the newest waits. At most 3 × `count` + 4 events wait in all.
+/// A reader that has read everything, and has looked at [`members`](crate::Handle::members) at each
+/// [`Event::MembershipOverflow`], therefore has a true view of the membership, however slow it was.
+/// Of [`Event::Health`], only the newest waits. At most 3 × `count` + 4 events wait in total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventBounds {
-    /// Events of each kind, at least 1.
+    /// The maximum number of events of each kind; 0 counts as 1.
     pub count: usize,
-    /// Bytes of all messages, remote states and ack payloads among them.
+    /// The maximum number of bytes in all messages, remote states and ack payloads that wait.
     pub bytes: usize,
 }
 
 impl EventBounds {
-    /// So many events of each kind, and so many bytes.
+    /// Bounds of `count` events of each kind, and of `bytes` in total.
     pub const fn new(count: usize, bytes: usize) -> Self {
         Self { count, bytes }
     }
@@ -101,16 +103,17 @@ impl Default for EventBounds {
     }
 }
 
-/// A queue of events that neither grows without bound nor lies: a slow reader's last event about
-/// every node is true. [`Events`] reads from one; this is for programs that drive a node themselves,
-/// and for tests of slow readers.
+/// A bounded queue of events, in which the last event about every node is true even if its reader
+/// is slow. [`Events`] reads from such a queue; this type is for programs that drive the core
+/// themselves, and for tests of slow readers.
 #[derive(Debug)]
 pub struct EventBuffer {
     bounds: EventBounds,
-    /// Entries by number; a number is never used again.
+    /// The entries with their numbers; a number is never reused.
     entries: VecDeque<(u64, Event)>,
     next: u64,
-    /// Entries of each kind that has a share, and the bytes of the last.
+    /// The number of entries of each kind that has a bound of its own, and the bytes of the last
+    /// kind.
     members: usize,
     broadcasts: usize,
     others: usize,
@@ -118,7 +121,7 @@ pub struct EventBuffer {
     /// The newest entry about each node's membership, and the conflict about its name.
     newest: BTreeMap<NodeName, u64>,
     conflicts: BTreeMap<NodeName, u64>,
-    /// The one entry about the health score, and of each summary, until it is read.
+    /// The one entry about the health score, and the one of each summary, until it is read.
     health: Option<u64>,
     overflow: Option<u64>,
     membership: Option<u64>,
@@ -145,7 +148,7 @@ impl EventBuffer {
         }
     }
 
-    /// Takes in what the node has emitted, in that order.
+    /// Adds an event. Events must be added in the order in which the node emits them.
     pub fn push(&mut self, event: Event) {
         match kind(&event) {
             Kind::Membership(node, departure) => {
@@ -179,7 +182,7 @@ impl EventBuffer {
         }
     }
 
-    /// The oldest event that waits.
+    /// Takes the oldest event that waits; `None` if none does.
     pub fn pop(&mut self) -> Option<Event> {
         let (number, event) = self.entries.pop_front()?;
         match kind(&event) {
@@ -207,17 +210,17 @@ impl EventBuffer {
         Some(event)
     }
 
-    /// Events that wait.
+    /// The number of events that wait.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether none waits.
+    /// Whether no event waits.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Bytes of the messages, remote states and ack payloads that wait.
+    /// The bytes of the messages, remote states and ack payloads that wait.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -226,7 +229,7 @@ impl EventBuffer {
         self.bounds.count.max(1)
     }
 
-    /// Beyond its share, joins what waits about the node with what is new into how it stands.
+    /// If its kind is at the bound, merges the event with the newest one about the same node.
     fn push_membership(&mut self, node: Node, departure: Option<Departure>, event: Event) {
         let name: NodeName = node.name().into();
         if self.members < self.share() {
@@ -249,7 +252,7 @@ impl EventBuffer {
         *entry = Event::Coalesced { node, events: events + 1, departure };
     }
 
-    /// Beyond its share, takes the place of what waits about the same name.
+    /// If its kind is at the bound, replaces the conflict that waits about the same name.
     fn push_conflict(&mut self, name: NodeName, event: Event) {
         if self.members < self.share() {
             self.members += 1;
@@ -264,8 +267,8 @@ impl EventBuffer {
         }
     }
 
-    /// One more event about a member is missing. Wherever the summary stands, the reader that gets
-    /// to it sees what has changed until then.
+    /// Counts an event about a member that is missing. The summary may stay where it is: the reader
+    /// that reaches it looks at the members, and so sees all that has changed until then.
     fn count_changed(&mut self) {
         let waiting = self.membership.and_then(|number| self.entry(number));
         if let Some(Event::MembershipOverflow { events }) = waiting {
@@ -275,7 +278,7 @@ impl EventBuffer {
         }
     }
 
-    /// One more broadcast has ended.
+    /// Counts one more broadcast that has ended.
     fn count_finished(&mut self, end: BroadcastEnd) {
         if self.finished.and_then(|number| self.entry(number)).is_none() {
             let none = Event::BroadcastsFinished { sent: 0, replaced: 0, dropped: 0, streamed: 0 };
@@ -292,7 +295,7 @@ impl EventBuffer {
         }
     }
 
-    /// One more is missing, at the place where its summary stands.
+    /// Counts an event that is dropped, in the summary where it already stands.
     fn count_dropped(&mut self) {
         let waiting = self.overflow.and_then(|number| self.entry(number));
         if let Some(Event::Overflow { dropped }) = waiting {
@@ -302,7 +305,7 @@ impl EventBuffer {
         }
     }
 
-    /// Puts an event at the end; the number of its place.
+    /// Adds an event at the end; returns its number.
     fn put(&mut self, event: Event) -> u64 {
         let number = self.next;
         self.next += 1;

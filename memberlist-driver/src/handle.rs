@@ -1,4 +1,4 @@
-//! What the user of a node holds.
+//! The handle by which an application uses its node.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,21 +19,23 @@ mod reads;
 
 /// A running node.
 ///
-/// Cheap to clone, and usable from every thread and with every runtime. The node ends when the last
-/// clone is dropped, or with [`shutdown`](Self::shutdown).
+/// Cheap to clone, and usable from any thread and on any runtime. The node ends when the last clone
+/// is dropped, or with [`shutdown`](Self::shutdown).
 ///
-/// Methods never wait: those that return an [`Operation`] begin at once, and the future waits for the
-/// end. Dropping the future cancels what can be cancelled; see [`Operation`].
+/// Methods never wait: those that return an [`Operation`] begin at once, and its future waits for
+/// the end. Dropping the future cancels what can be cancelled; see [`Operation`].
 ///
 /// # Errors
 ///
-/// Beside what each method lists, every method that can fail returns [`Error::Shutdown`] once the
-/// node has ended, and [`Error::Reentrant`] from within a method of a [`Delegate`](crate::Delegate)
-/// that the node is waiting for. Methods that read and cannot fail return an empty value there.
+/// In addition to the errors that each method lists, every method that acts on the node returns
+/// [`Error::Shutdown`] once [`shutdown`](Self::shutdown) has been called or the node has ended.
+/// From within a method of a [`Delegate`](crate::Delegate) that the node is waiting for, every
+/// method that returns a `Result` or an [`Operation`] fails with [`Error::Reentrant`], and those
+/// that only read and cannot fail return an empty value.
 #[derive(Clone)]
 pub struct Handle(Arc<Stopper>);
 
-/// Dropped with the last handle.
+/// Stops the node when the last handle is dropped.
 struct Stopper(Arc<Shared>);
 
 impl Drop for Stopper {
@@ -44,21 +46,25 @@ impl Drop for Stopper {
 
 /// Joining and leaving.
 impl Handle {
-    /// Exchanges the full state with each of `peers` ([`Peer`]s, addresses, nodes, or text such as
-    /// `10.0.0.1:7946` or `db.example`, owned or borrowed), several at a time, and resolves host names on
-    /// the way (Go: `Join`). Ends when each has answered or failed, at the latest after
-    /// `join_timeout`, with the result of each. A report of some peer joined may also list failures.
+    /// Joins a cluster: exchanges the full state with each of `peers` (Go: `Join`).
+    ///
+    /// Peers are [`Peer`]s, addresses, nodes, or text such as `10.0.0.1:7946` or `db.example`,
+    /// owned or borrowed. Host names are resolved, and `join_parallelism` peers are tried at a
+    /// time. The operation ends when each peer has answered or failed, at the latest after
+    /// `join_timeout`, and reports the result for each: it is `Ok` if at least one peer was joined,
+    /// and may then list failures, too.
     ///
     /// # Errors
     ///
-    /// [`Error::NotJoined`]: no peer was joined, or none was given. It holds the report, and its text
-    /// names every failure; the log has it, too. Where the cluster knows another node of this node's
-    /// name, [`name_holder`](JoinReport::name_holder) of the report says at which address.
+    /// [`Error::NotJoined`]: no peer was joined, or none was given. It holds the report, and its
+    /// text lists every failure; the failures are also logged. If another node of the cluster has
+    /// this node's name, [`name_holder`](JoinReport::name_holder) of the report is that node's
+    /// address.
     ///
     /// [`Error::Join`]: this node has left, or too many operations are under way
     /// (`limits.operations`).
     ///
-    /// [`Error::Peer`]: a text is not that of a peer; nothing was tried then.
+    /// [`Error::Peer`]: an item cannot be converted to a [`Peer`]; no peer was tried then.
     pub fn join<P>(&self, peers: impl IntoIterator<Item = P>) -> Operation<JoinReport>
     where
         P: TryInto<Peer, Error: Into<PeerError>>,
@@ -66,9 +72,9 @@ impl Handle {
         self.join_with(peers, JoinPolicy::default())
     }
 
-    /// As [`join`](Self::join), and tries again as `policy` says, which may be without end. Each
-    /// attempt that has joined no peer is logged, and reported as
-    /// [`Event::JoinRetries`](memberlist_proto::Event::JoinRetries) if another follows.
+    /// Joins a cluster as [`join`](Self::join) does, and retries as `policy` says, possibly without
+    /// end. Each attempt that has joined no peer is logged, and if another attempt follows, it is
+    /// reported as [`Event::JoinRetries`](memberlist_proto::Event::JoinRetries).
     ///
     /// # Errors
     ///
@@ -88,19 +94,20 @@ impl Handle {
         self.join_peers(peers, policy)
     }
 
-    /// Announces to the cluster that this node leaves on purpose, which is final (Go: `Leave`), and
-    /// ends every join that is under way. The report says how far the announcement was spread.
+    /// Announces to the cluster that this node leaves on purpose (Go: `Leave`), and ends every join
+    /// that is under way. A node that has left cannot join again. The report says how far the
+    /// announcement was spread.
     ///
-    /// `Ok` means that the announcement has been handed to the socket: to every other member in a
-    /// cluster of up to `differences.leave_directly` of them, and as often as gossip sends anything,
-    /// to `retransmit_mult` × (decimal digits of the cluster's size) random members. The process may
-    /// end at once after that. `timeout` bounds the wait, zero not at all; a node without any other
-    /// member has nothing to wait for. The node goes on answering until it is shut down, and dropping
-    /// the future ends only the wait.
+    /// `Ok` means that the announcement has been handed to the socket: once for every other member
+    /// in a cluster of up to `differences.leave_directly` of them, and as gossip to
+    /// `retransmit_mult` × (decimal digits of the cluster's size) random members. The process may
+    /// end at once after that. `timeout` bounds the wait (zero: no bound); a node without any other
+    /// member has nothing to wait for. The node continues to answer until it is shut down, and
+    /// dropping the future ends only the wait.
     ///
-    /// A node that its cluster refused, because another node has its name
-    /// ([`name_holder`](JoinReport::name_holder)), leaves without an announcement, which would be taken
-    /// for that of the other: the report counts no members.
+    /// A node that its cluster refused because another node has its name
+    /// ([`name_holder`](JoinReport::name_holder)) leaves without an announcement, since members
+    /// would attribute that to the other node: the report counts no members.
     ///
     /// # Errors
     ///
@@ -116,12 +123,12 @@ impl Handle {
         )
     }
 
-    /// Waits until no member has joined or departed for `quiet`, and no join is under way: the number
-    /// of members then, this node included. `timeout` bounds the wait, zero not at all.
+    /// Waits until no member has joined or departed for `quiet`, and no join is under way; returns
+    /// the number of members then, this node included. `timeout` bounds the wait (zero: no bound).
     ///
     /// # Errors
     ///
-    /// [`Error::Wait`]: the time ran out, or too many operations are under way.
+    /// [`Error::Wait`]: the timeout has passed, or too many operations are under way.
     pub fn settled(&self, quiet: Duration, timeout: Duration) -> Operation<usize> {
         self.begin(
             |state, now| Ok(state.core.settle(now, quiet, timeout)),
@@ -132,36 +139,40 @@ impl Handle {
         )
     }
 
-    /// Looks for peers that were members in an earlier life of this node, as
-    /// [`snapshot`](Self::snapshot) returned them: they are searched for until
-    /// `rejoin.give_up_after`. Peers whose host is a name are ignored, and so are those beyond
-    /// `limits.lost_members`.
+    /// Searches for peers that were members before this node restarted, as
+    /// [`snapshot`](Self::snapshot) returned them. They are treated like members that have just
+    /// died: the search continues in the background for `rejoin.give_up_after`. Peers whose host is
+    /// a name are ignored, and so are those beyond `limits.lost_members`.
     ///
     /// # Errors
     ///
-    /// None of its own.
+    /// Only those that every method has.
     pub fn recall(&self, peers: &[Peer]) -> Result<(), Error> {
         self.shared().operate(|state, now| state.core.recall(now, peers.iter().cloned()))
     }
 
     /// Forgets a node that is dead or has left: ends the search for it, removes its record, and
-    /// informs the other members, which search for it as well (Serf: `force-leave --prune`). A node
-    /// that was killed on purpose is searched for until it is forgotten, or `rejoin.give_up_after`.
+    /// informs the other members, which search for it as well (Serf: `force-leave --prune`).
+    /// Without this call, a node that was killed on purpose is searched for until
+    /// `rejoin.give_up_after` has passed.
     ///
     /// # Errors
     ///
-    /// [`Error::Forget`]: the node is a member, or there is nothing to forget.
+    /// [`Error::Forget`]: the node is a live member or this node itself, or it is unknown.
     pub fn forget(&self, name: impl Into<NodeName>) -> Result<(), Error> {
         let name = name.into();
         Ok(self.shared().operate(|state, now| state.core.forget(now, &name))??)
     }
 
-    /// Ends the node without an announcement; [`leave`](Self::leave) before it for a graceful end.
+    /// Ends the node without announcing it to the cluster; call [`leave`](Self::leave) first for a
+    /// graceful departure.
     ///
-    /// The end begins at once. Nothing that was queued before is dropped: packets are handed to the
-    /// socket, and streams that have only to write what was queued do so, for at most a second each.
-    /// Every other operation ends with [`Error::Shutdown`]. The future is ready when all sockets are
-    /// closed; dropping it changes nothing. On a runtime that has ended it is ready, too.
+    /// The shutdown begins when this method is called, not when the future is polled. What was
+    /// queued before is still sent: packets are handed to the socket, and streams that only have to
+    /// write queued data finish doing so, each of the two within at most a second. Every operation
+    /// that has not ended fails with [`Error::Shutdown`]. The future is ready when all sockets are
+    /// closed; dropping it changes nothing. It is also ready if the runtime has ended and dropped
+    /// the node's tasks.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         let shared = Arc::clone(self.shared());
         shared.surely(Last::Stop);
@@ -169,31 +180,32 @@ impl Handle {
     }
 }
 
-/// Messages and pings. A message is anything that holds bytes: `&str`, `&[u8]`, `Vec<u8>`, `Bytes`. A
-/// target is a node, a name, or an address: see [`Target`].
+/// Messages and pings. A message is anything that can be read as bytes: `&str`, `&[u8]`, `Vec<u8>`,
+/// `Bytes`. A target is a node, a name, or an address: see [`Target`].
 impl Handle {
-    /// Sends a message by one datagram, best effort (Go: `SendBestEffort`). It is lost if the
-    /// network, the receiver or a full send buffer drops it.
+    /// Sends a message in one datagram, best effort (Go: `SendBestEffort`). It is lost if the
+    /// network, the receiver or a full send buffer drops it, and the loss is not reported.
     ///
     /// # Errors
     ///
     /// [`Error::Send`]: the message does not fit into one packet of `udp_buffer_size` bytes (1,400
-    /// by default, less what label and encryption take), no member has the name, its address cannot
-    /// be used, or a name is required and none was given.
+    /// by default, less the overhead of label and encryption), no member has that name, the
+    /// member's address cannot be used, or `require_node_names` is set and the target has no name.
     pub fn send(&self, to: impl Into<Target>, message: impl AsRef<[u8]>) -> Result<(), Error> {
         let (to, message) = (to.into(), message.as_ref());
         Ok(self.shared().operate(|state, now| state.core.send(now, to, message))??)
     }
 
-    /// Sends a message over a stream of its own (Go: `SendReliable`), and waits until all of it has
-    /// been handed to the network: the protocol has no acknowledgement of it.
+    /// Sends a message over a stream of its own (Go: `SendReliable`). The operation ends when all
+    /// of it has been handed to the network: the protocol has no acknowledgement, so `Ok` does not
+    /// prove that it was received.
     ///
     /// # Errors
     ///
     /// [`Error::Send`]: the message is longer than `limits.stream_bytes` (20 MiB by default), the
     /// target cannot be used, or too many operations or streams are under way. [`Error::Exchange`]:
-    /// the connection failed, or made no progress within `tcp_timeout`; or encrypted, the message is
-    /// longer than the 20 MiB that a peer reads.
+    /// the connection failed, or made no progress within `tcp_timeout`; or the message, once
+    /// encrypted, is longer than the 20 MiB that a peer reads.
     pub fn send_reliable(&self, to: impl Into<Target>, message: impl AsRef<[u8]>) -> Operation<()> {
         // It may be long: nothing of it is copied under the lock.
         let message = Bytes::copy_from_slice(message.as_ref());
@@ -211,21 +223,22 @@ impl Handle {
     }
 
     /// Gossips a message to `retransmit_mult` × (decimal digits of the cluster's size) random
-    /// members. Its end is reported as
-    /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished).
+    /// members. When it has left the queue,
+    /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished) reports why.
     ///
-    /// **A member may receive it more than once**, from several peers, long after the first time, and
-    /// in another order than other members: receivers must recognize what they know already, by an id
-    /// in the message or because applying it twice changes nothing. This node does not receive its
-    /// own broadcast, unless another application passes it on.
+    /// **A member may receive it more than once**, from several peers, long after the first time,
+    /// and in a different order from other members: receivers must recognize what they already
+    /// know, by an id in the message or because applying it twice changes nothing. This node does
+    /// not receive its own broadcast, unless another application broadcasts it again.
     ///
     /// To reach every member, an application that receives a message for the first time broadcasts
     /// it again: the protocol does not know which messages are new.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`]: the message is longer than a gossip packet has room for. A queue that is full
-    /// (`limits.user_broadcasts`) drops its oldest message instead, which is reported as its end.
+    /// [`Error::Send`]: the message is longer than a gossip packet has room for. A full queue
+    /// (`limits.user_broadcasts`) is not an error: it drops its oldest message, which is reported
+    /// as the end of that broadcast.
     pub fn broadcast(
         &self,
         message: impl AsRef<[u8]>,
@@ -237,16 +250,17 @@ impl Handle {
         Ok(self.shared().operate(push)??)
     }
 
-    /// Spreads a message of any size: one up to half of what [`broadcast`](Self::broadcast) takes by
-    /// gossip, a longer one by stream to every member that is alive or suspect now, each tried once.
-    /// What goes by gossip may be received more than once, as with [`broadcast`](Self::broadcast).
-    /// Its end is reported as
+    /// Spreads a message of any size up to `limits.stream_bytes`. A short one, up to half of what
+    /// [`broadcast`](Self::broadcast) accepts, goes by gossip; a longer one goes by stream to every
+    /// member that is alive or suspect now, and each is tried once. What goes by gossip may be
+    /// received more than once, as with [`broadcast`](Self::broadcast). Its end is reported as
     /// [`Event::BroadcastFinished`](memberlist_proto::Event::BroadcastFinished).
     ///
     /// # Errors
     ///
-    /// [`Error::Send`]: the message is longer than `limits.stream_bytes`, or too many messages, or
-    /// bytes of them, are on their way (`limits.disseminations`, `limits.dissemination_bytes`).
+    /// [`Error::Send`]: the message is longer than `limits.stream_bytes`, or too many messages or
+    /// bytes are already being sent to members (`limits.disseminations`,
+    /// `limits.dissemination_bytes`).
     pub fn disseminate(&self, message: impl AsRef<[u8]>) -> Result<BroadcastId, Error> {
         let message = Bytes::copy_from_slice(message.as_ref());
         let command = Command::Disseminate { message };
@@ -256,12 +270,12 @@ impl Handle {
         }
     }
 
-    /// Pings a node by datagram, member or not (Go: `Ping`): the round trip time, and the payload of
-    /// the ack. Without effect on the membership.
+    /// Pings a node by datagram, whether or not it is a member (Go: `Ping`), and returns the round
+    /// trip time and the payload of the ack. The result does not affect the membership.
     ///
     /// # Errors
     ///
-    /// [`Error::Ping`]: no answer within `probe_timeout`, the target cannot be used, or too many
+    /// [`Error::Ping`]: no ack within `probe_timeout`, the target cannot be used, or too many
     /// operations are under way.
     pub fn ping(&self, target: impl Into<Target>) -> Operation<Pong> {
         let target = target.into();
@@ -277,15 +291,17 @@ impl Handle {
 
 /// Changes to the running node.
 impl Handle {
-    /// Announces other metadata (Go: `UpdateNode`), and waits until the announcement has been handed
-    /// to the socket as often as gossip sends anything, or for `timeout` (zero: without a bound).
-    /// Dropping the future ends only the wait.
+    /// Replaces this node's metadata and announces it (Go: `UpdateNode`). The operation ends when
+    /// the announcement has been handed to the socket as many times as gossip retransmits a
+    /// message, or with an error after `timeout` (zero: no bound). Dropping the future ends only
+    /// the wait.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLong`]: more than `meta_max_size` bytes (512 by default). [`Error::Wait`]: the
-    /// time ran out, this node has left, its own delegate refuses the announcement, or too many
-    /// operations are under way.
+    /// [`Error::TooLong`]: the metadata is longer than `meta_max_size` (512 bytes by default), or
+    /// so long that the announcement does not fit into a packet; nothing has changed then.
+    /// [`Error::Wait`]: `timeout` has passed, this node has left, its own delegate refuses the
+    /// announcement, or too many operations are under way.
     pub fn set_meta(&self, meta: impl AsRef<[u8]>, timeout: Duration) -> Operation<()> {
         let meta = Bytes::copy_from_slice(meta.as_ref());
         self.begin(
@@ -297,17 +313,18 @@ impl Handle {
         )
     }
 
-    /// Adds a key, with which input is decrypted from now on. The first key of all becomes the
-    /// primary, and encrypts.
+    /// Adds a key to the ring: from now on, this node can also decrypt what is encrypted with it.
+    /// The first key of an empty ring becomes the primary, and output is encrypted with it.
     ///
     /// # Errors
     ///
-    /// None of its own.
+    /// [`Error::Oversized`]: with encryption, this node's own announcement would not fit into a
+    /// packet; nothing has changed then.
     pub fn add_key(&self, key: Key) -> Result<(), Error> {
         self.shared().operate(|state, now| state.core.add_key(now, key))?.map_err(Error::from)
     }
 
-    /// Makes a key of the ring the primary, which encrypts.
+    /// Makes a key of the ring the primary: from now on, output is encrypted with it.
     ///
     /// # Errors
     ///
@@ -316,7 +333,8 @@ impl Handle {
         Ok(self.shared().operate(|state, now| state.core.use_key(now, key))??)
     }
 
-    /// Removes a key from the ring; one that is not in it needs no removal.
+    /// Removes a key from the ring: from now on, what is encrypted with it is refused. Removing a
+    /// key that is not in the ring succeeds and changes nothing.
     ///
     /// # Errors
     ///
@@ -325,21 +343,23 @@ impl Handle {
         Ok(self.shared().operate(|state, now| state.core.remove_key(now, key))??)
     }
 
-    /// Whether a node that has a key refuses input in clear text, and whether it encrypts its output
-    /// (Go: `GossipVerifyIncoming`, `GossipVerifyOutgoing`).
+    /// Sets whether this node, once it has a key, refuses unencrypted input, and whether it
+    /// encrypts its output (Go: `GossipVerifyIncoming`, `GossipVerifyOutgoing`).
     ///
     /// # Errors
     ///
-    /// None of its own.
+    /// Only those that every method has.
     pub fn set_verify(&self, incoming: bool, outgoing: bool) -> Result<(), Error> {
         self.shared().operate(|state, now| state.core.set_verify(now, incoming, outgoing))
     }
 
-    /// Changes the timing of the running node: see [`Config::timing`](memberlist_proto::Config::timing).
+    /// Changes the timing of the running node: see
+    /// [`Config::timing`](memberlist_proto::Config::timing). What is already under way ends by the
+    /// old timing.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`]: a rule of the configuration is broken; nothing has changed then.
+    /// [`Error::Config`]: the timing breaks a rule of the configuration; nothing has changed then.
     pub fn reconfigure(&self, timing: Timing) -> Result<(), Error> {
         Ok(self.shared().operate(|state, now| state.core.reconfigure(now, timing))??)
     }
@@ -380,7 +400,7 @@ impl Handle {
     }
 }
 
-/// Why a message was not taken.
+/// Why the core did not accept a message.
 fn not_sent(reply: &Result<Reply, InputError>) -> Error {
     match reply {
         Err(InputError::Send(error)) => (*error).into(),

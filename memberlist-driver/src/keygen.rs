@@ -1,10 +1,10 @@
-//! Keys from the operating system's randomness.
+//! Random keys from the operating system.
 
 use memberlist_proto::Key;
 
 use crate::bind::{StartError, seed};
 
-/// `Key::generate`, for which the core, which has no source of randomness, needs a driver.
+/// Adds `Key::generate`, which the core cannot have because it has no source of randomness.
 ///
 /// ```
 /// use memberlist_driver::GenerateKey as _;
@@ -20,7 +20,7 @@ pub trait GenerateKey: Sized {
     ///
     /// # Errors
     ///
-    /// [`StartError::Randomness`] if the operating system has no randomness.
+    /// [`StartError::Randomness`] if the operating system provides no randomness.
     fn generate() -> Result<Self, StartError>;
 }
 

@@ -1,27 +1,27 @@
-//! What every memberlist adapter needs and no asynchronous runtime owns: a node's tasks, written
-//! once over the trait [`Runtime`]; the user's [`Handle`] and [`Events`]; operations as futures; log
-//! lines; metrics.
+//! The part of a memberlist adapter that does not depend on the asynchronous runtime: a node's
+//! tasks, written once over the trait [`Runtime`]; the [`Handle`] and the [`Events`] of the
+//! application; operations as futures; log lines; metrics.
 //!
-//! [`start`] runs a node on any implementation of [`Runtime`]. `memberlist-tokio`, `memberlist-smol`
-//! and `memberlist-async-std` are such implementations, and what an application uses;
-//! `docs/writing-an-adapter.md` in the repository shows how to write another.
+//! [`start`] runs a node on any implementation of [`Runtime`]. Applications use one of
+//! `memberlist-tokio`, `memberlist-smol` and `memberlist-async-std`, which are such
+//! implementations; `docs/writing-an-adapter.md` in the repository shows how to write another.
 //!
 //! # Features
 //!
-//! * `tracing`: what happens goes to the log through `tracing`, at the severity that the Go library
-//!   gives it, with the fields `node`, `peer`, `member` and `reason` where they apply, under the
-//!   targets `memberlist::probe`, `memberlist::membership`, `memberlist::stream`,
-//!   `memberlist::packet`, `memberlist::join`, `memberlist::rejoin`, `memberlist::address`,
-//!   `memberlist::delegate` and `memberlist::record`.
+//! * `tracing`: log lines through the crate `tracing`, with the severity that the Go library gives
+//!   them and the fields `node`, `peer`, `member` and `reason` where they apply, under the targets
+//!   `memberlist::probe`, `memberlist::membership`, `memberlist::stream`, `memberlist::packet`,
+//!   `memberlist::join`, `memberlist::rejoin`, `memberlist::address`, `memberlist::delegate` and
+//!   `memberlist::record`.
 //! * `metrics`: every figure of [`Stats`](memberlist_proto::Stats) through the facade of the crate
 //!   `metrics`; see [`metrics`](mod@metrics).
-//! * `record`: [`Options::record_to`](bind::Options::record_to), a recording of everything that enters
+//! * `record`: [`Options::record_to`](bind::Options::record_to) makes a recording of all input to
 //!   the node, which replays byte for byte.
 //! * `serde`: `Serialize` and `Deserialize` as in `memberlist-proto`; [`settings`], a whole
-//!   configuration as a document, in TOML for example.
-//! * `async-io`: sockets and timers for runtimes that stand on the reactor of that name.
+//!   configuration as a document, for example in TOML.
+//! * `async-io`: sockets and timers for runtimes that are built on the reactor of that name.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// This is where the machine's clock is read for the core.
+// This crate reads the machine's clock on behalf of the core.
 #![allow(clippy::disallowed_methods)]
 
 #[cfg(feature = "async-io")]
@@ -49,7 +49,7 @@ mod shared;
 mod state;
 pub mod transport;
 
-/// Messages, states and metadata are [`Bytes`](bytes::Bytes) of this crate.
+/// The crate whose [`Bytes`](bytes::Bytes) messages, states and metadata are.
 pub use bytes;
 
 pub use self::delegate::Delegate;

@@ -1,7 +1,8 @@
-//! What a node counts, through the facade of the crate `metrics`. Feature `metrics`.
+//! Publishes a node's statistics through the facade of the crate `metrics`. Needs the feature
+//! `metrics`.
 //!
-//! The figures are published once every [`INTERVAL`], and when the node ends; each name is described
-//! to the recorder, with its unit.
+//! They are published once every [`INTERVAL`], and when the node ends, to the recorder that was
+//! installed when the node started. Each name is described to the recorder, with its unit.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::transport::{Bad, TransportStats};
 /// How often a running node publishes its figures.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The counters that the Go library has, too: our name and its name.
+/// The counters that the Go library has, too: the field of [`Counters`], and the Go library's name.
 pub const GO_COUNTERS: &[(&str, &str)] = &[
     ("alive_accepted", "memberlist.msg.alive"),
     ("suspect_accepted", "memberlist.msg.suspect"),
@@ -27,8 +28,8 @@ pub const GO_COUNTERS: &[(&str, &str)] = &[
     ("suspicions_degraded", "memberlist.degraded.timeout"),
 ];
 
-/// The gauges that the Go library has, too: our name, its name, and the state of the nodes that they
-/// count.
+/// The gauges that the Go library has, too: the field of [`Gauges`], the Go library's name, and the
+/// value of the label `node_state`, if they count nodes in one state.
 pub const GO_GAUGES: &[(&str, &str, Option<&str>)] = &[
     ("alive", "memberlist.node.instances", Some("alive")),
     ("suspect", "memberlist.node.instances", Some("suspect")),
@@ -39,31 +40,34 @@ pub const GO_GAUGES: &[(&str, &str, Option<&str>)] = &[
     ("remote_state_bytes", "memberlist.size.remote", None),
 ];
 
-/// Sums of times that are published as histograms, in seconds: the sum, how many it is of, and the
-/// Go library's name.
+/// Durations that are published as histograms, in seconds: the field of [`Counters`] that is their
+/// sum, the field that is their number, and the Go library's name. Each publication records the
+/// mean of the durations since the last one, as many times as there were.
 pub const GO_TIMES: &[(&str, &str, &str)] = &[
     ("probe_nanos", "probes_ended", "memberlist.probeNode"),
     ("push_pull_nanos", "push_pulls_ended", "memberlist.pushPullNode"),
 ];
 
-/// The name under which the length of the gossip queue is published, as a histogram with one value
+/// The name under which the length of the gossip queue is published: a histogram, with one sample
 /// every `queue_check_interval`.
 pub const GO_QUEUE: &str = "memberlist.queue.broadcasts";
 
-/// The name under which [`Decisions`] are published, each with the label `row`.
+/// The name under which [`Decisions`] are published: one counter for each value of the label `row`.
 pub const DECISIONS: &str = "memberlist.decisions";
 
-/// Stands before the names of [`TransportStats`].
+/// The prefix of the names of [`TransportStats`].
 const TRANSPORT: &str = "memberlist.transport.";
 
-/// The name under which the failures of TLS are published, each with the label `reason`.
+/// The name under which failures of TLS are published: one counter for each value of the label
+/// `reason`.
 pub const TLS_FAILURES: &str = "memberlist.transport.tls_failures";
 
-/// The name under which accepted connections are published that ended badly, each with the label
-/// `reason`.
+/// The name under which accepted connections that ended badly are published: one counter for each
+/// value of the label `reason`.
 const BAD: &str = "memberlist.transport.bad_by_reason";
 
-/// The name under which the transport in use is published: 1 for that label `transport`, else 0.
+/// The name under which the transport in use is published: a gauge that is 1 for the value of the
+/// label `transport` that is in use, else 0.
 const IN_USE: &str = "memberlist.transport.in_use";
 
 /// The name under which a counter is published.
@@ -74,8 +78,8 @@ fn counter_name(field: &str) -> String {
     }
 }
 
-/// The name under which a gauge is published, and the value of its label `node_state`. Where a
-/// counter has the same name, `.now` keeps them apart.
+/// The name under which a gauge is published, and the value of its label `node_state`. If a counter
+/// has the same name, `.now` is appended to distinguish them.
 fn gauge_name(field: &str) -> (String, Option<&'static str>) {
     match GO_GAUGES.iter().find(|(ours, ..)| *ours == field) {
         Some((_, name, state)) => ((*name).into(), *state),
@@ -86,12 +90,12 @@ fn gauge_name(field: &str) -> (String, Option<&'static str>) {
     }
 }
 
-/// Whether a counter is published as part of a histogram.
+/// Whether a counter is published as part of a histogram instead.
 fn is_time(field: &str) -> bool {
     GO_TIMES.iter().any(|(sum, count, _)| *sum == field || *count == field)
 }
 
-/// The handles of one node's figures, and what was published last.
+/// The metrics of one node, and the values that were published last.
 pub(crate) struct Publisher {
     counters: Vec<Counter>,
     gauges: Vec<Gauge>,
@@ -174,8 +178,8 @@ impl Publisher {
         })
     }
 
-    /// Publishes what has changed since the last time. The length of the gossip queue is sampled
-    /// every `interval` (`queue_check_interval`).
+    /// Publishes what has changed since the last call. The length of the gossip queue is sampled
+    /// every `interval` (`queue_check_interval`); 0 for never.
     pub(crate) fn publish(&mut self, now: Instant, interval: Duration, stats: Stats) {
         // A recorder that panics loses what it was not given; it is given nothing twice.
         let last = std::mem::replace(&mut self.last, stats);
@@ -211,7 +215,7 @@ impl Publisher {
 }
 
 impl Publisher {
-    /// Publishes what has changed of the transport's figures since the last time.
+    /// Publishes what has changed in the transport's statistics since the last call.
     pub(crate) fn publish_transport(&mut self, stats: TransportStats) {
         let last = std::mem::replace(&mut self.last_of_transport, stats);
         let stats = &self.last_of_transport;
@@ -289,7 +293,7 @@ fn unit(field: &str) -> Unit {
     if field.contains("bytes") || field.ends_with("memory") { Unit::Bytes } else { Unit::Count }
 }
 
-/// A documentation comment as the recorder shows it.
+/// A documentation comment as a description for the recorder.
 fn sentence(text: &'static str) -> metrics::SharedString {
     text.trim().into()
 }

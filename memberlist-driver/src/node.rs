@@ -1,5 +1,5 @@
-//! A node's tasks, over any runtime: one for packets and time, one that accepts streams, and one for
-//! each stream.
+//! A node's tasks, on any runtime: one for packets and timers, one that accepts streams, and one
+//! for each stream.
 
 mod accept;
 mod guard;
@@ -29,16 +29,17 @@ use crate::runtime::Runtime;
 use crate::shared::{Setup, Shared};
 use crate::transport::{Framed, Framing, Hub, Security, Transport};
 
-/// Binds both sockets and starts a node on a runtime: the one function behind the `start` of every
-/// adapter. The node knows no other node yet.
+/// Binds the sockets and starts a node on a runtime; the `start` of every adapter calls this
+/// function. The node knows no other node yet: call [`Handle::join`] next.
 ///
-/// The options set the configuration's `advertise_addr`, `advertise_port` and `bind_port`. The node
-/// ends when the last clone of the [`Handle`] is dropped, or with [`Handle::shutdown`].
+/// Whatever the configuration has in `advertise_addr`, `advertise_port` and `bind_port` is replaced
+/// by what the options say. The node ends when the last clone of the [`Handle`] is dropped, or with
+/// [`Handle::shutdown`].
 ///
 /// # Errors
 ///
-/// An address that cannot be listened on, a configuration that is not valid, and the others of
-/// [`StartError`]. Nothing is left running then.
+/// [`StartError`], for example if the address cannot be bound or the configuration is not valid.
+/// Nothing is left running then.
 #[allow(clippy::unused_async)] // Binding may have to wait one day, as it does for other transports.
 pub async fn start<R: Runtime>(
     runtime: R,
@@ -83,7 +84,7 @@ fn run<R: Runtime>(
     runtime.spawn(accept_task.run());
 }
 
-/// What connections go through before their first frame.
+/// The security of connections, as the transport configures it.
 #[allow(clippy::unnecessary_wraps)] // Without the feature `tls` there is nothing to read.
 fn security(transport: &Transport) -> Result<Security, StartError> {
     #[cfg(feature = "tls")]
@@ -95,12 +96,12 @@ fn security(transport: &Transport) -> Result<Security, StartError> {
     Ok(Security::Plain)
 }
 
-/// A node that listens and has no tasks yet. Neither socket blocks.
+/// A node that listens and has no tasks yet. Both sockets are in non-blocking mode.
 struct Opened {
     listener: TcpListener,
-    /// Nothing, if packets travel over connections.
+    /// `None` if packets travel over connections.
     packets: Option<UdpSocket>,
-    /// What both are bound to.
+    /// The address that both are bound to.
     address: SocketAddr,
     advertised: SocketAddr,
     shared: Arc<Shared>,
@@ -147,7 +148,7 @@ fn node(
     Ok(Arc::new(Shared::new(config, bound, setup, seed)?))
 }
 
-/// What the future gives, unless `stop` is ready before; the future is dropped then.
+/// Waits for the future; `None` if `stop` is ready first, and then the future is dropped.
 pub(crate) async fn unless<T>(
     mut stop: impl FnMut(&Context<'_>) -> Poll<()>,
     future: impl Future<Output = T>,

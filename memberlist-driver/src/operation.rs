@@ -11,18 +11,18 @@ use crate::error::Error;
 use crate::shared::Shared;
 use crate::state::{Last, State, Waiter};
 
-/// An operation that is under way: it began when the method that returned this was called, and this
-/// future gives its result.
+/// An operation that is under way. It began when the method that returned it was called; this
+/// future waits for its result.
 ///
 /// Dropping the future before its end cancels the operation: a join stops trying, a ping stops
-/// waiting, a message that is not sent whole is cut off. Of a leave and of a change of metadata only
-/// the wait ends. The future needs no particular runtime.
+/// waiting, and a message that has not been sent completely is cut off. A leave or a change of
+/// metadata is not undone: only the wait for it ends. The future can be polled on any runtime.
 ///
 /// # Errors
 ///
-/// Each method of [`Handle`](crate::Handle) that returns an operation lists the errors of its own.
-/// Every operation also ends with [`Error::Shutdown`] if the node is shut down first, or was before
-/// it began; and with [`Error::Reentrant`] if it was begun, or is polled, inside a method of a
+/// Each method of [`Handle`](crate::Handle) that returns an operation lists its own errors. Every
+/// operation also ends with [`Error::Shutdown`] if the node is shut down first, or was before it
+/// began; and with [`Error::Reentrant`] if it was begun, or is polled, inside a method of a
 /// [`Delegate`](crate::Delegate) that the node is waiting for.
 #[must_use = "an operation is cancelled when it is dropped"]
 pub struct Operation<T> {
@@ -31,7 +31,7 @@ pub struct Operation<T> {
 }
 
 enum Running<T> {
-    /// It never began.
+    /// The operation never began; the error is returned once.
     Failed(Option<Error>),
     Waiting(OpId, fn(Outcome) -> Result<T, Error>),
     Ended,
@@ -51,8 +51,8 @@ impl<T> Operation<T> {
     }
 }
 
-/// Notes that an operation has a waiter; called under the lock that began it, before its end can be
-/// reported.
+/// Registers a waiter for an operation; called under the same lock as its beginning, before its end
+/// can be reported.
 pub(crate) fn expect(state: &mut State, op: OpId) {
     state.waiters.insert(op, Waiter::default());
 }

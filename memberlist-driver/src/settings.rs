@@ -1,5 +1,5 @@
-//! A node's configuration and addresses by the names of fields, as people write them: in a file of any
-//! format that serde reads, or one `field=value` after another. Feature `serde`.
+//! A node's configuration and addresses, set by the names of their fields: from a file of any
+//! format that serde reads, or from texts of the form `field=value`. Needs the feature `serde`.
 //!
 //! ```
 //! use memberlist_driver::settings::Settings;
@@ -39,8 +39,8 @@ use memberlist_proto::{Config, ConfigError, DEFAULT_PORT};
 use self::value::Wrong;
 use crate::bind::Options;
 
-/// The settings that are not fields of a [`Config`], each with a value and its meaning: where to
-/// listen, and what to announce instead of the address bound.
+/// The settings that are not fields of a [`Config`]: where to listen, and what to announce instead
+/// of the bound address. Each has its name, an example value, and its meaning.
 pub const SOCKETS: [(&str, &str, &str); 4] = [
     ("bind_addr", "\"0.0.0.0\"", "The IP address to listen on."),
     ("bind_port", "7946", "The port to listen on, for packets and streams; 0 picks a free one."),
@@ -48,37 +48,39 @@ pub const SOCKETS: [(&str, &str, &str); 4] = [
     ("advertise_port", "7946", "The port to announce instead of the one bound."),
 ];
 
-/// The longest text that is compared with the names of fields.
+/// The longest text, in bytes, that is compared with the names of fields.
 const LONGEST_NAME: usize = 64;
 
-/// The most characters of a wrong text that an error repeats.
+/// How many characters of an invalid text an error repeats at most.
 const SHOWN: usize = 100;
 
-/// A configuration, and where to listen and what to announce: everything that `docs/agent.toml` in the
-/// repository has, in the form that it has there. Durations are text such as `500ms`, keys base64.
+/// A configuration with the addresses to listen on and to announce: everything that
+/// `docs/agent.toml` in the repository contains, in the same form. Durations are text such as
+/// `500ms`, and keys are base64.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The configuration, but for what follows from the addresses.
+    /// The configuration. Its `advertise_addr`, `advertise_port` and `bind_port` are set from the
+    /// addresses when the node starts.
     pub config: Config,
     /// The address to listen on.
     pub bind: SocketAddr,
-    /// The address announced to peers; `None` for the one bound.
+    /// The IP address announced to peers; `None` announces the one bound.
     pub advertise_ip: Option<IpAddr>,
-    /// The port announced to peers; `None` for the one bound.
+    /// The port announced to peers; `None` announces the one bound.
     pub advertise_port: Option<u16>,
 }
 
-/// Why a field cannot be set. `Display` is one line, and never repeats a key.
+/// Why a field cannot be set. The text of the error is one line, and never repeats a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingError {
-    /// There is no such field.
+    /// No field has this name.
     #[error("there is no field `{}`{}", shown(.name), hint(*.nearest))]
     Unknown {
-        /// The name.
+        /// The name that was given.
         name: String,
-        /// The field with the nearest name, if any is near.
+        /// The field with the most similar name, if any is similar enough.
         nearest: Option<&'static str>,
     },
     /// The text is not a value of the field's kind.
@@ -86,7 +88,7 @@ pub enum SettingError {
     Value {
         /// The field.
         field: String,
-        /// What it must be.
+        /// The kind of value that it must have, in words.
         wanted: String,
         /// The text.
         text: String,
@@ -96,7 +98,7 @@ pub enum SettingError {
     Item {
         /// The field.
         field: String,
-        /// What it must be.
+        /// The kind of value that it must have, in words.
         wanted: String,
         /// What is wrong with the item.
         reason: String,
@@ -131,28 +133,30 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// A configuration, bound to every IPv4 address and the usual port.
+    /// Settings with this configuration, which listen on every IPv4 address and port 7946.
     pub fn new(config: Config) -> Self {
         let bind = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_PORT);
         Self { config, bind, advertise_ip: None, advertise_port: None }
     }
 
-    /// What a node is started with. The options can get a delegate and the like.
+    /// Converts the settings into what a node is started with. A delegate and the like can then be
+    /// added to the options.
     pub fn into_parts(self) -> (Config, Options) {
         let mut options = Options::bind(self.bind);
         if self.advertise_ip.is_some() || self.advertise_port.is_some() {
-            // Port 0 stands for the one bound, and the address bound for itself.
+            // Port 0 stands for the bound port, and an unspecified address for the bound address.
             let ip = self.advertise_ip.unwrap_or(self.bind.ip());
             options.advertise = Some(SocketAddr::new(ip, self.advertise_port.unwrap_or_default()));
         }
         (self.config, options)
     }
 
-    /// Sets one field to what a text says: `limits.streams` to `100`, `seeds` to `a:7946,b:7946`.
+    /// Sets one field from text: for example `limits.streams` to `100`, or `seeds` to
+    /// `a:7946,b:7946`.
     ///
     /// # Errors
     ///
-    /// There is no such field, or the text is not a value that it can have; nothing has changed then.
+    /// No field has this name, or the text is not a valid value for it; nothing has changed then.
     pub fn set(&mut self, field: &str, text: &str) -> Result<(), SettingError> {
         match field {
             "bind_addr" => self.bind.set_ip(ip(field, text)?),
@@ -164,11 +168,11 @@ impl Settings {
         Ok(())
     }
 
-    /// Sets `field=value`.
+    /// Sets one field from text of the form `field=value`.
     ///
     /// # Errors
     ///
-    /// As for [`set`](Self::set), and a text without `=`.
+    /// As for [`set`](Self::set); also if the text has no `=`.
     pub fn assign(&mut self, assignment: &str) -> Result<(), SettingError> {
         let (field, text) = split(assignment)?;
         self.set(field, text)
@@ -189,7 +193,7 @@ fn is_group(name: &str) -> bool {
     names().any(|path| path.split_once('.').is_some_and(|(group, _)| group == name))
 }
 
-/// A wrong text within a line; what is long is cut.
+/// An invalid text, for use within a line: long text is cut.
 fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => escaped(&text[..end]) + "…",
@@ -197,7 +201,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// A text within a line: what cannot be printed is escaped.
+/// A text, for use within a line: characters that cannot be printed are escaped.
 fn escaped(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {
@@ -206,7 +210,7 @@ fn escaped(text: &str) -> String {
     line
 }
 
-/// The two sides of `field=value`.
+/// Splits `field=value` into its two sides, without the spaces around them.
 ///
 /// # Errors
 ///
@@ -229,7 +233,7 @@ pub fn set(config: &mut Config, field: &str, text: &str) -> Result<(), SettingEr
     known.set(config, value).map_err(SettingError::Refused)
 }
 
-/// The name of every field that can be set.
+/// The names of all fields that can be set.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let config = Config::fields().filter(|field| !field.is_set_by_adapter());
     SOCKETS.iter().map(|(name, ..)| *name).chain(config.map(Field::path))
@@ -254,12 +258,12 @@ fn port(field: &str, text: &str) -> Result<u16, SettingError> {
     })
 }
 
-/// An error about a field that does not exist, with the nearest one that does.
+/// The error for a field that does not exist, with the most similar one that does.
 fn unknown(field: &str) -> SettingError {
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
     let last = |path: &str| plain(path.rsplit('.').next().unwrap_or_default());
     let (whole, wanted) = (plain(field), last(field));
-    // A name without its group counts as near; one letter in four may be wrong.
+    // A name without its group counts as similar; one letter in four may differ.
     let distance = |path: &str| {
         let inner = strsim::osa_distance(&last(path), &wanted);
         inner.min(strsim::osa_distance(&plain(path), &whole))
@@ -268,7 +272,7 @@ fn unknown(field: &str) -> SettingError {
         let named = names().map(|path| (distance(path), path)).min()?;
         (named.0 * 4 <= wanted.len()).then_some(named.1)
     };
-    // The time for a comparison grows with the length of what was written.
+    // The time for a comparison grows with the length of the text.
     let hint = if field.len() <= LONGEST_NAME { near() } else { None };
     SettingError::Unknown { name: field.to_owned(), nearest: hint }
 }

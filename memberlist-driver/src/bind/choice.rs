@@ -1,5 +1,5 @@
-//! The address to announce when a node listens on every one: as in Go (`GetPrivateIP` of
-//! go-sockaddr), a private address of any interface that is up, the default route's first.
+//! The address to announce when a node listens on every address: as in Go (`GetPrivateIP` of
+//! go-sockaddr), a private address of an interface that is up, preferably the default route's.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -56,9 +56,10 @@ enum Outward {
 /// has a private address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAddress {
-    /// What it listens on.
+    /// The address that the node is bound to.
     pub bound: IpAddr,
-    /// The addresses of the interfaces that are up, without loopback and link-local ones.
+    /// The addresses of the interfaces that are up, except loopback and link-local ones, each with
+    /// its interface.
     pub found: Vec<(IpAddr, String)>,
 }
 

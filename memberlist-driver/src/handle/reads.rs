@@ -1,4 +1,4 @@
-//! What can be read of a node at any time, also after its end.
+//! The methods that read a node's state, at any time, even after its end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::transport::TransportStats;
 
 /// The node as it is now. These methods also work after the node's end.
 impl Handle {
-    /// The address that the node's sockets are bound to, with the real port.
+    /// The address that the node's sockets are bound to, with the actual port if 0 was asked for.
     pub fn bound_address(&self) -> SocketAddr {
         self.shared().bound
     }
 
-    /// This node's own record, as it is announced. The one method that a delegate may call at any
-    /// time.
+    /// This node's own record, as it is announced. Unlike the other methods that return members, it
+    /// also works from within a delegate's method that the node is waiting for.
     pub fn local(&self) -> Node {
         self.shared().local()
     }
@@ -32,14 +32,14 @@ impl Handle {
         self.read(|state| state.core.members().collect()).unwrap_or_default()
     }
 
-    /// Every node that is known, including the dead and those that left until they are forgotten.
-    /// Empty from within a delegate's method that the node is waiting for.
+    /// Every node that is known: the members, and those that are dead or have left, until their
+    /// records are removed. Empty from within a delegate's method that the node is waiting for.
     pub fn nodes(&self) -> Vec<Node> {
         self.read(|state| state.core.nodes().collect()).unwrap_or_default()
     }
 
-    /// One node by its name, in any state. `None` from within a delegate's method that the node is
-    /// waiting for.
+    /// One node by its name, in any state; `None` if it is unknown. Also `None` from within a
+    /// delegate's method that the node is waiting for.
     pub fn member(&self, name: impl Into<NodeName>) -> Option<Node> {
         let name = name.into();
         self.read(|state| state.core.member(&name)).ok().flatten()
@@ -51,11 +51,12 @@ impl Handle {
         self.read(|state| state.core.num_members()).unwrap_or_default()
     }
 
-    /// One more reader of the events, which gets what is reported from now on. Each reader gets every
-    /// event, and `bounds` limit what waits for this one, however slow the others are.
+    /// Adds a reader of the events, which receives everything that is reported from now on. Each
+    /// reader receives every event, and `bounds` limits what may wait for this one, independently
+    /// of the others.
     ///
-    /// To follow the membership from any moment, subscribe first and look at
-    /// [`members`](Self::members) afterwards.
+    /// To follow the membership without a gap, subscribe first and call [`members`](Self::members)
+    /// afterwards.
     ///
     /// # Errors
     ///
@@ -65,12 +66,12 @@ impl Handle {
         Ok(Events::new(Arc::clone(self.shared()), reader))
     }
 
-    /// What the node's transport has counted; all 0 with UDP.
+    /// The statistics of the node's transport; all zero with the default transport, UDP and TCP.
     pub fn transport_stats(&self) -> TransportStats {
         self.shared().transport.read()
     }
 
-    /// The configuration in force.
+    /// The configuration in force, with every change made since the start.
     ///
     /// # Errors
     ///
@@ -79,20 +80,21 @@ impl Handle {
         self.read(|state| state.core.config().clone())
     }
 
-    /// The local health score, from 0, which is healthy, to `awareness_max_multiplier` − 1 (Go:
+    /// The local health score, from 0 (healthy) to `awareness_max_multiplier` − 1 (Go:
     /// `GetHealthScore`). 0 from within a delegate's method that the node is waiting for.
     pub fn health_score(&self) -> u32 {
         self.read(|state| state.core.health_score()).unwrap_or_default()
     }
 
-    /// Counters since the start, gauges of this moment, and how each message about a member was
-    /// decided. All zero from within a delegate's method that the node is waiting for.
+    /// Statistics: counters since the start, gauges at this moment, and what was decided about each
+    /// message about a member. All zero from within a delegate's method that the node is waiting
+    /// for.
     pub fn stats(&self) -> Stats {
         self.read(|state| state.core.stats()).unwrap_or_default()
     }
 
-    /// Everything that an operator asks for: every node with its state, since when and why, seeds
-    /// and their last error, recent refusals, queues. Takes time and memory in proportion to the
+    /// The status for an operator: every node with its state, since when and why, the seeds with
+    /// their last errors, recent refusals, queues. Takes time and memory in proportion to the
     /// number of nodes.
     ///
     /// # Errors
@@ -102,14 +104,14 @@ impl Handle {
         self.shared().with(|state, now| state.core.status(now))
     }
 
-    /// The live members but this node, as peers: to be saved, and given to
-    /// [`recall`](Self::recall) in the node's next life. Empty from within a delegate's method that
-    /// the node is waiting for.
+    /// The live members except this node, as peers: to be saved, and passed to
+    /// [`recall`](Self::recall) after a restart. Empty from within a delegate's method that the
+    /// node is waiting for.
     pub fn snapshot(&self) -> Vec<Peer> {
         self.read(|state| state.core.snapshot().collect()).unwrap_or_default()
     }
 
-    /// What was recorded so far, and what was not; nothing without
+    /// How much has been recorded so far, and how much was dropped; `None` without
     /// [`Options::record_to`](crate::bind::Options::record_to).
     #[cfg(feature = "record")]
     pub fn recording(&self) -> Option<memberlist_record::RecordStats> {
@@ -128,14 +130,15 @@ impl Handle {
         self.read(|state| state.core.keys()).unwrap_or_default()
     }
 
-    /// A time of the node, such as [`Node::since`], on the clock of this machine; far in the past or
-    /// future where that clock cannot go.
+    /// Converts a time of the node, such as [`Node::since`], to this machine's monotonic clock. A
+    /// time before the node's start becomes its start, and one that the clock cannot represent a
+    /// moment far in the future.
     pub fn to_instant(&self, time: Instant) -> std::time::Instant {
         self.shared().clock.moment(time)
     }
 
-    /// How long ago a time of the node was, such as [`Node::since`]; zero if it is yet to come.
-    /// `SystemTime::now() - node.age(time)` is that time by the calendar.
+    /// How long ago a time of the node was, such as [`Node::since`]; zero if it is in the future.
+    /// `SystemTime::now() - node.age(time)` is that time on the wall clock.
     pub fn age(&self, time: Instant) -> Duration {
         self.to_instant(time).elapsed()
     }

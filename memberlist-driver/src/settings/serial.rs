@@ -1,4 +1,4 @@
-//! Settings as a document: read over a configuration, and written as they are read.
+//! Settings as a document: how they are read over existing settings, and how they are written.
 
 use std::fmt;
 
@@ -11,14 +11,15 @@ use super::value::{Item, from_items, wanted};
 use super::{SOCKETS, SettingError, Settings, is_group, kind_of, unknown};
 
 impl Settings {
-    /// Changes every field that a document gives, and none if it is wrong. What a document leaves
-    /// out stays as it is: so that it can be read over [`Config::wan`], or another document.
+    /// Sets every field that a document contains. Fields that the document leaves out keep their
+    /// values, so that it can be read over [`Config::wan`], or over another document.
     ///
     /// # Errors
     ///
-    /// A field that does not exist, with the nearest that does; a value of another kind or out of
-    /// bounds. The error of a format such as TOML also has the line. Values are not repeated where
-    /// they may be keys, except by formats that show the line itself.
+    /// The document has a field that does not exist (the error suggests a similar one), or a value
+    /// of the wrong kind or out of bounds; nothing has changed then. With a format such as TOML,
+    /// the error also has the line number. The error does not repeat values that may be keys, but
+    /// some formats show the line itself.
     pub fn update<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), D::Error> {
         let mut changed = self.clone();
         from.deserialize_map(Fields { settings: &mut changed, group: "" })?;
@@ -27,7 +28,7 @@ impl Settings {
     }
 }
 
-/// Over [`Config::lan`] without a name.
+/// Reads a document over [`Config::lan`] without a name.
 impl<'de> serde::Deserialize<'de> for Settings {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut settings = Self::default();
@@ -57,7 +58,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
         Ok(())
     }
 
-    // A value that stands where a table should may be a key that is misplaced.
+    // A value in the place of a table may be a misplaced key, and is not repeated.
     fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
         Err(E::custom(format_args!("`{}` is a table of fields", self.group)))
     }
@@ -168,7 +169,8 @@ impl<'de> Visitor<'de> for Given<'_> {
     }
 }
 
-/// As a document that reads the same, with every field, **and with the keys**.
+/// Writes a document with every field, **including the keys**, which reads back as the same
+/// settings.
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! How the text of a value is read, on the command line and in a file.
+//! How the text of a value is parsed, on the command line and in a file.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shown;
 
-/// Why a text is not a value. It never repeats a text that may be a secret.
+/// Why a text is not a valid value. It never repeats a text that may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     /// It is not of the kind that the field has.
@@ -20,7 +20,7 @@ pub(super) enum Wrong {
     Item(String),
 }
 
-/// Reads a text as a value of this kind.
+/// Parses a text as a value of this kind.
 pub(super) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
     let value = match kind {
         Kind::Switch => text.parse().map(Value::Switch).ok(),
@@ -100,7 +100,8 @@ impl From<&Bytes> for Item {
     }
 }
 
-/// Reads a list as a value of this kind. Each item is whole, with any commas.
+/// Converts a list to a value of this kind. A label may contain commas; networks, keys and peers
+/// are parsed as if separated by commas.
 pub(super) fn from_items(kind: Kind, items: &[Item]) -> Result<Value, Wrong> {
     match kind {
         Kind::Text => {

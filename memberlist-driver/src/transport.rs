@@ -1,16 +1,16 @@
 //! Transports: how packets and streams travel between nodes.
 //!
-//! By default packets are UDP datagrams and streams TCP connections, as in the Go library. The largest
-//! families of the library's users brought transports of their own, which carry packets over
-//! connections too; a [`Transport`] of that kind makes a node one of theirs. All members of a cluster
-//! must use the same one.
+//! By default packets are UDP datagrams and streams are TCP connections, as in the Go library. Two
+//! families of its users, Alertmanager and Grafana's programs, have transports of their own, which
+//! carry packets over connections too; with the [`Transport`] of the same kind, a node can join
+//! their clusters. All members of a cluster must use the same transport.
 //!
 //! The protocol does not change: what is encrypted, compressed or labelled stays so. Only
-//! `disable_tcp_pings` is set, since a ping over a stream would take the same way as the one that was
-//! lost; and with [`Framing::Dskit`], packets may decompress to as much as [`Limits::frame`].
+//! `disable_tcp_pings` is set, since a ping over a stream would take the same path as the one that
+//! was lost; and with [`Framing::Dskit`], packets may decompress to as much as [`Limits::frame`].
 //!
-//! [`Frame`], [`FrameReader`] and [`Pool`] are what the tasks of a transport consist of, without any
-//! socket: for programs that drive the core by themselves.
+//! [`Frame`], [`FrameReader`] and [`Pool`] are the parts of a transport that need no socket: for
+//! programs that drive the core themselves.
 
 mod figures;
 mod framed;
@@ -47,7 +47,7 @@ pub use self::tls::{ClientAuth, Tls, TlsError};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transport {
     kind: Kind,
-    /// What connections may take; without meaning for [`Transport::udp_tcp`].
+    /// The limits of its connections; not used by [`Transport::udp_tcp`].
     pub limits: Limits,
 }
 
@@ -61,23 +61,23 @@ enum Kind {
 }
 
 impl Transport {
-    /// Packets by UDP and streams by TCP, on the same port: the default.
+    /// The default transport: packets over UDP and streams over TCP, on the same port.
     pub fn udp_tcp() -> Self {
         Self::default()
     }
 
-    /// Packets and streams by TCP connections, in plain text.
+    /// Packets and streams over TCP connections, without TLS.
     pub fn tcp(framing: Framing) -> Self {
         Self { kind: Kind::Tcp(framing), limits: Limits::default() }
     }
 
-    /// Packets and streams by TLS connections, versions 1.2 and 1.3. Feature `tls`.
+    /// Packets and streams over TLS connections, of version 1.2 or 1.3. Needs the feature `tls`.
     #[cfg(feature = "tls")]
     pub fn tls(framing: Framing, tls: Tls) -> Self {
         Self { kind: Kind::Tls(framing, Box::new(tls)), limits: Limits::default() }
     }
 
-    /// How connections begin that carry packets or streams; nothing, if packets are datagrams.
+    /// How packets and streams are distinguished on connections; `None` if packets are datagrams.
     pub fn framing(&self) -> Option<Framing> {
         match &self.kind {
             Kind::UdpTcp => None,
@@ -87,8 +87,10 @@ impl Transport {
         }
     }
 
-    /// What the core hears of a transport, which is only what it must; starting a node does it. A
-    /// configuration with long packets is valid only afterwards.
+    /// Adapts a configuration to this transport, as starting a node does: sets `disable_tcp_pings`,
+    /// and for [`Framing::Dskit`] raises `differences.packet_decompressed_max` to
+    /// [`Limits::frame`]. Call it before validating a configuration with long packets, which is
+    /// valid only then. Does nothing for [`Transport::udp_tcp`].
     pub fn adapt(&self, config: &mut Config) {
         let Some(framing) = self.framing() else { return };
         // A ping over a stream would go the same way as the one that was lost.
@@ -109,7 +111,7 @@ impl Transport {
         }
     }
 
-    /// The TLS settings. Feature `tls`.
+    /// The TLS settings; `None` without TLS.
     #[cfg(feature = "tls")]
     pub(crate) fn tls_settings(&self) -> Option<&Tls> {
         match &self.kind {
@@ -119,41 +121,43 @@ impl Transport {
     }
 }
 
-/// What the connections of a transport may take of this process. Streams count only until they are
-/// known as such: then the limits of the core hold.
+/// How much of this process the connections of a transport may use. A stream counts only until it
+/// is recognized as one; then the limits of the core apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest frame, in bytes: a packet with its header.
+    /// The longest frame, in bytes: a packet with its header. A longer one is not sent, and ends
+    /// the connection on which it arrives.
     pub frame: usize,
-    /// Accepted connections at a time.
+    /// How many accepted connections may be open at a time; more are closed at once.
     pub connections: usize,
-    /// Accepted connections from one IPv4 address, or one IPv6 /64, at a time.
+    /// How many of these may come from one IPv4 address or one IPv6 /64.
     pub connections_per_peer: usize,
-    /// Accepted connections at a time that have not said what they are for: their handshake, or their
-    /// first frame, is under way.
+    /// How many accepted connections may be unsettled at a time: their handshake or their first
+    /// frame is not complete, so that it is unknown whether they carry packets or a stream.
     pub handshakes: usize,
-    /// As many of them one IPv4 address, or one IPv6 /64, finds free whatever others take: the last
-    /// quarter of `handshakes` is for those that have fewer.
+    /// The last quarter of `handshakes` is reserved for IPv4 addresses, and IPv6 /64s, that have
+    /// fewer unsettled connections than this.
     pub handshakes_per_peer: usize,
-    /// The time for opening a connection with its handshake, for an accepted connection to say what
-    /// it is for, and for a frame to arrive that has begun.
+    /// The time limit for opening a connection including its handshake, for the handshake and first
+    /// frame of an accepted one, and for the rest of a frame that has begun to arrive.
     pub handshake_time: Duration,
-    /// The time for writing one packet.
+    /// The time limit for writing one packet.
     pub write_time: Duration,
     /// An opened connection on which no packet is sent for this long is closed.
     pub idle_time: Duration,
-    /// An accepted connection on which no packet arrives for this long is closed. A peer of the
-    /// Alertmanager kind loses its next packet then, so it is rather long.
+    /// An accepted connection on which no packet arrives for this long is closed. It should be
+    /// long, since an Alertmanager then loses the next packet that it sends.
     pub idle_peer_time: Duration,
-    /// Packets that wait to be sent.
+    /// The limits of the packets that wait to be sent.
     pub queue: Bounds,
-    /// Bytes of packets that have arrived and wait to be handled, each with 128 more; what is beyond is
-    /// dropped. The last quarter is for IPv4 addresses, and IPv6 /64, that hold at most a thirty-second
-    /// of it.
+    /// How many bytes of packets may have arrived and wait to be handled, where each packet counts
+    /// 128 bytes more than its length; packets beyond that are dropped. The last quarter is
+    /// reserved for IPv4 addresses, and IPv6 /64s, that hold at most a thirty-second of the total.
     pub arrived_bytes: usize,
-    /// Bytes of frames that have begun to arrive, on all connections together. The last quarter is for
-    /// IPv4 addresses, and IPv6 /64, that hold at most a thirty-second of it.
+    /// How many bytes of incomplete frames may have arrived, on all connections together; a
+    /// connection that brings more is closed. The last quarter is reserved for IPv4 addresses, and
+    /// IPv6 /64s, that hold at most a thirty-second of the total.
     pub partial_bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What a transport counts.
+//! The statistics of a transport.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,27 +10,27 @@ use memberlist_proto::{StreamFailure, TlsFailure};
 use super::{FrameError, Framing};
 use crate::driver::stream_failure;
 
-/// The figures, each once: those that only grow, and those of this moment.
+/// Defines the figures once: counters, which only grow, and gauges, which are values of the moment.
 macro_rules! figures {
     (
         counters { $($(#[doc = $doc:literal])+ $name:ident,)+ }
         gauges { $($(#[doc = $now_doc:literal])+ $now:ident,)+ }
     ) => {
-        /// What a transport has counted since the node's start. All of it stays 0 with
+        /// The statistics of a transport since the node's start. All of them stay 0 with
         /// [`Transport::udp_tcp`](super::Transport::udp_tcp).
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct TransportStats {
-            /// How packets and streams are distinguished on connections; nothing, if packets are
+            /// How packets and streams are distinguished on connections; `None` if packets are
             /// datagrams.
             pub framing: Option<Framing>,
             /// Whether connections are encrypted and verified by TLS.
             pub tls: bool,
             $($(#[doc = $doc])+ pub $name: u64,)+
             $($(#[doc = $now_doc])+ pub $now: u64,)+
-            /// `bad_connections` by the reason, those that there were.
+            /// `bad_connections` by reason; reasons that have not occurred are absent.
             pub bad_by_reason: BTreeMap<&'static str, u64>,
-            /// TLS connections that did not come to be, by the reason.
+            /// TLS connections that could not be established, by reason.
             pub tls_failures: BTreeMap<TlsFailure, u64>,
         }
 
@@ -46,22 +46,22 @@ macro_rules! figures {
         }
 
         impl TransportStats {
-            /// Every figure that only grows by its name, but those by reasons.
+            /// Every counter by its name, except those by reason.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name)),+].into_iter()
             }
 
-            /// What each figure means, by its name, in the order of [`iter`](Self::iter).
+            /// The meaning of each counter, by its name, in the order of [`iter`](Self::iter).
             pub fn descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
                 [$((stringify!($name), concat!($($doc),+))),+].into_iter()
             }
 
-            /// Every figure of this moment by its name.
+            /// Every gauge by its name.
             pub fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($now), self.$now)),+].into_iter()
             }
 
-            /// What each of these means, by its name, in the order of [`gauges`](Self::gauges).
+            /// The meaning of each gauge, by its name, in the order of [`gauges`](Self::gauges).
             pub fn gauge_descriptions() -> impl Iterator<Item = (&'static str, &'static str)> {
                 [$((stringify!($now), concat!($($now_doc),+))),+].into_iter()
             }
@@ -84,50 +84,50 @@ macro_rules! figures {
 
 figures! {
     counters {
-        /// Connections that were opened for packets.
+        /// Connections that this node opened to send packets.
         opened,
-        /// Connections for packets that could not be opened, or broke.
+        /// Connections for sending packets that could not be opened, or that broke.
         failed,
         /// Connections that were accepted.
         accepted,
-        /// TLS handshakes that were completed, on connections of either side.
+        /// TLS handshakes that were completed, on connections opened by either side.
         handshakes,
-        /// Connections of peers that were closed at once, as there were too many. The next four say of
-        /// what.
+        /// Connections of peers that were closed at once because there were too many. The next four
+        /// count the reasons.
         refused,
-        /// Of connections in all.
+        /// Refused connections, because too many were open in total.
         refused_in_all,
-        /// Of connections from their source.
+        /// Refused connections, because too many were open from the same source.
         refused_of_source,
-        /// Of connections that had not said what they were for.
+        /// Refused connections, because the purpose of too many was still unknown.
         refused_unsettled,
-        /// Of streams that waited to be taken in.
+        /// Refused connections, because too many streams waited to be accepted.
         refused_streams,
-        /// Accepted connections that ended because of what they brought, or because they brought
-        /// nothing in time.
+        /// Accepted connections that ended badly: invalid data, a failed handshake, an error, or no
+        /// data in time.
         bad_connections,
-        /// Packets that were not sent: those that made room for younger ones, and those to peers that
-        /// could not be reached.
+        /// Packets that were not sent: they made room for newer ones, or their peer could not be
+        /// reached.
         packets_unsent,
         /// Packets that arrived and were dropped because too many were waiting.
         packets_dropped,
-        /// How often certificates were read again because their files had changed.
+        /// How many times certificates were reloaded because their files had changed.
         certificates_reloaded,
-        /// How often that failed; the ones before stay in use.
+        /// How many times reloading certificates failed; the previous ones stay in use.
         certificate_errors,
     }
     gauges {
-        /// Accepted connections that bring packets, or have not said what they are for.
+        /// Accepted connections that carry packets, or whose purpose is still unknown.
         incoming,
-        /// Those of them that have not.
+        /// Accepted connections whose purpose is still unknown.
         unsettled,
-        /// Addresses that packets are sent to, each with a queue.
+        /// Addresses that packets are sent to; each has a queue.
         outgoing,
         /// Bytes of packets that wait to be sent.
         queued_bytes,
         /// Bytes of packets that have arrived and wait to be handled.
         arrived_bytes,
-        /// Bytes of packets that have arrived in part.
+        /// Bytes of packets that have only partly arrived.
         partial_bytes,
     }
 }
@@ -212,17 +212,17 @@ impl Bad {
     }
 }
 
-/// The bytes of a frame do not fit into what all connections may hold.
+/// There is no room for the bytes of a frame: all connections together may hold only so many.
 #[derive(Debug, thiserror::Error)]
 #[error("too many packets are under way, and no more of this one is taken")]
 pub(super) struct Crowded;
 
 impl TransportStats {
-    /// What every [`name`](Self::name) may be.
+    /// Every value that [`name`](Self::name) can have.
     pub const NAMES: [&str; 5] =
         ["udp+tcp", "alertmanager", "alertmanager+tls", "dskit", "dskit+tls"];
 
-    /// What the transport in use is called.
+    /// The name of the transport in use.
     pub fn name(&self) -> &'static str {
         match (self.framing, self.tls) {
             (None, _) => "udp+tcp",
@@ -234,8 +234,8 @@ impl TransportStats {
     }
 }
 
-/// As an object: `name`, and unless packets are datagrams, every figure by its own; `bad_by_reason` and
-/// `tls_failures` are objects.
+/// Serializes as an object: `name`, and unless packets are datagrams, `framing`, `tls`, and every
+/// counter and gauge by its name; `bad_by_reason` and `tls_failures` are objects themselves.
 #[cfg(feature = "serde")]
 impl serde::Serialize for TransportStats {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,5 @@
-//! A runtime whose packets travel over connections: to the tasks of a node it looks like any other.
+//! A runtime whose packets travel over connections: to a node's tasks, it looks like any other
+//! runtime.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,7 +16,7 @@ use super::security::Security;
 use super::{inbound, outbound};
 use crate::runtime::{Listener, PacketSocket, Runtime, Timer as _};
 
-/// A runtime, and the transport on it.
+/// A runtime with a transport on top of it.
 pub(crate) struct Framed<R: Runtime> {
     pub(super) runtime: R,
     pub(super) hub: Arc<Hub<R::Stream>>,
@@ -38,18 +39,17 @@ impl<R: Runtime> Framed<R> {
         framed
     }
 
-    /// What the node reads packets from and writes them to. Dropping it ends every connection that
-    /// is not a stream.
+    /// The packet socket of the node. Dropping it ends every connection that is not a stream.
     pub(crate) fn mailbox(&self) -> Mailbox<R> {
         Mailbox(self.clone())
     }
 
-    /// What the node accepts streams from.
+    /// The listener from which the node accepts streams.
     pub(crate) fn entrance(&self, listener: R::Listener) -> Entrance<R> {
         Entrance { framed: self.clone(), listener }
     }
 
-    /// Opens a connection, with its handshake.
+    /// Opens a connection and completes its handshake.
     pub(super) async fn open(&self, to: SocketAddr) -> io::Result<Link<R::Stream>> {
         let stream = self.runtime.connect(to).await?;
         let link = self.security.opened(stream, to).await?;
@@ -58,7 +58,7 @@ impl<R: Runtime> Framed<R> {
         Ok(link)
     }
 
-    /// What the future gives, unless the time is over before.
+    /// Waits for the future, at most for `time`; then the error is `TimedOut`.
     pub(super) async fn within<T>(
         &self,
         time: Duration,
@@ -115,7 +115,7 @@ impl<R: Runtime> Runtime for Framed<R> {
     }
 }
 
-/// The packets of a transport.
+/// A packet socket whose packets travel over connections.
 pub(crate) struct Mailbox<R: Runtime>(Framed<R>);
 
 impl<R: Runtime> PacketSocket for Mailbox<R> {
@@ -173,7 +173,7 @@ impl<R: Runtime> Drop for Mailbox<R> {
     }
 }
 
-/// The streams of a transport, among the connections that come in.
+/// A listener that accepts the streams among the incoming connections.
 pub(crate) struct Entrance<R: Runtime> {
     framed: Framed<R>,
     listener: R::Listener,
@@ -199,14 +199,15 @@ impl<R: Runtime> Listener for Entrance<R> {
             if let Some(stream) = next.await? {
                 return Ok(stream);
             }
-            // A flood of connections must not keep a thread.
+            // A flood of connections must not monopolize a thread.
             self.framed.runtime.yield_now().await;
         }
     }
 }
 
 impl<R: Runtime> Entrance<R> {
-    /// Has a task find out what a connection is for. One too many is closed by dropping it.
+    /// Spawns a task that finds out what a connection is for. If there are too many, the connection
+    /// is dropped, which closes it.
     fn admit(&self, stream: R::Stream, from: SocketAddr) {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         if let Some(seat) = self.framed.hub.admit(from.ip()) {

@@ -1,7 +1,7 @@
 //! How packets and streams share connections: bytes in, frames out, without any socket.
 //!
-//! A transport without UDP carries packets over connections, between which and streams a few bytes at
-//! the beginning decide. Two families of programs do so, each in its own way: Alertmanager, with many
+//! A transport without UDP carries both packets and streams over connections; the first few bytes
+//! say which it is. Two families of programs do so, each in its own way: Alertmanager, with many
 //! packets on each connection, and dskit (Mimir, Loki, Tempo, Pyroscope), with one.
 //!
 //! ```
@@ -32,11 +32,11 @@ pub use self::origin::Origin;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framing {
-    /// As Prometheus Alertmanager does with `--cluster.tls-config`: many packets follow each other on
-    /// a connection, each behind its length and its sender's address.
+    /// As in Prometheus Alertmanager with `--cluster.tls-config`: a connection carries many packets
+    /// in a row, each preceded by its length and its sender's address.
     Alertmanager,
-    /// As Grafana's dskit does (Mimir, Loki, Tempo, Pyroscope): a connection for each packet, which
-    /// ends with an MD5 digest.
+    /// As in Grafana's dskit (Mimir, Loki, Tempo, Pyroscope): each packet has a connection of its
+    /// own, and ends with an MD5 digest.
     Dskit,
 }
 
@@ -49,8 +49,8 @@ impl Framing {
         }
     }
 
-    /// The bytes that carry a packet from a node that is announced as `from`. With
-    /// [`Dskit`](Self::Dskit) they are all that is written on their connection.
+    /// Encodes a packet as a frame, from a node that announces the address `from`. With
+    /// [`Dskit`](Self::Dskit), nothing else is written on its connection.
     pub fn packet(self, from: SocketAddr, packet: &[u8]) -> Vec<u8> {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port()).to_string();
         match self {
@@ -59,7 +59,7 @@ impl Framing {
         }
     }
 
-    /// The bytes ahead of everything else on the connection of a stream.
+    /// The bytes that precede everything else on the connection of a stream.
     pub fn stream(self) -> &'static [u8] {
         match self {
             Self::Alertmanager => &alertmanager::STREAM,
@@ -81,24 +81,24 @@ impl Framing {
 pub enum Frame {
     /// A packet.
     Packet {
-        /// The sender, as it names itself.
+        /// The sender's address, as the frame claims it.
         from: Origin,
         /// The packet.
         packet: Bytes,
     },
-    /// From here on, the connection is a stream. What has been read of it already is
-    /// [`FrameReader::into_rest`].
+    /// From here on, the connection is a stream. [`FrameReader::into_rest`] returns what has been
+    /// read of it already.
     Stream,
 }
 
-/// Why a connection cannot be read any further. It is to be closed.
+/// Why a connection cannot be read any further. The caller must close it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
     /// The frame is longer than allowed.
     #[error("a frame of {len} bytes, and at most {limit} are accepted")]
     TooLong {
-        /// Its length as announced, or as far as it was read.
+        /// Its length as announced, or how much of it has been read.
         len: usize,
         /// The limit.
         limit: usize,
@@ -106,19 +106,19 @@ pub enum FrameError {
     /// The connection ended within a frame.
     #[error("the connection ended within a frame")]
     Cut,
-    /// The peer begins with a TLS handshake.
+    /// The peer begins with a TLS handshake, but plain text is expected.
     #[error("the peer speaks TLS, and plain text is expected")]
     Tls,
-    /// The frame is neither a packet nor a stream.
+    /// The frame is neither a packet nor the beginning of a stream.
     #[error("neither a packet nor a stream: kind {0}")]
     Kind(i32),
-    /// The frame is of another version.
+    /// The frame has an unsupported version.
     #[error("the frame's version is not v0.1.0")]
     Version,
     /// The frame is not a valid message.
     #[error("the frame is not a valid message: {0}")]
     Malformed(&'static str),
-    /// The sender's address is not one.
+    /// The sender's address is not valid.
     #[error("the sender's address is not valid")]
     Sender,
     /// The digest is not that of the packet.
@@ -126,10 +126,11 @@ pub enum FrameError {
     Digest,
 }
 
-/// Room for bytes that is kept while the connection stands.
+/// The capacity of the buffer that is kept while a connection is open, in bytes.
 const KEPT: usize = 32 << 10;
 
-/// A packet out of its frame, which retains no more memory than its own length, or twice that.
+/// Takes a packet out of its frame, such that it keeps no more memory alive than twice its own
+/// length.
 fn taken(frame: &Bytes, packet: &[u8]) -> Bytes {
     if frame.len() > KEPT && packet.len() > frame.len() / 2 {
         frame.slice_ref(packet)
@@ -138,36 +139,37 @@ fn taken(frame: &Bytes, packet: &[u8]) -> Bytes {
     }
 }
 
-/// Reads the frames of one connection, in whatever pieces its bytes arrive. Memory is taken for bytes
-/// that have arrived, not for lengths announced.
+/// Reads the frames of one connection, however its bytes are split. Memory is allocated for bytes
+/// that have arrived, not for announced lengths.
 #[derive(Debug)]
 pub struct FrameReader {
     framing: Framing,
     limit: usize,
     buffer: BytesMut,
-    /// The most bytes that it has had, in the room that it has now.
+    /// The most bytes that the buffer has held since it was last allocated.
     longest: usize,
     /// The peer has ended its side.
     ended: bool,
-    /// Nothing more is read: after a stream's beginning, the packet of a connection that carries
-    /// one, or an error.
+    /// Nothing more is read: a stream has begun, the only packet of the connection was read, or an
+    /// error occurred.
     over: bool,
 }
 
 impl FrameReader {
-    /// For a new connection, with the most bytes that one frame may have.
+    /// Creates a reader for a new connection; `limit` is the maximum length of a frame, in bytes.
     pub fn new(framing: Framing, limit: usize) -> Self {
         let buffer = BytesMut::new();
         Self { framing, limit, buffer, longest: 0, ended: false, over: false }
     }
 
-    /// Takes in bytes from the connection.
+    /// Adds bytes that were read from the connection.
     pub fn push(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
         self.longest = self.longest.max(self.buffer.len());
     }
 
-    /// After a long frame, its room is not kept for as long as the connection stands.
+    /// After a long frame, releases its memory, which would otherwise be kept while the connection
+    /// is open.
     fn shrink(&mut self) {
         if self.longest > KEPT {
             self.buffer = BytesMut::from(&self.buffer[..]);
@@ -180,19 +182,19 @@ impl FrameReader {
         self.ended = true;
     }
 
-    /// The next frame; nothing, if more bytes are needed, or if none follows.
+    /// Returns the next frame; `None` if more bytes are needed, or if no frame follows.
     ///
     /// # Errors
     ///
-    /// What is wrong with the connection, once.
+    /// What is wrong with the connection; returned once, and `None` afterwards.
     #[allow(clippy::should_implement_trait)] // More may follow after `None`.
     pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         if self.over {
             return Ok(None);
         }
         let next = match self.framing {
-            // Whatever may still be TLS is waited for, so that the cuts do not decide what is said.
-            // No frame begins so and ends within these bytes.
+            // While it may still be TLS, more bytes are awaited, so that the error does not depend
+            // on how the bytes are split. No frame begins this way and ends within these bytes.
             _ if !self.ended && may_be_tls(&self.buffer) => Ok(None),
             _ if is_tls(&self.buffer) => Err(FrameError::Tls),
             Framing::Alertmanager => alertmanager::next(&mut self.buffer, self.limit, self.ended),
@@ -209,24 +211,25 @@ impl FrameReader {
         next
     }
 
-    /// Bytes that wait for the rest of their frame.
+    /// The number of bytes that wait for the rest of their frame.
     pub fn buffered(&self) -> usize {
         self.buffer.len()
     }
 
-    /// What was read beyond the last frame: after [`Frame::Stream`], the stream's first bytes.
+    /// Returns what was read beyond the last frame: after [`Frame::Stream`], the stream's first
+    /// bytes.
     pub fn into_rest(self) -> Bytes {
         self.buffer.freeze()
     }
 }
 
-/// Whether a connection begins like a TLS handshake: a record of type 22, version 3.x, with a client's
-/// greeting.
+/// Whether a connection begins like a TLS handshake: a record of type 22, version 3.x, with a
+/// `ClientHello`.
 fn is_tls(begun: &[u8]) -> bool {
     matches!(begun, [0x16, 3, _, _, _, 1, ..])
 }
 
-/// Whether too little has come to know it.
+/// Whether too few bytes have arrived to decide that.
 fn may_be_tls(begun: &[u8]) -> bool {
     matches!(begun, [0x16] | [0x16, 3] | [0x16, 3, _] | [0x16, 3, _, _] | [0x16, 3, _, _, _])
 }

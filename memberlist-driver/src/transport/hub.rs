@@ -1,5 +1,5 @@
 //! What the tasks of a transport share: packets and streams that have arrived, packets to send, and
-//! who waits for which of them.
+//! the tasks that wait for each of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -25,36 +25,36 @@ use crate::node::Keep;
 use crate::runtime::Stream;
 use crate::shared::keep;
 
-/// Streams that wait for the accept task; more are refused.
+/// How many streams may wait for the accept task; more are refused.
 const STREAMS: usize = 64;
 
 pub(crate) struct Hub<S> {
     state: Mutex<State<S>>,
     pub(super) framing: Framing,
     pub(super) limits: Limits,
-    /// What this node announces, and names itself in its frames.
+    /// The address that this node announces, and gives as the sender's in its frames.
     own: SocketAddr,
     pub(super) figures: Arc<Figures>,
     driver: Driver,
 }
 
 struct State<S> {
-    /// Each with its sender, as it names itself, and the address that it came from.
+    /// Each with its sender's address, as claimed, and the address that it came from.
     arrived: VecDeque<(Bytes, SocketAddr, IpAddr)>,
     packet_task: Option<Waker>,
     streams: VecDeque<(Link<S>, SocketAddr)>,
     accept_task: Option<Waker>,
     pool: Pool,
-    /// The tasks that carry queues of the pool and have nothing to write.
+    /// The tasks that serve queues of the pool and have nothing to write.
     writers: BTreeMap<SocketAddr, (Serial, Waker)>,
-    /// What waits until everything is written.
+    /// The task that waits until everything is written.
     flush: Option<Waker>,
     seats: BTreeMap<u64, Option<Waker>>,
     last_seat: u64,
     sources: Sources,
-    /// The node has not ended for as long as one of these is there.
+    /// The node's end is not reported as long as a clone of this exists.
     keep: Option<Keep>,
-    /// Everything is to end.
+    /// All tasks must end.
     closed: bool,
 }
 
@@ -115,7 +115,7 @@ impl<S> Hub<S> {
         self.driver.failed(target, doing, error);
     }
 
-    /// A connection has been through its handshake, if it has one.
+    /// A connection has completed its handshake, if it has one.
     pub(super) fn shaken(&self, link: &Link<S>)
     where
         S: Stream,
@@ -125,12 +125,12 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Whether the peer of a connection may be the member at an address. It may where no member is
-    /// known.
+    /// Checks that the peer of a connection may be the member at an address; if no member is known
+    /// there, it may.
     ///
     /// # Errors
     ///
-    /// Its certificate is for other names.
+    /// The peer's certificate is for other names.
     #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self, clippy::unnecessary_wraps))]
     pub(super) fn check_name(&self, link: &Link<S>, address: SocketAddr) -> io::Result<()>
     where
@@ -146,7 +146,7 @@ impl<S> Hub<S> {
         Ok(())
     }
 
-    /// A packet to send.
+    /// Queues a packet; returns the number of the task to start for its address, if none runs.
     pub(super) fn send(&self, packet: &[u8], to: SocketAddr) -> io::Result<Option<Serial>> {
         let frame = self.framing.packet(self.own, packet);
         if frame.len() > self.limits.frame {
@@ -161,7 +161,7 @@ impl<S> Hub<S> {
         }
         let queued = self.with_pool(|pool| pool.push(Instant::now(), to, frame.into()));
         let mut state = self.lock();
-        // The task of an address that made room for this one is to end.
+        // The task of an address that was dropped to make room for this one must end.
         let replaced = state.pool.take_replaced();
         let writers = [Some(to), replaced].map(|to| state.writers.remove(&to?));
         drop(state);
@@ -172,12 +172,13 @@ impl<S> Hub<S> {
             Queued::Waits => Ok(None),
             Queued::Begin(task) => Ok(Some(task)),
             Queued::Rests(why) => Err(io::Error::other(why)),
-            // Not that it would block: no socket says when there is room again.
+            // Not `WouldBlock`: no socket reports when there is room again.
             Queued::Full => Err(io::Error::other("too many packets wait for their connections")),
         }
     }
 
-    /// What the task is to do that carries the packets to an address.
+    /// The next packet to write to an address, for the task that serves it; `None` if the task must
+    /// end.
     pub(super) fn poll_turn(
         &self,
         cx: &Context<'_>,
@@ -203,12 +204,13 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Whether the task may end that carries the packets to an address.
+    /// Whether the task that serves an address may end.
     pub(super) fn ends(&self, to: SocketAddr, task: Serial) -> bool {
         self.with_pool(|pool| pool.ends(to, task))
     }
 
-    /// The packet that was fetched has been written, and the peer has `taken` it, as far as is known.
+    /// The packet that was fetched has been written; `taken`: the peer has accepted it, as far as
+    /// is known.
     pub(super) fn written(&self, to: SocketAddr, task: Serial, taken: bool) {
         self.with_pool(|pool| {
             pool.written(Instant::now(), to, task);
@@ -218,17 +220,17 @@ impl<S> Hub<S> {
         });
     }
 
-    /// The peer cannot be reached: what its task is to do.
+    /// The peer cannot be reached; returns what its task must do.
     pub(super) fn unreachable(&self, to: SocketAddr, task: Serial, why: StreamFailure) -> Failed {
         self.with_pool(|pool| pool.failed(Instant::now(), to, task, why))
     }
 
-    /// So many packets were written and have not arrived.
+    /// This number of packets has been written and has not arrived.
     pub(super) fn lost(&self, packets: u64) {
         self.with_pool(|pool| pool.lost(packets));
     }
 
-    /// The task has ended that carried the packets to an address.
+    /// The task that served an address has ended.
     pub(super) fn retired(&self, to: SocketAddr, task: Serial) {
         let mut state = self.lock();
         let writer = match state.writers.get(&to) {
@@ -239,7 +241,7 @@ impl<S> Hub<S> {
         drop(writer);
     }
 
-    /// Does something with the queues, and what follows from it.
+    /// Changes the queues, and does what follows from that.
     fn with_pool<T>(&self, act: impl FnOnce(&mut Pool) -> T) -> T {
         let mut state = self.lock();
         let before = state.pool.dropped();
@@ -255,12 +257,12 @@ impl<S> Hub<S> {
         done
     }
 
-    /// What waits now is not waited for any more.
+    /// Gives up the wait for the packets that wait now.
     pub(super) fn abandon_flush(&self) {
         self.with_pool(Pool::abandon);
     }
 
-    /// Ready when every packet is written that is still waited for.
+    /// Ready when every packet that is still waited for has been written.
     pub(super) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.pool.is_flushed() {
@@ -272,8 +274,8 @@ impl<S> Hub<S> {
         Poll::Pending
     }
 
-    /// A packet has arrived, `by` a connection from this address; one more than may wait is dropped, as
-    /// a socket does.
+    /// A packet has arrived, over a connection from the address `by`. If too many wait, it is
+    /// dropped, as a socket does.
     pub(super) fn arrived(&self, packet: Bytes, from: SocketAddr, by: IpAddr) {
         let mut state = self.lock();
         if state.closed || !state.sources.waits(by, packet.len(), &self.limits) {
@@ -340,12 +342,12 @@ impl<S> Hub<S> {
         Poll::Pending
     }
 
-    /// A seat for a task that opens connections, unless everything is to end.
+    /// A seat for a task that opens connections, unless the transport is closed.
     pub(super) fn seat(self: &Arc<Self>) -> Option<Seat<S>> {
         Seat::new(self, &mut self.lock())
     }
 
-    /// A seat for an accepted connection, unless there are too many or everything is to end.
+    /// A seat for an accepted connection, unless there are too many or the transport is closed.
     pub(super) fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Seat<S>> {
         let mut state = self.lock();
         if state.closed {
@@ -373,7 +375,7 @@ impl<S> Hub<S> {
         Some(seat)
     }
 
-    /// Shows how much there is now.
+    /// Updates the gauges.
     fn gauge(&self, state: &State<S>) {
         let [incoming, unsettled, arrived, partial] = state.sources.taken();
         let figures = &self.figures;
@@ -390,15 +392,15 @@ impl<S> Hub<S> {
     }
 }
 
-/// The place of a task among those that end with the transport. Held behind its connection, so that it
-/// is dropped after it.
+/// The registration of a task that ends with the transport. It must be dropped after the task's
+/// connection.
 pub(super) struct Seat<S> {
     hub: Arc<Hub<S>>,
     id: u64,
     accepted: Option<IpAddr>,
-    /// It has not said what it is for.
+    /// Whether it is still unknown what the connection is for.
     shakes: bool,
-    /// Bytes of a frame that has begun to arrive.
+    /// The number of bytes of a frame that has begun to arrive.
     partial: usize,
     /// Dropped last: the node does not end before its connections do.
     _keep: Keep,
@@ -418,7 +420,7 @@ impl<S> Seat<S> {
         &self.hub
     }
 
-    /// Ready when everything is to end.
+    /// Ready when the transport is closed.
     pub(super) fn poll_closed(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.hub.lock();
         if state.closed {
@@ -430,7 +432,7 @@ impl<S> Seat<S> {
         Poll::Pending
     }
 
-    /// It has said what it is for.
+    /// It is known now what the connection is for.
     pub(super) fn settled(&mut self) {
         if std::mem::replace(&mut self.shakes, false)
             && let Some(from) = self.accepted
@@ -441,7 +443,8 @@ impl<S> Seat<S> {
         }
     }
 
-    /// So many bytes wait for the rest of their frame; whether there is room for them.
+    /// Sets how many bytes wait for the rest of their frame; returns whether there is room for
+    /// them.
     pub(super) fn holds(&mut self, bytes: usize) -> bool {
         let before = std::mem::replace(&mut self.partial, bytes);
         let Some(from) = self.accepted else { return true };

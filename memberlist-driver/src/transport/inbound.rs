@@ -1,4 +1,5 @@
-//! The task of a connection that a peer has opened: it brings packets, or becomes a stream.
+//! The task of a connection that a peer has opened: the connection carries packets, or becomes a
+//! stream.
 
 use std::future::poll_fn;
 use std::io;
@@ -17,22 +18,22 @@ use super::link::Link;
 use crate::node::unless;
 use crate::runtime::{Runtime, Timer as _};
 
-/// The time for a peer to read why its connection ends.
+/// How long a peer may take to read why its connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Bytes to read at once.
+/// The number of bytes to read at once.
 const READ: usize = 16 << 10;
 
 /// Why a connection ended.
 enum End<S> {
     /// It became a stream.
     Stream,
-    /// The peer ended it between two frames, or nothing was said for long.
+    /// The peer ended it between two frames, or it was idle for too long.
     Over,
-    /// The peer has said something wrong, or the connection broke.
+    /// The peer has sent something invalid, or the connection broke.
     Failed(io::Error, Option<Link<S>>),
 }
 
-/// Takes in what a connection brings.
+/// Serves a connection until it ends or becomes a stream.
 pub(super) async fn serve<R: Runtime>(
     framed: Framed<R>,
     stream: R::Stream,
@@ -75,7 +76,7 @@ async fn read<R: Runtime>(
     let mut timer = framed.runtime.timer(deadline);
     let mut buffer = vec![0; READ];
     let mut settled = false;
-    // What has arrived in part had begun when bytes were waited for last.
+    // Whether the incomplete frame had already begun when bytes were last waited for.
     let mut under_way = false;
     loop {
         match reader.next() {
@@ -97,7 +98,8 @@ async fn read<R: Runtime>(
             Err(error) => return End::Failed(in_io(error), None),
         }
         let begun = reader.buffered() > 0;
-        // A frame that has begun has as long as the first one, however slowly it goes on.
+        // A frame that has begun must be complete in the same time as the first one, even if its
+        // bytes keep arriving.
         if settled && !(begun && under_way) {
             let wait = if begun { limits.handshake_time } else { limits.idle_peer_time };
             timer.reset(Instant::now() + wait);
@@ -116,7 +118,7 @@ async fn read<R: Runtime>(
             }
         });
         match step.await {
-            // The time is over, or everything is.
+            // The time has run out, or the node has stopped.
             None if settled && !begun => return End::Over,
             None => return End::Failed(io::ErrorKind::TimedOut.into(), None),
             Some(Ok(0)) => return last(framed, &link, from, reader),
@@ -126,7 +128,7 @@ async fn read<R: Runtime>(
     }
 }
 
-/// The peer has ended its side, and with it, by some framing, its packet.
+/// The peer has ended its side, and, in one framing, its packet with it.
 fn last<R: Runtime>(
     framed: &Framed<R>,
     link: &Link<R::Stream>,
@@ -147,7 +149,7 @@ fn last<R: Runtime>(
     }
 }
 
-/// Hands on a packet, if the peer may be the member at the address that it gives.
+/// Hands on a packet if the peer may be the member at the address that the frame claims.
 fn arrived<R: Runtime>(
     framed: &Framed<R>,
     link: &Link<R::Stream>,

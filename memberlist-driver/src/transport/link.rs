@@ -1,5 +1,5 @@
-//! A connection of a transport: plain or with TLS, and with what was read of it before it was known
-//! as a stream.
+//! A connection of a transport: with or without TLS, and with the bytes that were read before it
+//! was recognized as a stream.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,18 +12,18 @@ use memberlist_proto::StreamFailure;
 use super::tls::{Names, Session};
 use crate::runtime::Stream;
 
-/// Bytes of a peer that are read and thrown away at the end.
+/// How many bytes from a peer are read and discarded at the end.
 const LAST_WORDS: usize = 64 << 10;
 
-/// The first byte of an alert of TLS.
+/// The first byte of a TLS alert.
 const ALERT: u8 = 0x15;
 
 /// A connection.
 pub(crate) struct Link<S> {
     wire: Wire<S>,
-    /// Read already, and to be read again.
+    /// Bytes that were read already, and are returned by the next reads.
     before: Bytes,
-    /// The names of the peer's certificate, if they matter.
+    /// The names in the peer's certificate, if they are checked.
     #[cfg(feature = "tls")]
     names: Option<Names>,
 }
@@ -50,19 +50,19 @@ impl<S: Stream> Link<S> {
         Self { wire: Wire::Tls(Box::new(session)), before: Bytes::new(), names }
     }
 
-    /// The names of the peer's certificate, if a member's certificate must be for its name.
+    /// The names in the peer's certificate, if a member's certificate must be for its name.
     #[cfg(feature = "tls")]
     pub(super) fn names(&self) -> Option<&Names> {
         self.names.as_ref()
     }
 
-    /// Whether it has no TLS.
+    /// Whether it is without TLS.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.wire, Wire::Plain(_))
     }
 
-    /// What the first bytes mean that a peer says on a connection for packets, on which by neither
-    /// framing it says anything. A peer that expects TLS may answer with an alert.
+    /// Checks the first bytes that a peer sends on a connection for packets, on which in neither
+    /// framing it sends any. A peer that expects TLS may answer with an alert.
     pub(super) fn answered(&self, said: &[u8]) -> io::Result<()> {
         if self.is_plain() && said.first() == Some(&ALERT) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, StreamFailure::UnexpectedTls));
@@ -70,12 +70,12 @@ impl<S: Stream> Link<S> {
         Ok(())
     }
 
-    /// The same connection, on which these bytes are read first.
+    /// The same connection, with these bytes to be read first.
     pub(super) fn after(self, before: Bytes) -> Self {
         Self { before, ..self }
     }
 
-    /// Writes everything. With TLS, the bytes end with a record of their own.
+    /// Writes all of `data`. With TLS, they end at the end of a record.
     pub(super) async fn write_all(&mut self, mut data: &[u8]) -> io::Result<()> {
         poll_fn(|cx| {
             while !data.is_empty() {
@@ -94,7 +94,7 @@ impl<S: Stream> Link<S> {
         .await
     }
 
-    /// Reads once, into a buffer of the caller.
+    /// Reads once, into the caller's buffer.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -111,8 +111,8 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Ends this side, and waits for the peer's end: a connection that is dropped with bytes unread
-    /// is reset, and the peer may lose what it has not read yet.
+    /// Ends this side, and waits until the peer ends its own: a connection that is dropped with
+    /// unread bytes is reset, and the peer may lose what it has not read yet.
     pub(super) async fn finish(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_shutdown(cx)).await?;
         let (mut buffer, mut heard) = ([0; 512], 0);

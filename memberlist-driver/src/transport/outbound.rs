@@ -1,4 +1,4 @@
-//! The task that carries the packets to one address.
+//! The task that sends packets to one address.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,13 +19,13 @@ use crate::log::Target;
 use crate::node::unless;
 use crate::runtime::{Runtime, Stream as _, Timer as _};
 
-/// The time for the peer to end a connection whose only packet is written.
+/// How long the peer may take to end a connection whose only packet is written.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Bytes that a peer may say on a connection that carries packets to it: by neither framing it says
-/// anything.
+/// How many bytes a peer may send on a connection that carries packets to it: in neither framing
+/// does it send any.
 const CHATTER: usize = 64 << 10;
 
-/// Writes the packets to an address until none was sent for long.
+/// Writes the packets to an address until none has been sent for a long time.
 pub(super) async fn carry<R: Runtime>(
     framed: Framed<R>,
     to: SocketAddr,
@@ -36,7 +36,7 @@ pub(super) async fn carry<R: Runtime>(
         Carrier { timer: framed.runtime.timer(Instant::now()), framed, to, task, link: None };
     let ended = carrier.run(&seat).await;
     seat.hub().retired(to, task);
-    // The peer is to see an end, and no cut, if that takes no time.
+    // The peer should see an orderly end, if that is possible without waiting.
     if let (Ended::Idle, Some(open)) = (ended, &mut carrier.link) {
         poll_fn(|cx| {
             let _ = open.link.poll_shutdown(cx);
@@ -48,13 +48,13 @@ pub(super) async fn carry<R: Runtime>(
 
 /// Why a task ends.
 enum Ended {
-    /// Nothing was sent for long, or everything is to end.
+    /// Nothing has been sent for a long time, or the node stops.
     Idle,
     /// The peer cannot be reached.
     Failed,
 }
 
-/// What there is to do.
+/// What to do next.
 enum Next {
     Write(Bytes),
     /// The peer has refused the connection.
@@ -62,16 +62,16 @@ enum Next {
     End,
 }
 
-/// A connection that stands.
+/// An open connection.
 struct Open<S> {
     link: Link<S>,
     since: Instant,
-    /// Frames that were written on it.
+    /// The number of frames that were written on it.
     frames: u64,
 }
 
 impl<S> Open<S> {
-    /// Whether an error on it means that the peer has never taken anything from it.
+    /// Whether an error on it means that the peer has never accepted anything from it.
     fn is_refused_by(&self, error: &io::Error) -> bool {
         use TlsFailure::{Refused, RefusedExpired, RefusedIssuer, RefusedWithout};
         let refused = matches!(
@@ -118,7 +118,7 @@ impl<R: Runtime> Carrier<R> {
         }
     }
 
-    /// The peer could not be reached: waits until it may be tried again, if it may.
+    /// After the peer could not be reached: waits until it may be tried again, if it may.
     async fn rests(&mut self, error: &io::Error, seat: &Seat<R::Stream>) -> Result<(), Ended> {
         let hub = &self.framed.hub;
         count(&hub.figures.failed);
@@ -132,8 +132,8 @@ impl<R: Runtime> Carrier<R> {
         waited.ok_or(Ended::Idle)
     }
 
-    /// What to do next. Meanwhile the peer's end is noticed, which writing would only notice when a
-    /// packet is lost.
+    /// Waits for what to do next. Meanwhile it notices if the peer ends the connection; a write
+    /// would notice that only after losing a packet.
     async fn next(&mut self, seat: &Seat<R::Stream>) -> Next {
         self.timer.reset(Instant::now() + self.framed.hub.limits.idle_time);
         let mut heard = 0;
@@ -158,7 +158,8 @@ impl<R: Runtime> Carrier<R> {
         .await
     }
 
-    /// Drops the connection if the peer has ended it; why, if the peer never took anything from it.
+    /// Drops the connection if the peer has ended it; returns the reason if the peer never accepted
+    /// anything from it.
     fn listen(&mut self, cx: &mut Context<'_>, heard: &mut usize) -> Option<io::Error> {
         let mut buffer = [0; 1024];
         while let Some(open) = &mut self.link {
@@ -187,9 +188,9 @@ impl<R: Runtime> Carrier<R> {
         None
     }
 
-    /// Writes a packet; whether the peer has taken it, as far as that can be known.
+    /// Writes a packet; returns whether the peer has accepted it, as far as that can be known.
     async fn write(&mut self, frame: &[u8]) -> io::Result<bool> {
-        // Meanwhile another member may be known at the address.
+        // By now another member may be known at the address.
         let open = self.link.take();
         let open = open.filter(|open| self.framed.hub.check_name(&open.link, self.to).is_ok());
         if let Some(mut open) = open {
@@ -200,7 +201,7 @@ impl<R: Runtime> Carrier<R> {
                 return Ok(true);
             }
         }
-        // The connection broke: the packet goes by a new one.
+        // There is no connection, or it broke: the packet goes over a new one.
         let limits = &self.framed.hub.limits;
         let mut link = self.framed.within(limits.handshake_time, self.framed.open(self.to)).await?;
         count(&self.framed.hub.figures.opened);
@@ -209,7 +210,7 @@ impl<R: Runtime> Carrier<R> {
             self.link = Some(Open { link, since: Instant::now(), frames: 1 });
             return Ok(true);
         }
-        // What the peer makes of it shows in the probe.
+        // What the peer did with the packet shows in the result of the probe.
         match self.framed.within(FAREWELL, link.finish()).await {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),

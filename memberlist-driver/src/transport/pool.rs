@@ -1,8 +1,9 @@
-//! Packets that wait for connections: bounded, and without any socket or clock.
+//! The queues of packets that wait for connections: bounded, and without any socket or clock.
 //!
-//! Each address has a queue of its own, which one task of the caller carries, over one connection or
-//! one after the other. A peer that does not read, or cannot be reached, fills its own queue and no
-//! other; the oldest packets make room for new ones, as gossip is worth more the younger it is.
+//! Each address has a queue of its own, which one task of the caller serves, over a single
+//! connection or several in succession. A peer that does not read, or cannot be reached, fills its
+//! own queue and no other. The oldest packets make room for new ones, since newer gossip is worth
+//! more.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,30 +12,33 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use memberlist_proto::StreamFailure;
 
-/// The first rest of a peer that could not be reached; each further one is twice as long.
+/// How long packets to a peer are refused after it could not be reached; each further time is twice
+/// as long.
 const FIRST_REST: Duration = Duration::from_millis(100);
-/// The longest rest. A peer that comes back is heard of by its own packets, and is to be answered.
+/// The longest such time. A peer that returns soon sends packets itself, and these must be
+/// answered.
 const LONGEST_REST: Duration = Duration::from_secs(2);
-/// A peer has been reached if nothing went wrong for this long. That a packet could be written proves
-/// little: with TLS 1.3, a peer may refuse this side's certificate only afterwards.
+/// A peer counts as reached if nothing has failed for this long. That a packet could be written
+/// proves little: with TLS 1.3, a peer may refuse this side's certificate only afterwards.
 pub(super) const PROVEN: Duration = LONGEST_REST;
 
-/// How much may wait.
+/// The limits of the packets that wait to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// Addresses that packets are sent to at a time. The one that was used longest ago makes room.
+    /// The number of addresses with a queue. For another one, the address that was used longest ago
+    /// among those with an empty queue is dropped.
     pub peers: usize,
-    /// Frames in the queue of one address.
+    /// The number of frames in the queue of one address; the oldest make room for a new one.
     pub queue_frames: usize,
-    /// Bytes in the queue of one address. One frame may be longer.
+    /// The number of bytes in the queue of one address. A single frame may be longer.
     pub queue_bytes: usize,
-    /// Bytes in all queues together.
+    /// The number of bytes in all queues together; a frame beyond that is dropped.
     pub bytes: usize,
 }
 
 impl Bounds {
-    /// These values with some of them changed, as an expression.
+    /// Applies `change` to these values and returns them.
     #[must_use = "the changed values are returned"]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -48,41 +52,42 @@ impl Default for Bounds {
     }
 }
 
-/// Which task carries a queue. The number of a task that has been given up is used for no other.
+/// Identifies the task that serves a queue. The number of a task that has ended is not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Serial(u64);
 
-/// What became of a frame.
+/// The outcome of queueing a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queued {
-    /// It waits, and the task that carries the queue is to be woken.
+    /// It waits; the caller must wake the task that serves the queue.
     Waits,
-    /// It waits, and a task for this address is to begin.
+    /// It waits; the caller must start a task with this number for the address.
     Begin(Serial),
-    /// It is dropped: the peer could not be reached a moment ago, for this reason.
+    /// It is dropped: the peer could not be reached a moment ago, for this reason, and is not tried
+    /// again yet.
     Rests(StreamFailure),
-    /// It is dropped: more than the bounds allow waits already.
+    /// It is dropped: as much as the bounds allow waits already.
     Full,
 }
 
-/// What becomes of a queue whose peer could not be reached.
+/// What happens to a queue whose peer could not be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
-    /// The first failure in a row costs nothing: try again at this time, beginning with the frame
-    /// that was fetched last.
+    /// This was the first failure in a row: nothing is dropped, and the task must try again at this
+    /// time, beginning with the frame that it fetched last.
     Again(Instant),
-    /// Everything that waited is dropped, and the task is to end.
+    /// Everything that waited is dropped, and the task must end.
     Over,
 }
 
-/// What a task is to do next.
+/// What a task must do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turned {
     /// Write this, then call [`Pool::written`].
     Write(Bytes),
     /// Wait: there is nothing to write.
     Wait,
-    /// End: the queue is not this task's any more.
+    /// End: the queue no longer belongs to this task.
     Gone,
 }
 
@@ -94,7 +99,7 @@ pub struct Pool {
     serials: u64,
     bytes: usize,
     dropped: u64,
-    /// The address that made room for another one.
+    /// The address that was dropped to make room for another one.
     replaced: Option<SocketAddr>,
 }
 
@@ -103,13 +108,13 @@ struct Peer {
     queue: VecDeque<Bytes>,
     bytes: usize,
     state: State,
-    /// A frame has been fetched and not been written yet.
+    /// A frame has been fetched and has not been written yet.
     writing: bool,
-    /// It was waited for long enough, and has taken nothing since.
+    /// The wait for it was given up, and it has accepted nothing since.
     abandoned: bool,
     /// When a frame was last queued.
     used: Instant,
-    /// Failures in a row, and the end of the rest after the last of them.
+    /// The number of failures in a row, and when the pause after the last of them ends.
     failures: u32,
     rested: Instant,
 }
@@ -117,7 +122,7 @@ struct Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Carried(Serial),
-    /// The task tries again at the end of the rest.
+    /// The task tries again when the pause ends.
     Retrying {
         task: Serial,
         until: Instant,
@@ -130,7 +135,7 @@ enum State {
 }
 
 impl Pool {
-    /// Without any queue.
+    /// Creates a pool without any queue.
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
     }
@@ -166,7 +171,7 @@ impl Pool {
         }
         if self.bytes + frame.len() > self.bounds.bytes {
             self.dropped += 1;
-            // A task that begins finds nothing, and its queue is that of a peer at rest.
+            // No task begins, and the peer is in the state of one whose pause is over.
             if begin.is_some() {
                 peer.state = State::Resting { until: now, why: StreamFailure::Exhausted };
             }
@@ -178,7 +183,7 @@ impl Pool {
         begin.map_or(Queued::Waits, Queued::Begin)
     }
 
-    /// What the task is to do that carries the queue of an address.
+    /// What the task that serves the queue of an address must do next.
     pub fn next(&mut self, to: SocketAddr, task: Serial) -> Turned {
         let Some(peer) = self.carried(to, task) else { return Turned::Gone };
         match peer.pop() {
@@ -191,7 +196,7 @@ impl Pool {
         }
     }
 
-    /// The frame that was fetched last has been given to the socket.
+    /// Reports that the frame that was fetched last has been written to the socket.
     pub fn written(&mut self, now: Instant, to: SocketAddr, task: Serial) {
         if let Some(peer) = self.carried(to, task) {
             peer.state = State::Carried(task);
@@ -202,8 +207,8 @@ impl Pool {
         }
     }
 
-    /// The peer cannot be reached, and what follows is refused for a while, longer each time. What
-    /// waits is dropped, unless this is the first failure in a row and it came at once.
+    /// Reports that the peer cannot be reached. Further frames are refused for a while, longer each
+    /// time. What waits is dropped, unless this is the first failure in a row and not a timeout.
     pub fn failed(
         &mut self,
         now: Instant,
@@ -216,7 +221,7 @@ impl Pool {
         let until = now + rest.min(LONGEST_REST);
         peer.failures += 1;
         peer.rested = until;
-        // What has waited for a whole time limit is too old to wait for a second one.
+        // Frames that have waited until a timeout are too old to wait for a second one.
         if peer.failures == 1 && why != StreamFailure::TimedOut {
             peer.state = State::Retrying { task, until, why };
             return Failed::Again(until);
@@ -231,12 +236,13 @@ impl Pool {
         Failed::Over
     }
 
-    /// So many frames that counted as written have never arrived.
+    /// Reports that this number of frames, which counted as written, has never arrived.
     pub fn lost(&mut self, frames: u64) {
         self.dropped += frames;
     }
 
-    /// The task ends because nothing was queued for long. Whether it may: a frame may just have come.
+    /// Asks to end the task because nothing has been queued for long; `false` if a frame has just
+    /// been queued, and the task must go on.
     pub fn ends(&mut self, to: SocketAddr, task: Serial) -> bool {
         match self.carried(to, task) {
             Some(peer) if !peer.queue.is_empty() => false,
@@ -251,38 +257,39 @@ impl Pool {
         self.peers.values().all(|peer| peer.is_flushed() || peer.abandoned)
     }
 
-    /// Peers for which something waits, or is being written, have been waited for long enough:
-    /// [`is_flushed`](Self::is_flushed) leaves each out until it [takes](Self::took) something.
+    /// Gives up the wait for all peers for which something waits or is being written:
+    /// [`is_flushed`](Self::is_flushed) ignores each of them until it [accepts](Self::took)
+    /// something.
     pub fn abandon(&mut self) {
         for peer in self.peers.values_mut() {
             peer.abandoned |= !peer.is_flushed();
         }
     }
 
-    /// The peer has taken what was written to it.
+    /// Reports that the peer has accepted what was written to it.
     pub fn took(&mut self, to: SocketAddr, task: Serial) {
         if let Some(peer) = self.carried(to, task) {
             peer.abandoned = false;
         }
     }
 
-    /// The address that made room for that of the frame queued last, once: its task, if it has one, is
-    /// to be woken, so that it ends.
+    /// The address, if any, that was dropped to make room when the last frame was queued; returned
+    /// once. The caller must wake its task, if it has one, so that the task ends.
     pub fn take_replaced(&mut self) -> Option<SocketAddr> {
         self.replaced.take()
     }
 
-    /// Addresses with a queue.
+    /// The number of addresses with a queue.
     pub fn peers(&self) -> usize {
         self.peers.len()
     }
 
-    /// Bytes that wait in all queues.
+    /// The number of bytes that wait in all queues.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Frames that were dropped so far, for whatever reason.
+    /// The number of frames that have been dropped so far, for any reason.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -299,8 +306,8 @@ impl Pool {
         Serial(self.serials)
     }
 
-    /// Forgets the address that was used longest ago among those that nothing waits for; whether
-    /// there was one.
+    /// Drops the address that was used longest ago among those for which nothing waits; returns
+    /// whether there was one.
     fn make_room(&mut self) -> bool {
         let spare = self.peers.iter().filter(|(_, peer)| peer.is_flushed());
         let oldest = spare.min_by_key(|(_, peer)| peer.used).map(|(address, _)| *address);

@@ -1,4 +1,4 @@
-//! What a new connection goes through before its first frame.
+//! The handshake of a new connection before its first frame, if it has one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use super::link::Link;
 use super::tls::Certificates;
 use crate::runtime::Stream;
 
-/// Why a handshake failed, and the connection, if it can still be used.
+/// Why a handshake failed, and the connection, if it can still be used to notify the peer.
 pub(super) type Unwelcome<S> = (io::Error, Option<S>);
 
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub(crate) enum Security {
 }
 
 impl Security {
-    /// A connection that this side opened to a peer.
+    /// Secures a connection that this side opened to a peer.
     #[cfg_attr(not(feature = "tls"), allow(clippy::unused_async))]
     pub(super) async fn opened<S: Stream>(&self, stream: S, to: SocketAddr) -> io::Result<Link<S>> {
         let _ = stream.set_nodelay();
@@ -39,8 +39,8 @@ impl Security {
         }
     }
 
-    /// A connection that a peer opened. After an error the connection comes back: the peer is still
-    /// to read why.
+    /// Secures a connection that a peer opened. An error returns the connection, so that the peer
+    /// can still read the reason.
     #[cfg_attr(not(feature = "tls"), allow(clippy::unused_async))]
     pub(super) async fn accepted<S: Stream>(&self, stream: S) -> Result<Link<S>, Unwelcome<S>> {
         let _ = stream.set_nodelay();

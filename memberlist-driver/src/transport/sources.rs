@@ -1,4 +1,4 @@
-//! Where accepted connections come from, and what each source takes of the common room.
+//! The sources of accepted connections, and how much of the common limits each of them uses.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,13 +7,14 @@ use memberlist_proto::{may_take_place, source_of};
 
 use super::Limits;
 
-/// The least part of the bytes of unfinished frames, and of packets that wait, that a source finds free,
-/// whatever others take.
+/// A source may use the last quarter of a limit on bytes only while it holds at most one part in
+/// this many of the whole.
 const SHARES: usize = 32;
-/// What a packet that waits takes besides its bytes.
+/// How many bytes a packet that waits counts in addition to its length.
 const ENTRY: usize = 128;
 
-/// What all sources take, and each of them. A source is an IPv4 address or an IPv6 /64, as in the core.
+/// The usage of all sources together, and of each. A source is an IPv4 address or an IPv6 /64, as
+/// in the core.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     all: Taken,
@@ -23,7 +24,7 @@ pub(super) struct Sources {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Taken {
     connections: usize,
-    /// Connections that have not said what they are for.
+    /// Connections whose purpose is still unknown.
     handshakes: usize,
     /// Bytes of frames that have begun to arrive.
     partial: usize,
@@ -31,7 +32,7 @@ struct Taken {
     arrived: usize,
 }
 
-/// Of what there are too many.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TooMany {
     InAll,
@@ -40,7 +41,7 @@ pub(super) enum TooMany {
 }
 
 impl Sources {
-    /// One more connection, which has not said what it is for.
+    /// Counts one more connection, whose purpose is still unknown.
     ///
     /// # Errors
     ///
@@ -65,12 +66,13 @@ impl Sources {
         Ok(())
     }
 
-    /// A connection has said what it is for.
+    /// The purpose of a connection is known now.
     pub(super) fn settled(&mut self, from: IpAddr) {
         self.change(source_of(from), |taken| taken.handshakes -= 1);
     }
 
-    /// A connection that held `before` bytes of an unfinished frame holds `now`; whether there is room.
+    /// A connection that held `before` bytes of an incomplete frame now holds `now`; returns
+    /// whether there is room.
     pub(super) fn holds(
         &mut self,
         from: IpAddr,
@@ -84,7 +86,8 @@ impl Sources {
         now <= before || fits(own, self.all.partial, limits.partial_bytes)
     }
 
-    /// A packet of so many bytes has arrived; whether it may wait. One may in any case.
+    /// A packet of `len` bytes has arrived; returns whether it may wait. If none waits, it may in
+    /// any case.
     pub(super) fn waits(&mut self, from: IpAddr, len: usize, limits: &Limits) -> bool {
         let (from, len) = (source_of(from), len + ENTRY);
         let own = self.each.get(&from).map_or(0, |taken| taken.arrived) + len;
@@ -103,8 +106,8 @@ impl Sources {
         self.forget(from);
     }
 
-    /// What all sources take: connections, those of them that have not said what they are for, bytes
-    /// of packets that have arrived, and bytes of packets that have arrived in part.
+    /// The usage of all sources: connections, those of them whose purpose is unknown, bytes of
+    /// packets that have arrived, and bytes of packets that have partly arrived.
     pub(super) fn taken(&self) -> [usize; 4] {
         [self.all.connections, self.all.handshakes, self.all.arrived, self.all.partial]
     }
@@ -132,8 +135,8 @@ impl Sources {
     }
 }
 
-/// Whether so many bytes of one source are among so many of all. The last quarter is for sources that
-/// have few.
+/// Whether a source may hold `own` bytes when all hold `all` of at most `most`. The last quarter is
+/// reserved for sources that hold few.
 fn fits(own: usize, all: usize, most: usize) -> bool {
     all <= most - most / 4 || (all <= most && own <= most / SHARES)
 }

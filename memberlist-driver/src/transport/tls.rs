@@ -1,4 +1,4 @@
-//! TLS: which certificates a node presents, and which it accepts. Feature `tls`.
+//! TLS: which certificates a node presents, and which it accepts. Needs the feature `tls`.
 
 mod certificates;
 mod failure;
@@ -21,40 +21,47 @@ use crate::runtime::{Runtime, Timer as _};
 
 /// Which certificates a node presents, and which it accepts from others.
 ///
-/// All files are PEM. They are read at the start, and again when they change: connections that stand
-/// go on, and new ones use the new certificates. Files that cannot be used leave the old ones in
-/// force. Sessions are not resumed, so that every connection is checked.
+/// All files are PEM. They are read at the start, and again within seconds after they change:
+/// existing connections continue, and new ones use the new certificates. If the files cannot be
+/// used, the old certificates stay in force. Sessions are not resumed, so every connection is
+/// verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tls {
-    /// This node's certificate for connections that come in, with the intermediate ones behind it.
+    /// The certificate that this node presents on connections that it accepts, followed by the
+    /// intermediate certificates.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key of [`certificate`](Self::certificate).
     pub key: PathBuf,
-    /// The authorities whose certificates other nodes may present when they connect.
+    /// The authorities that verify the certificates of nodes that connect. Required if
+    /// [`client_auth`](Self::client_auth) verifies them.
     pub client_ca: Option<PathBuf>,
     /// Whether a node that connects must present a certificate.
     pub client_auth: ClientAuth,
-    /// The authorities whose certificates the nodes may present that this node connects to.
+    /// The authorities that verify the certificates of nodes that this node connects to. Required
+    /// unless [`insecure_skip_verify`](Self::insecure_skip_verify) is set: the operating system's
+    /// authorities are not used.
     pub ca: Option<PathBuf>,
-    /// The certificate, and its key, that this node presents when it connects.
+    /// The certificate that this node presents when it connects, and its private key; `None`
+    /// presents none.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// The name that certificates of other nodes must be for. Without it, each must name the IP
-    /// address that was connected to.
+    /// The name that the certificate of every node that this node connects to must have. If `None`,
+    /// it must have the IP address that was connected to.
     pub server_name: Option<String>,
-    /// Accept any certificate of the nodes that this one connects to. Any machine on the way can then
-    /// take their place.
+    /// Accepts any certificate of the nodes that this node connects to. Any machine on the network
+    /// path can then impersonate them.
     pub insecure_skip_verify: bool,
-    /// A member's certificate must be for its name, as one of its DNS names: where this node connects
-    /// to a member's address, and for packets that give one as their sender's. Otherwise a
-    /// certificate only says who may take part. Needs [`ClientAuth::RequireAndVerify`], and the
-    /// other nodes' certificates to be verified.
+    /// Requires that a member's certificate has the member's name as one of its DNS names. This is
+    /// checked when this node connects to a member's address, and for packets that claim a member's
+    /// address as their sender's. Without it, a certificate only says who may take part in the
+    /// cluster, not as which member. Needs [`ClientAuth::RequireAndVerify`], and no
+    /// [`insecure_skip_verify`](Self::insecure_skip_verify).
     pub require_certificate_name: bool,
 }
 
 impl Tls {
-    /// Mutual TLS with one certificate for both directions, and one authority for all nodes. A
-    /// certificate is required from nodes that connect.
+    /// Mutual TLS, with one certificate for both directions and one file of authorities for all
+    /// nodes. Nodes that connect must present a certificate. The arguments are paths of PEM files.
     pub fn mutual(
         certificate: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
@@ -74,14 +81,14 @@ impl Tls {
         }
     }
 
-    /// These values with some of them changed, as an expression.
+    /// Applies `change` to these values and returns them.
     #[must_use = "the changed values are returned"]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// Whether names can be trusted, if they are to be checked.
+    /// Checks that names can be trusted, if they are required.
     fn check_names(&self) -> Result<(), TlsError> {
         let verified =
             self.client_auth == ClientAuth::RequireAndVerify && !self.insecure_skip_verify;
@@ -131,28 +138,28 @@ pub enum TlsError {
         /// What is wrong with it.
         problem: String,
     },
-    /// Client certificates are to be verified, and nothing says by which authority.
+    /// Client certificates must be verified, but `client_ca` is not set.
     #[error("TLS: client certificates are to be verified, and no `client_ca` says against what")]
     NoClientCa,
-    /// Certificates of other nodes are to be verified, and nothing says by which authority.
+    /// Certificates of other nodes must be verified, but `ca` is not set.
     #[error("TLS: certificates of other nodes are to be verified, and no `ca` says against what")]
     NoCa,
-    /// Names are to be checked in certificates that are not verified, or not asked for.
+    /// Names must be checked, but certificates are not verified or not required.
     #[error(
         "TLS: `require_certificate_name` needs client certificates that are required and verified, \
          and no `insecure_skip_verify`"
     )]
     UnverifiedNames,
-    /// The name that certificates must be for is not a host name or an address.
+    /// `server_name` is neither a host name nor an IP address.
     #[error("TLS: not a valid server name: {0}")]
     ServerName(String),
-    /// A certificate and its key do not belong together, or are of a kind that is not supported.
+    /// The TLS library rejects the settings for another reason, which this text says.
     #[error("TLS: {0}")]
     Unusable(String),
 }
 
 impl<R: Runtime> Framed<R> {
-    /// Has a task read the certificates again when their files change.
+    /// Spawns a task that reads the certificates again when their files change.
     pub(super) fn watch_certificates(&self) {
         let Security::Tls(certificates) = &self.security else { return };
         let Some(seat) = self.hub.seat() else { return };
@@ -165,7 +172,7 @@ impl<R: Runtime> Framed<R> {
                 if unless(|cx| seat.poll_closed(cx), fires).await.is_none() {
                     return;
                 }
-                // Files may be slow; then they are not read twice at a time.
+                // Reading may be slow, and is not started twice at a time.
                 let Some(reading) = certificates.begin_reading() else { continue };
                 let hub = framed.hub.clone();
                 framed.runtime.spawn_blocking(move || match reading.read() {

@@ -3,13 +3,13 @@
 //! | field | | |
 //! |---:|---|---|
 //! | 1 | string | the version, `v0.1.0` |
-//! | 2 | varint | the kind: 0 is a stream, and then absent; 1 is a packet |
+//! | 2 | varint | the kind: 0, encoded by leaving the field out, is a stream; 1 is a packet |
 //! | 3 | string | a packet's sender: the address that it listens on |
 //! | 4 | bytes | the packet |
 //!
-//! **A TLS record must never have bytes of two frames**, nor of a stream and the frame before it:
-//! Alertmanager reads each frame through a new buffer and throws away what the buffer holds beyond
-//! it. So each frame is written, and flushed, by itself.
+//! **A TLS record must never contain bytes of two frames**, nor of a stream and the frame before
+//! it: Alertmanager reads each frame through a new buffer and discards what the buffer holds beyond
+//! it. Each frame is therefore written and flushed separately.
 
 mod protobuf;
 
@@ -18,16 +18,16 @@ use bytes::{Buf as _, BytesMut};
 use self::protobuf::{Field, Fields};
 use super::{Frame, FrameError, Origin, taken};
 
-/// The only version that there is.
+/// The only version that exists.
 const VERSION: &str = "v0.1.0";
 const PACKET: i32 = 1;
-/// Bytes of the length.
+/// The bytes of the length field.
 const LENGTH: usize = 4;
 
-/// What a stream begins with.
+/// The bytes that a stream begins with.
 pub const STREAM: [u8; 12] = *b"\x08\0\0\0\x0a\x06v0.1.0";
 
-/// A packet, from a sender whose listener's address has this text.
+/// Encodes a packet as a frame; `from` is the address that the sender listens on, as text.
 pub fn packet(from: &str, packet: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(LENGTH + 8 + 2 + 6 + from.len() + 6 + packet.len());
     frame.extend_from_slice(&[0; LENGTH]);
@@ -77,7 +77,7 @@ pub(super) fn next(
     }
 }
 
-/// The last of repeated fields counts.
+/// The fields of a frame; if one is repeated, the last counts.
 #[derive(Default)]
 struct Message<'a> {
     version: &'a str,
@@ -96,8 +96,7 @@ impl<'a> Message<'a> {
             Field::Varint(2, kind) => self.kind = kind as i32,
             Field::Bytes(3, bytes) => self.from = text(bytes)?,
             Field::Bytes(4, bytes) => self.payload = bytes,
-            // A field that is not known, or of another type than it should be: newer decoders skip
-            // both.
+            // An unknown field, or one of the wrong type: current decoders skip both.
             Field::Bytes(..) | Field::Varint(..) | Field::Other => {}
         }
         Ok(())

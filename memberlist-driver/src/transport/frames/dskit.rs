@@ -1,8 +1,8 @@
 //! dskit's frames: the first byte of a connection says what it is for.
 //!
-//! After [`STREAM`] it is a stream. After [`PACKET`] it has one packet: the length of the sender's
-//! address in one byte, the address, the packet, and the packet's MD5 digest. The sender then ends
-//! the connection, and only that end ends the packet.
+//! If it is [`STREAM`], the rest is a stream. If it is [`PACKET`], one packet follows: the length
+//! of the sender's address in one byte, the address, the packet, and the packet's MD5 digest. The
+//! sender then closes the connection, and only that marks the end of the packet.
 
 use bytes::{Buf as _, BytesMut};
 use md5::{Digest as _, Md5};
@@ -14,11 +14,11 @@ pub const PACKET: u8 = 1;
 /// The first byte of a connection for a stream.
 pub const STREAM: u8 = 2;
 
-/// Bytes of the digest.
+/// The length of the digest, in bytes.
 const DIGEST: usize = 16;
 
-/// A packet, from a sender that announces the address of this text, of at most 255 bytes. It is
-/// empty as long as no address is known.
+/// Encodes a packet as a frame; `from` is the address that the sender announces, as text of at most
+/// 255 bytes. It is empty while no address is known; a longer one is left out.
 pub fn packet(from: &str, packet: &[u8]) -> Vec<u8> {
     let from = from.as_bytes();
     let len = u8::try_from(from.len()).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn packet(from: &str, packet: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Takes what the connection is for out of the buffer: a packet, once it has ended.
+/// Takes the next frame out of the buffer: a packet only once the connection has ended.
 pub(super) fn next(
     buffer: &mut BytesMut,
     limit: usize,
@@ -62,7 +62,7 @@ pub(super) fn next(
     if Md5::digest(&packet).as_slice() != frame {
         return Err(FrameError::Digest);
     }
-    // Its own programs do not look at the text, so that any of it may come.
+    // dskit's programs do not use this text, so it may be anything.
     let from = std::str::from_utf8(&from).ok().and_then(Origin::parse).unwrap_or_default();
     Ok(Some(Frame::Packet { from, packet }))
 }

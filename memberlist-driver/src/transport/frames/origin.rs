@@ -1,21 +1,21 @@
-//! Who a packet is from.
+//! The sender of a packet, as the frame claims it.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The sender of a packet, as it names itself. That is not trusted more than the source address of a
-/// UDP packet, which can be invented as well.
+/// The sender of a packet, as the frame claims it. It is trusted no more than the source address of
+/// a UDP packet, which can be forged as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Its address. A wildcard, which a node names that listens on every address, and a host name,
-    /// which is not resolved, are none.
+    /// Its IP address; `None` if the frame has none, a wildcard address (from a node that listens
+    /// on every address), or a host name, which is not resolved.
     pub ip: Option<IpAddr>,
-    /// Its port; 0, if it names none.
+    /// Its port; 0 if the frame has none.
     pub port: u16,
 }
 
 impl Origin {
-    /// Reads `address:port`, with IPv6 in brackets. Either may be missing, and the address may be a
-    /// host name. Nothing, if it is of any other form.
+    /// Parses `address:port`, with an IPv6 address in brackets. Either part may be missing, and the
+    /// address may be a host name; `None` for any other form.
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return Some(Self::default());
@@ -40,8 +40,8 @@ impl Origin {
         Some(Self { ip: ip.filter(|ip| !ip.is_unspecified()), port })
     }
 
-    /// The sender's address; what it does not say is taken from the address that its connection came
-    /// from.
+    /// The sender's address; parts that the frame does not have are taken from `peer`, the address
+    /// that the connection came from.
     pub fn address(self, peer: SocketAddr) -> SocketAddr {
         let port = if self.port == 0 { peer.port() } else { self.port };
         match self.ip {

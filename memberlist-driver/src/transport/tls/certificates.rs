@@ -1,4 +1,4 @@
-//! Certificates as they were read last, and new connections with them.
+//! The certificates as they were last read, and handshakes that use them.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,18 +26,18 @@ pub(crate) struct Certificates {
     server_name: Option<ServerName<'static>>,
     current: Mutex<Loaded>,
     seen: Mutex<Seen>,
-    /// The files are being read again.
+    /// Whether the files are being read again.
     reading: AtomicBool,
 }
 
-/// What came of reading the files last.
+/// The result of the last reading of the files.
 struct Seen {
-    /// What they looked like before.
+    /// Their modification times and lengths before that.
     stamps: Vec<Stamp>,
     failure: Option<TlsError>,
 }
 
-/// The right to read the files again: one at a time, since a file may take any time.
+/// The right to read the files again: only one holds it at a time, since reading may take any time.
 pub(super) struct Reading(Arc<Certificates>);
 
 impl Drop for Reading {
@@ -52,11 +52,11 @@ struct Loaded {
     server: Arc<ServerConfig>,
 }
 
-/// When a file was changed, and its length.
+/// When a file was last modified, and its length.
 type Stamp = Option<(SystemTime, u64)>;
 
 impl Certificates {
-    /// How often the files are looked at.
+    /// How often the files are checked for changes.
     pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
     pub(crate) fn load(settings: Tls) -> Result<Self, TlsError> {
@@ -71,7 +71,7 @@ impl Certificates {
         Ok(Self { settings, server_name, current, seen, reading: AtomicBool::new(false) })
     }
 
-    /// Nothing, while the files are being read already.
+    /// Begins to read the files again; `None` if they are being read already.
     pub(super) fn begin_reading(self: &Arc<Self>) -> Option<Reading> {
         let began = !self.reading.swap(true, Ordering::AcqRel);
         began.then(|| Reading(Arc::clone(self)))
@@ -86,7 +86,7 @@ impl Certificates {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Shakes hands on a connection that this node has opened.
+    /// Performs the handshake on a connection that this node has opened.
     pub(crate) async fn client<S: Stream>(
         &self,
         stream: S,
@@ -101,7 +101,7 @@ impl Certificates {
         Session::shake(stream, tls.into()).await
     }
 
-    /// Shakes hands on a connection that came in.
+    /// Performs the handshake on a connection that this node has accepted.
     pub(crate) async fn server<S: Stream>(&self, stream: S) -> Result<Session<S>, Unwelcome<S>> {
         let tls = match ServerConnection::new(self.current().server) {
             Ok(tls) => tls,
@@ -112,12 +112,14 @@ impl Certificates {
 }
 
 impl Reading {
-    /// Reads the files again if they have changed, or could not be used the last time; whether they
-    /// could be now. What cannot be used leaves everything as it was.
+    /// Reads the files again if they have changed, or could not be used the last time; returns
+    /// whether new certificates are now in force. If the files cannot be used, the old certificates
+    /// stay.
     ///
     /// # Errors
     ///
-    /// Why they cannot be used, unless that is all as it was the last time.
+    /// Why they cannot be used, unless neither the files nor the reason have changed since the last
+    /// time.
     pub(super) fn read(&self) -> Result<bool, TlsError> {
         let certificates = &self.0;
         let stamps = stamps(&certificates.settings);

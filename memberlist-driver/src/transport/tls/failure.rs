@@ -1,4 +1,5 @@
-//! Why a TLS connection did not come to be, in the words of the core and in more detail for the log.
+//! Why a TLS connection could not be established: as the core's [`TlsFailure`], and in more detail
+//! for the log.
 
 use std::io;
 
@@ -11,7 +12,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 pub(crate) struct Refusal {
     #[source]
     pub(crate) failure: TlsFailure,
-    /// Empty, or in parentheses.
+    /// Empty, or a text in parentheses.
     detail: String,
 }
 
@@ -24,7 +25,7 @@ pub(super) fn cut(failure: TlsFailure) -> io::Error {
     refused(failure, String::new())
 }
 
-/// A failure that TLS itself knows nothing of.
+/// A failure that rustls does not report.
 pub(super) fn refused(failure: TlsFailure, detail: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, Refusal { failure, detail })
 }
@@ -47,7 +48,7 @@ fn failure(error: &Error) -> TlsFailure {
             | Alert::CertificateRevoked
             | Alert::CertificateUnknown
             | Alert::AccessDenied
-            // What an authority of the same name did not sign.
+            // A certificate signed by another authority of the same name.
             | Alert::DecryptError => TlsFailure::Refused,
             _ => TlsFailure::Handshake,
         },

@@ -1,4 +1,4 @@
-//! The names that a certificate is for.
+//! The names in a certificate.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use webpki::EndEntityCert;
 
 use super::failure::refused;
 
-/// The DNS names of the peer's certificate, exactly as they are written there. A wildcard is no name of
-/// a member.
+/// The DNS names in the peer's certificate, exactly as written there. A wildcard matches no
+/// member's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names(Vec<String>);
 
 impl Names {
-    /// Of a chain, which has been verified.
+    /// The names in the first certificate of a chain that has been verified.
     pub(super) fn of(chain: Option<&[CertificateDer<'_>]>) -> Self {
         let own = chain.and_then(<[_]>::first).and_then(|own| EndEntityCert::try_from(own).ok());
         Self(own.iter().flat_map(|own| own.valid_dns_names()).map(str::to_owned).collect())
@@ -25,7 +25,7 @@ impl Names {
     }
 }
 
-/// The peer's certificate is not for the member whose address it uses.
+/// The error if the peer's certificate is not for the member whose address it uses.
 pub(crate) fn misnamed(names: &Names, member: &str) -> io::Error {
     let listed = names.0.join(", ");
     refused(TlsFailure::WrongName, format!(" (it is for: {listed}; the member is {member})"))

@@ -1,7 +1,7 @@
-//! TLS over a runtime's connection.
+//! TLS over a connection of any runtime.
 //!
-//! Neither side waits: rustls takes bytes from the connection and gives it bytes, and the connection
-//! says when it has some or takes some.
+//! No call waits: rustls reads from the connection and writes to it, and the connection says when
+//! it can be read or written.
 
 use std::future::poll_fn;
 use std::io::{self, Read as _, Write as _};
@@ -15,30 +15,31 @@ use super::failure::{cut, in_io};
 use crate::runtime::Stream;
 use crate::transport::security::Unwelcome;
 
-/// The most bytes that are encrypted at once: as many as one record takes.
+/// The maximum number of bytes that are encrypted at once: as many as one record can hold.
 const CHUNK: usize = 16 << 10;
 
-/// The first bytes of records of TLS.
+/// The bytes with which TLS records begin.
 const RECORDS: std::ops::RangeInclusive<u8> = 0x14..=0x18;
-/// Bytes of a record's head.
+/// The length of a record's header, in bytes.
 const HEAD: usize = 5;
 
 pub(crate) struct Session<S> {
     stream: S,
     tls: Connection,
-    /// So many bytes of the caller are encrypted, and the connection has not taken all of them.
-    /// They count as written when it has, so that nothing is left behind that no call would flush.
+    /// The number of the caller's bytes that are encrypted, but have not all been written to the
+    /// connection. They count as written only when all of them have, so nothing remains that no
+    /// later call would flush.
     owed: usize,
-    /// The end of this side is on its way.
+    /// This side has begun to close.
     ended: bool,
-    /// The first byte of the peer, by which plain text is known.
+    /// The first byte from the peer, by which plain text is recognized.
     first: Option<u8>,
 }
 
-/// A connection as rustls wants it.
+/// A connection as rustls writes to it.
 struct Wire<'a, S>(&'a mut S);
 
-/// The same for reading, with the first byte of the peer.
+/// A connection as rustls reads from it, with the first byte from the peer.
 struct Heard<'a, S>(&'a mut S, &'a mut Option<u8>);
 
 impl<S: Stream> io::Read for Heard<'_, S> {
@@ -62,7 +63,7 @@ impl<S: Stream> io::Write for Wire<'_, S> {
 }
 
 impl<S: Stream> Session<S> {
-    /// Shakes hands.
+    /// Performs the handshake.
     pub(super) async fn shake(stream: S, tls: Connection) -> Result<Self, Unwelcome<S>> {
         let mut session = Self { stream, tls, owed: 0, ended: false, first: None };
         match poll_fn(|cx| session.poll_shake(cx)).await {
@@ -81,7 +82,7 @@ impl<S: Stream> Session<S> {
                 return Poll::Ready(Ok(()));
             }
             match self.fetch() {
-                // It ends silently: the reason may be anything.
+                // The peer has closed without an alert: the reason is unknown.
                 Ok(0) => return Poll::Ready(Err(cut(TlsFailure::Cut))),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -92,7 +93,8 @@ impl<S: Stream> Session<S> {
         }
     }
 
-    /// Why nothing can be written: the peer may have said so before it ended the connection.
+    /// Why nothing can be written: the peer may have sent the reason before it closed the
+    /// connection.
     fn explained(&mut self, error: io::Error) -> io::Error {
         loop {
             match self.fetch() {
@@ -104,7 +106,7 @@ impl<S: Stream> Session<S> {
         }
     }
 
-    /// The names of the peer's certificate.
+    /// The names in the peer's certificate.
     pub(crate) fn names(&self) -> Names {
         Names::of(self.tls.peer_certificates())
     }
@@ -117,8 +119,8 @@ impl<S: Stream> Session<S> {
         loop {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Many end a connection without saying so in TLS; what this protocol sends has its
-                // own ends.
+                // Many peers close a connection without `close_notify`; this protocol recognizes a
+                // truncated message itself.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }
@@ -149,7 +151,7 @@ impl<S: Stream> Session<S> {
         self.stream.poll_shutdown(cx)
     }
 
-    /// Takes bytes from the connection and decrypts them: how many, 0 at its end.
+    /// Reads bytes from the connection and decrypts them; returns how many were read, 0 at its end.
     fn fetch(&mut self) -> io::Result<usize> {
         let len = loop {
             match self.tls.read_tls(&mut Heard(&mut self.stream, &mut self.first)) {
@@ -157,15 +159,15 @@ impl<S: Stream> Session<S> {
                 read => break read?,
             }
         };
-        // Plain text is known by its first byte, and fewer bytes than a record's head may be all that
-        // the peer says: rustls is given the rest of one, finds that it is none, and says so to the
-        // peer.
+        // Plain text is recognized by its first byte, but the peer may send fewer bytes than a
+        // record's header has: rustls is given the rest of one, so that it rejects the record and
+        // alerts the peer.
         if len > 0 && len < HEAD && self.first.is_some_and(|first| !RECORDS.contains(&first)) {
             self.tls.read_tls(&mut &[0; HEAD][..])?;
         }
         let processed = self.tls.process_new_packets();
-        // An answer of TLS itself, such as why it gives up; what does not fit now goes along with
-        // what is written next.
+        // An answer of TLS itself, such as an alert; what cannot be written now is written with the
+        // next data.
         let flushed = self.flush();
         processed.map_err(|error| in_io(&error))?;
         match flushed {
@@ -197,7 +199,7 @@ impl<S: Stream> Session<S> {
     }
 }
 
-/// A handshake that the peer ends, however it does so.
+/// The error for a handshake that the peer ends, however it does so.
 fn ended_early(error: io::Error) -> io::Error {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error.kind() {

@@ -1,4 +1,5 @@
-//! Where no verification is asked for: any certificate will do, if the peer has its key.
+//! The verifier for where none is required: it accepts any certificate whose private key the peer
+//! has.
 
 use std::sync::Arc;
 
@@ -11,9 +12,9 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 #[derive(Debug)]
 pub(super) struct Lenient {
     pub(super) provider: Arc<CryptoProvider>,
-    /// Clients are asked for a certificate.
+    /// Whether clients are asked for a certificate.
     pub(super) asks: bool,
-    /// Clients must present one.
+    /// Whether clients must present one.
     pub(super) requires: bool,
 }
 

@@ -1,10 +1,10 @@
-//! As much of protobuf as a message of strings, bytes and numbers needs.
+//! The part of protobuf that a message of strings, bytes and numbers needs.
 
 use super::FrameError;
 
-/// The highest number of a field.
+/// The highest field number.
 const NUMBER_MAX: u64 = (1 << 29) - 1;
-/// Groups within one another; they are obsolete, and skipped.
+/// How deep groups may be nested; they are obsolete, and skipped.
 const DEPTH: usize = 16;
 
 const VARINT: u64 = 0;
@@ -24,7 +24,7 @@ pub(super) fn put_varint(out: &mut Vec<u8>, number: u64, value: u64) {
     put(out, value);
 }
 
-/// Writes a string or bytes, which are absent if they are empty.
+/// Writes a string or bytes; if empty, the field is left out.
 pub(super) fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
     if !bytes.is_empty() {
         put(out, number << 3 | BYTES);
@@ -41,7 +41,7 @@ fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// The fields of a message, in order. After an error there are none.
+/// The fields of a message, in order. After an error, no more follow.
 pub(super) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -1,4 +1,4 @@
-//! The node as its tasks see it.
+//! The interface of a node for its tasks.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,35 +18,36 @@ use crate::shared::{Shared, keep};
 use crate::state::{Command, Stage, State, StreamQueue};
 use crate::transport::Figures;
 
-/// A node's door for its tasks. Cheap to clone; it does not keep the node running.
+/// A node's interface for its tasks. Cheap to clone; it does not keep the node running.
 #[derive(Clone)]
 pub(crate) struct Driver(Arc<Shared>);
 
-/// What there is to do now. Used again and again, so that its room is taken once.
+/// What there is to do now. It is reused, so that its buffers are allocated only once.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 pub(crate) struct Work {
     /// Datagrams to send, oldest first.
     pub(crate) transmits: std::collections::VecDeque<Transmit>,
-    /// Connections to open, each a stream: its id and where to.
+    /// Connections to open: the stream's id and the address.
     pub(crate) connects: Vec<(StreamId, SocketAddr)>,
     /// Names to resolve.
     pub(crate) lookups: Vec<Lookup>,
     /// Questions to the application.
     pub(crate) requests: Vec<Request>,
-    /// Work to be done where it keeps no task waiting.
+    /// Work to be done on a thread where it delays no task.
     pub(crate) jobs: Vec<Job>,
-    /// The core has more to do at the next turn, before which other tasks have theirs.
+    /// The core has more to do at the next turn; other tasks run before that.
     pub(crate) more: bool,
     /// When the core wants its timeouts to be handled.
     pub(crate) timeout: Option<StdInstant>,
-    /// The node has left, or is stopped: what it still has to say may be waited for.
+    /// The node has left, or is stopped: its last packets are worth waiting for room in the send
+    /// buffer.
     pub(crate) patient: bool,
-    /// The end of an operation is held back until what was fetched has left the socket.
+    /// The end of an operation is held back until the socket has sent what was fetched.
     pub(crate) held: bool,
-    /// Set by the packet task: the socket still keeps some of what was fetched before.
+    /// Set by the packet task: the socket still holds some of what was fetched before.
     pub(crate) unflushed: bool,
-    /// Send what there is, let go of everything, and end.
+    /// Send what there is, release everything, and end.
     pub(crate) stopped: bool,
 }
 
@@ -55,7 +56,7 @@ impl Work {
         self.stopped = state.stopped();
         self.patient = self.stopped || state.core.has_left();
         self.held = state.holds();
-        // The room of what was fetched before goes back.
+        // The queue is swapped back, so that its buffer is reused.
         self.transmits.clear();
         std::mem::swap(&mut self.transmits, &mut state.transmits);
         while let Some(lookup) = state.core.poll_lookup() {
@@ -80,7 +81,7 @@ impl Driver {
         Self(shared)
     }
 
-    /// A datagram that was read at `at`.
+    /// Hands in a datagram that was read at `at`.
     pub(crate) fn handle_packet(&self, at: StdInstant, from: SocketAddr, packet: &[u8]) {
         let handle = |state: &mut State, now| state.core.handle_packet(now, from, packet);
         if let Ok(Err(error)) = self.0.with_at(at, handle, |_, result| result) {
@@ -88,8 +89,8 @@ impl Driver {
         }
     }
 
-    /// Handles the timeouts that are due at `at`, if `timeouts`, and fetches what there is to do. What
-    /// the calls before had fetched counts as carried out, unless it is `unflushed`.
+    /// Handles the timeouts that are due at `at`, if `timeouts` is true, and fetches what there is
+    /// to do. What earlier calls fetched counts as carried out, unless `work.unflushed` is set.
     pub(crate) fn turn(&self, at: StdInstant, timeouts: bool, work: &mut Work) {
         let flushed = !work.unflushed;
         let handle = |state: &mut State, now| {
@@ -100,7 +101,7 @@ impl Driver {
             if timeouts && state.core.poll_timeout().is_some_and(|due| due <= now) {
                 state.core.handle_timeout(now);
             }
-            // What is long is done in parts, each after the packets that have arrived and the timers.
+            // Long work is done in parts, each after the packets that have arrived and the timers.
             if timeouts && let Some(turn) = state.turn.take() {
                 state.core.job_done(now, turn, None);
             }
@@ -110,8 +111,8 @@ impl Driver {
         let _ = self.0.with_at(at, handle, fetch);
     }
 
-    /// Ready when [`turn`](Self::turn) may fetch something new. If `flushed`, what was fetched before
-    /// counts as carried out.
+    /// Ready when [`turn`](Self::turn) may fetch something new. If `flushed` is true, what was
+    /// fetched before counts as carried out.
     pub(crate) fn poll_work(&self, cx: &Context<'_>, flushed: bool) -> Poll<()> {
         let mut replaced = None;
         let mut state = self.0.lock();
@@ -155,19 +156,20 @@ impl Driver {
         if ended { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// A datagram could not be sent.
+    /// Reports that a datagram could not be sent.
     pub(crate) fn unsent(&self, transmit: &Transmit, error: &io::Error) {
-        // What follows from it is fetched by the packet task's next turn.
+        // The packet task's next turn fetches what follows from it.
         let _ = self.0.operate(|state, now| state.core.handle_transmit_failed(now, transmit));
         self.log(Source::Adapter, || log::unsent(transmit.to, root(error)));
     }
 
-    /// What the node's transport counts.
+    /// The statistics of the node's transport.
     pub(crate) fn transport_figures(&self) -> Arc<Figures> {
         Arc::clone(&self.0.transport)
     }
 
-    /// A member at this address that has none of these names, unless one that has is there, too.
+    /// The name of a member at this address that has none of these names; `None` if a member with
+    /// one of the names is at the address.
     #[cfg(feature = "tls")]
     pub(crate) fn other_at<'a>(
         &self,
@@ -186,12 +188,12 @@ impl Driver {
         others.next().map(|node| node.name().to_string())
     }
 
-    /// Logs what the operating system has refused, and why.
+    /// Logs an operation that the operating system refused, and why.
     pub(crate) fn failed(&self, target: log::Target, doing: &str, error: &io::Error) {
         self.log(Source::Adapter, || log::failed(target, doing, root(error)));
     }
 
-    /// A connection came in; without an id it is refused, and to be dropped.
+    /// Reports an incoming connection; `None` if it is refused and must be dropped.
     pub(crate) fn accept(&self, from: SocketAddr) -> Option<StreamId> {
         let accepted = self.0.operate(|state, now| {
             let id = state.core.accept_stream(now, from)?;
@@ -201,28 +203,28 @@ impl Driver {
         accepted.ok().flatten()
     }
 
-    /// A connection that was asked for stands.
+    /// Reports that a connection that the core asked for is open.
     pub(crate) fn connected(&self, id: StreamId) {
         let _ = self.0.operate(|state, now| state.core.handle_stream_connected(now, id));
     }
 
-    /// A stream has brought data.
+    /// Hands in data from a stream.
     pub(crate) fn data(&self, id: StreamId, data: &[u8]) {
-        // What is wrong with it is reported by an event, or to the operation that it belongs to.
+        // An error in the data is reported by an event, or to the operation that it belongs to.
         let _ = self.0.operate(|state, now| state.core.handle_stream_data(now, id, data));
     }
 
-    /// So many bytes have been written.
+    /// Reports that `bytes` have been written.
     pub(crate) fn written(&self, id: StreamId, bytes: usize) {
         let _ = self.0.operate(|state, now| state.core.handle_stream_written(now, id, bytes));
     }
 
-    /// The peer has ended its side.
+    /// Reports that the peer has ended its side.
     pub(crate) fn eof(&self, id: StreamId) {
         let _ = self.0.operate(|state, now| state.core.handle_stream_eof(now, id));
     }
 
-    /// A stream has ended; to be called once for each.
+    /// Reports the end of a stream; must be called exactly once for each.
     pub(crate) fn closed(&self, id: StreamId, cause: Option<StreamFailure>) {
         let _ = self.0.with(|state, now| {
             state.streams.remove(&id);
@@ -237,27 +239,27 @@ impl Driver {
         self.poll_queue(cx, id, Command::Abort, |queue| queue.commands.pop_front())
     }
 
-    /// Ready when a stream is to be dropped at once, whatever else waits.
+    /// Ready when a stream must be dropped at once, whatever else waits.
     pub(crate) fn poll_abort(&self, cx: &Context<'_>, id: StreamId) -> Poll<()> {
         let aborted = |command: &Command| matches!(command, Command::Abort);
         self.poll_queue(cx, id, (), |queue| queue.commands.iter().any(aborted).then_some(()))
     }
 
-    /// A name has been resolved, or could not be.
+    /// Reports that a name has been resolved, or could not be.
     pub(crate) fn resolved(&self, lookup: &Lookup, found: io::Result<Vec<IpAddr>>) {
         let found = found.map_err(|error| self.unresolved(lookup, &error));
         let found = found.as_deref().map_err(|failure| *failure);
         let _ = self.0.operate(|state, now| state.core.handle_lookup(now, lookup.id, found));
     }
 
-    /// A service has been looked up, or could not be.
+    /// Reports that a service has been looked up, or could not be.
     pub(crate) fn resolved_service(&self, lookup: &Lookup, found: io::Result<Vec<(IpAddr, u16)>>) {
         let found = found.map_err(|error| self.unresolved(lookup, &error));
         let found = found.as_deref().map_err(|failure| *failure);
         let _ = self.0.operate(|state, now| state.core.handle_service(now, lookup.id, found));
     }
 
-    /// The name servers to ask for services; none stands for the system's.
+    /// The name servers to ask for services; if empty, the system's.
     pub(crate) fn name_servers(&self) -> Vec<SocketAddr> {
         self.0.name_servers.clone()
     }
@@ -272,8 +274,9 @@ impl Driver {
         }
     }
 
-    /// Asks the application a question: what is returned may block, and belongs on a thread that may.
-    /// While many calls run already, the question waits for them; if they hang, it is answered at once.
+    /// Asks the application a question. The returned call may block, so it must run on a thread
+    /// that may. If too many calls run, the question waits for one of them; if they hang, it is
+    /// answered by default.
     pub(crate) fn ask(&self, request: Request) -> Option<Call> {
         let hung = match self.0.questions.ask(StdInstant::now(), request) {
             Asked::Call(request) => {
@@ -310,7 +313,7 @@ impl Driver {
         let _ = self.0.operate(|state, now| state.core.answer(now, request.id, answer));
     }
 
-    /// Does a job: belongs on a thread that may take its time.
+    /// Does a job; must run on a thread that may take long.
     pub(crate) fn work(&self, job: Job) {
         let (id, output) = (job.id(), job.run());
         let _ = self.0.with(|state, now| {
@@ -324,13 +327,13 @@ impl Driver {
         let _ = self.0.with(State::stop);
     }
 
-    /// The time for streams to write what was queued is over.
+    /// Ends the time in which streams may write what was queued.
     pub(crate) fn cut(&self) {
         let _ = self.0.with(|state, now| state.end(now, Stage::Cut));
     }
 
-    /// The tasks have let go of the sockets. The figures are published once more, so that what was
-    /// counted last is not lost.
+    /// Reports that the tasks have released the sockets. The figures are published once more, so
+    /// that the last counts are not lost.
     pub(crate) fn ended(&self) {
         #[cfg(feature = "record")]
         self.finish_recording();
@@ -339,8 +342,8 @@ impl Driver {
         self.publish(StdInstant::now());
     }
 
-    /// What was recorded goes to the disk before the end is reported, since the process may end then;
-    /// unless the disk is slow.
+    /// Waits, for at most a second, until the recording is on disk: once the node's end is
+    /// reported, the process may end.
     #[cfg(feature = "record")]
     fn finish_recording(&self) {
         let tap = self.0.lock().core.set_tap(None);
@@ -356,13 +359,13 @@ impl Driver {
         self.0.publish(now);
     }
 
-    /// Writes a line to the log, unless there have been many from this source within a second: what
-    /// fails once may fail at every packet.
+    /// Writes a line to the log, unless there have been too many from this source within a second:
+    /// what fails once may fail for every packet.
     pub(crate) fn log(&self, source: Source, line: impl FnOnce() -> Line) {
         self.0.log.write(self.0.clock.at(StdInstant::now()), source, line);
     }
 
-    /// What `look` finds in the queue of a stream; `gone`, if the stream is to end.
+    /// Polls for what `look` finds in the queue of a stream; `gone` if the stream must end.
     fn poll_queue<T>(
         &self,
         cx: &Context<'_>,
@@ -395,10 +398,10 @@ impl std::fmt::Debug for Driver {
     }
 }
 
-/// Calls of the delegate, one after the other, which may block.
+/// One or more calls of the delegate in sequence, which may block.
 pub(crate) struct Call {
     driver: Driver,
-    /// What is to be asked. Nothing, once there is nothing more.
+    /// The next question; `None` once there are no more.
     request: Option<Request>,
 }
 
@@ -407,7 +410,7 @@ impl Call {
         while let Some(request) = &self.request {
             self.driver.put(request);
             if self.driver.0.lock().stopped() {
-                // What waits is not to be answered any more.
+                // Questions that wait need no answer any more.
                 return;
             }
             self.request = self.driver.0.questions.next(StdInstant::now());
@@ -423,7 +426,7 @@ impl Drop for Call {
     }
 }
 
-/// What stands for the answer of a delegate that gives none: the default, except that it admits nothing.
+/// The answer in place of a delegate that gives none: the default, except that a merge is refused.
 fn default_answer(question: &RequestKind, why: &str) -> Answer {
     match question {
         RequestKind::LocalState { .. } => Answer::LocalState(bytes::Bytes::new()),
@@ -431,7 +434,7 @@ fn default_answer(question: &RequestKind, why: &str) -> Answer {
     }
 }
 
-/// The core's word for an error of the operating system.
+/// Converts an error of the operating system to the core's type.
 pub(crate) fn stream_failure(error: &io::Error) -> StreamFailure {
     let error = root(error);
     if let Some(failure) = of_transport(error) {
@@ -454,7 +457,7 @@ pub(crate) fn stream_failure(error: &io::Error) -> StreamFailure {
     }
 }
 
-/// What a transport has put into an error.
+/// The failure that a transport has put into an error, if any.
 fn of_transport(error: &io::Error) -> Option<StreamFailure> {
     let inner = error.get_ref()?;
     #[cfg(feature = "tls")]
@@ -464,8 +467,8 @@ fn of_transport(error: &io::Error) -> Option<StreamFailure> {
     inner.downcast_ref::<StreamFailure>().copied()
 }
 
-/// What the operating system said: some runtimes wrap it into words of their own, without its
-/// number.
+/// The error of the operating system itself: some runtimes wrap it in an error of their own,
+/// without its number.
 fn root(mut error: &io::Error) -> &io::Error {
     while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
         error = inner;

@@ -1,31 +1,32 @@
-//! When a node needs fresh randomness from the operating system.
+//! Decides when a node needs fresh randomness from the operating system.
 
 use std::time::Duration;
 
 use memberlist_proto::Instant;
 
-/// Decides when fresh randomness is handed to the core, whose nonces all come from one seed
-/// otherwise: a virtual machine that is copied, or resumed twice, would go on with those of its
-/// twin.
+/// Decides when fresh randomness is handed to the core. Otherwise all of its nonces would be
+/// derived from one seed, and a virtual machine that is copied, or resumed twice, would use the
+/// same nonces as its copy.
 #[derive(Debug, Default)]
 pub(super) struct Entropy {
-    /// When the node was last called. The clock of a copied machine may go on from where it was, so
-    /// that a sleep is not always seen; and a wall clock jumps for other reasons, too.
+    /// When the node was last called. The clock of a copied machine may continue from where it was,
+    /// so a sleep is not always detected; and a wall clock would jump for other reasons, too.
     called: Option<Instant>,
-    /// When fresh randomness was due last.
+    /// When fresh randomness was last due.
     fresh: Option<Instant>,
 }
 
 impl Entropy {
-    /// Fresh randomness is due this long after the last: for as long, at most, a resumed copy that
-    /// does not notice it goes on with the nonces of its twin.
+    /// Fresh randomness is due this long after the last time. It is also the longest time for which
+    /// a resumed copy that does not notice the sleep may use the same nonces as the original.
     pub(super) const EVERY: Duration = Duration::from_secs(60);
 
-    /// Fresh randomness is due at once if the node was not called for so long: the machine may have
-    /// been asleep.
+    /// Fresh randomness is due at once if the node was not called for this long: the machine may
+    /// have been asleep.
     pub(super) const SLEEP: Duration = Duration::from_secs(5);
 
-    /// The node is called: whether fresh randomness is due. The first call follows the seed.
+    /// The node is called; returns whether fresh randomness is due. At the first call the seed is
+    /// still fresh.
     pub(super) fn due(&mut self, now: Instant) -> bool {
         let Some(called) = self.called.replace(now) else {
             self.fresh = Some(now);

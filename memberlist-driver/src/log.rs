@@ -1,4 +1,4 @@
-//! Lines of log, at the severity that the Go library gives them.
+//! Log lines, with the severity that the Go library gives them.
 
 use std::fmt::{self, Display};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(crate) use self::lines::{
     announcing, failed, in_clear, is_logged, panicked, refused_packet, unresolved, unsent,
 };
 
-/// How much a line matters.
+/// The severity of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     /// Something failed.
@@ -29,7 +29,7 @@ pub(crate) enum Severity {
     Warning,
     /// Something worth knowing.
     Info,
-    /// For looking closely.
+    /// Details for debugging.
     Debug,
 }
 
@@ -57,15 +57,15 @@ pub(crate) enum Target {
     Address,
 }
 
-/// Where lines come from: each can be caused any number of times, by strangers or by a failing
-/// machine, and none is to drown the others.
+/// The source of a line. Each can be triggered any number of times, by strangers or by a failing
+/// machine, and must not drown out the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
     /// Packets that cannot be understood.
     Packets,
     /// Exchanges over streams that fail.
     Streams,
-    /// News about members that is refused.
+    /// Messages about members that are refused.
     Refusals,
     /// Sockets that fail.
     Adapter,
@@ -73,14 +73,14 @@ pub(crate) enum Source {
     Delegate,
     /// Joins that reach no peer.
     Joins,
-    /// What becomes of members.
+    /// Changes of members.
     Members,
 }
 
 impl Source {
     const COUNT: usize = Self::Members as usize + 1;
 
-    /// How many lines are written in a second.
+    /// How many lines may be written in a second.
     fn lines(self) -> u32 {
         match self {
             Self::Packets
@@ -95,7 +95,7 @@ impl Source {
     }
 }
 
-/// One line. Whatever others have chosen in it is escaped here, so that it stays one line.
+/// One line. Text in it that others have chosen is escaped here, so that it stays one line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     severity: Severity,
@@ -115,7 +115,7 @@ impl Line {
         Self { severity, target, text, peer: None, member: None, reason: None }
     }
 
-    /// The text of an event, or of what it holds, is on one line already.
+    /// Makes a line from the text of an event or of its parts, which is escaped already.
     fn of_event(severity: Severity, target: Target, event: impl Display) -> Self {
         let text = event.to_string();
         Self { severity, target, text, peer: None, member: None, reason: None }
@@ -143,7 +143,7 @@ pub(crate) struct Log {
     /// The node's own name, escaped.
     #[cfg_attr(not(feature = "tracing"), allow(dead_code))] // Written nowhere without it.
     node: String,
-    /// One for each source.
+    /// One throttle for each source.
     throttles: Mutex<[Throttle; Source::COUNT]>,
 }
 
@@ -152,15 +152,15 @@ impl Log {
         Self { node: escaped_name(name.as_name()), throttles: Mutex::default() }
     }
 
-    /// Writes the line for an event, if it deserves one.
+    /// Writes the line for an event, if it is logged.
     pub(crate) fn event(&self, now: Instant, event: &Event) {
         if let Some((source, line)) = lines::of(event) {
             self.write(now, source, || line);
         }
     }
 
-    /// Writes a line, of which only the first of each second are written; the next one says how
-    /// many were not.
+    /// Writes a line, unless its source has written too many in this second; the next line that is
+    /// written says how many were suppressed.
     pub(crate) fn write(&self, now: Instant, source: Source, line: impl FnOnce() -> Line) {
         if !cfg!(feature = "tracing") {
             return;
@@ -174,19 +174,19 @@ impl Log {
         if missing > 0 {
             line.text = format!("{} ({missing} similar lines suppressed)", line.text);
         }
-        // The application's subscriber may panic, on behalf of a task that the node cannot do without.
-        // The panic itself has been reported by then, and the log is no place for it.
+        // The application's subscriber may panic, within a task that the node needs. The panic hook
+        // has reported that panic already, and the log cannot.
         #[cfg(feature = "tracing")]
         let _ = crate::delegate::caught("log", || sink::write(&self.node, &line));
     }
 
-    /// Writes a line before there is anything that could repeat it.
+    /// Writes a line at the start of a node, which is not throttled.
     pub(crate) fn write_once(&self, line: impl FnOnce() -> Line) {
         self.write(Instant::ORIGIN, Source::Members, line);
     }
 }
 
-/// Lets through so many lines in a second, and counts the others.
+/// Lets a limited number of lines through in a second, and counts the others.
 #[derive(Clone, Copy, Debug, Default)]
 struct Throttle {
     since: Instant,
@@ -197,7 +197,8 @@ struct Throttle {
 impl Throttle {
     const WINDOW: Duration = Duration::from_secs(1);
 
-    /// Whether to let one of so many lines through, and then how many were held back before it.
+    /// Decides about one line, of at most `lines` in a second. `Some` lets it through, with the
+    /// number of lines suppressed before it.
     fn pass(&mut self, now: Instant, lines: u32) -> Option<u64> {
         if now.saturating_duration_since(self.since) >= Self::WINDOW {
             self.since = now;

@@ -1,18 +1,18 @@
-//! Questions to the application that may take their time: how many of them run at once, and what becomes
-//! of the others.
+//! Questions to the application whose answers may take long: how many run at once, and what happens
+//! to the others.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many calls of [`local_state`](crate::Delegate::local_state) and
-/// [`admit_merge`](crate::Delegate::admit_merge) run at a time: each takes a thread of those that
-/// look-ups, jobs and certificates need as well.
+/// [`admit_merge`](crate::Delegate::admit_merge) run at a time. Each occupies a thread of the pool
+/// that look-ups, jobs and certificates need as well.
 pub(crate) const CALLS: usize = 16;
 /// How many questions wait for one of these to return.
 const WAITING: usize = 1024;
-/// If none has returned for so long, none is expected to. It is as long as an exchange waits for an
-/// answer by default.
+/// If no call has begun or returned for this long, the application is considered hung. By default,
+/// an exchange waits for an answer just as long.
 pub(crate) const HUNG: Duration = Duration::from_secs(10);
 
 /// The questions of one node.
@@ -21,26 +21,26 @@ pub(crate) struct Questions<Q>(Mutex<Out<Q>>);
 
 #[derive(Debug)]
 struct Out<Q> {
-    /// Calls that run.
+    /// How many calls run.
     calls: usize,
     waiting: VecDeque<Q>,
-    /// When one last began or returned.
+    /// When a call last began or returned.
     moved: Option<Instant>,
 }
 
-/// What is to be done with a question.
+/// What to do with a question.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked<Q> {
-    /// Put it, then what [`Questions::next`] gives, until that is nothing.
+    /// Ask it, then each question that [`Questions::next`] returns, until that is `None`.
     Call(Q),
     /// It waits.
     Waits,
-    /// The application does not answer: these are to be answered without it.
+    /// The application does not answer, or too many questions wait: answer these without it.
     Hung(VecDeque<Q>),
 }
 
 impl<Q> Questions<Q> {
-    /// A question that came at `now`.
+    /// Decides about a question that came at `now`.
     pub(crate) fn ask(&self, now: Instant, question: Q) -> Asked<Q> {
         let mut out = self.lock();
         if out.calls < CALLS {
@@ -61,7 +61,7 @@ impl<Q> Questions<Q> {
         Asked::Waits
     }
 
-    /// A call has returned at `now`: what the same thread is to put next.
+    /// A call has returned at `now`; returns the question that the same thread must ask next.
     pub(crate) fn next(&self, now: Instant) -> Option<Q> {
         let mut out = self.lock();
         out.moved = Some(now);
@@ -72,7 +72,7 @@ impl<Q> Questions<Q> {
         next
     }
 
-    /// A thread has ended although there may be more to put, or has never begun.
+    /// A thread has ended although there may be more to ask, or has never begun.
     pub(crate) fn gone(&self) {
         self.lock().calls -= 1;
     }

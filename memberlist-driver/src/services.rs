@@ -1,7 +1,8 @@
-//! Peers by the SRV records of a name (feature `srv`).
+//! Looks up peers by the SRV records of a name (feature `srv`).
 //!
-//! The resolver needs a reactor of its own: each look-up runs on a thread that may block, whatever the
-//! application's runtime, with nothing kept from one to the next, so that what vanished is forgotten.
+//! The resolver needs a tokio reactor of its own: each look-up runs on a thread that may block,
+//! whatever the application's runtime. Nothing is cached between look-ups, so records that were
+//! removed are not used again.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,17 +12,17 @@ use memberlist_proto::{Lookup, Targets};
 use crate::driver::Driver;
 use crate::runtime::Runtime;
 
-/// Targets of SRV records that are looked up; a name server that has more is not believed further.
+/// How many targets of SRV records are looked up; further ones are ignored.
 #[cfg(feature = "srv")]
 const TARGETS: usize = 64;
-/// How long one look-up of a service may take with all of its targets.
+/// How long one look-up of a service may take, including all of its targets.
 #[cfg(feature = "srv")]
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
-/// How long a name server may take for one answer; it is asked twice.
+/// How long a name server may take for one answer; it is asked up to twice.
 #[cfg(feature = "srv")]
 const ANSWER: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// What the records of a service say.
+/// What the records of a service contain.
 #[cfg_attr(not(feature = "srv"), allow(dead_code))] // Then nothing is found.
 enum Records {
     Addresses(Vec<(IpAddr, u16)>),
@@ -29,7 +30,7 @@ enum Records {
     Hosts(Vec<(String, u16)>),
 }
 
-/// Looks up a service, and hands in what was found.
+/// Looks up a service, and reports the result to the node.
 pub(crate) fn look_up<R: Runtime>(
     runtime: R,
     driver: Driver,

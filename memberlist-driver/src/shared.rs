@@ -1,4 +1,4 @@
-//! The node behind its lock, and everything that waits for it.
+//! The node behind its lock, and what its handles, readers and tasks share.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ use crate::transport::Figures;
 /// Shared by the handles, the readers of the events and the tasks.
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// A copy of this node's own record, which even a delegate may ask for.
+    /// A copy of this node's own record, which even a delegate may read.
     local: Mutex<Node>,
     pub(crate) clock: Clock,
     pub(crate) name: NodeName,
@@ -38,18 +38,19 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) transport: Arc<Figures>,
     pub(crate) name_servers: Vec<SocketAddr>,
-    /// Of the recorder, which the core has.
+    /// A handle of the recorder, which is attached to the core.
     #[cfg(feature = "record")]
     pub(crate) recording: Option<Recorder>,
     #[cfg(feature = "metrics")]
     publisher: Mutex<crate::metrics::Publisher>,
 }
 
-/// What a node is made of beside its [`Config`].
+/// What a node is made from, in addition to its [`Config`].
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) delegate: Option<Arc<dyn Delegate>>,
-    /// No two members have one address: [`Tls::require_certificate_name`](crate::transport::Tls).
+    /// No two members may have the same address:
+    /// [`Tls::require_certificate_name`](crate::transport::Tls).
     pub(crate) one_name: bool,
     pub(crate) events: EventBounds,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))] // Published nowhere without it.
@@ -96,7 +97,7 @@ impl Shared {
         };
         let local = Mutex::new(core.local());
         let mut state = State::new(core);
-        // The first reader, which `Events::first` is.
+        // The first reader, for `Events::first`.
         state.add_reader(setup.events);
         let shared = Self {
             state: Mutex::new(state),
@@ -120,7 +121,7 @@ impl Shared {
         Ok(shared)
     }
 
-    /// Runs `f` on the core at this moment, and has the packet task look at what follows.
+    /// Runs `f` on the core now, and has the packet task handle what follows.
     ///
     /// # Errors
     ///
@@ -135,12 +136,12 @@ impl Shared {
         })?
     }
 
-    /// As [`operate`](Self::operate), also after the end, and without waking the packet task.
+    /// As [`operate`](Self::operate), but also after the end, and without waking the packet task.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State, Instant) -> R) -> Result<R, Error> {
         self.with_at(StdInstant::now(), f, |_, result| result)
     }
 
-    /// Runs `f` on the core, hands on what the core has put out, then runs `then` on what waits for
+    /// Runs `f` on the core, distributes the core's output, and then runs `then` on what waits for
     /// the tasks: all of it under the lock.
     pub(crate) fn with_at<R, S>(
         &self,
@@ -165,7 +166,8 @@ impl Shared {
         Ok(result)
     }
 
-    /// Wakes and logs. That may run any code of the application, and so never under the lock.
+    /// Wakes tasks and logs. Both may run any code of the application, so the lock must not be
+    /// held.
     fn follow(&self, now: Instant, aftermath: Aftermath) {
         for event in aftermath.wake() {
             self.log.event(now, &event);
@@ -176,8 +178,8 @@ impl Shared {
         }
     }
 
-    /// Publishes the node's figures, unless another thread is doing it. The recorder is not our
-    /// code, and so must not run under the node's lock.
+    /// Publishes the node's figures, unless another thread is doing so. The recorder is the
+    /// application's code, so the node's lock must not be held while it runs.
     #[cfg(feature = "metrics")]
     pub(crate) fn publish(&self, now: StdInstant) {
         if let Ok(mut publisher) = self.publisher.try_lock() {
@@ -197,12 +199,13 @@ impl Shared {
         }
     }
 
-    /// Runs `f` on what waits for the core, which it leaves alone.
+    /// Runs `f` on the state, without any input to the core.
     pub(crate) fn look<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
         if is_deciding() { Err(Error::Reentrant) } else { Ok(f(&mut self.lock())) }
     }
 
-    /// Does what must not fail; if a delegate causes it, on a thread that may wait for the lock.
+    /// Does what must not fail: within a delegate's method, on another thread, which may wait for
+    /// the lock.
     pub(crate) fn surely(self: &Arc<Self>, last: Last) {
         let shared = Arc::clone(self);
         let act = move || {
@@ -220,7 +223,7 @@ impl Shared {
         self.local.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Ready when no task holds a socket any more.
+    /// Ready when no task holds a socket.
     pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
         let polled = self.look(|state| state.poll_ended(cx));
         polled.unwrap_or_else(|_| later(cx))
@@ -233,14 +236,15 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // Panics of delegates are contained; one of the core's own ends the task that met it, and
-        // with the packet task the node. Until then its handles may still look at it.
+        // A panic of a delegate is caught. One of the core itself ends the task in which it
+        // happened, and if that is the packet task, the node. Until then the handles may still read
+        // the state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps the waker of a task that waits. The one that it replaces is to be dropped after the lock
-/// is given back, since that may run any code.
+/// Stores the waker of a task that waits. The waker that it replaces must be dropped after the lock
+/// is released, since dropping it may run any code.
 #[must_use = "to be dropped later"]
 pub(crate) fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match slot {
@@ -249,7 +253,8 @@ pub(crate) fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> 
     }
 }
 
-/// A delegate must not wait for a lock, and a poll has no error to return: the task asks again.
+/// For a poll within a delegate's method, which must not wait for a lock and has no error to
+/// return: the task polls again.
 fn later<T>(cx: &Context<'_>) -> Poll<T> {
     cx.waker().wake_by_ref();
     Poll::Pending

@@ -1,4 +1,4 @@
-//! What is behind a node's lock.
+//! The state behind a node's lock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll, Waker};
@@ -14,7 +14,7 @@ use crate::events::{EventBounds, EventBuffer};
 use crate::log;
 use crate::shared::keep;
 
-/// Datagrams that may wait for the socket; more are dropped, as a full socket drops them.
+/// How many datagrams may wait for the socket; more are dropped, as a full send buffer does.
 pub(crate) const TRANSMITS: usize = 8192;
 
 /// The core, and what waits on both sides of it.
@@ -24,20 +24,22 @@ pub(crate) struct State {
     local: (u32, memberlist_proto::State),
     /// Datagrams that the packet task has not fetched.
     pub(crate) transmits: VecDeque<Transmit>,
-    /// How many datagrams have ever been queued, and how many of them the socket was given.
+    /// How many datagrams have been queued in total, and how many of them have been handed to the
+    /// socket.
     queued: u64,
     handed: u64,
     /// Connections to open that the packet task has not fetched.
     pub(crate) connects: VecDeque<StreamOp>,
-    /// Work that the packet task has not fetched, to be done where it keeps no task waiting.
+    /// Jobs that the packet task has not fetched.
     pub(crate) jobs: VecDeque<Job>,
     /// The core has more to do, once packets and timers have had their turn.
     pub(crate) turn: Option<JobId>,
     pub(crate) streams: BTreeMap<StreamId, StreamQueue>,
     pub(crate) waiters: BTreeMap<OpId, Waiter>,
-    /// Operations whose outcome is held back until the socket was given the datagrams before it.
+    /// Operations whose outcome is held back until the datagrams queued before it have been handed
+    /// to the socket.
     held: Vec<OpId>,
-    /// What waits for each reader of the events, by its number; a number is never used again.
+    /// The readers of the events by their numbers; a number is never reused.
     readers: BTreeMap<u64, Reader>,
     next_reader: u64,
     /// Wakers of readers that are gone: they must not be dropped under the lock.
@@ -58,9 +60,9 @@ pub(crate) enum Stage {
     Running,
     /// No handle is left, or `shutdown` was called: nothing new begins.
     Stopped,
-    /// The time for streams to write what was queued is over.
+    /// The time in which streams may write what was queued is over.
     Cut,
-    /// The tasks have let go of the sockets.
+    /// The tasks have released the sockets.
     Ended,
 }
 
@@ -69,7 +71,7 @@ pub(crate) enum Stage {
 pub(crate) struct StreamQueue {
     pub(crate) commands: VecDeque<Command>,
     pub(crate) waker: Option<Waker>,
-    /// The core is done with the stream: what is left is to write what was queued.
+    /// The core is done with the stream: it only has to write what was queued.
     closing: bool,
 }
 
@@ -84,11 +86,11 @@ pub(crate) enum Command {
     Abort,
 }
 
-/// What waits for an operation.
+/// The waiter for an operation.
 #[derive(Default)]
 pub(crate) struct Waiter {
     outcome: Option<Outcome>,
-    /// How many datagrams the socket must have been given before the outcome is reported.
+    /// How many datagrams must have been handed to the socket before the outcome is reported.
     after: u64,
     waker: Option<Waker>,
 }
@@ -99,10 +101,10 @@ struct Reader {
     waker: Option<Waker>,
 }
 
-/// What follows when something is dropped.
+/// What must be done when a value of the application is dropped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Last {
-    /// Nothing waits for the operation any more.
+    /// The future of this operation has been dropped.
     GiveUp(OpId),
     /// This reader of the events is gone.
     Unread(u64),
@@ -110,17 +112,17 @@ pub(crate) enum Last {
     Stop,
 }
 
-/// What is left to do when the lock has been given back.
+/// What remains to be done after the lock has been released.
 #[derive(Default)]
 pub(crate) struct Aftermath {
     packet_task: Option<Waker>,
     others: Vec<Waker>,
-    /// Events that deserve a line of log.
+    /// Events to log.
     lines: Vec<Event>,
 }
 
 impl Aftermath {
-    /// Wakes what waits; the events to log.
+    /// Wakes the tasks that wait; returns the events to log.
     pub(crate) fn wake(self) -> Vec<Event> {
         if let Some(packet_task) = self.packet_task {
             packet_task.wake();
@@ -131,11 +133,11 @@ impl Aftermath {
 }
 
 impl State {
-    /// Hands fresh randomness to the core, if that is due: before anything can be encrypted that a
-    /// copy of this machine might encrypt as well.
+    /// Hands fresh randomness to the core, if that is due: a copy of this machine might otherwise
+    /// encrypt with the same nonces.
     pub(crate) fn freshen(&mut self, now: Instant) {
         let mut fresh = [0; 32];
-        // Where the system has none, the nonces stay as good as they are until it is asked again.
+        // If the system has none, it is asked again when it is next due.
         if self.entropy.due(now) && getrandom::fill(&mut fresh).is_ok() {
             self.core.mix_entropy(now, fresh);
         }
@@ -181,7 +183,7 @@ impl State {
         }
     }
 
-    /// Begins the end: nothing new starts, streams are aborted but those that only have to write
+    /// Begins the end: nothing new starts, streams are aborted except those that only have to write
     /// what was queued, and queued datagrams stay for the packet task to send.
     pub(crate) fn stop(&mut self, now: Instant) {
         if self.stopped() {
@@ -195,7 +197,7 @@ impl State {
         }
     }
 
-    /// Ends the last streams, and at [`Stage::Ended`] the node.
+    /// Ends the streams that remain, and with [`Stage::Ended`] the node.
     pub(crate) fn end(&mut self, now: Instant, stage: Stage) {
         self.stop(now);
         self.stage = self.stage.max(stage);
@@ -210,7 +212,7 @@ impl State {
         self.stage == Stage::Ended
     }
 
-    /// Whether the task of a stream is to end at once.
+    /// Whether the task of a stream must end at once.
     pub(crate) fn is_over(&self, id: StreamId) -> bool {
         match self.streams.get(&id) {
             Some(queue) => self.stage >= Stage::Cut || (self.stopped() && !queue.closing),
@@ -218,17 +220,17 @@ impl State {
         }
     }
 
-    /// Every datagram that was fetched has left the socket.
+    /// Reports that every datagram that was fetched has been handed to the socket.
     pub(crate) fn all_handed(&mut self) {
         self.handed = self.queued - self.transmits.len() as u64;
     }
 
-    /// Whether an operation's end waits for datagrams, or did until now.
+    /// Whether the end of an operation waits for datagrams, or has until now.
     pub(crate) fn holds(&self) -> bool {
         !self.held.is_empty()
     }
 
-    /// Hands on what the core has put out, except for what the packet task fetches by itself.
+    /// Distributes the core's output, except what the packet task fetches itself.
     pub(crate) fn settle(&mut self, now: Instant) -> Aftermath {
         let mut after = Aftermath::default();
         while let Some(transmit) = self.core.poll_transmit() {
@@ -287,8 +289,8 @@ impl State {
     }
 
     fn finished(&mut self, op: OpId, outcome: Outcome, after: &mut Aftermath) {
-        // An operation whose future was dropped has no waiter, and what ends because the node does
-        // is reported as that.
+        // An operation whose future was dropped has no waiter. An outcome after the node has
+        // stopped is not reported: its future returns `Shutdown`.
         let stopped = self.stopped();
         let Some(waiter) = self.waiters.get_mut(&op).filter(|_| !stopped) else { return };
         // An announcement that is reported as sent must have reached the socket: the application
@@ -317,7 +319,7 @@ impl State {
         });
     }
 
-    /// What became of an operation: ready with nothing if that is not to be known any more.
+    /// The outcome of an operation; ready with `None` if there will be none.
     pub(crate) fn poll_outcome(
         &mut self,
         cx: &Context<'_>,
@@ -337,7 +339,7 @@ impl State {
         Poll::Ready(self.waiters.remove(&op).and_then(|waiter| waiter.outcome))
     }
 
-    /// One more reader, which gets what is reported from now on; its number.
+    /// Adds a reader, which receives what is reported from now on; returns its number.
     pub(crate) fn add_reader(&mut self, bounds: EventBounds) -> u64 {
         let number = self.next_reader;
         self.next_reader += 1;

@@ -1,11 +1,11 @@
-//! Text that others chose, on one line.
+//! Escapes text that others have chosen, so that it stays on one line.
 
 use std::fmt::{self, Display, Write};
 
 use memberlist_proto::Name;
 
-/// Shows a value with everything escaped that would break a line or hide a part of it: control
-/// characters, line ends of any kind, and what is not printable.
+/// Displays a value with everything escaped that could break a line or hide a part of it: control
+/// characters, line ends of any kind, and unprintable characters.
 pub(super) struct Escaped<T>(pub(super) T);
 
 impl<T: Display> Display for Escaped<T> {
@@ -20,7 +20,7 @@ impl Write for Escaper<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             match character {
-                // They harm nothing, and our own lines have them.
+                // Quotes are harmless, and our own lines contain them.
                 '\'' | '"' => self.0.write_char(character)?,
                 _ => write!(self.0, "{}", character.escape_debug())?,
             }

@@ -1,4 +1,4 @@
-//! The lines themselves: which events deserve one, how much it matters, and what it is about.
+//! The lines themselves: which events are logged, with which severity, target and text.
 
 use std::fmt;
 use std::io;
@@ -14,17 +14,16 @@ use crate::delegate::Panicked;
 /// How many reasons a line about a failed join lists.
 const REASONS: usize = 5;
 
-/// Whether an event deserves a line: known without making it.
+/// Whether an event is logged; cheaper than making the line.
 pub(crate) fn is_logged(event: &Event) -> bool {
     cfg!(feature = "tracing") && about(event).is_some()
 }
 
-/// Where the line for an event comes from, how much it matters and what it is about; nothing, if the
-/// event deserves no line.
+/// The source, severity and target of the line for an event; `None` if the event is not logged.
 fn about(event: &Event) -> Option<(Source, Severity, Target)> {
     use Severity::{Debug, Error, Info, Warning};
     Some(match event {
-        // What this node finds out about itself is known to its application.
+        // The application knows what this node does itself.
         Event::Departed { reason: Departure::Left, from: None, .. }
         | Event::Refuted { by: None, .. } => return None,
         Event::Departed { reason: Departure::Left, .. } => {
@@ -48,7 +47,7 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
             (Source::Joins, Warning, Target::Join)
         }
         Event::Rejoined { .. } => (Source::Members, Info, Target::Rejoin),
-        // A member that died stays away more often than not.
+        // Most members that died do not come back.
         Event::ExchangeFailed { exchange: ExchangeKind::Rejoin, .. } => {
             (Source::Streams, Debug, Target::Rejoin)
         }
@@ -57,7 +56,7 @@ fn about(event: &Event) -> Option<(Source, Severity, Target)> {
     })
 }
 
-/// The line for an event with where it comes from, if it deserves one. Its text is the event's own.
+/// The line for an event, with its source, if the event is logged. Its text is the event's own.
 pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
     let (source, severity, target) = about(event)?;
     match event {
@@ -94,13 +93,14 @@ pub(super) fn of(event: &Event) -> Option<(Source, Line)> {
     Some((source, line))
 }
 
-/// Whether a join that has ended has joined no peer, and not because the application gave it up.
+/// Whether a join has ended without joining any peer, and not because the application cancelled it
+/// or left.
 fn has_failed(report: &JoinReport) -> bool {
     let given_up = |it: &JoinFailure| matches!(it.error, JoinError::Cancelled | JoinError::Left);
     report.joined.is_empty() && !report.failed.iter().any(given_up)
 }
 
-/// An attempt that has joined no peer, with the first of its reasons.
+/// The line for an attempt that has joined no peer, with the first few reasons.
 fn not_joined(severity: Severity, failed: &[JoinFailure], next: fmt::Arguments<'_>) -> Line {
     let mut reasons: Vec<_> = failed.iter().take(REASONS).map(ToString::to_string).collect();
     if failed.len() > REASONS {
@@ -118,7 +118,7 @@ fn not_joined(severity: Severity, failed: &[JoinFailure], next: fmt::Arguments<'
     }
 }
 
-/// A departure's reason in a word.
+/// A departure's reason in one or two words.
 fn why(reason: &Departure) -> &'static str {
     match reason {
         Departure::Left => "left",
@@ -158,14 +158,14 @@ pub(crate) fn panicked(Panicked { method, message }: &Panicked) -> Line {
     Line::error(Target::Delegate, text).reason(message)
 }
 
-/// The recorder of metrics, which is the application's, panicked.
+/// The line for a panic of the recorder of metrics, which is the application's.
 #[cfg(feature = "metrics")]
 pub(crate) fn recorder_panicked(Panicked { message, .. }: &Panicked) -> Line {
     let text = format!("the recorder of metrics panicked: {message}");
     Line::error(Target::Delegate, text).reason(message)
 }
 
-/// What a recorder reports.
+/// The line for what a recorder reports.
 #[cfg(feature = "record")]
 pub(crate) fn recording(notice: &memberlist_record::Notice) -> Line {
     use memberlist_record::Notice;

@@ -1,8 +1,8 @@
-//! Lines as events of `tracing`. Feature `tracing`.
+//! Writes lines as events of `tracing`. Feature `tracing`.
 
 use super::{Line, Severity, Target};
 
-/// One event of `tracing`, whose level and target are constants of each place that makes one.
+/// One event of `tracing`, whose level and target must be constants at each call site.
 macro_rules! event {
     ($level:ident, $target:literal, $node:ident, $line:ident) => {
         tracing::event!(

@@ -8,13 +8,14 @@ use super::{stream, unless};
 use crate::log::Target;
 use crate::runtime::{Listener as _, Runtime, Timer as _};
 
-/// Connections in a row before other tasks have their turn: a flood of them must not keep a thread.
+/// How many connections are accepted in a row before other tasks have their turn: a flood of them
+/// must not monopolize a thread.
 const ROUND: u64 = 16;
 
 pub(super) struct AcceptTask<R: Runtime> {
     pub(super) runtime: R,
     pub(super) listener: R::Listener,
-    /// Behind the socket, so that it is dropped after it.
+    /// Declared after the socket, so that it is dropped after it.
     pub(super) guard: TaskGuard,
 }
 
@@ -32,13 +33,14 @@ impl<R: Runtime> AcceptTask<R> {
                 None => return,
                 Some(Ok((stream, from))) => {
                     backoff.reset();
-                    // One that is refused is closed by dropping it.
+                    // If it is refused, dropping it closes it.
                     if let Some(id) = driver.accept(from) {
                         let guard = StreamGuard::new(driver.clone(), id);
                         self.runtime.spawn(stream::carry::<R>(stream, guard, false));
                     }
                 }
-                // Without a descriptor left, accepting fails again at once: it must not spin.
+                // If no file descriptor is left, accepting fails again at once: the loop must not
+                // spin.
                 Some(Err(error)) => {
                     driver.failed(Target::Stream, "accepting a stream", &error);
                     let mut timer = self.runtime.timer(Instant::now() + backoff.wait());

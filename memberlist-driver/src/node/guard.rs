@@ -1,4 +1,5 @@
-//! Ends that are reported whatever happens: also when a task panics, or is dropped with its runtime.
+//! Guards that report the end of tasks and streams in every case, even if a task panics or is
+//! dropped with its runtime.
 
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use memberlist_proto::{StreamFailure, StreamId};
 use crate::driver::Driver;
 
 /// Held by each of the two tasks that own a socket, which must drop it after the socket. The first
-/// that is dropped stops the node, which could not go on with one task. The last reports the end.
+/// guard that is dropped stops the node, which cannot go on with only one of the tasks. The last
+/// one reports the end.
 #[derive(Debug)]
 pub(super) struct TaskGuard {
     driver: Driver,
@@ -19,7 +21,7 @@ pub(super) struct TaskGuard {
 struct Last(Driver);
 
 impl TaskGuard {
-    /// For the tasks of a node that are about to begin.
+    /// Creates the guards for the tasks of a new node.
     pub(super) fn pair(driver: &Driver) -> [Self; 2] {
         let last = Arc::new(Last(driver.clone()));
         [Arc::clone(&last), last].map(|last| Self { driver: driver.clone(), last })
@@ -29,13 +31,13 @@ impl TaskGuard {
         &self.driver
     }
 
-    /// For what else must let go before the node's end is reported.
+    /// Returns a value for whatever else must end before the node's end is reported.
     pub(super) fn keep(&self) -> Keep {
         Keep { _last: Arc::clone(&self.last) }
     }
 }
 
-/// The end of the node is not reported before this is dropped.
+/// The end of the node is not reported before every clone of this is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Keep {
     _last: Arc<Last>,
@@ -43,7 +45,7 @@ pub(crate) struct Keep {
 
 #[cfg(test)]
 impl Keep {
-    /// Of a node that has no tasks.
+    /// For a node that has no tasks.
     pub(crate) fn of(driver: &Driver) -> Self {
         Self { _last: Arc::new(Last(driver.clone())) }
     }
@@ -61,19 +63,19 @@ impl Drop for Last {
     }
 }
 
-/// One stream for its task. Reports its end, once: when it is dropped, which must be after the
-/// connection.
+/// Held by the task of a stream. Reports the stream's end once, when it is dropped, which must be
+/// after the connection.
 #[derive(Debug)]
 pub(super) struct StreamGuard {
     pub(super) driver: Driver,
     pub(super) id: StreamId,
-    /// Why it ends; to be set when it does.
+    /// Why the stream ends; set when it does.
     pub(super) cause: Option<StreamFailure>,
 }
 
 impl StreamGuard {
     pub(super) fn new(driver: Driver, id: StreamId) -> Self {
-        // A task that does not come to its own end is dropped by its runtime.
+        // This remains if the task does not complete, but is dropped by its runtime.
         Self { driver, id, cause: Some(StreamFailure::Shutdown) }
     }
 }

@@ -11,24 +11,24 @@ use crate::log::Target;
 /// The longest datagram, in bytes.
 const PACKET_MAX: usize = 65_536;
 
-/// Reads packets, and says when the timeouts have their turn.
+/// Reads packets, and decides when timeouts are handled.
 #[derive(Debug)]
 pub(super) struct Intake {
     buffer: Vec<u8>,
     turns: Turns,
 }
 
-/// How a batch of packets was read.
+/// The result of reading a batch of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Batch {
     /// When it ended.
     pub(super) at: Instant,
-    /// The timeouts are to be handled now.
+    /// Whether to handle the timeouts now.
     pub(super) timeouts: bool,
     pub(super) next: Next,
 }
 
-/// What to do when all that a batch of packets caused is done.
+/// What to do when everything that a batch of packets caused has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Read on: there may be more.
@@ -42,7 +42,8 @@ pub(super) enum Next {
 }
 
 impl Intake {
-    /// Reads one batch by `receive`, which must not wait, and hands it in. It is `begun` now.
+    /// Reads one batch with `receive`, which must not wait, and hands it to the core. `begun` is
+    /// the current time.
     pub(super) fn read(
         &mut self,
         driver: &Driver,
@@ -50,7 +51,8 @@ impl Intake {
         mut receive: impl FnMut(&mut [u8], &mut dyn FnMut(&[u8], SocketAddr)) -> io::Result<()>,
     ) -> Batch {
         let (mut packets, mut at, mut next) = (0, begun, Next::Read);
-        // The time of the last packet's arrival will do: it saves looking at the clock again.
+        // The time at which the last packet was read is precise enough, and saves reading the clock
+        // again.
         while self.turns.reads_on(packets, at - begun) {
             let mut take = |packet: &[u8], from| {
                 at = Instant::now();
@@ -73,8 +75,8 @@ impl Intake {
         }
         let at = Instant::now();
         let timeouts = self.turns.timeouts(packets, at - begun, next == Next::Read);
-        // Where several came together, more arrive while what these caused is sent, and to find them
-        // there costs less than to wait for them.
+        // If several came together, more arrive while what these caused is sent, and reading again
+        // costs less than waiting for them.
         if next == Next::Wait && packets > 1 {
             next = Next::Read;
         }
@@ -96,8 +98,8 @@ impl Default for Intake {
     }
 }
 
-/// An address as a socket that is bound to `own` wants it: one for both families takes IPv4
-/// addresses as IPv6.
+/// The form of an address that a socket bound to `own` accepts: a socket for both families needs
+/// IPv4 addresses mapped to IPv6.
 pub(super) fn reachable(to: SocketAddr, own: SocketAddr) -> SocketAddr {
     match (to.ip(), own.ip()) {
         (IpAddr::V4(ip), IpAddr::V6(_)) => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
@@ -105,14 +107,15 @@ pub(super) fn reachable(to: SocketAddr, own: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether an error says nothing about reading: an earlier send was refused by its receiver, which
-/// Windows reports as a reset, or a signal came.
+/// Whether an error has nothing to do with reading: an earlier packet was refused by its receiver
+/// (which Windows reports as a reset), or a signal arrived.
 fn says_nothing(error: io::ErrorKind) -> bool {
     use io::ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error, ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// A socket for both families reports IPv4 addresses as IPv6. Those that are IPv6 keep their scope.
+/// Converts IPv4 addresses back that a socket for both families reports as IPv6. IPv6 addresses
+/// keep their scope.
 fn canonical(from: SocketAddr) -> SocketAddr {
     match from.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, from.port()),

@@ -1,4 +1,4 @@
-//! The task for packets and time.
+//! The task for packets and timers.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,34 +15,34 @@ use crate::driver::{Driver, Work};
 use crate::runtime::{PacketSocket as _, Runtime, Timer as _};
 use crate::services;
 
-/// When nothing is due.
+/// How far ahead the timer is set if nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
-/// A task that notices a deadline this late was asleep, with the whole process or machine.
+/// If the task notices a deadline this late, the whole process or machine was suspended.
 const ASLEEP: Duration = Duration::from_millis(100);
-/// How long a packet socket that fails is left alone.
+/// How long a packet socket that has failed is not read.
 const RESPITE: Duration = Duration::from_millis(10);
-/// How long a node that has left, and one that is stopped, waits for what was queued before: for room in
-/// the send buffer, since what it still has to say is worth more than its answers; and for what its
-/// socket keeps and its streams have still to write.
+/// How long a node that has left or is stopped waits for what was queued before: for room in the
+/// send buffer, since its last announcement matters more than quick answers; and for what its
+/// socket still holds and its streams still have to write.
 const FLUSH: Duration = Duration::from_secs(1);
 
 pub(super) struct PacketTask<R: Runtime> {
     runtime: R,
     driver: Driver,
     packets: R::Packets,
-    /// What the socket is bound to.
+    /// The address that the socket is bound to.
     address: SocketAddr,
     intake: Intake,
     work: Work,
     alarm: Alarm<R>,
-    /// How long it may still be waited for room in the send buffer.
+    /// How much longer the task may wait for room in the send buffer.
     patience: Duration,
-    /// Until when the end of an operation is held back for what the socket keeps.
+    /// Until when the end of an operation is held back because of what the socket still holds.
     flush_by: Option<Instant>,
-    /// Behind the socket, so that it is dropped after it.
+    /// Declared after the socket, so that it is dropped after it.
     guard: TaskGuard,
-    /// Connections to open. What is dropped with the task has ended, and behind the guard it ends
-    /// because the node has.
+    /// Connections to open. If the task is dropped, these streams end; declared after the guard,
+    /// they end because the node has.
     connects: Vec<(StreamGuard, SocketAddr)>,
 }
 
@@ -71,19 +71,19 @@ impl<R: Runtime> PacketTask<R> {
         }
     }
 
-    /// Reads, keeps time and sends until the node stops, then sends what is left.
+    /// Reads, handles timeouts and sends until the node stops; then sends what is left.
     pub(super) async fn run(mut self) {
-        // Until a reactor has looked at a new socket once, it may take its send buffer for full.
+        // Until a reactor has checked a new socket once, it may consider its send buffer full.
         let _ = poll_fn(|cx| self.packets.poll_writable(cx)).await;
         let mut publishing = Publishing::default();
         loop {
             let mut now = Instant::now();
             if self.work.timeout.is_some_and(|due| now.saturating_duration_since(due) > ASLEEP) {
-                // The runtime has first to find out what arrived meanwhile.
+                // First the runtime has to find out what has arrived meanwhile.
                 self.runtime.yield_now().await;
                 now = Instant::now();
             }
-            // Packets come before time: what looks late may be waiting in the socket.
+            // Packets come before timeouts: an ack that looks late may be waiting in the socket.
             let receive = |buffer: &mut [u8], take: &mut dyn FnMut(&[u8], SocketAddr)| {
                 self.packets.try_receive_with(buffer, take)
             };
@@ -149,14 +149,15 @@ impl<R: Runtime> PacketTask<R> {
         }
     }
 
-    /// Gives the socket every packet that was fetched.
+    /// Hands every packet that was fetched to the socket.
     async fn send(&mut self) {
         if self.work.stopped {
             self.patience = FLUSH;
         }
         while let Some(transmit) = self.work.transmits.pop_front() {
             let mut sent = self.try_send(&transmit);
-            // Otherwise, waiting for room would keep the node from what arrives and from its timers.
+            // A node that is not patient never waits for room: that would delay arriving packets
+            // and its timers.
             while let Err(error) = &sent
                 && error.kind() == io::ErrorKind::WouldBlock
                 && self.work.patient
@@ -169,12 +170,12 @@ impl<R: Runtime> PacketTask<R> {
             }
             self.work.unflushed |= self.work.patient;
         }
-        // One receiver that reads nothing must not hold up the others: the node goes on meanwhile.
+        // One receiver that reads nothing must not delay the others: the node goes on meanwhile.
         let waits = self.work.held && self.work.unflushed;
         self.flush_by = waits.then(|| self.flush_by.unwrap_or_else(|| Instant::now() + FLUSH));
     }
 
-    /// Waits until the socket of a stopped node has let go of everything, if it does so in time.
+    /// Waits until the socket of a stopped node has sent everything, but no longer than [`FLUSH`].
     async fn flushed(&mut self) {
         let until = Instant::now() + FLUSH;
         let (packets, alarm) = (&self.packets, &mut self.alarm);
@@ -189,8 +190,8 @@ impl<R: Runtime> PacketTask<R> {
         self.packets.try_send(&transmit.payload, reachable(transmit.to, self.address))
     }
 
-    /// Waits for room in the send buffer, all in all as long as the node is patient; whether there may
-    /// be some.
+    /// Waits for room in the send buffer, as long as `patience` lasts in total; returns whether
+    /// there may be some.
     async fn room(&mut self) -> bool {
         let begun = Instant::now();
         let until = begun + self.patience;
@@ -222,7 +223,7 @@ impl<R: Runtime> PacketTask<R> {
                 let (waits, unflushed) = (self.flush_by.is_some(), &mut self.work.unflushed);
                 poll_fn(|cx| {
                     *unflushed &= !(waits && packets.poll_flushed(cx).is_ready());
-                    // Errors that reading meets are met again, and logged, when it is tried.
+                    // An error here occurs again, and is logged, when the socket is read.
                     let ready = packets.poll_readable(cx).is_ready()
                         || driver.poll_work(cx, !*unflushed).is_ready()
                         || alarm.poll(cx, due).is_ready();
@@ -237,7 +238,7 @@ impl<R: Runtime> PacketTask<R> {
 }
 
 /// Waits until the streams of a stopped node have written what was queued, but no longer than
-/// [`FLUSH`]: a peer may read as slowly as it likes.
+/// [`FLUSH`]: a peer may read arbitrarily slowly.
 async fn flush<R: Runtime>(runtime: &R, driver: &Driver) {
     let mut timer = runtime.timer(Instant::now() + FLUSH);
     poll_fn(|cx| {
@@ -248,11 +249,11 @@ async fn flush<R: Runtime>(runtime: &R, driver: &Driver) {
     driver.cut();
 }
 
-/// The one timer of a node. Moving a timer may cost a call of the operating system, and deadlines
-/// mostly move away: it is only moved to fire sooner, and set again when it has fired too soon.
+/// The only timer of a node. Moving a timer may cost a system call, and most deadlines move to
+/// later: the timer is moved only to fire sooner, and set again when it has fired too soon.
 struct Alarm<R: Runtime> {
     timer: R::Timer,
-    /// When it fires; it has fired, if this is nothing.
+    /// When it fires; `None` if it has fired.
     at: Option<Instant>,
 }
 
@@ -262,7 +263,7 @@ impl<R: Runtime> Alarm<R> {
         Self { timer: runtime.timer(at), at: Some(at) }
     }
 
-    /// Ready at `at`.
+    /// Ready at the time `at`.
     fn poll(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
         loop {
             if self.at.is_none_or(|set| at < set) {
@@ -281,7 +282,7 @@ impl<R: Runtime> Alarm<R> {
     }
 }
 
-/// When the figures are published next.
+/// When the metrics are published next.
 #[derive(Default)]
 struct Publishing {
     #[cfg(feature = "metrics")]
@@ -289,8 +290,8 @@ struct Publishing {
 }
 
 impl Publishing {
-    /// Publishes the figures if it is time; when the task is to wake up, if the core wants it to
-    /// at `timeout`.
+    /// Publishes the metrics if it is time. Returns when the task must wake up; `timeout` is when
+    /// the core wants it to.
     #[cfg(feature = "metrics")]
     #[allow(clippy::unnecessary_wraps)] // Without the feature there may be nothing to wake up for.
     fn publish_if_due(

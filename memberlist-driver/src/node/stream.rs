@@ -15,19 +15,19 @@ use crate::driver::stream_failure;
 use crate::runtime::{Runtime, Stream};
 use crate::state::Command;
 
-/// Bytes to read at once.
+/// How many bytes to read at once.
 const READ: usize = 64 << 10;
-/// Bytes of a peer's last words to read and throw away, so that closing does not cut off what it has
-/// yet to read: a connection that is dropped with unread data is reset.
+/// How many bytes of a peer to read and discard at the end, so that closing does not cut off what
+/// the peer has yet to read: a connection that is dropped with unread data is reset.
 const LAST_WORDS: usize = 1 << 20;
-/// What a peer that expects TLS begins with, which does not understand what it has read.
+/// The first byte from a peer that expects TLS and answers with an alert.
 const ALERT: u8 = 0x15;
-/// What a peer begins with that opens TLS.
+/// The first byte from a peer that begins a TLS handshake.
 const GREETING: u8 = 0x16;
-/// Reads and writes in a row before other tasks have their turn.
+/// How many rounds of reads and writes are done before other tasks have their turn.
 const ROUNDS: usize = 16;
 
-/// Opens a connection and carries it.
+/// Opens a connection and serves it.
 pub(super) async fn connect<R: Runtime>(runtime: R, mut guard: StreamGuard, to: SocketAddr) {
     let dialled = {
         let (driver, id) = (&guard.driver, guard.id);
@@ -43,9 +43,9 @@ pub(super) async fn connect<R: Runtime>(runtime: R, mut guard: StreamGuard, to: 
     }
 }
 
-/// Carries a connection until it ends. This side has `opened` it, or the peer has.
+/// Serves a connection until it ends. `opened`: this side has opened it, not the peer.
 pub(super) async fn carry<R: Runtime>(stream: R::Stream, guard: StreamGuard, opened: bool) {
-    // A delay would only make an answer late.
+    // Nagle's algorithm would only delay answers.
     let _ = stream.set_nodelay();
     let mut carrier = Carrier::new(stream, guard, opened);
     carrier.guard.cause = poll_fn(|cx| carrier.poll(cx)).await;
@@ -54,31 +54,31 @@ pub(super) async fn carry<R: Runtime>(stream: R::Stream, guard: StreamGuard, ope
 #[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 struct Carrier<S> {
     stream: S,
-    /// What the core wants written, and the socket has not taken.
+    /// What the core wants written, and has not been written yet.
     pending: Bytes,
-    /// The peer has not ended its side.
+    /// Whether the peer has not ended its side yet.
     reading: bool,
-    /// This side has opened it.
+    /// Whether this side has opened the connection.
     opened: bool,
-    /// The beginning of what the peer says.
+    /// What is known about the first bytes from the peer.
     first: First,
-    /// The socket may have something to read, or room to write: to be tried before it is waited for.
+    /// Whether the socket may have something to read, or room to write: try before waiting.
     readable: bool,
     writable: bool,
-    /// Why writing ended; the peer's answer may still be there to read.
+    /// Why writing failed; an answer of the peer may still be readable.
     broken: Option<StreamFailure>,
     ending: Ending,
-    /// Behind the stream, so that it is dropped after it.
+    /// Declared after the stream, so that it is dropped after it.
     guard: StreamGuard,
 }
 
-/// The beginning of what a peer says.
+/// The state of the first bytes from a peer.
 enum First {
-    /// It has said nothing.
+    /// None has arrived.
     Awaited,
-    /// One byte that may be that of TLS: it is held back until the next one says so, or not.
+    /// One byte that may begin TLS: it is held back until the next byte decides.
     Held,
-    /// It is this protocol's, or the core's to refuse.
+    /// They are of this protocol, or the core will refuse them.
     Known,
 }
 
@@ -89,15 +89,15 @@ enum Ending {
     Open,
     /// This side is being shut down.
     Closing,
-    /// It is, and so many of the peer's last bytes were thrown away.
+    /// It has been shut down, and this number of the peer's last bytes has been discarded.
     Draining(usize),
 }
 
 /// What a step led to.
 enum Step {
-    /// Something was done: there may be more to do.
+    /// Something was done, and there may be more to do.
     Done,
-    /// The task will be woken.
+    /// There is nothing to do; the task will be woken.
     Waits,
     /// The stream has ended.
     Over(Option<StreamFailure>),
@@ -119,7 +119,7 @@ impl<S: Stream> Carrier<S> {
         }
     }
 
-    /// Does what can be done, both directions in turn, until the stream has ended: why.
+    /// Does what can be done in both directions until the stream has ended; returns why it has.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<StreamFailure>> {
         for _ in 0..ROUNDS {
             let mut done = false;
@@ -138,7 +138,7 @@ impl<S: Stream> Carrier<S> {
         Poll::Pending
     }
 
-    /// Takes the core's next command, if the one before has been carried out.
+    /// Fetches the core's next command, if the previous one has been carried out.
     fn command(&mut self, cx: &mut Context<'_>) -> Step {
         let (driver, id) = (&self.guard.driver, self.guard.id);
         match self.ending {
@@ -161,7 +161,7 @@ impl<S: Stream> Carrier<S> {
                 Poll::Pending => Step::Waits,
                 Poll::Ready(()) => Step::Over(Some(StreamFailure::Other)),
             },
-            // Everything is written: the core's deadline ends the wait for the peer.
+            // Everything has been written: the core's deadline ends the wait for the peer.
             Ending::Closing | Ending::Draining(_) => match driver.poll_abort(cx, id) {
                 Poll::Pending => Step::Waits,
                 Poll::Ready(()) => Step::Over(None),
@@ -169,7 +169,7 @@ impl<S: Stream> Carrier<S> {
         }
     }
 
-    /// Writes what is pending, or ends this side.
+    /// Writes what is pending, or shuts down this side.
     fn write(&mut self, cx: &mut Context<'_>) -> Step {
         if self.ending == Ending::Closing {
             return match self.stream.poll_shutdown(cx) {
@@ -210,7 +210,7 @@ impl<S: Stream> Carrier<S> {
         Step::Done
     }
 
-    /// Reads what there is, and hands it in unless the stream is ending.
+    /// Reads what has arrived, and hands it to the core unless the stream is ending.
     fn read(&mut self, cx: &mut Context<'_>) -> Step {
         if !self.reading {
             return Step::Waits;
@@ -222,7 +222,7 @@ impl<S: Stream> Carrier<S> {
                 Poll::Ready(Err(error)) => return Step::Over(Some(stream_failure(&error))),
             }
         }
-        // The room is the thread's: a stream on which nothing is said holds none.
+        // The buffer belongs to the thread: an idle stream holds none.
         let mut buffer = SCRATCH.take();
         buffer.resize(READ, 0);
         let step = match self.stream.try_read(&mut buffer) {
@@ -232,7 +232,7 @@ impl<S: Stream> Carrier<S> {
                 Step::Done
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Step::Done,
-            // Whatever was to be written is, and the peer's last words do not matter.
+            // Everything has been written, and the peer's last bytes do not matter.
             Err(_) if self.ending != Ending::Open => Step::Over(None),
             Err(error) => Step::Over(Some(stream_failure(&error))),
         };
@@ -240,8 +240,9 @@ impl<S: Stream> Carrier<S> {
         step
     }
 
-    /// What the peer has said; nothing at its end. A peer that speaks TLS is known by its first two
-    /// bytes, however they are cut: no message of this protocol begins like them.
+    /// Handles bytes from the peer; an empty slice is its end. A peer that speaks TLS is recognized
+    /// by its first two bytes, however they are split: no message of this protocol begins with
+    /// them.
     fn heard(&mut self, data: &[u8]) -> Step {
         let of_tls = if self.opened { ALERT } else { GREETING };
         match (std::mem::replace(&mut self.first, First::Known), data) {
@@ -283,6 +284,6 @@ impl<S: Stream> Carrier<S> {
 }
 
 std::thread_local! {
-    /// Room to read into, while it is read.
+    /// The buffer for reading.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-/// Packets or time: ready packets are handled before timeouts, so that a process that was asleep
-/// reads the acks waiting in its socket before it suspects a member; yet a flood of packets keeps
-/// neither the timeouts nor other tasks from their turn.
+/// Decides between packets, timeouts and other tasks. Ready packets are handled before timeouts, so
+/// that a process that was suspended reads the acks waiting in its socket before it suspects a
+/// member; but a flood of packets must not starve the timeouts or other tasks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
-    /// What was read since the timeouts had their turn.
+    /// What has been read since timeouts were last handled.
     timeouts: Load,
-    /// What was read since other tasks had theirs.
+    /// What has been read since other tasks last had a turn.
     tasks: Load,
 }
 
-/// Packets that were read, and how long that took.
+/// How many packets were read, and how long that took.
 #[derive(Clone, Copy, Debug, Default)]
 struct Load {
     packets: usize,
@@ -21,32 +21,33 @@ struct Load {
 }
 
 impl Turns {
-    /// Packets to read before other tasks have their turn.
+    /// How many packets are read before other tasks have their turn.
     const ROUND: usize = 64;
 
     /// A round that takes this long ends early. One packet of 1.9 kB can cost a thousand times what
     /// another does, if it decompresses well.
     const ROUND_TIME: Duration = Duration::from_millis(10);
 
-    /// Packets read before the timeouts have their turn although more are waiting: more of them
-    /// than a socket buffer of 2 MiB holds.
+    /// How many packets are read before timeouts are handled although more packets wait: more than
+    /// a socket buffer of 2 MiB holds.
     const PATIENCE: usize = 8192;
 
-    /// Time spent on packets before the timeouts have their turn although more are waiting: less than
-    /// any interval between two probes.
+    /// How long packets are read before timeouts are handled although more packets wait: less than
+    /// any interval between two probes in use.
     const PATIENCE_TIME: Duration = Duration::from_millis(100);
 
-    /// The most time that a batch counts for. One that takes longer was interrupted, with the whole
-    /// process, and then what waits in the socket must still be read before the timeouts.
+    /// The maximum time that a batch counts as. One that takes longer was interrupted together with
+    /// the whole process, and then the packets in the socket must still be read before timeouts are
+    /// handled.
     const LONGEST: Duration = Duration::from_millis(50);
 
-    /// Whether a batch goes on that has had this many packets and taken this long.
+    /// Whether to continue a batch that has had `packets` packets and taken `time`.
     pub(super) fn reads_on(&self, packets: usize, time: Duration) -> bool {
         !self.tasks.and(packets, time).reaches(Self::ROUND, Self::ROUND_TIME)
     }
 
-    /// After a batch of `packets`, which took `time`, from a socket that may hold more: whether to
-    /// handle the timeouts.
+    /// Counts a batch of `packets` packets that took `time`; returns whether to handle the timeouts
+    /// now. `more`: the socket may hold more packets.
     pub(super) fn timeouts(&mut self, packets: usize, time: Duration, more: bool) -> bool {
         self.tasks = self.tasks.and(packets, time);
         self.timeouts = self.timeouts.and(packets, time.min(Self::LONGEST));
@@ -57,7 +58,7 @@ impl Turns {
         turn
     }
 
-    /// Whether other tasks are to have their turn, although more packets are waiting.
+    /// Whether other tasks must have a turn now, although more packets wait.
     pub(super) fn tasks(&self) -> bool {
         self.tasks.reaches(Self::ROUND, Self::ROUND_TIME)
     }
@@ -78,8 +79,8 @@ impl Load {
     }
 }
 
-/// Waits after failures in a row, each twice as long as the one before (Go: the accept loop of
-/// `NetTransport`).
+/// The waits after consecutive failures, each twice as long as the one before (Go: the accept loop
+/// of `NetTransport`).
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
     next: Duration,
@@ -89,14 +90,14 @@ impl Backoff {
     const FIRST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_secs(1);
 
-    /// How long to wait now.
+    /// Returns how long to wait after one more failure.
     pub(super) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(Self::LONGEST);
         wait
     }
 
-    /// After a success.
+    /// Resets the wait after a success.
     pub(super) fn reset(&mut self) {
         self.next = Self::FIRST;
     }

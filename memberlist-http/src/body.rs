@@ -1,4 +1,4 @@
-//! What answers consist of.
+//! The bodies of answers.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::journal::Reader;
 
-/// The body of an answer: bytes that are all there, or a stream of events that ends with the node.
+/// The body of an answer: either complete, or a stream of events that ends with the node.
 #[derive(Debug)]
 pub struct Body(Content);
 
@@ -29,8 +29,8 @@ impl Body {
         Self(Content::Events(reader))
     }
 
-    /// Whether it is the stream of events, which lasts as long as the node, the page and the client
-    /// do. A server that bounds the time of an answer needs another bound for this one.
+    /// Whether this is a stream of events, which lasts until the node ends or the client
+    /// disconnects. A server with a time limit for answers must exempt it.
     pub fn is_stream(&self) -> bool {
         matches!(self.0, Content::Events(_))
     }

@@ -1,14 +1,14 @@
-//! Events of a node as entries of the journal.
+//! Converts events of a node to entries of the journal.
 
 use memberlist_proto::{Departure, Event, Name, Node};
 
 use crate::journal::{Class, Entry, Level};
 
-/// The longest text of an entry, in bytes: errors may quote peers at length.
+/// The maximum length of an entry's text, in bytes: errors may quote long texts from peers.
 const LONGEST: usize = 600;
 
-/// The entry for an event; `None` for traffic: messages, round trips, ends of operations. Payloads
-/// of the application do not appear on a page that any browser may open.
+/// The entry for an event; `None` for messages, round trips, ends of operations, and the like. The
+/// application's payloads must not appear on a page that any browser may open.
 pub(crate) fn of(event: &Event, time: u64) -> Option<Entry> {
     use Class::{Members, Others};
     use Level::{Bad, Good, Info, Warn};
@@ -63,7 +63,7 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
     bytes.utf8_chunks().map(chunk).collect()
 }
 
-/// What the state of a live member comes from, where the event says so.
+/// How a live member came to its state, if the event says so.
 pub(crate) fn origin(event: &Event) -> Option<(&Node, &'static str)> {
     match event {
         Event::Joined { node } => Some((node, "joined")),

@@ -1,4 +1,4 @@
-//! Which requests are answered, and what every answer says to a browser.
+//! Which requests are answered, and the security headers of every answer.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
@@ -11,10 +11,10 @@ pub(crate) struct Origin(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidOption {
-    /// Not a host name.
+    /// The text is not a host name without a port.
     #[error("{0:?} is not a host name: expected a name without port, such as `node7.example`")]
     Host(String),
-    /// Not an origin.
+    /// The text is not an origin: scheme and host, with or without a port.
     #[error("{0:?} is not an origin: expected scheme and host, such as `http://10.0.0.2:8080`")]
     Origin(String),
 }
@@ -27,7 +27,7 @@ impl Origin {
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (scheme, authority) else {
             return Err(invalid());
         };
-        // What follows `;` or a space would become a directive of the policy that names it.
+        // What follows a `;` or a space would become a directive of the policy that contains it.
         let plain = |letter: char| letter.is_ascii_alphanumeric() || ".-:[]_".contains(letter);
         let rest = uri.path_and_query().is_none_or(|rest| rest.as_str() == "/");
         let host = authority.as_str().to_ascii_lowercase();
@@ -44,12 +44,12 @@ impl Origin {
     }
 }
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Its `Host` is a name that was not allowed.
     Host,
-    /// A page of another origin asks.
+    /// It comes from a page of another origin.
     Origin,
 }
 
@@ -68,7 +68,7 @@ impl Refused {
     }
 }
 
-/// Who may ask.
+/// Decides which requests are answered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guard {
     hosts: Vec<String>,
@@ -99,19 +99,21 @@ impl Guard {
         self.origins.iter().map(Origin::as_str)
     }
 
-    /// The origin of another page that asks and may read the answer, if it is one.
+    /// Checks a request. Returns the origin if the request comes from a page of another origin that
+    /// may read the answer.
     pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<Option<HeaderValue>, Refused> {
         let headers = request.headers();
         let named = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
         let whole = request.uri().authority().map(http::uri::Authority::as_str);
-        // A name that someone else can point at this address (DNS rebinding) would make their page
-        // one of this origin. An address cannot be pointed anywhere, and only browsers matter here:
-        // they always send the header.
+        // If an attacker can point a name at this address (DNS rebinding), their page would count
+        // as one of this origin. An address cannot be pointed elsewhere. Only browsers matter here,
+        // and they always send the header.
         if !named.chain(whole).all(|host| self.is_own(host)) {
             return Err(Refused::Host);
         }
         let Some(origin) = headers.get(header::ORIGIN) else {
-            // Images and scripts are fetched without an origin; what asks is in these instead.
+            // Images and scripts are fetched without an `Origin`; these headers say where the
+            // request comes from.
             let site = text(headers, "sec-fetch-site");
             let foreign = matches!(site, Some("cross-site" | "same-site"));
             let navigates = text(headers, "sec-fetch-mode") == Some("navigate");
@@ -127,7 +129,7 @@ impl Guard {
         allowed.then(|| Some(origin.clone())).ok_or(Refused::Origin)
     }
 
-    /// Whether this is an address, this machine, or an allowed name.
+    /// Whether this is an IP address, a name of this machine, or an allowed name.
     fn is_own(&self, host: &str) -> bool {
         if self.any_host {
             return true;
@@ -142,7 +144,8 @@ impl Guard {
             || self.hosts.iter().any(|host| host == name)
     }
 
-    /// The policy of the page: what is in it, by this nonce, and what it may fetch.
+    /// The `Content-Security-Policy` of the page: it allows the script and style with this nonce,
+    /// and requests to this server and to allowed origins.
     pub(crate) fn policy(&self, nonce: &str) -> String {
         let allowed: Vec<&str> = std::iter::once("'self'").chain(self.origins()).collect();
         let allowed = allowed.join(" ");
@@ -154,7 +157,7 @@ impl Guard {
     }
 }
 
-/// Whether an origin is that of this `Host`, by either scheme: a proxy may speak TLS in front.
+/// Whether an origin is that of this `Host`, with either scheme: a proxy in front may speak TLS.
 fn is_at(origin: &Origin, host: &str) -> bool {
     ["http", "https"]
         .iter()
@@ -170,7 +173,8 @@ pub(crate) fn reads(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
 }
 
-/// What every answer says: nothing is guessed, kept, framed, or embedded elsewhere.
+/// The headers of every answer: browsers must not guess its type, store it, frame it, or embed it
+/// elsewhere.
 pub(crate) const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CACHE_CONTROL, "no-store"),

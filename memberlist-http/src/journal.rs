@@ -1,7 +1,7 @@
-//! What happened lately, and its readers.
+//! The recent events, and their readers.
 //!
-//! There is one ring of entries for all readers, and a reader is a place in it: however many read,
-//! and however slowly, the memory is bounded, and no reader holds up another.
+//! All readers share one ring of entries, and a reader is a position in it: however many there are,
+//! and however slow, memory is bounded, and no reader delays another.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -11,9 +11,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// The most entries kept of each [`Class`].
+/// The maximum number of entries kept of each [`Class`].
 pub(crate) const ENTRIES: usize = 512;
-/// The most bytes given to a reader at once.
+/// How many bytes a reader is given at once, roughly: the last entry may exceed it.
 const BATCH: usize = 32 << 10;
 
 /// How much an entry matters to an operator.
@@ -30,8 +30,8 @@ pub(crate) enum Level {
     Bad,
 }
 
-/// Entries of different classes never push each other out: strangers can cause any number of the
-/// second, and what became of the members should be seen all the same.
+/// Entries of one class never displace those of the other: strangers can cause any number of
+/// `Others`, and changes of members should remain visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     Members,
@@ -59,13 +59,13 @@ pub(crate) struct Journal(Arc<Mutex<Ring>>);
 
 #[derive(Debug)]
 struct Ring {
-    /// Makes the ids of entries differ between lives of the page.
+    /// Makes the ids of entries differ after a restart of the page.
     life: u64,
     entries: VecDeque<Entry>,
     next: u64,
     beats: u64,
     closed: bool,
-    /// The most readers at a time.
+    /// The maximum number of readers at a time.
     places: usize,
     readers: BTreeMap<u64, Option<Waker>>,
     next_reader: u64,
@@ -99,27 +99,28 @@ impl Journal {
         wake(ring);
     }
 
-    /// Has every reader say that it is alive, so that a connection whose client is gone is noticed.
+    /// Makes every reader send a comment, so that a connection whose client is gone is noticed.
     pub(crate) fn beat(&self) {
         let mut ring = self.lock();
         ring.beats += 1;
         wake(ring);
     }
 
-    /// Ends every reader once it has read everything.
+    /// Ends every reader as soon as it has read everything.
     pub(crate) fn close(&self) {
         let mut ring = self.lock();
         ring.closed = true;
         wake(ring);
     }
 
-    /// How many entries there have been.
+    /// How many entries have been added so far.
     pub(crate) fn len(&self) -> u64 {
         self.lock().next - 1
     }
 
-    /// A new reader that goes on after the entry `after`, in the form in which it was sent; from the
-    /// oldest entry on where that is none of this life. `None` if there is no place for it.
+    /// Adds a reader, which continues after the entry with the id `after`, in the form in which the
+    /// id was sent; if that is not an id of this journal, it begins with the oldest entry. `None`
+    /// if there are too many readers.
     pub(crate) fn read(&self, after: Option<&str>) -> Option<Reader> {
         let mut ring = self.lock();
         if ring.readers.len() >= ring.places {
@@ -142,21 +143,22 @@ impl Journal {
     }
 }
 
-/// Wakes every reader once the lock is given back: waking may run any code.
+/// Wakes every reader after releasing the lock: waking may run any code.
 fn wake(mut ring: MutexGuard<'_, Ring>) {
     let wakers: Vec<Waker> = ring.readers.values_mut().filter_map(Option::take).collect();
     drop(ring);
     wakers.into_iter().for_each(Waker::wake);
 }
 
-/// One client's place in the ring.
+/// One client's position in the ring.
 #[derive(Debug)]
 pub(crate) struct Reader {
     journal: Journal,
     number: u64,
-    /// The last entry that was read, if one was.
+    /// The id of the last entry that was read, if any.
     last: Option<u64>,
-    /// What is missing up to here was gone before the reader came, and is not reported.
+    /// Entries up to this id that are missing were removed before the reader began, and are not
+    /// reported as missed.
     known: u64,
     beats: u64,
     begun: bool,
@@ -183,7 +185,7 @@ impl Reader {
                 let _ = write!(text, "event: missed\ndata: {{\"missed\":{missed}}}\n\n");
             }
             self.last = Some(entry.id);
-            // A structure of numbers and texts always has a form in JSON, which is one line.
+            // A structure of numbers and texts can always be written as JSON, on one line.
             let data = serde_json::to_string(entry).unwrap_or_default();
             let (life, id) = (ring.life, entry.id);
             let _ = write!(text, "id: {life}-{id}\ndata: {data}\n\n");

@@ -1,6 +1,6 @@
-//! The page's locks. They are the last ones that a thread takes: while it holds one, it neither asks
-//! the node, whose lock may be held by a thread that waits for the page (a delegate that asks it), nor
-//! runs code of others.
+//! The page's locks. They are the last ones that a thread takes: while it holds one, it neither
+//! calls the node, whose lock may be held by a thread that waits for the page (a delegate that
+//! calls it), nor runs foreign code.
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(crate) struct Leaf<T>(Mutex<T>);
 
-/// Notes the lock for as long as it is held, however that ends.
+/// Records that a lock is held, until it is dropped.
 struct Held;
 
 impl Held {
@@ -36,7 +36,7 @@ impl<T> Leaf<T> {
         Self(Mutex::new(value))
     }
 
-    /// What `f` makes of the value. No panic leaves it half changed.
+    /// Calls `f` with the value. A panic in it does not poison the lock.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         let mut value = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let held = Held::new();
@@ -46,7 +46,7 @@ impl<T> Leaf<T> {
     }
 }
 
-/// A node, which is only asked by threads that hold none of these locks.
+/// The node, which may only be called by threads that hold none of these locks.
 pub(crate) struct Asked(Handle);
 
 impl Asked {

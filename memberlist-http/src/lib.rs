@@ -1,24 +1,23 @@
-//! A page about a memberlist node, for the operator who has to know at once how the cluster stands,
-//! and the same as JSON, as a stream of events and as metrics: a service for hyper and axum, on any
-//! asynchronous runtime.
+//! A page about a memberlist node, which shows an operator the state of the cluster at a glance.
+//! The same data is served as JSON, as a stream of events and as metrics. It is a service for hyper
+//! and axum, on any asynchronous runtime.
 //!
 //! | path | what |
 //! |---|---|
-//! | `/` | the page: one document without any request to elsewhere |
-//! | `/status` | JSON: this node, its health, warnings, seeds, recent refusals, figures; with `?since=N` the history of its figures, too |
+//! | `/` | the page: one document, which loads nothing from other servers |
+//! | `/status` | JSON: this node, its health, warnings, seeds, recent refusals, figures; with `?since=N`, also the history of its figures after sample N |
 //! | `/members` | JSON: every node that is known, with its state, since when and why |
-//! | `/events` | what happens, as server-sent events; first what has happened lately |
-//! | `/metrics` | what [`Options::metrics`] returns, for Prometheus |
+//! | `/events` | events of the node, as server-sent events, beginning with recent ones |
+//! | `/metrics` | for Prometheus, the output of the function given to [`Options::metrics`]; 404 without one |
 //! | `/healthz` | 200 while the node runs, else 503 |
-//! | `/readyz` | 200 once the node has settled, unless it is alone although it has seeds; else 503 |
+//! | `/readyz` | 200 once the node has settled, unless it is alone although it has seeds, or has left; else 503 |
 //!
-//! `docs/page.md` in the repository has the fields. Nothing here changes the node or the cluster.
+//! `docs/page.md` in the repository lists the fields. No request changes the node or the cluster.
 //!
 //! # Serving it
 //!
-//! [`Page`] is a `tower` service: axum nests it by
-//! `Router::new().nest_service("/cluster", page)`. With hyper, [`Page::respond`] is what a
-//! `service_fn` calls:
+//! [`Page`] is a `tower` service: with axum, use `Router::new().nest_service("/cluster", page)`.
+//! With hyper, call [`Page::respond`] in a `service_fn`:
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -37,8 +36,8 @@
 //! ```
 //!
 //! Any host that can connect can read everything: bind to a loopback or management address, or put
-//! authentication in front. What is answered at all is decided by [`Options::allow_host`] and
-//! [`Options::allow_origin`].
+//! authentication in front. To protect browsers on such hosts, requests with an unknown host name
+//! or from another origin are refused: see [`Options::allow_host`] and [`Options::allow_origin`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
@@ -75,9 +74,10 @@ use self::respond::{Cached, Known};
 
 /// The page about one node. Cheap to clone; every clone is the same page.
 ///
-/// A thread of its own reads the events and takes the figures once a second, so that there is a
-/// history whenever the page is opened. It ends with the node, or with the last clone. A page holds a [`Handle`], and with it
-/// keeps its node running.
+/// A thread of its own reads the events and samples the figures once a second, so that there is a
+/// history whenever the page is opened. The thread ends with the node, or with the last clone. A
+/// page holds a [`Handle`], and so keeps its node running until it is dropped or the node is shut
+/// down.
 #[derive(Clone)]
 pub struct Page(Arc<Inner>);
 
@@ -92,23 +92,23 @@ struct Inner {
     known: Leaf<Cached<Arc<Known>>>,
 }
 
-/// How far the node has come.
+/// The stage of the node's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Members still come and go, or a join is under way.
     Settling,
-    /// It has been quiet once, which is final.
+    /// The members have been stable once, which is final.
     Settled,
     /// The node has ended.
     Ended,
 }
 
 impl Page {
-    /// The page of this node, from now on.
+    /// Starts the page about this node, which records its history from now on.
     ///
     /// # Errors
     ///
-    /// [`Error::Reentrant`]: from within a delegate's method that the node is waiting for.
+    /// [`Error::Reentrant`]: called from within a delegate's method that the node is waiting for.
     pub fn start(node: &Handle, options: Options) -> Result<Self, Error> {
         let events = node.subscribe(watch::BOUNDS)?;
         let started = now();
@@ -126,9 +126,9 @@ impl Page {
         Ok(page)
     }
 
-    /// Answers a request. The path is that below the page: a service that nests the page strips the
-    /// prefix, as axum's `nest_service` does. The body of an answer to `HEAD` is that of `GET`, which
-    /// the server leaves out.
+    /// Answers a request, without waiting. Its path must be relative to the page: a service that
+    /// nests the page must strip the prefix, as axum's `nest_service` does. The answer to `HEAD`
+    /// may have the body of the answer to `GET`, which the server must leave out.
     pub fn respond<B>(&self, request: &Request<B>) -> Response<Body> {
         respond::answer(&self.0, request)
     }
@@ -170,10 +170,10 @@ impl Inner {
         self.stage.with(|stage| *stage)
     }
 
-    /// Takes an event in; `live` is how many members there are after it.
+    /// Records an event; `live` is the number of live members after it.
     fn observe(&self, event: &Event, live: usize) {
         let entry = self.recorder.with(|recorder| recorder.observe(now(), event, live));
-        // This wakes readers, which may run any code.
+        // This wakes readers, which may run any code, so no lock is held.
         if let Some(entry) = entry {
             self.journal.push(entry);
         }

@@ -1,4 +1,4 @@
-//! What the page remembers of its node: the node itself keeps only what the protocol needs.
+//! What the page remembers about its node: the node itself keeps only what the protocol needs.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,18 +9,18 @@ use crate::entries;
 use crate::journal::Entry;
 use crate::series::{History, Sample, Series};
 
-/// Failures within this time, in milliseconds, are one loss.
+/// A failure within this time after the previous one, in milliseconds, belongs to the same loss.
 const AT_ONCE: u64 = 60_000;
-/// How long one loss goes on at most. Where members fail all the time it would otherwise never end,
+/// The maximum duration of one loss. If members fail all the time, it would otherwise never end,
 /// and after some days amount to half of the cluster.
 const AT_MOST: u64 = 10 * AT_ONCE;
 /// How long a loss is remembered after the last failure.
 const REMEMBERED: u64 = 12 * 3_600_000;
-/// How long a conflict counts that is not repeated.
+/// How long a conflict is shown that is not repeated.
 const CONFLICT: u64 = 10 * 60_000;
-/// How long a connection counts that TLS refused.
+/// How long a failed TLS connection is shown.
 const REFUSED: u64 = 10 * 60_000;
-/// The most losses that are remembered.
+/// The maximum number of losses that are remembered.
 const LOSSES: usize = 4;
 
 /// The last round trip to a member.
@@ -41,15 +41,14 @@ pub(crate) struct Loss {
     pub(crate) names: Vec<NodeName>,
 }
 
-/// Something that was reported, and when.
+/// Something that was reported, and when that was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Noted<T> {
     pub(crate) what: T,
     pub(crate) at: u64,
 }
 
-/// Fed with every event and, once a second, with the figures. All times are in milliseconds since
-/// 1970.
+/// Records every event and, once a second, the figures. All times are in milliseconds since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     series: Series,
@@ -61,14 +60,15 @@ pub(crate) struct Recorder {
     poisoned: Option<u64>,
     conflict: Option<Noted<NodeName>>,
     transport: TransportStats,
-    /// The last connection that TLS refused, and the last time certificates could not be read again.
+    /// The last failed TLS connection, and when reloading certificates last failed, unless it has
+    /// succeeded since.
     tls_failure: Option<Noted<TlsFailure>>,
     certificates: Option<u64>,
 }
 
 impl Recorder {
-    /// Takes an event in; `live` is how many members there are after it. The entry of the journal that
-    /// it makes, if it does.
+    /// Records an event; `live` is the number of live members after it. Returns the entry for the
+    /// journal, if it has one.
     pub(crate) fn observe(&mut self, now: u64, event: &Event, live: usize) -> Option<Entry> {
         if let Some((node, origin)) = entries::origin(event) {
             self.origins.insert(node.name().into(), origin);
@@ -101,7 +101,7 @@ impl Recorder {
         entries::of(event, now)
     }
 
-    /// Takes the figures in.
+    /// Records the figures.
     pub(crate) fn sample(&mut self, now: u64, stats: Stats) {
         if let Some((at, before)) = &self.last {
             let seconds = now.saturating_sub(*at) as f64 / 1000.0;
@@ -111,7 +111,7 @@ impl Recorder {
         self.losses.retain(|loss| loss.until + REMEMBERED >= now);
     }
 
-    /// Takes the transport's figures in.
+    /// Records the transport's figures.
     pub(crate) fn transport(&mut self, now: u64, stats: TransportStats) {
         let before = &self.transport;
         let count = |stats: &TransportStats, failure| stats.tls_failures.get(failure).copied();
@@ -133,17 +133,18 @@ impl Recorder {
         self.transport.framing.is_some()
     }
 
-    /// The last connection that TLS refused, if that was lately.
+    /// The last failed TLS connection, if that was recently.
     pub(crate) fn tls_failure(&self, now: u64) -> Option<&Noted<TlsFailure>> {
         self.tls_failure.as_ref().filter(|it| it.at + REFUSED >= now)
     }
 
-    /// Since when this node's certificates cannot be read again.
+    /// When this node's certificates could last not be reloaded, unless that has succeeded since.
     pub(crate) fn unreadable_certificates(&self) -> Option<u64> {
         self.certificates
     }
 
-    /// Forgets what is not known of any of these any more. Events about it may have been dropped.
+    /// Forgets everything about nodes that are not live: the events about their departures may have
+    /// been dropped.
     pub(crate) fn keep_only(&mut self, is_live: impl Fn(&NodeName) -> bool) {
         self.round_trips.retain(|name, _| is_live(name));
         self.origins.retain(|name, _| is_live(name));
@@ -158,7 +159,7 @@ impl Recorder {
             if !loss.names.contains(&name) {
                 loss.names.push(name);
             }
-            // Several may have failed before the first of these events was read.
+            // More may have failed before the first of these events was read.
             loss.before = loss.before.max(live + loss.names.len());
             return;
         }
@@ -169,7 +170,7 @@ impl Recorder {
         self.losses.push_back(loss);
     }
 
-    /// The losses of half of the members or more, the latest last.
+    /// The losses of at least half of the members, and of more than one; the latest last.
     pub(crate) fn great_losses(&self) -> impl Iterator<Item = &Loss> {
         self.losses
             .iter()

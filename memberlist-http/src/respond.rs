@@ -1,4 +1,4 @@
-//! The answers.
+//! The answers to requests.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -24,11 +24,12 @@ const EVENTS: &str = "text/event-stream";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PATHS: &str = "/ /status /members /events /metrics /healthz /readyz\n";
 
-/// How old an answer about all nodes may be where nothing has happened.
+/// How old an answer about all nodes may be if nothing has happened since.
 const FRESH: Duration = Duration::from_millis(200);
-/// How old it may be while another client's is being made.
+/// How old it may be while a new one is being made for another client.
 const OLD: Duration = Duration::from_secs(1);
-/// It is made anew at most after as many times the time that it takes, during which the node waits.
+/// It is reused for this many times the time that it took to make, during which the node was
+/// locked.
 const SHARE: u32 = 10;
 
 pub(crate) fn answer<B>(inner: &Inner, request: &Request<B>) -> Response<Body> {
@@ -39,7 +40,7 @@ pub(crate) fn answer<B>(inner: &Inner, request: &Request<B>) -> Response<Body> {
     let path = request.uri().path().trim_start_matches('/');
     let shared = ["status", "members"].contains(&path);
     let mut response = match request.method() {
-        // Another page of an allowed origin may only compare.
+        // A page of an allowed origin may only read what it compares.
         _ if origin.is_some() && !shared => {
             text(StatusCode::FORBIDDEN, "Pages of other origins may read /status and /members.\n")
         }
@@ -78,7 +79,8 @@ fn of_path<B>(inner: &Inner, path: &str, request: &Request<B>, head: bool) -> Re
     }
 }
 
-/// The answer of a server of metrics alone, under `/metrics` and `/`, to any client.
+/// Answers a request to a server that serves only metrics, under `/metrics` and `/`, to any client.
+/// `render` returns them in the text format of Prometheus.
 pub fn metrics<B>(request: &Request<B>, render: impl FnOnce() -> String) -> Response<Body> {
     if !["/metrics", "/"].contains(&request.uri().path()) {
         return with_body(StatusCode::NOT_FOUND, METRICS, "only /metrics is here\n");
@@ -89,8 +91,8 @@ pub fn metrics<B>(request: &Request<B>, render: impl FnOnce() -> String) -> Resp
     with_body(StatusCode::OK, METRICS, render())
 }
 
-/// The document, in which the policy allows exactly the script and the style that are marked with
-/// this answer's own number.
+/// The page. Its policy allows only the script and style that are marked with a nonce, which is new
+/// in every answer.
 fn page(inner: &Inner) -> Response<Body> {
     let mut random = [0; 16];
     if getrandom::fill(&mut random).is_err() {
@@ -102,19 +104,19 @@ fn page(inner: &Inner) -> Response<Body> {
     });
     let mut response = with_body(StatusCode::OK, HTML, PAGE.replace("{nonce}", &nonce));
     let policy = HeaderValue::from_str(&inner.options.guard.policy(&nonce));
-    // Origins and numbers consist of letters that a header may have.
+    // Origins and the nonce consist of characters that a header may contain.
     if let Ok(policy) = policy {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
 }
 
-/// The number of the last sample that a page has.
+/// The number of the last sample that the client has.
 fn since(query: &str) -> Option<u64> {
     query.split('&').find_map(|pair| pair.strip_prefix("since=")?.parse().ok())
 }
 
-/// Why the node should not be sent work, if it should not.
+/// Why the node is not ready, if it is not.
 fn unready(inner: &Inner) -> Option<&'static str> {
     match inner.stage() {
         Stage::Settling => return Some("members still come and go, or a join is under way"),
@@ -127,7 +129,7 @@ fn unready(inner: &Inner) -> Option<&'static str> {
     if inner.node().num_members() > 1 {
         return None;
     }
-    // A node among whose seeds is only itself is the first of its cluster.
+    // A node whose only seed is itself is the first of its cluster.
     let alone = known(inner)?.status.seeds.iter().any(|seed| !seed.live);
     alone.then_some("the node has seeds and is alone")
 }
@@ -153,7 +155,7 @@ fn status(inner: &Inner, since: Option<u64>) -> Response<Body> {
     })
 }
 
-/// How things stood at a moment.
+/// The node's status at a moment.
 #[derive(Debug)]
 pub(crate) struct Known {
     /// In milliseconds since 1970.
@@ -162,8 +164,8 @@ pub(crate) struct Known {
     config: Config,
 }
 
-/// How things stand, unless the node waits for its application: for many clients at once, since the
-/// node makes a copy of all that it knows.
+/// The node's status, shared by many clients, since the node copies everything that it knows for
+/// it. `None` from within a delegate's method that the node is waiting for.
 fn known(inner: &Inner) -> Option<Arc<Known>> {
     cached(&inner.known, inner.journal.len(), || {
         let (status, config) = (inner.node().status().ok()?, inner.node().config().ok()?);
@@ -171,12 +173,12 @@ fn known(inner: &Inner) -> Option<Arc<Known>> {
     })
 }
 
-/// The last of what is expensive to make.
+/// The last value of something that is expensive to make.
 #[derive(Debug)]
 pub(crate) struct Cached<T> {
     last: Option<Made<T>>,
-    /// Who makes it anew makes it for all: meanwhile others are answered with the last one, unless it
-    /// is old.
+    /// Whether a thread is making a new value, for all clients: meanwhile others are answered with
+    /// the last one, unless it is too old.
     making: bool,
 }
 
@@ -189,7 +191,7 @@ impl<T> Default for Cached<T> {
 #[derive(Debug)]
 struct Made<T> {
     at: Instant,
-    /// How many entries the journal had had.
+    /// How many entries had been added to the journal.
     seen: u64,
     took: Duration,
     value: T,
@@ -202,7 +204,7 @@ impl<T> Made<T> {
     }
 }
 
-/// Lets others make it again, however this ends.
+/// Ends the making of a value when dropped, so that others can make it again.
 struct Making<'a, T>(&'a Leaf<Cached<T>>);
 
 impl<T> Drop for Making<'_, T> {
@@ -211,8 +213,9 @@ impl<T> Drop for Making<'_, T> {
     }
 }
 
-/// Many clients cost as much as one: the same is given for a while, or until something happens, of
-/// which the journal has `seen` so much. Nothing, if it cannot be made.
+/// Returns the last value for a while, or until something happens, so that many clients cost as
+/// much as one. `seen` is the number of entries in the journal so far. `None` if the value cannot
+/// be made.
 fn cached<T: Clone>(
     cache: &Leaf<Cached<T>>,
     seen: u64,
@@ -243,7 +246,7 @@ fn members(inner: &Inner) -> Response<Body> {
         let status = inner.node().status().ok()?;
         let nodes = inner.node().nodes();
         let view = inner.recorder.with(|it| MembersView::new(now(), nodes, &status, it));
-        // A structure of numbers and texts always has a form in JSON.
+        // A structure of numbers and texts can always be written as JSON.
         Some(Bytes::from(serde_json::to_vec(&view).unwrap_or_default()))
     });
     body.map_or_else(busy, |body| with_body(StatusCode::OK, JSON, body))
@@ -262,7 +265,7 @@ fn events<B>(inner: &Inner, request: &Request<B>, head: bool) -> Response<Body> 
     }
 }
 
-/// Asked from inside a method of a delegate.
+/// The answer to a request from within a method of a delegate.
 fn busy() -> Response<Body> {
     text(StatusCode::SERVICE_UNAVAILABLE, "The node waits for its application.\n")
 }
@@ -274,7 +277,7 @@ fn not_allowed() -> Response<Body> {
 }
 
 fn json(value: &impl Serialize) -> Response<Body> {
-    // A structure of numbers and texts always has a form in JSON.
+    // A structure of numbers and texts can always be written as JSON.
     with_body(StatusCode::OK, JSON, serde_json::to_vec(value).unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! Figures over time.
+//! The history of figures.
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 /// How many samples are kept of each resolution.
 const KEPT: usize = 300;
-/// How many samples of the finer one make one of the coarser: 1 s and 5 minutes, so that 5 minutes
-/// and 25 hours are seen.
+/// How many fine samples make one coarse sample: one a second and one every 5 minutes, so that they
+/// cover 5 minutes and 25 hours.
 pub(crate) const COARSE: usize = 300;
 
 /// The names of the figures of a [`Sample`], in order.
@@ -29,12 +29,12 @@ pub(crate) const COLUMNS: [&str; 14] = [
     "probe_ms",
 ];
 
-/// The first of these that is a rate; the others are figures of a moment.
+/// The index of the first column that is a rate; those before it are the time and gauges.
 const RATES: usize = 8;
 
-/// What is plotted of one moment, in the order of [`COLUMNS`]: the time in milliseconds since 1970,
-/// gauges, then rates per second. The last figure, the mean time of a probe in milliseconds, is
-/// missing where no probe ended.
+/// The plotted values of one moment, in the order of [`COLUMNS`]: the time in milliseconds since
+/// 1970, gauges, then rates per second. The last value, the mean duration of a probe in
+/// milliseconds, is `None` if no probe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Sample([Option<f64>; COLUMNS.len()]);
 
@@ -64,8 +64,8 @@ impl Sample {
         ])
     }
 
-    /// Several samples as one: the worst of each gauge, the mean of each rate. Of the members alive
-    /// the fewest are the worst.
+    /// Combines several samples: the worst value of each gauge, the mean of each rate. For the
+    /// members alive, the lowest value is the worst.
     fn of(samples: &[Self]) -> Option<Self> {
         let last = samples.last()?;
         let mut figures = last.0;
@@ -95,15 +95,15 @@ pub(crate) struct Series {
     taken: u64,
     fine: VecDeque<Sample>,
     coarse: VecDeque<Sample>,
-    /// Those of the coarse sample that is not complete.
+    /// The fine samples of the coarse one that is not complete yet.
     partial: Vec<Sample>,
 }
 
-/// What is given out of a [`Series`].
+/// The part of a [`Series`] that a client is sent.
 #[derive(Debug, Serialize)]
 pub(crate) struct History {
     columns: [&'static str; COLUMNS.len()],
-    /// To be asked for what is newer.
+    /// The number to ask with, as `since`, for newer samples.
     last: u64,
     fine: Vec<Sample>,
     coarse: Vec<Sample>,
@@ -122,9 +122,10 @@ impl Series {
         }
     }
 
-    /// The fine samples after the first `since`, and every coarse one where a new one is among them.
+    /// The fine samples after the number `since`, and if there is a new coarse sample, all coarse
+    /// ones.
     pub(crate) fn since(&self, since: u64) -> History {
-        // A page may know more samples than there are: those of an earlier life.
+        // A client may have more samples than there are: from before a restart.
         let missing = if since > self.taken { self.taken } else { self.taken - since };
         let skipped = self.fine.len().saturating_sub(missing as usize);
         let per = COARSE as u64;

@@ -1,4 +1,4 @@
-//! What the page is made from, as JSON.
+//! The data of the page, as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ pub(crate) struct StatusView<'a> {
     history: Option<History>,
 }
 
-/// A member that is looked for.
+/// A lost member that is searched for.
 #[derive(Debug, Serialize)]
 struct LostView {
     name: Option<String>,
@@ -57,7 +57,7 @@ struct LostView {
     age_ms: u64,
 }
 
-/// News that was refused.
+/// A message about a member that was refused.
 #[derive(Debug, Serialize)]
 struct RefusedView<'a> {
     name: String,
@@ -146,9 +146,9 @@ struct MemberView {
     state: String,
     /// When it entered that state.
     since: u64,
-    /// What that comes from, in words.
+    /// How it came to that state, in words.
     why: String,
-    /// The nodes that accuse or accused it, the first accuser first.
+    /// The nodes that accuse or accused it, in order, the first accuser first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     accusers: Vec<String>,
     /// How long a suspect still has to refute.
@@ -162,12 +162,12 @@ struct MemberView {
     /// The versions that it announced: of the protocol and of the application's, each as minimum,
     /// maximum, current.
     versions: Option<[u8; 6]>,
-    /// The last direct round trip, and when that was.
+    /// The last direct round trip time, and when it was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     rtt_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rtt_at: Option<u64>,
-    /// It answers by stream, but not by packet.
+    /// Whether it answers over a stream, but not by packet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     by_stream: bool,
 }
@@ -228,7 +228,7 @@ impl MemberView {
     }
 }
 
-/// What a node's state comes from.
+/// How a node came to its state.
 fn why(status: &NodeStatus, me: bool, recorder: &Recorder) -> String {
     let (trouble, state) = (&status.why, status.state);
     match trouble {
@@ -249,7 +249,7 @@ fn why(status: &NodeStatus, me: bool, recorder: &Recorder) -> String {
     }
 }
 
-/// Names in a row, each once.
+/// A list of names, each once.
 fn listed(names: &[NodeName]) -> String {
     let mut seen = BTreeSet::new();
     let names = names.iter().filter(|name| seen.insert(*name));

@@ -9,7 +9,7 @@ use crate::recorder::{Loss, Recorder};
 
 /// How many names a warning lists.
 const NAMES: usize = 3;
-/// How long a refusal counts, in milliseconds.
+/// How long a refusal is shown, in milliseconds.
 const REFUSED: u64 = 10 * 60_000;
 
 /// One sentence, and since when it has been true, in milliseconds since 1970.
@@ -35,7 +35,7 @@ impl Warning {
     }
 }
 
-/// All that hold now, the worst first.
+/// All warnings that apply now, the worst first.
 pub(crate) fn of(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning> {
     let mut warnings = about_itself(now, status, recorder);
     warnings.extend(about_members(now, status, recorder));
@@ -53,7 +53,7 @@ fn about_itself(now: u64, status: &Status, recorder: &Recorder) -> Vec<Warning> 
         let addr = status.addr;
         let blocked = if recorder.by_connections() { "its port" } else { "UDP" };
         let text = if is_alone(status) {
-            // Which of these it is cannot be seen from here.
+            // This node cannot know which of these it is.
             format!(
                 "No packet reaches this node: {blocked} is blocked, {addr} is not its address, or every \
                  other member has failed"

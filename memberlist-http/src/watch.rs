@@ -1,4 +1,4 @@
-//! The thread of a page. A thread needs no timer of any runtime, so that the page runs on each.
+//! The thread of a page. A thread needs no runtime's timer, so the page works with every runtime.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -12,24 +12,23 @@ use memberlist_proto::NodeName;
 
 use crate::{Inner, Stage, now};
 
-/// How often the figures are taken.
+/// How often the figures are sampled.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// After how many of those every reader of events is sent something.
+/// After how many intervals every reader of events is sent a comment.
 const BEAT: u64 = 15;
-/// After how many of those what is remembered of former members is forgotten.
+/// After how many intervals data about former members is removed.
 const TIDY: u64 = 60;
 
-/// What may wait for the thread, which keeps up unless the machine does not.
+/// How much may wait for the thread, which keeps up unless the machine is overloaded.
 pub(crate) const BOUNDS: EventBounds = EventBounds::new(1024, 1 << 20);
 
-/// Starts the thread. A process that can start none has a page without history, which is never
-/// ready.
+/// Starts the thread. If the process can start none, the page has no history and is never ready.
 pub(crate) fn start(inner: &Arc<Inner>, events: Events) {
     let weak = Arc::downgrade(inner);
-    // The time of a round of probes: the news of a join has gone around by then.
+    // One probe interval: by then gossip has spread a join.
     let quiet = inner.node().config().map_or(INTERVAL, |config| config.probe_interval);
     let settled = inner.node().settled(quiet, Duration::ZERO);
-    // It fails only where threads cannot be had.
+    // It fails only if the process can start no thread.
     let _ = thread::Builder::new()
         .name("memberlist-page".into())
         .spawn(move || watch(&weak, settled, events));
@@ -69,7 +68,7 @@ fn watch(inner: &Weak<Inner>, settled: Operation<usize>, mut events: Events) {
         if at >= next {
             rounds += 1;
             round(&inner, rounds);
-            // After a pause of the machine the missed rounds are not made up for.
+            // After a pause of the machine, missed rounds are skipped.
             next = (next + INTERVAL).max(at);
         }
         drop(inner);

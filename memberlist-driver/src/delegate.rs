@@ -112,8 +112,9 @@ pub trait Delegate: Send + Sync + 'static {
     /// [`Event::RemoteState`](memberlist_proto::Event::RemoteState).
     ///
     /// Called for each exchange, whichever side began it; `join` says whether the exchange is part
-    /// of a join. The state may have up to `limits.stream_bytes` (20 MiB by default); with a longer
-    /// one the exchange fails. By default the state is empty, and the other node reports no event.
+    /// of a join, or of the search for seeds and lost members. The state may have up to
+    /// `limits.stream_bytes` (20 MiB by default); with a longer one the exchange fails. By default
+    /// the state is empty, and the other node reports no event.
     fn local_state(&self, join: bool) -> Bytes {
         let _ = join;
         Bytes::new()

@@ -156,6 +156,9 @@ impl Handle {
     /// Without this call, a node that was killed on purpose is searched for until
     /// `rejoin.give_up_after` has passed.
     ///
+    /// This informs only members that still have the record. Once it has been reaped (after
+    /// `gossip_to_the_dead_time`), call this at each member that searches for the node.
+    ///
     /// # Errors
     ///
     /// [`Error::Forget`]: the node is a live member or this node itself, or it is unknown.

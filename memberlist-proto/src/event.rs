@@ -136,7 +136,7 @@ pub enum Event {
         /// The peer's address.
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::exact"))]
         from: SocketAddr,
-        /// Whether the exchange is part of a join.
+        /// Whether the exchange is part of a join, or of the search for seeds and lost members.
         join: bool,
         /// The state.
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::text::serialize"))]

@@ -82,7 +82,7 @@ pub enum Said {
     },
     /// A full state.
     State {
-        /// Whether the exchange is part of a join.
+        /// Whether the exchange is part of a join, or of the search for seeds and lost members.
         join: bool,
         /// Each node with its state, `None` if that is unknown to this version, and its
         /// incarnation.

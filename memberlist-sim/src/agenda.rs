@@ -1,4 +1,4 @@
-//! The time, and what is going to happen when.
+//! The virtual time, and everything that is scheduled to happen.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,7 +17,7 @@ pub(crate) enum What {
     Packet {
         from: SocketAddr,
         payload: Bytes,
-        /// Whether it arrives as a node has sent it.
+        /// Whether it arrives exactly as a node sent it.
         honest: bool,
     },
     Wake,
@@ -26,22 +26,24 @@ pub(crate) enum What {
         found: Vec<IpAddr>,
     },
     Stream(Arrival),
-    /// The turn of what has waited longest for a slow node; the node's seat has it.
+    /// It is the turn of the input that has waited longest for a slow node; the node's seat holds
+    /// it.
     Turn,
 }
 
 impl What {
-    /// What it takes of a socket's buffer.
+    /// The bytes that it occupies in a socket's receive buffer.
     pub(crate) fn bytes(&self) -> usize {
         if let Self::Packet { payload, .. } = self { payload.len() } else { 0 }
     }
 }
 
-/// Which life of a node something is meant for: `None` for any, as a datagram is.
+/// Which life of a node something is meant for: `None` for any, as for a datagram.
 pub(crate) type Life = Option<u64>;
 
-/// What is due, the earliest first, and in the order of its scheduling where the time is the same. The
-/// heap holds times only, because it moves its elements often; what happens then lies still.
+/// Everything that is scheduled, earliest first; what is scheduled for the same time happens in the
+/// order in which it was scheduled. The heap holds only times and places, because it moves its
+/// elements often; what happens stays at its place.
 pub(crate) struct Agenda {
     now: Instant,
     due: BinaryHeap<Reverse<Due>>,
@@ -83,7 +85,8 @@ impl Agenda {
         self.at(self.now + wait, to, life, what);
     }
 
-    /// Lets time pass until the next thing happens, but not beyond `end`.
+    /// Lets time pass until the next thing happens, and returns it; `None` if nothing is scheduled
+    /// up to `end`, which is then the time.
     pub(crate) fn next(&mut self, end: Instant) -> Option<(NodeId, Life, What)> {
         if self.due.peek().is_none_or(|next| next.0.0 > end) {
             self.now = end;

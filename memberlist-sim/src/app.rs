@@ -1,4 +1,4 @@
-//! The application on a node.
+//! The applications that run on simulated nodes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,20 +9,23 @@ use memberlist_proto::{
     RequestKind,
 };
 
-/// The code of an application, driven by its node. It may call any operation on `node`.
+/// An application on a simulated node: it sees the node's events and answers its questions. It may
+/// call any method of the `node` that it is given.
 pub trait App {
-    /// What its node asks at once, from inside its decisions; called at every start.
+    /// Returns the hooks that the node calls from inside its decisions; `None` for none. Called at
+    /// every start of the node.
     fn delegate(&mut self) -> Option<Arc<dyn Hooks>> {
         None
     }
 
-    /// Something happened.
+    /// Handles an event of the node; `now` is the time on the node's clock.
     fn event(&mut self, now: Instant, node: &mut Memberlist, event: &Event) {
         let _ = (now, node, event);
     }
 
-    /// The node asks; asked only what its configuration's `ask_*` fields say. `None` never
-    /// answers.
+    /// Answers a question of the node, at once; with `None` the question is never answered. The
+    /// node asks only what the `ask_*` fields of its configuration say. By default, the local state
+    /// is empty and every merge is admitted.
     fn request(&mut self, now: Instant, request: &RequestKind) -> Option<Answer> {
         let _ = now;
         Some(match request {
@@ -38,14 +41,15 @@ pub struct Silent;
 
 impl App for Silent {}
 
-/// An application that passes every broadcast on once, as Serf does: the protocol itself sends a
-/// broadcast only from where it began. It remembers all it has heard: for tests.
+/// An application that broadcasts each message that arrives in a packet once more, as Serf does:
+/// the protocol itself gossips a broadcast only from its origin. It keeps every message in memory,
+/// so it is meant for tests.
 #[derive(Clone, Debug, Default)]
 pub struct Spread(BTreeSet<Bytes>);
 
-/// The application that a script asks for.
+/// The application of a node in a script.
 pub(crate) struct Drawn {
-    /// Whether it passes broadcasts on.
+    /// Passes broadcasts on, if there is one.
     pub(crate) spread: Option<Spread>,
     /// The name of the members that it refuses.
     pub(crate) vetoes: Option<String>,

@@ -1,4 +1,4 @@
-//! What is left to chance, all from one seed.
+//! All random choices of the simulator, drawn from one seed.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ impl Chance {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// The seed of a node.
+    /// Draws the seed of a node.
     pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];
         self.0.fill_bytes(&mut seed);
         seed
     }
 
-    /// Whether something of this probability happens.
+    /// Draws whether something of this probability happens.
     pub(crate) fn happens(&mut self, probability: f64) -> bool {
-        // Certainty needs no draw, so that a perfect network draws little.
+        // What cannot happen needs no draw, so a perfect network draws little.
         probability > 0.0 && ((self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < probability
     }
 
@@ -34,9 +34,9 @@ impl Chance {
         shortest + Duration::from_nanos(self.below(range.max(1)))
     }
 
-    /// A time of this mean, exponentially distributed.
+    /// Draws a duration from the exponential distribution of this mean.
     pub(crate) fn exponential(&mut self, mean: Duration) -> Duration {
-        // Not 0, of which there is no logarithm; and `libm`'s is the same on every machine.
+        // Never 0, which has no logarithm. `libm::log` is the same on every machine.
         let even = (self.below(1 << 53) + 1) as f64 / (1_u64 << 53) as f64;
         mean.mul_f64(-libm::log(even))
     }

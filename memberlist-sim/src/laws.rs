@@ -1,20 +1,21 @@
 //! The laws of the protocol: what must hold of a node, whatever its peers, its network and its
-//! application do. [`Laws`] observes one life of one node from outside, by what goes in and what
-//! comes out; simulator, fuzzers and the tests of histories all use it.
+//! application do. [`Laws`] observes one life of one node from outside, by its inputs and outputs.
+//! The simulator, the fuzzers and the tests of histories all use it.
 //!
 //! | law | what must hold |
 //! |---|---|
 //! | alternation | a node joins and departs in turn; the members are those that have joined and not departed |
-//! | states | each event leads from a state that it may lead from; the table's states are those that were reported |
+//! | states | each event is a valid transition; the table's states are those that were reported |
 //! | incarnations | they never go back; a departed node returns with a higher one; no name is forgotten early |
 //! | myself | a node never considers itself suspect or dead; leaving is final; its own incarnation never goes back |
-//! | completion | what was begun ends, once |
+//! | completion | every operation and every broadcast ends exactly once |
 //! | contract | a driver can do what it is asked: streams in order, questions once and in time, nothing due after the timers were handled |
 //! | bounds | every timer has a reason, every queue its limit |
 //! | packets | what is sent can be read, is not too long, and goes to an address that can be sent to |
 //!
-//! A simulation holds its nodes to one more, [`Sim::restore_every`](crate::Sim::restore_every).
-//! Beside these, [`Laws::rest`] asks the node for its own invariants.
+//! Two more names occur in [`Broken::law`]: `invariants`, because [`Laws::rest`] also checks
+//! [`Memberlist::check_invariants`], and, in a simulation, `checkpoint`
+//! ([`Sim::restore_every`](crate::Sim::restore_every)).
 //!
 //! ```
 //! use memberlist_proto::{Config, Instant, Memberlist};
@@ -60,7 +61,7 @@ pub(crate) use self::picture::LATEST;
 use self::picture::{Known, Picture};
 use self::states::States;
 
-/// A law that a node has broken: a defect of the node, or of the driver that feeds it.
+/// A law that was broken, and how: a defect of the node, or of the driver that feeds it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{law}: {what}")]
 pub struct Broken {
@@ -79,8 +80,10 @@ impl Broken {
     }
 }
 
-/// Every law, over one life of one node. Each method says what went into the node or came out of
-/// it, in the order in which it did; those that find a law broken return an error.
+/// All laws, checked over one life of one node.
+///
+/// Each method reports one thing that went into the node or came out of it. They must be called in
+/// the order in which these things happened, and return an error if a law is broken.
 pub struct Laws {
     picture: Picture,
     laws: [Box<dyn Law>; 8],
@@ -97,7 +100,7 @@ trait Law {
         Ok(())
     }
 
-    /// A node in the table, and what was known of it before.
+    /// A record in the table, and what was known of its node before.
     fn record(
         &mut self,
         picture: &Picture,
@@ -122,7 +125,7 @@ trait Law {
     /// Every output that one input has caused has been taken.
     fn drained(&mut self) {}
 
-    /// The node is to be looked at.
+    /// The node as a whole is to be checked.
     fn rest(&mut self, picture: &Picture, node: &Memberlist) -> Result<(), String> {
         let _ = (picture, node);
         Ok(())
@@ -182,14 +185,15 @@ trait Law {
 }
 
 impl Laws {
-    /// For a node that starts with this configuration. Its application may begin operations and
-    /// broadcasts that are not reported here.
+    /// The laws for a node that starts with this configuration. Its application may begin
+    /// operations and broadcasts that are not reported by [`begun`](Self::begun) and
+    /// [`queued`](Self::queued).
     pub fn new(config: &Config) -> Self {
         Self::observing(config, false)
     }
 
-    /// The same for an observer that reports every operation and every broadcast: one that ends
-    /// without having been reported breaks a law.
+    /// Like [`new`](Self::new), for an observer that reports every operation and every broadcast:
+    /// one that ends without having been reported breaks a law.
     pub fn complete(config: &Config) -> Self {
         Self::observing(config, true)
     }
@@ -210,7 +214,7 @@ impl Laws {
         }
     }
 
-    /// The application began an operation.
+    /// Reports that the application began an operation.
     ///
     /// # Errors
     ///
@@ -219,7 +223,7 @@ impl Laws {
         self.each(|law, _| law.begun(op))
     }
 
-    /// The application queued a broadcast.
+    /// Reports that the application queued a broadcast.
     ///
     /// # Errors
     ///
@@ -228,26 +232,26 @@ impl Laws {
         self.each(|law, _| law.queued(id))
     }
 
-    /// The application named an address to send to: from now on packets may go there, also if it
-    /// cannot be sent to.
+    /// Reports that the application named an address to send to: from now on packets may go to it,
+    /// even if it is unusable, with port 0 or an unspecified IP address.
     pub fn named(&mut self, address: SocketAddr) {
         self.laws.iter_mut().for_each(|law| law.named(address));
     }
 
-    /// The node was given members by [`Memberlist::restore`], which no event reports. To be
-    /// called when the events of before have been taken.
+    /// Reports that the node was given members by [`Memberlist::restore`], for which it emits no
+    /// events. To be called once all earlier events have been reported.
     pub fn restored(&mut self, now: Instant, node: &Memberlist) {
         self.picture.pass(now, node);
         self.picture.adopt(node);
     }
 
-    /// Whether the table holds other members than the events have reported: after a call of the
-    /// application, because it has restored some.
+    /// Whether the table has another number of members than the events have reported. After a call
+    /// by the application, this means that it has restored some.
     pub(crate) fn misses_members(&self, node: &Memberlist) -> bool {
         self.picture.live() != node.num_members()
     }
 
-    /// The node accepted a stream.
+    /// Reports that the node accepted a stream.
     ///
     /// # Errors
     ///
@@ -256,13 +260,13 @@ impl Laws {
         self.each(|law, _| law.accepted(id))
     }
 
-    /// The driver reported that a stream has ended, and what the node wanted done with it before
-    /// has been taken.
+    /// Reports that the driver has reported the end of a stream to the node, once all operations on
+    /// it that the node wanted before have been taken.
     pub fn closed(&mut self, id: StreamId) {
         self.laws.iter_mut().for_each(|law| law.closed(id));
     }
 
-    /// The node emitted an event.
+    /// Reports that the node emitted an event.
     ///
     /// # Errors
     ///
@@ -274,7 +278,7 @@ impl Laws {
         Ok(())
     }
 
-    /// The node wants something done with a stream.
+    /// Reports that the node wants something done with a stream.
     ///
     /// # Errors
     ///
@@ -283,7 +287,7 @@ impl Laws {
         self.each(|law, _| law.stream(op))
     }
 
-    /// The node asks its application.
+    /// Reports that the node asks its application a question.
     ///
     /// # Errors
     ///
@@ -293,7 +297,7 @@ impl Laws {
         self.each(|law, picture| law.asked(picture, request))
     }
 
-    /// The node sends a datagram, which is opened with its own keys.
+    /// Reports that the node sends a datagram, which is opened with the node's own label and keys.
     ///
     /// # Errors
     ///
@@ -302,23 +306,24 @@ impl Laws {
         self.each(|law, _| law.sent(node, transmit))
     }
 
-    /// The node has handled timers that were due, at most [`Memberlist::TIMERS_AT_ONCE`].
+    /// Reports that the node has handled due timers, at most [`Memberlist::TIMERS_AT_ONCE`] of
+    /// them.
     ///
     /// # Errors
     ///
-    /// However many it handles, one is still due.
+    /// A timer is still due after more calls in a row than the node has timers.
     pub fn fired(&mut self, now: Instant, node: &Memberlist) -> Result<(), Broken> {
         self.picture.advance(now);
         self.each(|law, picture| law.fired(picture, node))
     }
 
-    /// Every output that one input has caused has been taken.
+    /// Reports that every output that one input has caused has been taken.
     pub fn drained(&mut self) {
         self.laws.iter_mut().for_each(|law| law.drained());
     }
 
-    /// Looks through the whole node, after every output has been taken. The effort grows with the
-    /// number of nodes that it knows.
+    /// Checks the whole node, once every output has been taken. The cost grows with the number of
+    /// nodes that it knows.
     ///
     /// # Errors
     ///
@@ -349,7 +354,7 @@ impl Laws {
         Ok(())
     }
 
-    /// The first law that is broken.
+    /// Applies a check to every law; the error is that of the first law that is broken.
     fn each(
         &mut self,
         mut check: impl FnMut(&mut dyn Law, &Picture) -> Result<(), String>,

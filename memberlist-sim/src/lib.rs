@@ -1,9 +1,9 @@
 //! A deterministic network of memberlist nodes in virtual time.
 //!
-//! A [`Sim`] holds nodes (the real state machine of `memberlist-proto`), the network between
-//! them and the time. One seed decides everything: the same seed gives the same run, as
-//! [`Sim::trace_hash`] shows. The [laws] of the protocol are checked at every step; a broken one
-//! panics with the seed.
+//! A [`Sim`] holds nodes (the real state machine of `memberlist-proto`), the network between them
+//! and the virtual time. One seed determines everything: the same calls with the same seed give the
+//! same run, as [`Sim::trace_hash`] shows. The [laws] of the protocol are checked at every step;
+//! the simulator panics with the seed when a node breaks one.
 //!
 //! ```
 //! use std::time::Duration;
@@ -26,9 +26,9 @@
 //! ```
 //!
 //! The code of an application takes part as an [`App`]: it sees its node's events, answers its
-//! questions and calls its operations.
+//! questions and calls its methods.
 //!
-//! [`script`] runs scenarios written as text. [`rig`] is for tests of a single node.
+//! [`script`] runs scenarios written as text. [`rig`] drives a single node in a test.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The tutorial, run as a test.
@@ -50,7 +50,7 @@ mod sim;
 mod streams;
 mod trace;
 
-// What an application and a scenario name; everything else is in `memberlist-proto`.
+// The types that applications and scenarios name; everything else is in `memberlist-proto`.
 pub use memberlist_proto::{
     Answer, BroadcastKind, Channel, Compression, Config, Event, Hooks, Instant, Memberlist, Node,
     NodeName, OpId, Outcome, Peer, Priority, RequestKind, State, Target, ZoneRole,

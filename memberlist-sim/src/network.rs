@@ -1,4 +1,4 @@
-//! What lies between the nodes.
+//! The network between the nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,45 +10,47 @@ use memberlist_proto::Instant;
 use crate::chance::Chance;
 use crate::seat::NodeId;
 
-/// How one direction between two nodes behaves. Probabilities are from 0 to 1.
+/// How the link from one node to another behaves, in that direction. Probabilities are from 0 to 1,
+/// and drawn for each datagram, connection or write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Link {
-    /// The shortest time that anything takes.
+    /// The shortest latency.
     pub latency_min: Duration,
-    /// The longest; drawn evenly for every packet, so that packets overtake one another.
+    /// The longest latency. It is drawn uniformly for every datagram and every part of a stream, so
+    /// that datagrams overtake one another; a stream stays in order.
     pub latency_max: Duration,
-    /// Datagrams that get lost.
+    /// The probability that a datagram is lost.
     pub loss: f64,
-    /// Datagrams that arrive twice.
+    /// The probability that a datagram is sent twice; each copy may be lost or changed.
     pub duplication: f64,
-    /// Datagrams of which one byte is changed.
+    /// The probability that one bit of a datagram is flipped.
     pub corruption: f64,
-    /// The longest datagram that passes, in bytes.
+    /// The longest datagram that passes, in bytes; longer ones are lost.
     pub mtu: usize,
-    /// Bytes of datagrams a second; `None` for no limit.
+    /// Bytes of datagrams per second; `None` for no limit.
     pub bandwidth: Option<u32>,
-    /// How many bytes of datagrams wait for their turn, where the bandwidth is limited; what comes
-    /// when they are full is lost.
+    /// How many bytes of datagrams may wait to be sent, if the bandwidth is limited; a datagram
+    /// that does not fit is lost.
     pub queue: usize,
-    /// What opening a connection takes beyond the latency.
+    /// The time that opening a connection takes in addition to the latency.
     pub connect: Duration,
-    /// Connections that are refused.
+    /// The probability that a connection is refused.
     pub refusal: f64,
-    /// Writes to a stream that cut it instead of arriving.
+    /// The probability that a write resets its stream instead of arriving.
     pub reset: f64,
-    /// Writes to a stream after which nothing of it arrives any more, in either direction, which
-    /// neither end notices.
+    /// The probability that a write silences its stream: from then on nothing arrives on it, in
+    /// either direction, and neither end notices.
     pub silence: f64,
-    /// The most bytes of a stream that arrive at once.
+    /// The most bytes of a write that arrive at once; a longer write arrives in several parts.
     pub chunk: usize,
     /// Whether datagrams pass at all.
     pub packets: bool,
-    /// Whether streams pass at all.
+    /// Whether connections and stream data pass at all.
     pub streams: bool,
 }
 
 impl Default for Link {
-    /// 0.5 to 1.5 ms, nothing lost.
+    /// A latency of 0.5 to 1.5 ms, no losses or other faults, no limits.
     fn default() -> Self {
         Self {
             latency_min: Duration::from_micros(500),
@@ -70,34 +72,34 @@ impl Default for Link {
     }
 }
 
-/// All links: one for all nodes, and others where they were set.
+/// All links between the nodes: a default, and those that were set for a pair of nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     default: Link,
     links: BTreeMap<(NodeId, NodeId), Link>,
     cut: BTreeSet<(NodeId, NodeId)>,
-    /// Until when each link of limited bandwidth has something to carry.
+    /// Until when each link of limited bandwidth is busy with what it carries.
     busy: BTreeMap<(NodeId, NodeId), Instant>,
     names: BTreeMap<String, Vec<IpAddr>>,
 }
 
 impl Network {
-    /// Makes every link without one of its own behave like this.
+    /// Sets how every link behaves for which [`set_link`](Self::set_link) was not called.
     pub fn set_default(&mut self, link: Link) {
         self.default = link;
     }
 
-    /// How a link without a behaviour of its own behaves.
+    /// How a link behaves that was not set for its pair of nodes.
     pub fn default_link(&self) -> Link {
         self.default
     }
 
-    /// Makes one direction behave like this.
+    /// Sets how the link from one node to another behaves; the other direction stays as it is.
     pub fn set_link(&mut self, from: NodeId, to: NodeId, link: Link) {
         self.links.insert((from, to), link);
     }
 
-    /// How one direction behaves.
+    /// How the link from one node to another behaves.
     pub fn link(&self, from: NodeId, to: NodeId) -> Link {
         self.links.get(&(from, to)).copied().unwrap_or(self.default)
     }
@@ -132,12 +134,13 @@ impl Network {
         self.cut.clear();
     }
 
-    /// Makes every link as good as by default, and undoes every cut.
+    /// Resets every link to [`Link::default`], and undoes every cut. Host names stay.
     pub fn calm(&mut self) {
         *self = Self { names: core::mem::take(&mut self.names), ..Self::default() };
     }
 
-    /// Lets a host name be resolved.
+    /// Sets the addresses to which a host name resolves, on every node. Without any, as for a name
+    /// that was not set, a look-up fails.
     pub fn name(&mut self, host: &str, addresses: Vec<IpAddr>) {
         self.names.insert(host.into(), addresses);
     }
@@ -156,7 +159,7 @@ impl Network {
         chance.between(link.latency_min, link.latency_max)
     }
 
-    /// What becomes of a datagram: each copy that arrives.
+    /// The copies of a datagram that arrive: none, one or two.
     pub(crate) fn carry(
         &mut self,
         chance: &mut Chance,
@@ -180,8 +183,8 @@ impl Network {
         [copy(), if twice { copy() } else { None }]
     }
 
-    /// How long a datagram waits for its turn and takes to be sent; `None` if there is no room for
-    /// it or it is too long.
+    /// How long a datagram waits in the queue and takes to be sent; `None` if it is lost, because
+    /// it is too long or the queue is full.
     fn queue(&mut self, now: Instant, from: NodeId, to: NodeId, bytes: usize) -> Option<Duration> {
         let link = self.link(from, to);
         if bytes > link.mtu {
@@ -204,11 +207,11 @@ impl Network {
     }
 }
 
-/// A datagram that arrives.
+/// One copy of a datagram that arrives.
 pub(crate) struct Copy {
     pub(crate) after: Duration,
     pub(crate) payload: Bytes,
-    /// Whether it is as it was sent.
+    /// Whether it arrives exactly as it was sent.
     pub(crate) honest: bool,
 }
 

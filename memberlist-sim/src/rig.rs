@@ -1,9 +1,9 @@
 //! One node under test in virtual time, driven call by call.
 //!
-//! A [`Rig`] hands a node its inputs, collects what comes out, and holds the node to the
-//! [laws](crate::laws) at each step; a broken law panics. Peers are played by the test: what they
-//! say goes in by [`receive`](Rig::receive) and its relatives, what the node says to them comes out
-//! by [`sent`](Rig::sent) in words.
+//! A [`Rig`] hands a node its inputs, collects its outputs, and checks the [laws](crate::laws) at
+//! each step; a broken law panics. The test plays the peers: [`receive`](Rig::receive) and related
+//! methods hand over their messages, and [`sent`](Rig::sent) returns in words what the node sends
+//! to them.
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,16 +45,18 @@ use crate::laws::{Broken, LATEST, Laws};
 /// Which laws a node is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// None: for measurements of the node alone, and for very many members. What it wants waits
-    /// inside it until it is asked for.
+    /// None: for measurements of the node alone, and for very many members. The node's outputs stay
+    /// inside it until the test takes them.
     Nothing,
-    /// All, except that operations and broadcasts may be begun by [`Rig::call`].
+    /// All, except that [`Rig::call`] may begin operations and broadcasts, too.
     Laws,
-    /// All: [`Rig::begin`] and [`Rig::queue`] begin every operation and broadcast.
+    /// All: every operation and broadcast must be begun by [`Rig::begin`] or [`Rig::queue`].
     Complete,
 }
 
-/// One node in virtual time, and what it wanted since it was last asked.
+/// One node in virtual time, and those of its outputs that the test has not taken yet.
+///
+/// With the laws watched, every method panics in which the node breaks one.
 pub struct Rig {
     node: Memberlist,
     now: Instant,
@@ -68,7 +70,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A node that has just started, held to the laws. Its first event, of itself, is taken.
+    /// Starts a node with [`Watch::Laws`], and takes its first event, the join of the node itself.
     ///
     /// # Panics
     ///
@@ -77,7 +79,7 @@ impl Rig {
         Self::with(config, None, Watch::Laws)
     }
 
-    /// The same with a delegate, and other laws.
+    /// Like [`new`](Self::new), with a delegate and a choice of the laws to check.
     ///
     /// # Panics
     ///
@@ -90,7 +92,7 @@ impl Rig {
         rig
     }
 
-    /// A node that starts at `now` with this seed.
+    /// Starts a node at `now` with this seed. No event is taken.
     ///
     /// # Errors
     ///
@@ -123,25 +125,26 @@ impl Rig {
         Ok(rig)
     }
 
-    /// The node, to be looked at.
+    /// The node, for queries.
     pub fn node(&self) -> &Memberlist {
         &self.node
     }
 
-    /// The time.
+    /// The virtual time.
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// Lets time pass without handling any timer; it does not go back, and no time is later than
-    /// half of what an [`Instant`] can hold, as for the node itself.
+    /// Sets the time without handling any timer. A time that is earlier than now, or beyond half of
+    /// what an [`Instant`] can hold, is ignored, as the node itself ignores it.
     pub fn set_now(&mut self, now: Instant) {
         if now <= LATEST {
             self.now = self.now.max(now);
         }
     }
 
-    /// Handles what is due at `at`, which may be late or, for the node to cope with, early.
+    /// Sets the time to `at` and calls the node's `handle_timeout` once. `at` may be later or
+    /// earlier than the next timer: a node must cope with both.
     pub fn fire(&mut self, at: Instant) {
         self.set_now(at);
         self.node.handle_timeout(at);
@@ -150,14 +153,14 @@ impl Rig {
         self.take(false);
     }
 
-    /// Lets time pass, with every timer on the way.
+    /// Lets time pass, and handles every timer that becomes due.
     pub fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         self.wait_until(end, |_| false);
     }
 
-    /// Lets time pass, with every timer on the way, until something is so, looked for after each,
-    /// or until `end`; whether it became so.
+    /// Lets time pass, handling every timer that becomes due, until `wanted` holds, which is
+    /// checked after each of them, or until `end`. Returns whether it holds.
     pub fn wait_until(&mut self, end: Instant, mut wanted: impl FnMut(&mut Self) -> bool) -> bool {
         while let Some(due) = self.node.poll_timeout().filter(|due| *due <= end) {
             self.fire(due.max(self.now));
@@ -171,7 +174,7 @@ impl Rig {
         wanted(self)
     }
 
-    /// Hands over a datagram.
+    /// Hands the node a datagram.
     ///
     /// # Errors
     ///
@@ -180,7 +183,7 @@ impl Rig {
         self.call(|node, now| node.handle_packet(now, from, packet))
     }
 
-    /// A peer opens a stream; `None` if the node refuses it.
+    /// Opens a stream from a peer to the node; `None` if the node refuses it.
     pub fn accept(&mut self, from: SocketAddr) -> Option<StreamId> {
         let id = self.node.accept_stream(self.now, from)?;
         judge(self.laws.as_mut().map_or(Ok(()), |laws| laws.accepted(id)));
@@ -188,12 +191,12 @@ impl Rig {
         Some(id)
     }
 
-    /// A stream that the node wanted is connected.
+    /// Reports to the node that a stream that it wanted is connected.
     pub fn connected(&mut self, id: StreamId) {
         self.call(|node, now| node.handle_stream_connected(now, id));
     }
 
-    /// Hands over bytes of a stream.
+    /// Hands the node bytes of a stream.
     ///
     /// # Errors
     ///
@@ -202,17 +205,18 @@ impl Rig {
         self.call(|node, now| node.handle_stream_data(now, id, data))
     }
 
-    /// So many bytes of what the node wanted to write are written.
+    /// Reports to the node that `len` more bytes of what it wanted to write to a stream are
+    /// written.
     pub fn written(&mut self, id: StreamId, len: usize) {
         self.call(|node, now| node.handle_stream_written(now, id, len));
     }
 
-    /// The peer sends nothing more on a stream.
+    /// Reports to the node that the peer sends nothing more on a stream.
     pub fn eof(&mut self, id: StreamId) {
         self.call(|node, now| node.handle_stream_eof(now, id));
     }
 
-    /// A stream has ended.
+    /// Reports to the node that a stream has ended; `cause` is `None` if it was closed in order.
     pub fn closed(&mut self, id: StreamId, cause: Option<StreamFailure>) {
         if let Some(laws) = &mut self.laws {
             laws.closed(id);
@@ -220,30 +224,30 @@ impl Rig {
         self.call(|node, now| node.handle_stream_closed(now, id, cause));
     }
 
-    /// A host name was resolved, or not.
+    /// Reports the result of a look-up to the node: addresses, or why there are none.
     pub fn resolved(&mut self, id: LookupId, found: Result<&[IpAddr], LookupFailure>) {
         self.call(|node, now| node.handle_lookup(now, id, found));
     }
 
-    /// The application answers a question.
+    /// Gives the node the application's answer to a question.
     pub fn answer(&mut self, id: RequestId, answer: Answer) {
         self.call(|node, now| node.answer(now, id, answer));
     }
 
-    /// Calls anything of the node.
+    /// Calls any method of the node.
     pub fn call<R>(&mut self, f: impl FnOnce(&mut Memberlist, Instant) -> R) -> R {
         let result = f(&mut self.node, self.now);
         self.take(true);
         result
     }
 
-    /// Begins an operation.
+    /// Begins an operation, of which the laws check that it ends exactly once.
     pub fn begin(&mut self, f: impl FnOnce(&mut Memberlist, Instant) -> OpId) -> OpId {
         let Ok(op) = self.try_begin(|node, now| Ok::<_, std::convert::Infallible>(f(node, now)));
         op
     }
 
-    /// Begins an operation that may be refused.
+    /// Like [`begin`](Self::begin), for an operation that may be refused.
     ///
     /// # Errors
     ///
@@ -260,7 +264,7 @@ impl Rig {
         op
     }
 
-    /// Queues a broadcast, which may be refused.
+    /// Queues a broadcast, which may be refused; the laws check that it ends exactly once.
     ///
     /// # Errors
     ///
@@ -277,7 +281,7 @@ impl Rig {
         id
     }
 
-    /// Gives the node members, which no event reports.
+    /// Gives the node members by [`Memberlist::restore`], for which it emits no events.
     pub fn restore(&mut self, members: impl IntoIterator<Item = Node>) {
         self.node.restore(self.now, members);
         if let Some(laws) = &mut self.laws {
@@ -286,7 +290,8 @@ impl Rig {
         self.take(false);
     }
 
-    /// The application wants to send to this address, even if it cannot be sent to.
+    /// Lets the node send to this address, even if it is unusable, because the application wants
+    /// to.
     pub fn named(&mut self, address: SocketAddr) {
         if let Some(laws) = &mut self.laws {
             laws.named(address);
@@ -300,14 +305,15 @@ impl Rig {
         events
     }
 
-    /// The datagrams since the last call of this or of [`sent`](Self::sent).
+    /// The datagrams since the last call of this method or of one that reads them, such as
+    /// [`sent`](Self::sent).
     pub fn packets(&mut self) -> Vec<Transmit> {
         let mut packets = core::mem::take(&mut self.packets);
         packets.extend(core::iter::from_fn(|| self.node.poll_transmit()));
         packets
     }
 
-    /// What the node wanted done with streams since the last call.
+    /// The operations on streams that the node has wanted since the last call.
     pub fn stream_ops(&mut self) -> Vec<StreamOp> {
         let mut ops = core::mem::take(&mut self.stream_ops);
         ops.extend(core::iter::from_fn(|| self.node.poll_stream()));
@@ -319,12 +325,13 @@ impl Rig {
         self.node.poll_job()
     }
 
-    /// A job is done, or the node is to do it by itself.
+    /// Hands back the result of a job; with `None`, the node does the job itself.
     pub fn job_done(&mut self, id: JobId, output: Option<JobOutput>) {
         self.call(|node, now| node.job_done(now, id, output));
     }
 
-    /// Does the jobs that the node hands out, and those that follow from them; whether there were any.
+    /// Does the jobs that the node hands out, and those that follow from them; returns whether
+    /// there were any.
     pub fn work(&mut self) -> bool {
         let mut worked = false;
         while let Some(job) = self.job() {
@@ -348,8 +355,8 @@ impl Rig {
         requests
     }
 
-    /// Takes every output of a node that is held to laws, and looks at it. A call of the
-    /// application may have restored members.
+    /// Takes every output of a node whose laws are watched, and checks the node. `called` means
+    /// that the application has called the node, and may have restored members.
     fn take(&mut self, called: bool) {
         let (Some(laws), node, now) = (&mut self.laws, &mut self.node, self.now) else { return };
         while let Some(event) = node.poll_event() {

@@ -1,4 +1,4 @@
-//! Scenarios as text.
+//! Runs scenarios that are written as text.
 //!
 #![doc = include_str!("script/language.txt")]
 
@@ -16,14 +16,14 @@ use std::rc::Rc;
 use self::command::Stage;
 use crate::sim::Sim;
 
-/// The language, as it is described above, in Markdown.
+/// The description of the language, as in the documentation of [this module](self), in Markdown.
 pub const LANGUAGE: &str = include_str!("script/language.txt");
 
-/// What is wrong with a script, or with what it expects.
+/// A line of a script that cannot be carried out, or whose condition does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct ScriptError {
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub problem: Problem,
@@ -33,16 +33,16 @@ pub struct ScriptError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// No such command.
+    /// There is no such command.
     #[error("no command {0:?}")]
     Command(String),
-    /// The command is not complete, or has too much.
+    /// The command lacks something, or has too much; the usage is given.
     #[error("it should be: {0}")]
     Usage(&'static str),
-    /// No node of that name was started.
+    /// No node of this name was started.
     #[error("no node {0:?}")]
     Node(String),
-    /// The node is started already.
+    /// The node was already started.
     #[error("{0} was started before")]
     Twice(String),
     /// The node does not run.
@@ -51,7 +51,7 @@ pub enum Problem {
     /// The node runs.
     #[error("{0} runs")]
     Runs(String),
-    /// Another node runs at the address.
+    /// Another node runs at the address of a node.
     #[error("{by} runs at the address of {of}")]
     Taken {
         /// The node whose address it is or was.
@@ -59,7 +59,7 @@ pub enum Problem {
         /// The node that runs there.
         by: String,
     },
-    /// A value cannot be read or is not allowed.
+    /// A value cannot be parsed or is not allowed.
     #[error("{what}: {text:?} is not possible")]
     Value {
         /// What it is a value of.
@@ -67,40 +67,41 @@ pub enum Problem {
         /// The value.
         text: String,
     },
-    /// A node refuses what it is asked to do.
+    /// A node refuses an operation, or a configuration is not valid; the reason is given.
     #[error("it is refused: {0}")]
     Refused(String),
-    /// What happens stands below `----` up to an empty line, and would be overwritten.
+    /// A command stands below `----`, before the empty line that ends the events: it would be
+    /// overwritten by them.
     #[error("below `----` stands what happens: an empty line is missing before {0:?}")]
     Below(String),
-    /// What was expected does not hold.
+    /// A condition does not hold.
     #[error("this does not hold: {0}")]
     Unmet(String),
 }
 
-/// Why a script's file does not pass.
+/// Why [`check`] fails for the file of a script.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] std::io::Error),
-    /// It cannot be run to its end.
+    /// The script cannot be run to its end.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// Something else happens than it says.
+    /// Something else happens than the file says.
     #[error("line {line}: it says\n  {said}\nbut what happens is\n  {happened}")]
     Differs {
         /// The first line that differs, from 1.
         line: usize,
         /// What the file says there.
         said: String,
-        /// What happens.
+        /// What happens instead.
         happened: String,
     },
 }
 
-/// Runs a script; its text with what really happens below each `----`.
+/// Runs a script, and returns its text with what really happens below each `----`.
 ///
 /// ```
 /// let text = "start a b\njoin b to a\nuntil agree within 5s\n\nexpect a counts 2\n";
@@ -111,7 +112,7 @@ pub enum CheckError {
 ///
 /// # Errors
 ///
-/// A line that makes no sense, or a condition that does not hold.
+/// The first line that cannot be carried out, or whose condition does not hold.
 ///
 /// # Panics
 ///
@@ -121,8 +122,9 @@ pub fn run(text: &str) -> Result<String, ScriptError> {
     result.map(|_| happened)
 }
 
-/// The same for a reader who wants to see everything: events of paragraphs without `----` are shown,
-/// too, and of a script that fails the text to the line that does, with what happened until then.
+/// Runs a script for a reader who wants to see everything: its text has the events of every
+/// paragraph, even without `----`. If a line fails, the text ends with it and with what happened
+/// until then.
 ///
 /// # Panics
 ///
@@ -131,8 +133,9 @@ pub fn narrate(text: &str) -> (String, Result<(), ScriptError>) {
     narrate_prepared(text, |_| ())
 }
 
-/// The same, with something done to the simulation before anything happens in it, such as
-/// [`Sim::record`].
+/// Like [`narrate`], and calls `prepare` with the simulation before anything happens in it, for
+/// instance to [record](Sim::record) it. A script with a `seed` begins a new simulation: `prepare`
+/// is then called again.
 ///
 /// # Panics
 ///
@@ -145,11 +148,11 @@ pub fn narrate_prepared(
     (happened, result.map(|_| ()))
 }
 
-/// Runs a script; the cluster as it is at the end.
+/// Runs a script, and returns the cluster as it is at the end.
 ///
 /// # Errors
 ///
-/// As of [`run`].
+/// Those of [`run`].
 ///
 /// # Panics
 ///
@@ -158,11 +161,12 @@ pub fn play(text: &str) -> Result<Sim, ScriptError> {
     play_prepared(text, |_| ())
 }
 
-/// The same, with something done to the simulation before anything happens in it.
+/// Like [`play`], and calls `prepare` with the simulation before anything happens in it, as
+/// [`narrate_prepared`] does.
 ///
 /// # Errors
 ///
-/// As of [`run`].
+/// Those of [`run`].
 ///
 /// # Panics
 ///
@@ -171,12 +175,13 @@ pub fn play_prepared(text: &str, prepare: impl Fn(&mut Sim) + 'static) -> Result
     perform(text, false, Stage::prepared(Rc::new(prepare))).1.map(Stage::into_sim)
 }
 
-/// Runs the script in a file and compares; with `update` the file is written anew instead.
+/// Runs the script in a file, and compares what happens with what the file says. With `update`, the
+/// file is rewritten with what happens instead.
 ///
 /// # Errors
 ///
-/// The file, the script or what it says is not right. A condition that does not hold is an error
-/// also with `update`.
+/// The file cannot be read or written, a line of the script fails, or something else happens than
+/// the file says. With `update`, a line that fails is still an error, and the file stays as it is.
 ///
 /// # Panics
 ///
@@ -202,7 +207,7 @@ pub fn check(path: &Path, update: bool) -> Result<(), CheckError> {
     }
 }
 
-/// Runs a script; its text with what happens. With `all`, that is shown for each paragraph.
+/// Runs a script; returns its text with what happens, with `all` for each paragraph.
 fn perform(text: &str, all: bool, mut stage: Stage) -> (String, Result<Stage, ScriptError>) {
     let mut result = String::with_capacity(text.len());
     let mut expected = false;
@@ -232,7 +237,7 @@ fn perform(text: &str, all: bool, mut stage: Stage) -> (String, Result<Stage, Sc
     (result, Ok(stage))
 }
 
-/// Ends a paragraph without `----`: what happened is shown below one, or dropped.
+/// Ends a paragraph without `----`: what happened is shown below a new `----`, or dropped.
 fn show(stage: &mut Stage, shown: bool, result: &mut String) {
     let output = stage.output();
     if shown && !output.is_empty() {

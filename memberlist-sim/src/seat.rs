@@ -1,4 +1,4 @@
-//! One node and what surrounds it: its process, its clock, its sockets.
+//! One node and its surroundings: its process, its clock, its sockets.
 
 mod observed;
 
@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::chance::Chance;
 use crate::laws::{Broken, Laws};
 
-/// One node of a simulation, through all its restarts.
+/// Identifies one node of a simulation, through all its restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(usize);
 
@@ -33,21 +33,23 @@ impl NodeId {
     }
 }
 
-/// What is wrong with a node for a while.
+/// A fault of a node, until [`Sim::set_fault`](crate::Sim::set_fault) ends it or the node crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The process stands still: what arrives waits, and its timers fire late.
+    /// The process stands still: what arrives waits, datagrams beyond its socket's buffer are lost,
+    /// and its timers fire late.
     Frozen,
-    /// Its messages are held back in both directions, while its timers go on (Lifeguard's
-    /// anomaly).
+    /// Its packets are held back in both directions, and so is what arrives on streams, while its
+    /// timers fire on time: the anomaly of the Lifeguard paper. Incoming datagrams beyond its
+    /// socket's buffer are lost.
     Held,
-    /// It has too little processor: each input takes a time of its own, drawn exponentially, and
-    /// what comes meanwhile waits, datagrams as far as its socket holds.
+    /// It has too little processor time: each input takes a random time, exponentially distributed.
+    /// What arrives meanwhile waits; datagrams beyond its socket's buffer are lost.
     Slow {
         /// The mean time that an input takes.
         mean: Duration,
     },
-    /// Its interface is down: nothing can be sent, which it notices, and nothing arrives.
+    /// Its interface is down: sending fails, which it notices, and nothing arrives.
     Unplugged,
     /// Nothing reaches it, neither packets nor streams; what it sends arrives.
     Deaf,
@@ -55,9 +57,9 @@ pub enum Fault {
     Mute,
 }
 
-/// What a node does with something that happens to it.
+/// What becomes of an input to a node.
 pub(crate) enum Reception {
-    /// It is given to the node.
+    /// It is handed to the node now.
     Given(What),
     /// It waits until the fault ends or its turn comes, or is lost.
     Kept,
@@ -68,9 +70,9 @@ pub(crate) struct Seat {
     node: Option<Memberlist>,
     app: Box<dyn App>,
     config: Config,
-    /// As it was asked for at the start of this life.
+    /// The hooks that the application returned at the start of this life.
     delegate: Option<Arc<dyn Hooks>>,
-    /// Unless they are ignored.
+    /// The laws of this life, unless they are ignored.
     laws: Option<Laws>,
     /// Streams that ended while the node's outputs were being carried out.
     ended: Vec<StreamId>,
@@ -89,12 +91,12 @@ pub(crate) struct Seat {
     socket: Socket,
     /// What the node has sent while it is held.
     outbox: Vec<(SocketAddr, Bytes)>,
-    /// Until when a slow node is busy with what came before.
+    /// Until when a slow node is busy with earlier inputs.
     busy: Instant,
-    /// What waits for a slow node, each with the time of its turn. Only the first of them is on the
-    /// agenda, which would be long otherwise.
+    /// What waits for a slow node, each with the time of its turn. Only the first is on the agenda,
+    /// which would otherwise become long.
     turns: VecDeque<(Instant, What)>,
-    /// Counts starts, so that what was meant for an earlier life is not given to a later one.
+    /// Counts starts and crashes, so that what was meant for one life is not given to a later one.
     life: u64,
 }
 
@@ -123,7 +125,7 @@ impl Seat {
         }
     }
 
-    /// An address of the node's family, another in each life.
+    /// An address of the node's family (IPv4 or IPv6), different for each life.
     pub(crate) fn place(&self, life: u64) -> IpAddr {
         let life = life as u32;
         let moved = if life == 0 { 0 } else { 0x80_0000 + (life << 14) };
@@ -147,8 +149,8 @@ impl Seat {
         self.node = Some(node.expect("a valid configuration"));
     }
 
-    /// Puts another node in the place of this one, made from its checkpoint: a law is that nothing
-    /// that it does changes.
+    /// Replaces the node with one restored from its checkpoint. It is a law that this changes
+    /// nothing that the node does.
     pub(crate) fn replace_by_its_checkpoint(&mut self) -> Result<(), Broken> {
         let Some(node) = &mut self.node else { return Ok(()) };
         let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -174,7 +176,7 @@ impl Seat {
         Ok(())
     }
 
-    /// Ends the process and what it had before it; what it has counted.
+    /// Ends the process and drops what waited for it; returns what the node has counted.
     pub(crate) fn crash(&mut self) -> Option<Stats> {
         self.life += 1;
         self.wake = None;
@@ -235,7 +237,7 @@ impl Seat {
         now + self.ahead
     }
 
-    /// Puts its clock forward; whatever was to be done at its time may be due by now.
+    /// Moves the node's clock forward; timers may thereby be due now.
     pub(crate) fn jump(&mut self, by: Duration) {
         self.ahead += by;
         self.wake = None;
@@ -249,8 +251,8 @@ impl Seat {
         self.fault = fault;
     }
 
-    /// What was held back: to be sent, and to be given to the node. One that is slow no longer does
-    /// at once what has waited.
+    /// Takes what was held back: packets to be sent, and inputs for the node. A node that is no
+    /// longer slow handles everything that has waited at once.
     pub(crate) fn release(&mut self) -> (Vec<(SocketAddr, Bytes)>, VecDeque<What>) {
         self.socket = Socket::default();
         self.busy = Instant::ORIGIN;
@@ -259,7 +261,7 @@ impl Seat {
         (core::mem::take(&mut self.outbox), received)
     }
 
-    /// Something happens to the node, and its fault decides whether it notices now.
+    /// Receives an input, and decides by the node's fault whether the node gets it now.
     pub(crate) fn receive(&mut self, now: Instant, what: What, chance: &mut Chance) -> Reception {
         let (what, waited) = match what {
             What::Turn => {
@@ -298,7 +300,7 @@ impl Seat {
         }
     }
 
-    /// When the turn is of what has waited longest for a slow node.
+    /// The time of the turn of the input that has waited longest for a slow node.
     pub(crate) fn turn(&self) -> Option<Instant> {
         self.turns.front().map(|(at, _)| *at)
     }
@@ -312,7 +314,7 @@ impl Seat {
         Some(payload)
     }
 
-    /// When to wake the node next, if that is sooner than what is on the agenda.
+    /// When to wake the node next, if that is sooner than the wake-up on the agenda.
     pub(crate) fn next_wake(&mut self) -> Option<Instant> {
         let due = self.node.as_ref().and_then(Memberlist::poll_timeout)?;
         let ahead = self.ahead.as_nanos() as u64;
@@ -325,7 +327,7 @@ impl Seat {
     }
 }
 
-/// What a socket holds for a process that does not read, in bytes, as on Linux by default.
+/// The receive buffer of a socket in bytes, as on Linux by default.
 const RECEIVE_BUFFER: usize = 208 << 10;
 
 /// How full the buffer of a socket is, in bytes of datagrams.
@@ -333,14 +335,14 @@ const RECEIVE_BUFFER: usize = 208 << 10;
 struct Socket(usize);
 
 impl Socket {
-    /// Takes something in, if there is room; only datagrams need any.
+    /// Buffers an input; returns whether there was room. Only datagrams need any.
     fn takes(&mut self, what: &What) -> bool {
         let fits = self.0 + what.bytes() <= RECEIVE_BUFFER;
         self.0 += if fits { what.bytes() } else { 0 };
         fits || what.bytes() == 0
     }
 
-    /// The process has read something.
+    /// Frees the room of an input that the process has read.
     fn read(&mut self, what: &What) {
         self.0 = self.0.saturating_sub(what.bytes());
     }

@@ -1,4 +1,4 @@
-//! Every node, and which of them has which address.
+//! All nodes, and which of them runs at which address.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use crate::seat::{NodeId, Seat};
 #[derive(Default)]
 pub(crate) struct Seats {
     seats: Vec<Seat>,
-    /// Those that run.
+    /// The nodes that run.
     addresses: BTreeMap<SocketAddr, NodeId>,
 }
 
@@ -40,19 +40,19 @@ impl Seats {
         self.addresses.get(&address).copied()
     }
 
-    /// The node that would be in the way of another at an address.
+    /// The node that prevents another from starting at an address.
     pub(crate) fn in_the_way(&self, id: NodeId, ip: IpAddr) -> Option<NodeId> {
         self.at(SocketAddr::new(ip, self[id].config().advertise_port))
     }
 
-    /// A node runs at its address from now on.
+    /// Notes that a node runs at its address from now on.
     pub(crate) fn settle(&mut self, id: NodeId) {
         let address = self[id].address();
         let before = self.addresses.insert(address, id);
         assert!(before.is_none(), "two nodes at {address}");
     }
 
-    /// A node does not run any more.
+    /// Notes that a node no longer runs.
     pub(crate) fn vacate(&mut self, id: NodeId) {
         let address = self[id].address();
         if self.at(address) == Some(id) {

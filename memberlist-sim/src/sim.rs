@@ -24,7 +24,7 @@ use crate::trace::Trace;
 
 type Watch = Box<dyn FnMut(NodeId, NodeId, Sent<'_>)>;
 
-/// What one node sends another.
+/// What one node sends to another, as [`Sim::watch`] shows it.
 #[derive(Clone, Copy, Debug)]
 pub enum Sent<'a> {
     /// A datagram.
@@ -33,7 +33,10 @@ pub enum Sent<'a> {
     Stream(&'a [u8]),
 }
 
-/// A cluster in virtual time. See the crate's front page.
+/// A cluster in virtual time: nodes, the network between them, and a clock. See the
+/// [crate](crate)'s front page.
+///
+/// The method that takes a step in which a node breaks a [law](crate::laws) panics, with the seed.
 pub struct Sim {
     seed: u64,
     agenda: Agenda,
@@ -47,7 +50,7 @@ pub struct Sim {
     /// Nodes keep no log of events.
     forgetful: bool,
     check_every: u64,
-    /// What the lives counted that are over.
+    /// What the lives that are over have counted.
     past: BTreeMap<&'static str, u64>,
     /// At every how many steps a node is replaced by its checkpoint; 0 for never.
     restore_every: u64,
@@ -82,47 +85,53 @@ impl Sim {
         }
     }
 
-    /// Expects that nodes are sent what they cannot read, because keys, labels or versions are
-    /// mixed on purpose. Otherwise that is a broken law.
+    /// Accepts from now on that nodes receive packets and streams that they cannot read, because
+    /// keys, labels or versions are mixed on purpose. Without this, it panics like a broken law.
     pub fn tolerate_errors(&mut self) {
         self.tolerant = true;
     }
 
-    /// Looks through a node's whole state at every so many steps only, by default at each: for
-    /// large clusters, where that takes most of the time. Events and requests are checked always.
+    /// Checks a node's whole state, and the packets that it sends, only at every `steps`-th step;
+    /// by default at each. Meant for large clusters, where that takes most of the time. Events,
+    /// streams and requests are always checked.
     pub fn check_every(&mut self, steps: u64) {
         self.check_every = steps.max(1);
     }
 
-    /// Checks no laws in the nodes that are started from now on: for measurements, in which their
-    /// time and memory would count. Each node's laws keep a picture of the whole cluster.
+    /// Checks no laws for the nodes that are started from now on: for measurements of time or
+    /// memory. The laws of each node keep a picture of the whole cluster.
     pub fn ignore_laws(&mut self) {
         self.lawless = true;
     }
 
-    /// Keeps no event of the nodes that are started first from now on: for large clusters, in which each
-    /// event of each node would take memory. Applications see them all the same.
+    /// Keeps no log of events for the nodes that are started for the first time from now on: for
+    /// large clusters, in which the logs would take much memory. Applications still see every
+    /// event.
     pub fn keep_no_events(&mut self) {
         self.forgetful = true;
     }
 
-    /// Has all seen that nodes send one another from now on, whether or not it arrives.
+    /// Calls `watch` with the sender, the receiver and the bytes of everything that one node sends
+    /// to another from now on, including what the network then loses. It does not see packets to an
+    /// address where no node runs, from a node that is unplugged or mute, or to a deaf one. It
+    /// replaces any watch set before.
     pub fn watch(&mut self, watch: impl FnMut(NodeId, NodeId, Sent<'_>) + 'static) {
         self.watch = Some(Box::new(watch));
     }
 
-    /// At every so many steps, puts another node in the place of the one whose step it was, made from
-    /// its checkpoint; 0 for never, which is the default. Nothing may happen otherwise than without it.
+    /// After every `steps`-th step, replaces the node that took the step with one restored from its
+    /// checkpoint; 0, the default, for never. The run must be the same as without it, and a node
+    /// whose checkpoint changes thereby breaks the law `checkpoint`.
     pub fn restore_every(&mut self, steps: u64) {
         self.restore_every = steps;
     }
 
-    /// The time.
+    /// The virtual time.
     pub fn now(&self) -> Instant {
         self.agenda.now()
     }
 
-    /// The network, to be changed at any time.
+    /// The network, which may be changed at any time.
     pub fn network(&mut self) -> &mut Network {
         &mut self.network
     }
@@ -136,8 +145,8 @@ impl Sim {
         self.start_with(config, Silent)
     }
 
-    /// Starts a node with an application. The configuration's address is set by the simulator, to
-    /// one of its family.
+    /// Starts a node with an application. The simulator replaces the address in the configuration
+    /// with a free one of the same family (IPv4 or IPv6); the port stays.
     ///
     /// # Panics
     ///
@@ -148,7 +157,8 @@ impl Sim {
         id
     }
 
-    /// Starts a node at an address that a node had which does not run any more.
+    /// Starts a new node with an application at a given address, such as that of a node that no
+    /// longer runs.
     ///
     /// # Panics
     ///
@@ -159,7 +169,7 @@ impl Sim {
         id
     }
 
-    /// Stops a node without an announcement, as a power failure does.
+    /// Stops a node without an announcement, as a killed process does. Its open streams are reset.
     pub fn crash(&mut self, id: NodeId) {
         self.seats.vacate(id);
         if let Some(stats) = self.seats[id].crash() {
@@ -169,8 +179,8 @@ impl Sim {
         self.reset_streams(id);
     }
 
-    /// Starts a crashed node again, with empty memory: at the address that it had, or at one that
-    /// no node has had.
+    /// Starts a crashed node again, with empty memory: at the address that it had, or, with
+    /// `new_address`, at one that no node has had.
     ///
     /// # Panics
     ///
@@ -181,8 +191,8 @@ impl Sim {
         self.boot(id, ip);
     }
 
-    /// Replaces the configuration of a node that does not run, for its next start; what it says of
-    /// the address does not count.
+    /// Replaces the configuration of a node that does not run, for its next start. Its address and
+    /// port are ignored: the node keeps those that it has.
     ///
     /// # Panics
     ///
@@ -192,7 +202,8 @@ impl Sim {
         self.seats[id].configure(config);
     }
 
-    /// Starts a crashed node again, with empty memory, at an address that another node had.
+    /// Starts a crashed node again, with empty memory, at a given address, such as that of another
+    /// node that no longer runs.
     ///
     /// # Panics
     ///
@@ -201,7 +212,8 @@ impl Sim {
         self.boot(id, ip);
     }
 
-    /// The node that runs where another would be that has this address: they cannot both.
+    /// The running node that prevents the node `id` from starting at the address `ip`, because it
+    /// has that address and the same port.
     pub fn in_the_way(&self, id: NodeId, ip: IpAddr) -> Option<NodeId> {
         self.seats.in_the_way(id, ip)
     }
@@ -216,8 +228,8 @@ impl Sim {
         self.drain(id);
     }
 
-    /// Makes something be wrong with a node, or ends with `None` what was wrong: what was held
-    /// back then arrives at once.
+    /// Gives a node a fault, in place of any that it has, or ends its fault with `None`: what
+    /// waited for the node is then delivered at once, and what it sent while held is sent.
     pub fn set_fault(&mut self, id: NodeId, fault: Option<Fault>) {
         self.seats[id].set_fault(fault);
         self.trace.step(self.agenda.now(), id.index(), "fault", &[u8::from(fault.is_some())]);
@@ -234,8 +246,8 @@ impl Sim {
         self.wake(id);
     }
 
-    /// Puts a node's clock forward, by a jump or, before anything happens, for good. A driver
-    /// keeps clocks that go back from its node.
+    /// Moves a node's clock forward by `by`. Before anything happens, this makes it a clock that is
+    /// permanently ahead. Clocks cannot go back: a driver hides that from its node.
     pub fn jump(&mut self, id: NodeId, by: Duration) {
         self.seats[id].jump(by);
         self.wake(id);
@@ -246,11 +258,11 @@ impl Sim {
         self.seats[id].clock(self.agenda.now())
     }
 
-    /// A node that runs.
+    /// The protocol core of a running node.
     ///
     /// # Panics
     ///
-    /// It has crashed.
+    /// The node does not run.
     pub fn node(&self, id: NodeId) -> &Memberlist {
         self.seats[id].node().expect("the node runs")
     }
@@ -275,27 +287,38 @@ impl Sim {
         self.seats[id].address()
     }
 
-    /// Every event of a node since its first start, with its time.
+    /// Every event of a node since its first start, with its time on the simulator's clock; empty
+    /// after [`keep_no_events`](Self::keep_no_events).
     pub fn events(&self, id: NodeId) -> &[(Instant, Event)] {
         self.seats[id].log()
     }
 
-    /// The same, for each life of the node.
+    /// The events of each life of a node, from its first start on; a restart begins a new life.
     pub fn lives(&self, id: NodeId) -> impl Iterator<Item = &[(Instant, Event)]> {
         self.seats[id].lives()
     }
 
-    /// The configuration with which a node was started last.
+    /// The configuration with which a node was last started, or the one [set](Self::configure) for
+    /// its next start.
     pub fn config(&self, id: NodeId) -> &Config {
         self.seats[id].config()
     }
 
-    /// Every node as one of them knows it.
+    /// Every node that the node `id` knows, in any state, in no particular order.
+    ///
+    /// # Panics
+    ///
+    /// The node does not run.
     pub fn view(&self, id: NodeId) -> Vec<Node> {
         self.node(id).nodes().collect()
     }
 
-    /// Calls any operation of a node.
+    /// Calls any method of a node, with the time on its clock, and carries out what follows. Use
+    /// [`operate`](Self::operate) for an operation: the laws then check that it ends.
+    ///
+    /// # Panics
+    ///
+    /// The node does not run.
     pub fn with<R>(&mut self, id: NodeId, f: impl FnOnce(&mut Memberlist, Instant) -> R) -> R {
         let now = self.clock(id);
         let node = self.seats[id].node_mut().expect("the node runs");
@@ -306,13 +329,21 @@ impl Sim {
         result
     }
 
-    /// Begins to join a node to another.
+    /// Makes a node begin to join another, at the address that that one announces.
+    ///
+    /// # Panics
+    ///
+    /// The node that is to join does not run.
     pub fn join(&mut self, id: NodeId, other: NodeId) -> OpId {
         let peer = self.address(other).into();
         self.operate(id, |node, now| node.join(now, &[peer]))
     }
 
-    /// Begins an operation that has to end.
+    /// Begins an operation on a node, and checks that it ends exactly once.
+    ///
+    /// # Panics
+    ///
+    /// The node does not run.
     pub fn operate(
         &mut self,
         id: NodeId,
@@ -322,11 +353,15 @@ impl Sim {
         op
     }
 
-    /// Begins an operation that has to end, if it can be begun.
+    /// Like [`operate`](Self::operate), for an operation that may be refused.
     ///
     /// # Errors
     ///
     /// Those of `f`.
+    ///
+    /// # Panics
+    ///
+    /// The node does not run.
     pub fn try_operate<E>(
         &mut self,
         id: NodeId,
@@ -342,7 +377,7 @@ impl Sim {
         op
     }
 
-    /// Lets time pass.
+    /// Lets time pass, with everything that happens in it.
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now() + time;
         while let Some(next) = self.agenda.next(end) {
@@ -350,8 +385,8 @@ impl Sim {
         }
     }
 
-    /// Lets time pass until something is so, looked for after every step, but no longer than
-    /// `limit`; how long it took.
+    /// Lets time pass until `wanted` holds, which is checked now and after every step. Returns how
+    /// long that took, or `None` if it did not hold within `limit`.
     pub fn run_until(
         &mut self,
         limit: Duration,

@@ -1,4 +1,4 @@
-//! Where each stream between two nodes leads, and when what is sent over it arrives.
+//! The streams between nodes: where each leads, and when what is sent on it arrives.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use memberlist_proto::{Instant, StreamId};
 
 use crate::seat::NodeId;
 
-/// Something that reaches a node by stream.
+/// Something that reaches a node about or on a stream.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrival {
     Dial { from: NodeId, life: u64, dialler: StreamId, source: SocketAddr },
@@ -19,7 +19,7 @@ pub(crate) enum Arrival {
     Reset { id: StreamId },
 }
 
-/// The node at the other end of a stream, in one of its lives: the next one counts its streams
+/// The node at the other end of a stream, in one of its lives: the next life numbers its streams
 /// anew.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
@@ -38,27 +38,28 @@ pub(crate) struct Streams {
 #[derive(Clone, Copy)]
 struct End {
     peer: Peer,
-    /// The peer's end, once it has accepted.
+    /// The stream's id at the peer, once the peer has accepted.
     other: Option<StreamId>,
     /// When the last thing sent from here arrives: nothing overtakes it.
     busy: Instant,
-    /// Nothing of it arrives any more.
+    /// Nothing that is sent from here arrives any more.
     silent: bool,
 }
 
 impl Streams {
-    /// The port from which the next connection comes.
+    /// The source port of the next connection.
     pub(crate) fn next_port(&mut self) -> u16 {
         self.dialled += 1;
         32_768 + (self.dialled % 28_000) as u16
     }
 
-    /// A node has dialled; the peer's end is not known yet.
+    /// Notes that a node has dialled; the peer's end is not known yet.
     pub(crate) fn dialled(&mut self, node: NodeId, id: StreamId, peer: Peer, now: Instant) {
         self.ends.insert((node, id), End { peer, other: None, busy: now, silent: false });
     }
 
-    /// A node has accepted the stream `dialler` of a peer, which learns of it at `heard`.
+    /// Notes that a node has accepted the stream `dialler` of a peer, which learns of it at
+    /// `heard`.
     pub(crate) fn accepted(
         &mut self,
         node: NodeId,
@@ -71,7 +72,8 @@ impl Streams {
         self.ends.insert((node, id), end);
     }
 
-    /// The node that dialled hears that the stream was accepted; whether it still wants it.
+    /// Notes that the node that dialled has learnt that the stream was accepted; returns whether it
+    /// still wants the stream.
     pub(crate) fn established(&mut self, node: NodeId, id: StreamId, other: StreamId) -> bool {
         let end = self.ends.get_mut(&(node, id));
         end.map(|end| end.other = Some(other)).is_some()
@@ -81,7 +83,7 @@ impl Streams {
         self.ends.contains_key(&(node, id))
     }
 
-    /// One end is over; whether it was open.
+    /// Ends one end of a stream; returns whether it was open.
     pub(crate) fn end(&mut self, node: NodeId, id: StreamId) -> bool {
         self.ends.remove(&(node, id)).is_some()
     }
@@ -107,13 +109,15 @@ impl Streams {
         }
     }
 
-    /// Where what is sent from one end arrives: nowhere before the stream is established.
+    /// Where what is sent from one end arrives; `None` before the stream is established, and once
+    /// it is silenced.
     pub(crate) fn route(&self, node: NodeId, id: StreamId) -> Option<(Peer, StreamId)> {
         let end = self.ends.get(&(node, id)).filter(|end| !end.silent)?;
         Some((end.peer, end.other?))
     }
 
-    /// When what would arrive at `at` by itself does so behind what was sent before it.
+    /// When something arrives that would arrive at `at`, but must not overtake what was sent
+    /// before.
     pub(crate) fn in_order(&mut self, node: NodeId, id: StreamId, at: Instant) -> Instant {
         let Some(end) = self.ends.get_mut(&(node, id)) else { return at };
         end.busy = end.busy.max(at);

@@ -5,7 +5,7 @@ use std::hash::Hasher as _;
 use memberlist_proto::{Event, Instant, Node};
 use siphasher::sip::SipHasher13;
 
-/// Grows with every step; equal for equal runs.
+/// A hash over all steps so far, equal for equal runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     hasher: SipHasher13,
@@ -27,8 +27,8 @@ impl Trace {
         self.hasher.write(bytes);
     }
 
-    /// An event of a node: its text, or its fields where it is frequent, since the text would take
-    /// more time than the protocol does.
+    /// Adds an event of a node: its text, or its fields if it is a frequent one, whose text would
+    /// take more time than the protocol itself.
     pub(crate) fn event(&mut self, now: Instant, node: usize, event: &Event) {
         let kind = match event {
             Event::Joined { .. } => "joined",

@@ -1,4 +1,5 @@
-//! Whatever is waited for has its timer, and nothing else has one; queues keep to their limits.
+//! Whatever the node waits for has its timer, and nothing else has one; queues keep to their
+//! limits.
 
 use memberlist_proto::Memberlist;
 
@@ -8,7 +9,7 @@ use super::picture::Picture;
 /// Timers of the node itself: probe or reaping, gossip, full state exchange, rejoin.
 const OWN: u64 = 4;
 
-/// Keeps nothing: it compares what a node counts.
+/// Without state of its own: it compares the gauges of a node.
 #[derive(Debug)]
 pub(super) struct Bounds;
 
@@ -29,7 +30,8 @@ impl Law for Bounds {
         if gauges.timers > timers {
             return Err(format!("{} timers, but only {timers} have a reason", gauges.timers));
         }
-        // One entry a name, and a refutation under the own address beside the announcement.
+        // One entry per name, and a refutation under the node's own address beside its
+        // announcement.
         let records = gauges.alive + gauges.suspect + gauges.dead + gauges.left;
         for (what, len, limit) in [
             ("membership messages", gauges.membership_queue, records + 1),

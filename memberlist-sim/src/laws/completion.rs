@@ -41,7 +41,7 @@ impl<T: Ord + Copy + std::fmt::Display> Ends<T> {
         Ok(())
     }
 
-    /// Compares with how many the node itself counts.
+    /// Compares what is running with the number that the node itself counts.
     fn rest(&self, what: &str, counted: u64, complete: bool) -> Result<(), String> {
         let running = self.running.len() as u64;
         if running > counted || (complete && running < counted) {

@@ -1,5 +1,5 @@
-//! A driver can do what it is asked: streams are used in order, questions are asked once and in
-//! time to be answered, and nothing stays due when timers are handled.
+//! A driver can do what the node asks of it: streams are used in order, questions are asked once
+//! and early enough to be answered, and no timer stays due once timers have been handled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use memberlist_proto::{Event, Memberlist, Request, RequestId, StreamId, StreamOp
 use super::Law;
 use super::picture::Picture;
 
-/// Every stream there has been, and every question.
+/// Every stream and every question that there has been.
 #[derive(Debug, Default)]
 pub(super) struct Contract {
     streams: BTreeMap<StreamId, Phase>,
     open: u64,
     asked: BTreeSet<RequestId>,
-    /// How often timers were still due after some had been handled, since they last were not.
+    /// How many times in a row timers were still due after some had been handled.
     late: u64,
 }
 
@@ -115,7 +115,7 @@ impl Law for Contract {
             self.late = 0;
             return Ok(());
         };
-        // A call handles some of them only. Those that are set meanwhile are not due at once.
+        // One call handles only some of them. Timers that are set meanwhile are not due at once.
         self.late += 1;
         if self.late > node.stats().gauges.timers {
             return Err(format!("a timer of {due:?} is due, however many were handled"));

@@ -1,5 +1,5 @@
-//! Incarnations never go back, and a departed node returns only with a higher one. What has
-//! departed is remembered for its time, so that old news about it is recognized.
+//! Incarnations never go back, and a departed node returns only with a higher one. A departed node
+//! is remembered for `gossip_to_the_dead_time`: until then, old news about it is recognized.
 
 use memberlist_proto::{Event, Node, NodeName};
 
@@ -48,7 +48,7 @@ impl Law for Incarnations {
     ) -> Result<(), String> {
         let Some(known) = known else { return Ok(()) };
         let (old, new) = (known.incarnation, node.incarnation());
-        // One packet can make a node forget a name and hear of it anew.
+        // One packet can make a node forget a name and learn it anew.
         if new >= old || is_placeholder(node) || picture.may_forget(known) {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! A node never considers itself suspect or dead, and not departed unless it left, which is final.
+//! A node never considers itself suspect or dead, nor departed unless it has left, which is final.
 
 use memberlist_proto::{Departure, Event, Memberlist};
 

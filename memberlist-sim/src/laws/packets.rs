@@ -1,5 +1,5 @@
-//! What a node sends can be read by one that is configured as it is, is not too long, and goes to
-//! an address that can be sent to; one input causes a bounded number of packets.
+//! What a node sends can be read by a node of the same configuration, is not too long, and goes to
+//! a usable address; one input causes a bounded number of packets.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,25 +11,25 @@ use memberlist_proto::{Keyring, Memberlist, Transmit};
 
 use super::Law;
 
-/// The most packets that one input may cause: an answer for each part of a compound message, and
-/// what is due at the same time.
+/// The most packets that one input may cause: an answer to each part of a compound message, and
+/// those of timers that are due at the same time.
 const AT_ONCE: usize = 512;
 
 #[derive(Debug, Default)]
 pub(super) struct Packets {
-    /// Where the application wants to send, whatever is there.
+    /// Where the application wants to send, whether or not the address is usable.
     named: BTreeSet<SocketAddr>,
-    /// How many one input has caused so far.
+    /// How many packets the current input has caused so far.
     sent: usize,
 }
 
-/// What is in a packet.
+/// The contents of a packet.
 #[derive(Default)]
 struct Content {
     messages: usize,
-    /// A ping comes first.
+    /// The first message is a ping.
     pings: bool,
-    /// An ack comes first: it goes where the ping wants it to go, whatever that is.
+    /// The first message is an ack: it goes to whatever address the ping asks for.
     acks: bool,
 }
 
@@ -80,8 +80,8 @@ impl Law for Packets {
         {
             return Err(format!("a packet to {to}"));
         }
-        // One message goes out whatever its length, and a suspect is pinged together with its
-        // accusation, however long its name is.
+        // A single message is sent whatever its length, and so is a ping to a suspect together with
+        // the accusation, which may have a long name.
         let alone = content.messages == 1 || (content.messages == 2 && content.pings);
         if !alone && config.differences.exact_packet_budget && len > config.udp_buffer_size {
             return Err(format!("{len} bytes in a packet of {} messages", content.messages));

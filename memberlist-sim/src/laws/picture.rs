@@ -1,11 +1,12 @@
-//! What an observer who believes every event knows of the other nodes.
+//! The members as an observer knows them who believes every event of a node.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use memberlist_proto::{Config, Event, Identity, Instant, Memberlist, Node, NodeName, State};
 
-/// What is later, no clock shows: a node ignores it, as it would otherwise never do anything again.
+/// The latest time that counts. A node ignores later ones, because it could never act again after
+/// them.
 pub(crate) const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
 
 /// The table of members as the events have reported it, and the time.
@@ -13,7 +14,7 @@ pub(crate) const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
 pub(super) struct Picture {
     me: NodeName,
     now: Instant,
-    /// How long the departed are remembered, at least.
+    /// How long departed nodes are remembered at least.
     memory: Duration,
     known: BTreeMap<NodeName, Known>,
     live: usize,
@@ -29,7 +30,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// As the node is now, which departed at a certain time.
+    /// What is known of a node that departed at the given time, if at all.
     fn new(node: &Node, departed: Option<Instant>) -> Self {
         Self {
             state: node.state(),
@@ -39,8 +40,8 @@ impl Known {
         }
     }
 
-    /// Whether a node has this one's address in the same form: as in Go, an IPv4 address of four
-    /// bytes and the same one of sixteen are two.
+    /// Whether a node has this one's address, in the same form: as in Go, an IPv4 address of four
+    /// bytes and the same address in sixteen bytes differ.
     pub(super) fn is_at_address_of(&self, node: &Node) -> bool {
         let (one, other) = (&self.identity, node.identity());
         (one.addr_bytes(), one.port()) == (other.addr_bytes(), other.port())
@@ -51,8 +52,8 @@ impl Known {
     }
 }
 
-/// Whether this record stands for a name that was announced at incarnation zero: as in Go, that
-/// leaves a dead record behind and causes no event.
+/// Whether this record is of a name that was announced at incarnation zero: as in Go, that leaves a
+/// dead record and emits no event.
 pub(super) fn is_placeholder(node: &Node) -> bool {
     node.state() == State::Dead && node.incarnation() == 0
 }
@@ -68,7 +69,7 @@ impl Picture {
         }
     }
 
-    /// The node whose picture this is.
+    /// Whether this is the name of the observed node itself.
     pub(super) fn is_me(&self, name: &[u8]) -> bool {
         self.me.as_bytes() == name
     }
@@ -104,16 +105,16 @@ impl Picture {
         since.is_some_and(|since| self.now.saturating_duration_since(since) > self.memory)
     }
 
-    /// Time never goes back for a node: what is handed to it late counts as now. A time beyond
-    /// the [latest](LATEST) is ignored.
+    /// Moves the time forward. It never goes back for a node: an earlier time counts as now. A time
+    /// beyond the [latest](LATEST) is ignored.
     pub(super) fn advance(&mut self, now: Instant) {
         if now <= LATEST {
             self.now = self.now.max(now);
         }
     }
 
-    /// Time passes under the configuration that is in force now. The shortest memory that there
-    /// ever was counts: what it let go is gone.
+    /// Moves the time forward under the node's current configuration. The shortest memory that was
+    /// ever configured counts, because what was forgotten under it is gone.
     pub(super) fn pass(&mut self, now: Instant, node: &Memberlist) {
         self.advance(now);
         self.memory = self.memory.min(node.config().gossip_to_the_dead_time);
@@ -123,7 +124,7 @@ impl Picture {
     pub(super) fn learn(&mut self, event: &Event) {
         match event {
             Event::Departed { node, .. } => self.put(node, Some(self.now)),
-            // It stays departed since when it was taken to have failed.
+            // The time of its departure stays that of its failure.
             Event::HadLeft { node, .. } => {
                 let departed = self.get(node.name().as_bytes()).and_then(|it| it.departed);
                 self.put(node, departed.or(Some(self.now)));
@@ -136,7 +137,7 @@ impl Picture {
         }
     }
 
-    /// Believes the table as to nodes that no event has reported.
+    /// Believes the table about nodes that no event has reported.
     pub(super) fn adopt(&mut self, node: &Memberlist) {
         for record in node.nodes() {
             let known = self.get(record.name().as_bytes());
@@ -147,11 +148,11 @@ impl Picture {
         }
     }
 
-    /// Takes over what may change without an event: incarnations, and placeholders.
+    /// Copies what may change without an event: incarnations and placeholders.
     pub(super) fn refresh(&mut self, node: &Memberlist) {
         for record in node.nodes() {
             match self.known.get_mut(record.name().as_bytes()) {
-                // The record of a name that was forgotten in the meantime.
+                // The name was forgotten in the meantime, and has a new record.
                 Some(known) if is_placeholder(&record) => {
                     *known = Known::new(&record, known.departed);
                 }
@@ -161,7 +162,7 @@ impl Picture {
         }
     }
 
-    /// Lets go what the node itself has forgotten.
+    /// Forgets what the node itself has forgotten.
     pub(super) fn forget(&mut self, node: &Memberlist) {
         self.known.retain(|name, _| node.member(name).is_some());
         self.live = self.known.values().filter(|known| known.is_live()).count();

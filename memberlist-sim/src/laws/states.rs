@@ -1,4 +1,4 @@
-//! Each event leads from a state that it may lead from, and the table's states are those that
+//! Each event is a valid transition from the state before, and the table's states are those that
 //! were reported.
 
 use memberlist_proto::{Event, Node, State};
@@ -33,7 +33,7 @@ impl Law for States {
         if !to.contains(&node.state()) {
             return Err(format!("{} afterwards: {event}", node.state()));
         }
-        // Whether a node without a state may be the subject is up to the law of alternation.
+        // Whether an event may be about an unknown node is up to the law of alternation.
         match before {
             Some(before) if !from.contains(&before) => Err(format!("{before} before: {event}")),
             _ => Ok(()),

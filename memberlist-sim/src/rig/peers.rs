@@ -1,4 +1,4 @@
-//! The peers of a node under test: what they say to it, and what it says to them.
+//! The peers of a node under test: what they send to it, and what it sends to them.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,16 +18,17 @@ pub const VSN: [u8; 6] = [1, 5, 2, 0, 0, 0];
 pub struct Sent {
     /// Where to.
     pub to: SocketAddr,
-    /// Each message in a few words: `ping x`, `indirect x nack`, `ack 7`, `nack 7`,
-    /// `suspect x 1`, `dead x 1`, `alive x 1`, `user text`.
+    /// Each message in a few words, with the sequence number of an ack or nack and the incarnation
+    /// of other messages: `ping x`, `indirect x nack`, `ack 7`, `nack 7`, `suspect x 1`, `dead x
+    /// 1`, `alive x 1`, `user text`.
     pub words: Vec<String>,
 }
 
-/// What is known of the conversation, and how it goes on by itself.
+/// The state of the peers: what they have received, and whether they answer pings unasked.
 pub(super) struct Peers {
-    /// Where messages come from.
+    /// The address that messages come from.
     source: SocketAddr,
-    /// The names of those that answer no pings, if there are any that do.
+    /// The names of the peers that answer no pings; `None` if no peer answers.
     silent: Option<BTreeSet<String>>,
     /// What was sent while time passed.
     heard: Vec<Sent>,
@@ -40,12 +41,14 @@ impl Default for Peers {
     }
 }
 
-/// The address of a peer: another for each name that ends in a number, and mostly for others too.
+/// The address of a peer. It is derived from the number that follows the letters of its name, or
+/// else from a checksum of the name: `n1` and `n2` have different addresses, `a1` and `b1` the same
+/// one.
 pub fn address(name: &str) -> SocketAddr {
     SocketAddr::from((addr(name), 7946))
 }
 
-/// The same as bytes.
+/// The IP address of [`address`] as bytes.
 pub fn addr(name: &str) -> [u8; 4] {
     let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
     if let Ok(number) = digits.parse::<u32>() {
@@ -57,12 +60,12 @@ pub fn addr(name: &str) -> [u8; 4] {
     [10, 200, high, low]
 }
 
-/// An address that no peer with a name has.
+/// An address that [`address`] returns for no name.
 pub fn stranger(number: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, number], 7946))
 }
 
-/// An announcement, encoded.
+/// An encoded alive message for a peer at this address and port 7946, without metadata.
 pub fn alive(name: &str, addr: &[u8], incarnation: u32) -> Vec<u8> {
     encoded(&Message::Alive(Alive {
         incarnation,
@@ -74,7 +77,7 @@ pub fn alive(name: &str, addr: &[u8], incarnation: u32) -> Vec<u8> {
     }))
 }
 
-/// The bytes of a message, which are a packet as well.
+/// Encodes a message; the bytes are also a complete packet without a label or other layers.
 pub fn encoded(message: &Message<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     message.encode(&mut out);
@@ -82,32 +85,35 @@ pub fn encoded(message: &Message<'_>) -> Vec<u8> {
 }
 
 impl Rig {
-    /// Lets messages come from this address; otherwise they are from [`stranger`] 1.
+    /// Sets the source address of the messages that are handed over from now on; it is
+    /// [`stranger(1)`](stranger) at first.
     pub fn set_source(&mut self, source: SocketAddr) {
         self.peers.source = source;
     }
 
-    /// Lets every peer answer pings while time passes, except those that are [silent](Self::silence).
+    /// Makes every peer answer pings while time passes, except those that are
+    /// [silent](Self::silence).
     pub fn answer_from_now_on(&mut self) {
         self.peers.silent.get_or_insert_default();
     }
 
-    /// Lets a peer answer no pings.
+    /// Makes a peer answer no pings, while all others that are not silent answer them, as after
+    /// [`answer_from_now_on`](Self::answer_from_now_on).
     pub fn silence(&mut self, name: &str) {
         self.peers.silent.get_or_insert_default().insert(name.to_owned());
     }
 
-    /// Hands over a message in a packet of its own.
+    /// Hands the node a message in a packet of its own.
     ///
     /// # Panics
     ///
-    /// The node does not take it.
+    /// The node cannot read the packet, or refuses it.
     pub fn receive(&mut self, message: &Message<'_>) {
         let from = self.peers.source;
         self.packet(from, &encoded(message)).expect("a good packet");
     }
 
-    /// A peer is announced at [its address](address).
+    /// Hands over an alive message for a peer at [its address](address).
     ///
     /// # Panics
     ///
@@ -116,7 +122,7 @@ impl Rig {
         self.alive_with(name, incarnation, &VSN, b"");
     }
 
-    /// The same with a version vector and metadata.
+    /// Like [`alive`](Self::alive), with a version vector and metadata.
     ///
     /// # Panics
     ///
@@ -132,7 +138,7 @@ impl Rig {
         }));
     }
 
-    /// A peer is suspected by another.
+    /// Hands over a suspect message about a peer, sent by `from`.
     ///
     /// # Panics
     ///
@@ -142,7 +148,8 @@ impl Rig {
         self.receive(&Message::Suspect(Suspect { incarnation, node, from }));
     }
 
-    /// A peer is declared dead by another, or leaves if that is itself.
+    /// Hands over a dead message about a peer, sent by `from`; if that is the peer itself, it
+    /// leaves.
     ///
     /// # Panics
     ///
@@ -152,7 +159,7 @@ impl Rig {
         self.receive(&Message::Dead(Dead { incarnation, node, from }));
     }
 
-    /// A node's state and incarnation, if it is known.
+    /// A node's state and incarnation in the table; `None` if it is unknown.
     pub fn state(&self, name: &str) -> Option<(State, u32)> {
         let node = self.node().member(&NodeName::from(name))?;
         Some((node.state(), node.incarnation()))
@@ -175,7 +182,7 @@ impl Rig {
         self.peers.heard.iter().any(|sent| sent.words.iter().any(|it| it == words))
     }
 
-    /// The number of the newest ping of all that were sent.
+    /// The sequence number of the ping that was sent last.
     ///
     /// # Panics
     ///
@@ -185,17 +192,17 @@ impl Rig {
         self.peers.last_ping.expect("a ping was sent")
     }
 
-    /// The peer that was pinged last answers.
+    /// Answers the ping that was sent last with an ack.
     ///
     /// # Panics
     ///
-    /// No peer was.
+    /// There was no ping.
     pub fn answer_last(&mut self) {
         let seq_no = self.last_number();
         self.receive(&Message::Ack(Ack { seq_no, payload: None }));
     }
 
-    /// A helper that was asked to ping as well reports that it got no answer.
+    /// Answers with a nack, as a helper in an indirect probe that got no answer itself.
     ///
     /// # Panics
     ///
@@ -214,7 +221,7 @@ impl Rig {
         opened(self.node(), packet)
     }
 
-    /// Pings that were sent are answered, if any are.
+    /// Answers the pings that were sent, if peers answer pings.
     pub(super) fn answer_pings(&mut self) {
         if self.peers.silent.is_none() {
             return;
@@ -224,7 +231,7 @@ impl Rig {
         }
     }
 
-    /// Takes in what was sent; the numbers of the pings that are answered.
+    /// Reads what was sent; returns the sequence numbers of the pings to answer.
     fn hear(&mut self) -> Vec<u32> {
         let mut answered = Vec::new();
         for packet in self.packets() {

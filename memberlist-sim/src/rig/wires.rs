@@ -7,7 +7,7 @@ use memberlist_proto::{StreamFailure, StreamId, StreamOp};
 
 use super::Rig;
 
-/// Both ends of every stream between some rigs, each named by its index.
+/// The streams between several rigs, which are identified by their indices.
 #[derive(Debug, Default)]
 pub struct Wires {
     far: BTreeMap<(usize, StreamId), (usize, StreamId)>,
@@ -15,13 +15,14 @@ pub struct Wires {
 }
 
 impl Wires {
-    /// Between nodes that may refuse what an honest node writes, because their limits differ.
+    /// Wires between nodes that may refuse what an honest node writes, because their limits differ.
     pub fn lenient() -> Self {
         Self { lenient: true, ..Self::default() }
     }
 
-    /// Does what a node at the address `source` wants done with a stream. A connection is
-    /// refused unless `reached` names the node that it reaches. Data arrives in two pieces.
+    /// Does what the node `who`, at the address `source`, wants done with a stream. A connection is
+    /// refused unless `reached` returns the index of the node that it reaches. Data arrives at
+    /// once, in two pieces.
     ///
     /// # Panics
     ///
@@ -71,7 +72,7 @@ impl Wires {
         }
     }
 
-    /// The process of a node is gone, and with it its ends.
+    /// Resets all streams of a node whose process has ended.
     pub fn crashed(&mut self, rigs: &mut [Rig], who: usize) {
         let ends = self.far.range((who, StreamId::MIN)..=(who, StreamId::MAX));
         let ends: Vec<_> = ends.map(|(end, far)| (*end, *far)).collect();

@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands of scripts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,10 +15,10 @@ use crate::app::{Drawn, Spread};
 use crate::seat::NodeId;
 use crate::sim::Sim;
 
-/// How often a condition is looked at.
+/// How often `until` checks its condition.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long a node tries to spread its own news.
+/// How long `meta` and `leave` wait until the news has spread.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first word of every command.
@@ -61,23 +61,23 @@ pub(super) const WORDS: [&str; 36] = [
     "mute",
 ];
 
-/// Whether a line below `----` is meant to be carried out: what happens begins with a time, with a
-/// name and a colon, or with a digest.
+/// Whether a line below `----` is a command or a comment that is out of place: a line that says
+/// what happens begins with a time, with a name and a colon, or with a digest.
 pub(super) fn is_written(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
     first.starts_with('#') || WORDS.contains(&first)
 }
 
-/// A cluster and the names that the script has for its nodes.
+/// A simulated cluster, and the names of its nodes in the script.
 pub(super) struct Stage {
     sim: Sim,
     begin: Instant,
     nodes: BTreeMap<String, NodeId>,
-    /// The same the other way round.
+    /// The name of each node, by its index.
     names: Vec<String>,
-    /// Only these are shown, or all.
+    /// The nodes whose events are shown; `None` for all.
     watched: Option<Vec<NodeId>>,
-    /// How many events of each node were shown or passed over.
+    /// How many events of each node have been shown or left out.
     seen: Vec<usize>,
     output: String,
     prepare: Prepare,
@@ -130,7 +130,7 @@ impl Stage {
         &self.names[id.index()]
     }
 
-    /// What was emitted and shown since the last call.
+    /// Takes the events and the results of commands since the last call, as text.
     pub(super) fn output(&mut self) -> String {
         self.collect();
         core::mem::take(&mut self.output)
@@ -170,7 +170,7 @@ impl Stage {
         }
     }
 
-    /// Time, and what must hold in it.
+    /// Commands that let time pass, and state what must hold.
     fn govern(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
         match (command, rest) {
             ("seed", [seed]) => {
@@ -210,7 +210,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What is shown.
+    /// Commands that show something.
     fn report(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
         self.collect();
         match (command, rest) {
@@ -249,7 +249,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The network.
+    /// Commands that change the network.
     fn wire(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
         match (command, rest) {
             ("host", [host, names @ ..]) => {
@@ -283,7 +283,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What applications do.
+    /// Commands that an application would give to its node.
     fn talk(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
         match (command, rest) {
             ("join", [names @ .., "to" | "via", target]) => {
@@ -407,7 +407,7 @@ impl Stage {
         self.output.push('\n');
     }
 
-    /// Writes down the events since the last time, in the order of time.
+    /// Writes down the events since the last call, in the order of their times.
     fn collect(&mut self) {
         let mut lines = Vec::new();
         for (index, seen) in self.seen.iter_mut().enumerate() {
@@ -415,7 +415,7 @@ impl Stage {
             let log = self.sim.events(id);
             let fresh = &log[core::mem::replace(seen, log.len())..];
             if self.watched.as_ref().is_none_or(|watched| watched.contains(&id)) {
-                // Probes are answered all the time.
+                // Successful probes are too frequent to be worth a line.
                 let shown = fresh.iter().filter(|(_, it)| !matches!(it, Event::Pinged { .. }));
                 lines.extend(shown.map(|(at, event)| (*at, index, event.to_string())));
             }

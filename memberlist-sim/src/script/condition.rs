@@ -1,4 +1,4 @@
-//! What a script waits for or insists on.
+//! The conditions that a script waits for or expects.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::{Problem, values};
 use crate::seat::NodeId;
 use crate::sim::Sim;
 
-/// Something that holds or does not.
+/// A condition about the cluster.
 pub(super) enum Condition {
-    /// Among some nodes, or among all.
+    /// All running nodes agree, or these.
     Agree {
         among: Option<Vec<NodeId>>,
     },
@@ -82,7 +82,7 @@ impl Condition {
         Ok(Self::Of { who, what })
     }
 
-    /// Why it does not hold, where more can be said than that it does not.
+    /// Why the condition does not hold, if more is known than that it does not.
     pub(super) fn why(&self, sim: &Sim) -> Option<String> {
         match self {
             Self::Agree { among } => agreement(sim, among.as_deref()).err(),
@@ -96,7 +96,7 @@ impl Condition {
             Self::Idle => return sim.is_idle(),
             Self::Of { who, what } => (who, what),
         };
-        // The node that a condition is about is not asked what it thinks of itself.
+        // The node that a condition is about is left out when it is asked of several nodes.
         let subject = match what {
             What::Sees { node, .. } => Some(*node),
             _ => None,

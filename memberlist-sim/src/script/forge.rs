@@ -1,4 +1,4 @@
-//! What a stranger says.
+//! Forged messages: what a stranger sends to a node.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,11 +9,11 @@ use super::{Problem, values};
 
 const USAGE: Problem = Problem::Usage("forge NAME alive|suspect|dead WHO [OPTIONS]");
 
-/// Where strangers are, unless it is said otherwise.
+/// The address of a stranger, unless an option gives another.
 const STRANGER: SocketAddr =
     SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 99, 0, 1)), 7946);
 
-/// A message being made.
+/// The options of a forged message.
 struct Forgery<'a> {
     incarnation: u32,
     by: &'a str,
@@ -24,7 +24,7 @@ struct Forgery<'a> {
 }
 
 impl Stage {
-    /// Gives a node a message that no node sent.
+    /// Hands a node a message that no node has sent.
     pub(super) fn forge(&mut self, rest: &[&str]) -> Result<(), Problem> {
         let [to, kind, who, options @ ..] = rest else { return Err(USAGE) };
         let (to, forgery) = (self.id(to)?, self.forgery(options)?);
@@ -80,7 +80,7 @@ impl Stage {
         Ok(forgery)
     }
 
-    /// An address, or that of a node.
+    /// Parses an address, or the name of a node for the address of that node.
     fn place(&self, text: &str) -> Result<SocketAddr, Problem> {
         match self.id(text) {
             Ok(id) => Ok(self.sim_ref().address(id)),

@@ -39,7 +39,7 @@ pub(super) fn kinds(event: &Event) -> Option<(&'static [&'static str], NodeName)
     Some((kinds, node.name().into()))
 }
 
-/// The words for a state, and for none.
+/// The word for a state, or for that of an unknown node.
 pub(super) fn state(state: Option<State>) -> String {
     state.map_or_else(|| "unknown".to_owned(), |state| state.to_string())
 }

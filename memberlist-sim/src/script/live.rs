@@ -1,4 +1,4 @@
-//! What becomes of nodes: they crash, come back, move, leave and suffer.
+//! Commands about the life of nodes: crashes, restarts, moves, leaves and faults.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use super::{Problem, values};
 use crate::seat::{Fault, NodeId};
 
 impl Stage {
-    /// Nodes that have crashed come back at their addresses. With options, those that run are
-    /// stopped first, and what they are configured with changes for good.
+    /// Restarts crashed nodes at their addresses. With options, nodes that run are stopped first,
+    /// and the changes of their configuration are permanent.
     pub(super) fn restart(&mut self, rest: &[&str]) -> Result<(), Problem> {
         let (names, options) = values::with_options(rest);
         for id in self.ids(names)? {
@@ -24,7 +24,7 @@ impl Stage {
         Ok(())
     }
 
-    /// One node crashes, leaves or recovers.
+    /// Makes one node crash, leave or recover from its fault.
     pub(super) fn live(&mut self, command: &str, id: NodeId) -> Result<(), Problem> {
         self.running(id)?;
         match command {
@@ -35,7 +35,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Nodes that have crashed come back at other addresses.
+    /// Restarts crashed nodes at other addresses.
     pub(super) fn relocate(&mut self, rest: &[&str]) -> Result<(), Problem> {
         if let [name, "to-address-of", other] = rest {
             let (id, ip) = (self.id(name)?, self.free_address(other)?);
@@ -52,7 +52,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Something is wrong with nodes, until they `resume`.
+    /// Gives nodes a fault, until they `resume`.
     pub(super) fn harm(&mut self, command: &str, rest: &[&str]) -> Result<(), Problem> {
         let (fault, names) = match (command, rest) {
             ("freeze", names) => (Fault::Frozen, names),
@@ -70,7 +70,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Two halves lose each other and meet again, by turns.
+    /// Splits two groups of nodes and reconnects them, by turns.
     pub(super) fn flap(&mut self, rest: &[&str]) -> Result<(), Problem> {
         let [halves @ .., "every", every, "for", time] = rest else {
             return Err(Problem::Usage("flap NAMES from NAMES every TIME for TIME"));
@@ -96,7 +96,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The address of a node, if it is free.
+    /// The address of a node, if no node runs at it.
     pub(super) fn free_address(&self, name: &str) -> Result<IpAddr, Problem> {
         let id = self.id(name)?;
         let ip = self.sim_ref().address(id).ip();

@@ -1,4 +1,4 @@
-//! Names, times and options as people write them.
+//! Names, times and options as they are written in scripts.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use memberlist_proto::{Compression, Config, Differences, Host, Key, Peer, ZoneRo
 use super::Problem;
 use crate::network::Link;
 
-/// What stands before and after an equals sign.
+/// The words on both sides of the equals sign of each option.
 pub(super) fn options<'a>(
     words: &'a [&'a str],
 ) -> impl Iterator<Item = Result<(&'a str, &'a str), Problem>> {
@@ -18,13 +18,13 @@ pub(super) fn options<'a>(
     })
 }
 
-/// Names, and the options behind `with`.
+/// Splits words into names, and the options after `with`.
 pub(super) fn with_options<'a>(words: &'a [&'a str]) -> (&'a [&'a str], &'a [&'a str]) {
     let at = words.iter().position(|word| *word == "with").unwrap_or(words.len());
     (&words[..at], words.get(at + 1..).unwrap_or_default())
 }
 
-/// `n1..n9` as nine names, anything else as itself.
+/// Expands `n1..n9` into nine names; any other word is a name itself.
 pub(super) fn names(words: &[&str]) -> Result<Vec<String>, Problem> {
     let mut names = Vec::new();
     for word in words {
@@ -34,7 +34,7 @@ pub(super) fn names(words: &[&str]) -> Result<Vec<String>, Problem> {
         };
         let (stem, from) = numbered(first)?;
         let (other, to) = numbered(last)?;
-        // What is started costs memory: a mistyped range should not take all of it.
+        // Every node takes memory: a mistyped range should not exhaust it.
         if stem != other || from > to || to - from >= 10_000 {
             return Err(value("a range of names", word));
         }
@@ -66,9 +66,9 @@ pub(super) fn value(what: &str, text: &str) -> Problem {
 /// How a node starts.
 pub(super) struct Start {
     pub(super) config: Config,
-    /// The node whose address it takes over.
+    /// The node whose address the new one takes over.
     pub(super) at: Option<String>,
-    /// Whether it passes broadcasts on.
+    /// Whether its application passes broadcasts on.
     pub(super) spread: bool,
     /// The name of the members that it refuses.
     pub(super) vetoes: Option<String>,
@@ -150,7 +150,7 @@ pub(super) fn changed(mut config: Config, words: &[&str]) -> Result<Config, Prob
     }
 }
 
-/// What a node sends before everything, and what it accepts; `-` is the empty label.
+/// Sets the label that a node sends, or the further labels that it accepts; `-` is the empty label.
 fn label(config: &mut Config, what: &str, text: &str) {
     let label = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
     if what == "label" {
@@ -161,7 +161,7 @@ fn label(config: &mut Config, what: &str, text: &str) {
     }
 }
 
-/// Where a node is, and how it finds and loses others.
+/// Sets where a node is, and how it finds and loses others.
 fn place(config: &mut Config, what: &str, text: &str) -> Result<(), Problem> {
     match (what, text) {
         ("ip", "4") => config.advertise_addr = Ipv4Addr::LOCALHOST.into(),
@@ -190,13 +190,13 @@ fn limit(config: &mut Config, name: &str, text: &str) -> Result<(), Problem> {
     field.set(config, limit).map_err(|error| Problem::Refused(error.to_string()))
 }
 
-/// A number of bytes: more than a packet can hold is a mistake.
+/// Parses a number of bytes, at most as many as fit in a packet.
 pub(super) fn size(what: &str, text: &str) -> Result<usize, Problem> {
     let size = number(what, text)?;
     if size > 60_000 { Err(value(what, text)) } else { Ok(size) }
 }
 
-/// `link` with some of its behaviour changed.
+/// Returns `link` with the options changed that are given.
 pub(super) fn link(mut link: Link, words: &[&str]) -> Result<Link, Problem> {
     for option in options(words) {
         let (what, text) = option?;
@@ -224,8 +224,8 @@ pub(super) fn link(mut link: Link, words: &[&str]) -> Result<Link, Problem> {
     Ok(link)
 }
 
-/// What a transport that carries packets over connections changes for the core; with dskit's, as its own
-/// programs are configured.
+/// Sets what a transport that carries packets over connections changes for the core; for dskit's,
+/// with the sizes that programs with dskit use.
 fn transport(config: &mut Config, text: &str) -> Result<(), Problem> {
     match text {
         "udp" => {}

@@ -1,4 +1,4 @@
-//! What goes in and out of a node, as its laws and its application see it.
+//! The inputs and outputs of a node, as its laws and its application see them.
 
 use super::{
     Broken, Event, Instant, Memberlist, OpId, Request, Seat, StreamId, StreamOp, Transmit,
@@ -6,12 +6,12 @@ use super::{
 use crate::laws::Laws;
 
 impl Seat {
-    /// The application has begun an operation.
+    /// Reports to the laws that the application has begun an operation.
     pub(crate) fn begun(&mut self, op: OpId) -> Result<(), Broken> {
         self.laws.as_mut().map_or(Ok(()), |laws| laws.begun(op))
     }
 
-    /// The application may have given the node members that no event reports.
+    /// Reports to the laws that the application may have restored members, which no event reports.
     pub(crate) fn called(&mut self, now: Instant) {
         if let Some((laws, node)) = self.observer()
             && laws.misses_members(node)
@@ -20,40 +20,41 @@ impl Seat {
         }
     }
 
-    /// The node has accepted a stream.
+    /// Reports to the laws that the node has accepted a stream.
     pub(crate) fn accepted(&mut self, id: StreamId) -> Result<(), Broken> {
         self.laws.as_mut().map_or(Ok(()), |laws| laws.accepted(id))
     }
 
-    /// A stream has ended, and what the node wanted done with it before may still be in its
+    /// Notes that a stream has ended; earlier operations of the node on it may still be in its
     /// queue.
     pub(crate) fn stream_ended(&mut self, id: StreamId) {
         self.ended.push(id);
     }
 
-    /// A stream has ended from outside, while the node wanted nothing.
+    /// Reports to the laws that a stream was ended from outside, while the node's queues were
+    /// empty.
     pub(crate) fn stream_lost(&mut self, id: StreamId) {
         if let Some(laws) = &mut self.laws {
             laws.closed(id);
         }
     }
 
-    /// The node wants something done with a stream.
+    /// Reports to the laws that the node wants something done with a stream.
     pub(crate) fn stream(&mut self, op: &StreamOp) -> Result<(), Broken> {
         self.laws.as_mut().map_or(Ok(()), |laws| laws.stream(op))
     }
 
-    /// The node has handled its timers.
+    /// Reports to the laws that the node has handled its timers.
     pub(crate) fn fired(&mut self, now: Instant) -> Result<(), Broken> {
         self.observer().map_or(Ok(()), |(laws, node)| laws.fired(now, node))
     }
 
-    /// The node sends something.
+    /// Reports to the laws that the node sends a packet.
     pub(crate) fn sent(&mut self, transmit: &Transmit) -> Result<(), Broken> {
         self.observer().map_or(Ok(()), |(laws, node)| laws.sent(node, transmit))
     }
 
-    /// The node asks its application, which answers now or never.
+    /// Puts a question of the node to its application, which answers now or never.
     pub(crate) fn asked(&mut self, now: Instant, request: &Request) -> Result<(), Broken> {
         self.laws.as_mut().map_or(Ok(()), |laws| laws.asked(now, request))?;
         if let (Some(answer), Some(node)) =
@@ -64,7 +65,8 @@ impl Seat {
         Ok(())
     }
 
-    /// The node has emitted an event, which its application sees; `time` is that of the log.
+    /// Passes an event of the node to the laws, the application and the log; `time` is the
+    /// simulator's time, for the log, and `now` the node's.
     pub(crate) fn event(
         &mut self,
         time: Instant,
@@ -81,7 +83,8 @@ impl Seat {
         result
     }
 
-    /// Every output has been taken; `thorough` looks through the whole node.
+    /// Reports to the laws that every output has been taken; with `thorough`, checks the whole
+    /// node.
     pub(crate) fn rest(&mut self, now: Instant, thorough: bool) -> Result<(), Broken> {
         let ended = core::mem::take(&mut self.ended);
         let Some((laws, node)) = self.observer() else { return Ok(()) };

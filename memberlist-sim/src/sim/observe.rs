@@ -1,4 +1,4 @@
-//! How the cluster stands.
+//! The state of the cluster as a whole.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,22 @@ use memberlist_proto::{Memberlist, Node, State};
 use super::{NodeId, Sim, add};
 
 impl Sim {
-    /// Whether all nodes that run, and have not left, consider exactly each other alive, at the
-    /// same address and incarnation and with the same metadata.
+    /// Whether the nodes that run and have not left agree: each considers exactly these nodes
+    /// alive, at the address and incarnation and with the metadata that each of them announces.
     ///
     /// # Errors
     ///
-    /// Which node differs from the others, and how.
+    /// A node that disagrees, and in what.
     pub fn agreement(&self) -> Result<(), String> {
         self.agreement_among(self.seats.ids())
     }
 
-    /// The same among some nodes, which know no others: one of several clusters.
+    /// Like [`agreement`](Self::agreement), among some nodes that know no others, such as one of
+    /// several clusters. Nodes that do not run are left out.
     ///
     /// # Errors
     ///
-    /// As of [`agreement`](Self::agreement).
+    /// A node that disagrees, and in what.
     pub fn agreement_among(&self, ids: impl IntoIterator<Item = NodeId>) -> Result<(), String> {
         let nodes = ids.into_iter().filter_map(|id| self.seats[id].node());
         let nodes: Vec<&Memberlist> = nodes.filter(|node| !node.has_left()).collect();
@@ -30,7 +31,7 @@ impl Sim {
             .iter()
             .map(|node| (node.local().name().to_owned_name(), facts(&node.local())))
             .collect();
-        // Looked at first, because it is quick: long before everything agrees, the numbers differ.
+        // The quick check comes first: until shortly before all agree, the numbers differ.
         for node in &nodes {
             if node.num_members() < expected.len() {
                 let (name, seen) = (node.local().name().to_owned_name(), node.num_members());
@@ -61,7 +62,8 @@ impl Sim {
         })
     }
 
-    /// What all nodes have counted and decided in all their lives, summed up.
+    /// The counters and decisions of [`Stats`](memberlist_proto::Stats) by name, summed over all
+    /// lives of all nodes.
     pub fn counters(&self) -> BTreeMap<&'static str, u64> {
         let mut sums = self.past.clone();
         for node in self.seats.iter().filter_map(|seat| seat.node()) {
@@ -70,12 +72,14 @@ impl Sim {
         sums
     }
 
-    /// A digest of the whole run so far: equal for equal runs.
+    /// A digest of all [steps](Self::steps) so far, equal for equal runs. Data on streams enters it
+    /// only by its effects.
     pub fn trace_hash(&self) -> u64 {
         self.trace.hash()
     }
 
-    /// How many steps the run has had so far.
+    /// The number of steps so far: datagrams, timers and look-ups that a node handled, its events,
+    /// starts and crashes, and faults that were set.
     pub fn steps(&self) -> u64 {
         self.trace.steps()
     }

@@ -8,7 +8,7 @@ use memberlist_record::{RecordOptions, Recorder};
 
 use super::{NodeId, Sim};
 
-/// How long the end of a simulation waits for the disk.
+/// How long dropping a simulation waits for each recording to reach the disk.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where recordings go, and those that are under way.
@@ -18,14 +18,15 @@ pub(super) struct Recording {
 }
 
 impl Sim {
-    /// Records every node that is started from now on, each life in a directory of its own below
-    /// `folder`: `NODE` for the first, `NODE.2` for the second. `memberlist replay` steps through one of
-    /// them, as through a recording of a live node. They are complete when the simulation is dropped,
-    /// also if a law is broken.
+    /// Records every node that is started from now on, each of its lives in a directory of its own
+    /// below `folder`: `NODE` for the first, `NODE.2` for the second. In `NODE`, characters other
+    /// than letters, digits, `-` and `_` become `_`. `memberlist replay` reads them as it reads
+    /// recordings of live nodes. They are complete once the simulation has been dropped, even if a
+    /// law was broken.
     ///
     /// # Errors
     ///
-    /// The folder cannot be made.
+    /// The folder cannot be created.
     pub fn record(&mut self, folder: impl Into<PathBuf>) -> io::Result<()> {
         let folder = folder.into();
         std::fs::create_dir_all(&folder)?;
@@ -53,7 +54,7 @@ impl Sim {
     }
 }
 
-/// A name of a file: what a name may hold and a file system does not take is replaced.
+/// The name of a node as a file name: characters that a file system may refuse are replaced.
 fn safe(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     let allowed = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';

@@ -1,4 +1,5 @@
-//! What happens: the agenda is worked off, and nodes get what arrives and do what they want.
+//! The steps of a run: each input on the agenda is handed to its node, and the node's outputs are
+//! carried out.
 
 use std::collections::hash_map::Entry;
 use std::fmt::Display;
@@ -25,7 +26,7 @@ impl Sim {
         }
         let (now, seat) = (self.agenda.now(), &mut self.seats[id]);
         let is_next = match (&what, seat.turn()) {
-            // It is for what a node had to do that was slow before.
+            // It was meant for an input of a node that is no longer slow.
             (What::Turn, turn) if turn.is_none_or(|at| at > now) => return,
             (What::Turn, _) => true,
             (_, turn) => turn.is_none(),
@@ -76,13 +77,13 @@ impl Sim {
         }
     }
 
-    /// Hands a node a datagram that no node sent, as a machine outside of the cluster can: over
-    /// no link, at once. It may be anything.
+    /// Delivers a datagram that no node sent, as a host outside the cluster could: at once, and
+    /// over no link. The payload may be anything; that the node cannot read it breaks no law.
     pub fn forge(&mut self, to: NodeId, from: SocketAddr, payload: impl Into<Bytes>) {
         self.happen((to, None, What::Packet { from, payload: payload.into(), honest: false }));
     }
 
-    /// Carries out what a node wants, until it wants nothing more, and looks at it.
+    /// Carries out a node's outputs until there are no more, and checks the node.
     pub(super) fn drain(&mut self, id: NodeId) {
         self.carry_out_all(id);
         self.rest(id);
@@ -119,7 +120,7 @@ impl Sim {
             } else if let Some(event) = node.poll_event() {
                 self.emit(id, event);
             } else if let Some(job) = node.poll_job() {
-                // It takes no time, and is done after everything else that the node has put out.
+                // A job takes no time, and is done after all other outputs of the node.
                 let now = self.clock(id);
                 let node = self.seats[id].node_mut().expect("it has just put out a job");
                 node.job_done(now, job.id(), Some(job.run()));
@@ -164,7 +165,7 @@ impl Sim {
         self.wake(id);
     }
 
-    /// Whether to look through the whole of a node in this step.
+    /// Whether to check the whole state of a node in this step.
     fn is_thorough(&self) -> bool {
         self.trace.steps().is_multiple_of(self.check_every)
     }

@@ -28,7 +28,7 @@ impl Sim {
         }
     }
 
-    /// Gives a node what reached it by stream.
+    /// Gives a node what has arrived on a stream.
     pub(super) fn arrive(&mut self, node: NodeId, arrival: Arrival) {
         let now = self.clock(node);
         match arrival {
@@ -93,8 +93,8 @@ impl Sim {
         let life = self.seats[node].life();
         let refused = What::Stream(Arrival::Refused { id });
         let Some(peer) = peer else {
-            // No node has that address: a machine that is gone does not even refuse. One that
-            // only lost its process does; a crash here is of the process.
+            // No node runs at that address. A machine that is gone would not even refuse, but one
+            // that only lost its process does, and a crash here is of the process.
             let latency = self.network.latency(&mut self.chance, node, node) * 2;
             return self.agenda.after(latency, node, Some(life), refused);
         };

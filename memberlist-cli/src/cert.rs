@@ -1,4 +1,4 @@
-//! `memberlist cert`: an authority and certificates for trying out TLS.
+//! `memberlist cert`: creates a certificate authority and certificates, for trying out TLS.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,21 +17,22 @@ use crate::stdout;
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Make an authority, and certificates of nodes, for trying out TLS.
+/// Create a certificate authority and certificates of nodes, for trying out TLS.
 ///
-/// The folder gets `ca.pem` and `ca.key`, unless it has them, and for each node NAME.pem, NAME.key and
-/// NAME.yml, which `memberlist agent --tls-config` and `alertmanager --cluster.tls-config` take.
+/// The folder gets `ca.pem` and `ca.key`, unless it already has them, and for each node NAME.pem,
+/// NAME.key and NAME.yml; the last is a file for `memberlist agent --tls-config` and
+/// `alertmanager --cluster.tls-config`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder for the files; made if it does not exist
+    /// Folder for the files; created if it does not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// Names of the nodes, for their files
+    /// Names of the nodes, used for the names of their files
     #[arg(value_name = "NAME", default_value = "node")]
     names: Vec<String>,
 
-    /// IP address or host name that a node is connected to by, in every certificate
+    /// IP address or host name by which other nodes connect, part of every certificate (repeatable)
     #[arg(long, value_name = "HOST", default_values = ["127.0.0.1", "::1", "localhost"])]
     host: Vec<String>,
 
@@ -66,7 +67,7 @@ fn subject(host: &str) -> Result<SanType, Failure> {
     Ok(SanType::DnsName(host.try_into().map_err(wrong)?))
 }
 
-/// The authority of the folder, which is made if there is none.
+/// The authority of the folder, which is created if there is none.
 fn authority(folder: &Path, until: SystemTime) -> Result<Issuer<'static, KeyPair>, Failure> {
     let (certificate, key) = (folder.join("ca.pem"), folder.join("ca.key"));
     if certificate.exists() && key.exists() {
@@ -127,7 +128,7 @@ fn params(name: &str, until: SystemTime) -> CertificateParams {
     params
 }
 
-/// Replaces a file. One that is secret can be read by its owner alone from the beginning.
+/// Replaces a file. A secret one is never readable for other users.
 fn write(path: &Path, text: &str, secret: bool) -> Result<(), Failure> {
     let fresh = path.with_extension("new");
     let write = || -> io::Result<()> {

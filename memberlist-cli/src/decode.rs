@@ -21,19 +21,19 @@ use crate::stdout;
 /// The most bytes of text that are read from standard input.
 const INPUT_MAX: u64 = 256 << 20;
 
-/// As generous as the Go library, which a captured packet was meant for: a node's own limits would
-/// refuse what the user wants to look at.
+/// As generous as the Go library, which may have sent the packet: a node's own limits could refuse
+/// what the user wants to look at.
 const LIMITS: PacketLimits =
     PacketLimits { max_decompressed: 40 << 20, max_depth: 64, max_messages: 1 << 16 };
 
 /// The flags of `memberlist decode`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A key in base64 to decrypt with (repeatable); encrypted data cannot be decoded without one
+    /// Key in base64 to decrypt with (repeatable); encrypted data cannot be decoded without one
     #[arg(long, value_name = "BASE64")]
     key: Vec<String>,
 
-    /// The label that must match; by default, any label is accepted
+    /// Label that must match; by default, any label is accepted
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long)]
     stream: bool,
 
-    /// The bytes in hexadecimal, with or without white space; `-` reads them from standard input
+    /// Bytes in hexadecimal, with or without white space; `-` reads them from standard input
     #[arg(value_name = "HEX|-", allow_hyphen_values = true)]
     hex: String,
 }
@@ -91,7 +91,7 @@ impl Args {
     }
 }
 
-/// Layers and messages from the outside to the inside, and the first fault.
+/// The layers and messages from the outside to the inside, and the first fault.
 #[derive(Debug, Default)]
 struct Decoded {
     contents: Vec<Value>,
@@ -109,12 +109,12 @@ struct Fault {
 enum FaultLayer {
     /// A layer of a packet, or the same layer of a stream.
     Of(LayerKind),
-    /// The stream as a whole: it ends too early.
+    /// The stream as a whole: it is empty or ends too early.
     Stream,
 }
 
 impl FaultLayer {
-    /// The name in the output, where it is the one that an opened layer has.
+    /// The name in the output, the same as for a layer that could be opened.
     fn name(self) -> &'static str {
         match self {
             Self::Of(LayerKind::Datagram) => "datagram",

@@ -19,9 +19,9 @@ pub(crate) struct Args {
     nodes: u16,
 }
 
-/// The descriptors that each node needs: two sockets, and a stream now and then.
+/// How many file descriptors each node needs: two sockets, and a stream now and then.
 const EACH: u64 = 3;
-/// And the process beside its nodes.
+/// How many file descriptors the process needs besides those of its nodes.
 const OTHERS: u64 = 64;
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! `memberlist completions` and `memberlist man`, both written from the description of the arguments.
+//! `memberlist completions` and `memberlist man`, both generated from the definition of the
+//! arguments.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,19 +13,19 @@ use crate::stdout::put;
 /// The flags of `memberlist completions`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Completions {
-    /// The shell
+    /// Shell to complete commands in
     shell: Shell,
 }
 
 /// The flags of `memberlist man`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Man {
-    /// Write the page of every command into this folder, which is made if it does not exist
+    /// Write the page of every command into this folder, which is created if it does not exist
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
 
-/// Prints the completions of a shell.
+/// Prints a completion script for a shell.
 pub(crate) fn completions<P: CommandFactory>(args: &Completions) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut P::command(), "memberlist", &mut text);

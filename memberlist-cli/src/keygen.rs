@@ -1,4 +1,4 @@
-//! `memberlist keygen`: a new key from the operating system's randomness.
+//! `memberlist keygen`: generates a key from the operating system's randomness.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::stdout;
 /// The flags of `memberlist keygen`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Length of the key, for AES-128, AES-192 or AES-256
+    /// Length of the key in bits, for AES-128, AES-192 or AES-256
     #[arg(long, value_enum, default_value = "256")]
     bits: Bits,
 }

@@ -1,8 +1,8 @@
-//! The program `memberlist`: a demonstration of a cluster, an agent that runs one node and takes
-//! commands as lines, a decoder of packets and streams, a key generator, a simulator, and a replay of
-//! what an agent has recorded.
+//! The program `memberlist`: an agent that runs one node and takes commands as lines, commands that
+//! ask a running agent, a demonstration of a cluster, a decoder of packets and streams, generators
+//! of keys and certificates, a simulator, and a replay of what an agent has recorded.
 
-// These macros panic if the output cannot be written: `stdout` and `stderr` are used instead.
+// The print macros panic if the output cannot be written: `stdout` and `stderr` are used instead.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "agent")]
@@ -40,7 +40,7 @@ use clap::error::{Error, ErrorKind};
 
 use crate::failure::Failure;
 
-/// How long the end of the process waits until what it has said is read.
+/// How long the end of the process waits until its lines on standard error are written.
 #[cfg(feature = "agent")]
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -55,7 +55,7 @@ enum Program {
     /// Run one node in the foreground, controlled by commands on standard input.
     #[cfg(feature = "agent")]
     Agent(Box<agent::Args>),
-    /// Make an authority and certificates of nodes, for trying out TLS.
+    /// Create a certificate authority and certificates of nodes, for trying out TLS.
     #[cfg(feature = "agent")]
     Cert(cert::Args),
     /// Generate a random key and print it in base64.
@@ -66,7 +66,7 @@ enum Program {
     Replay(Box<replay::Args>),
     /// Run scripts against simulated clusters in virtual time, or the published experiments.
     Simulate(simulate::Args),
-    /// Print the completions of a shell.
+    /// Print a script that completes commands in a shell.
     Completions(generate::Completions),
     /// Print the manual page of the program, or write one for each command.
     Man(generate::Man),
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     // The demonstration prints everything itself, and log lines would garble its output.
     #[cfg(feature = "agent")]
     log::to_stderr(matches!(program, Program::Demo(_)));
-    // No node waits for a reader of its log.
+    // A node must not wait for a reader of its log.
     #[cfg(feature = "agent")]
     if matches!(program, Program::Agent(_) | Program::Demo(_)) {
         stderr::start();
@@ -131,7 +131,8 @@ fn refuse(error: &Error) -> ExitCode {
     failure.exit_code()
 }
 
-/// The first paragraph of an error of the argument parser, without its prefix, and its advice.
+/// The first paragraph of an error of the argument parser, without its prefix, with its tip if it
+/// has one.
 fn one_line(text: &str) -> String {
     let mut paragraphs = text
         .split("\n\n")

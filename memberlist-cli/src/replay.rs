@@ -1,4 +1,4 @@
-//! `memberlist replay`: what agents have recorded, stepped through again.
+//! `memberlist replay`: replays, verifies and explains what agents have recorded.
 
 mod bridge;
 mod clock;
@@ -30,24 +30,24 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Key of the nodes in base64, in any order; without all of them, what is encrypted is not read
+    /// Key of the nodes in base64 (repeatable); what was encrypted with any other key is not read
     #[arg(long, value_name = "BASE64")]
     key: Vec<String>,
 
-    /// Which run of the node, from 1 for the first that is left [default: the last]
+    /// Which run of the node, from 1 for the oldest that is still recorded [default: the last]
     #[arg(long, value_name = "N")]
     run: Option<usize>,
 
     /// Begin at the last checkpoint before this moment: a time since the start of the node, such as
-    /// `90s` or `83.120s`, or a time of the day in UTC, such as `2026-01-31T12:03:04Z`
+    /// `90s` or `83.120s`, or a date and time in UTC, such as `2026-01-31T12:03:04Z`
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
 
-    /// End at this moment
+    /// End at this moment, given in the same way
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 
-    /// Replay what another version has recorded, as far as possible
+    /// Replay as far as possible what another version of the program has recorded
     #[arg(long)]
     any_core: bool,
 
@@ -55,12 +55,12 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "step")]
     json: bool,
 
-    /// Print what led to what is known of this node at the end
+    /// Print what led to that which is known about this node at the end
     #[arg(long, value_name = "NODE", group = "what")]
     why: Option<String>,
 
-    /// Show one input after the other, by commands on standard input: an empty line goes on, `?` has
-    /// the others
+    /// Step through the inputs by commands on standard input: an empty line shows the next one, `?`
+    /// lists the commands
     #[arg(long, group = "what")]
     step: bool,
 
@@ -87,8 +87,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", group = "what", requires = "event", conflicts_with = "json")]
     fuzz: Option<PathBuf>,
 
-    /// What --scenario and --fuzz have to show: `joined`, `suspected`, `refuted`, `failed`, `left` or
-    /// `conflict`, and the name of a node, such as `failed n3`
+    /// Event that the result of --scenario or --fuzz must lead to: `joined`, `suspected`,
+    /// `refuted`, `failed`, `left` or `conflict`, and the name of a node, such as `failed n3`
     #[arg(long, value_name = "EVENT", value_parser = Wanted::parse)]
     event: Option<Wanted>,
 }
@@ -141,7 +141,7 @@ fn summarize(opened: &Opened, json: bool) -> Result<(), Failure> {
     if summary.is_verified() { Ok(()) } else { Err(Failure::failed(summary.difference())) }
 }
 
-/// How a replay ended.
+/// The failure of a replay that did not reach its end.
 fn ended(end: Result<(), ReplayError>) -> Result<(), Failure> {
     end.map_err(Failure::failed)
 }

@@ -1,4 +1,5 @@
-//! `memberlist simulate`: a cluster in virtual time, driven by a script, or an experiment with many.
+//! `memberlist simulate`: a cluster in virtual time, driven by a script, or an experiment with many
+//! such clusters.
 
 #[cfg(feature = "experiments")]
 mod experiment;
@@ -19,12 +20,12 @@ use crate::stdout::put;
 #[cfg_attr(feature = "experiments", command(subcommand_negates_reqs = true))]
 #[cfg_attr(feature = "experiments", command(args_conflicts_with_subcommands = true))]
 pub(crate) struct Args {
-    /// Instead of scripts
+    /// The experiment to run, instead of scripts
     #[cfg(feature = "experiments")]
     #[command(subcommand)]
     experiment: Option<experiment::Command>,
 
-    /// Scripts; each is printed with what happens
+    /// Files with scripts; each is printed with what happens
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -70,10 +71,10 @@ fn show(file: &Path) -> Result<(), Failure> {
     result.map_err(|error| failed(file, &error))
 }
 
-/// The same, with a recording of every node.
+/// Like [`show`], with a recording of every node.
 fn record(file: &Path, folder: &Path) -> Result<(), Failure> {
     let text = fs::read_to_string(file).map_err(|error| failed(file, &error))?;
-    // Made before, so that nothing fails in the middle of the script.
+    // Created first: it must not fail in the middle of the script.
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let folder = folder.to_owned();
     let (happened, result) = script::narrate_prepared(&text, move |sim| drop(sim.record(&folder)));
@@ -84,7 +85,7 @@ fn record(file: &Path, folder: &Path) -> Result<(), Failure> {
 fn check(file: &Path, update: bool) -> Result<(), Failure> {
     match script::check(file, update) {
         Ok(()) => Ok(()),
-        // What led to it.
+        // Shows what led to the failure, and returns it.
         Err(CheckError::Script(_)) => show(file),
         Err(error) => Err(failed(file, &error)),
     }

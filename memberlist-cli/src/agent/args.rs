@@ -33,17 +33,17 @@ pub(crate) struct Args {
     #[arg(long, env = "MEMBERLIST_BIND", value_name = "IP[:PORT]", value_parser = parse_place)]
     bind: Option<Place>,
 
-    /// Address to announce to the cluster instead of the one bound
+    /// Address to announce to the cluster instead of the bound one
     #[arg(long, env = "MEMBERLIST_ADVERTISE", value_name = "IP[:PORT]", value_parser = parse_place)]
     advertise: Option<Place>,
 
-    /// Node to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`, or several with commas; retried until one
+    /// Nodes to join, `HOST[:PORT]` or `NAME/HOST[:PORT]`, separated by commas; retried until one
     /// answers
     #[arg(long, env = "MEMBERLIST_JOIN", value_name = "HOST[:PORT]", value_delimiter = ',')]
     pub(super) join: Vec<Peer>,
 
-    /// Unix socket for `memberlist members` and the other commands that ask a running agent; `none`
-    /// for none [default: NAME.sock in the user's runtime directory]
+    /// Unix socket for `memberlist members` and the other commands that ask a running agent, or
+    /// `none` [default: NAME.sock in the user's runtime directory]
     #[cfg(unix)]
     #[arg(long, env = crate::socket::VARIABLE, value_name = "PATH", value_parser = control::Place::parse)]
     pub(super) control: Option<control::Place>,
@@ -56,11 +56,13 @@ pub(crate) struct Args {
     #[arg(long, env = "MEMBERLIST_HTTP", value_name = "IP:PORT")]
     pub(super) http: Option<SocketAddr>,
 
-    /// Name by which browsers ask for the page, beside IP addresses and `localhost`
+    /// Host name under which browsers may open the page, besides IP addresses and `localhost`
+    /// (repeatable)
     #[arg(long, value_name = "NAME", requires = "http")]
     http_host: Vec<String>,
 
-    /// Origin of another agent's page, such as `http://10.0.0.2:8080`: each may read the other
+    /// Origin of another agent's page, such as `http://10.0.0.2:8080`, to compare this node with;
+    /// that agent must allow this page's origin, too (repeatable)
     #[arg(long, value_name = "ORIGIN", requires = "http")]
     http_allow_origin: Vec<String>,
 
@@ -68,11 +70,12 @@ pub(crate) struct Args {
     #[arg(long, env = "MEMBERLIST_SNAPSHOT", value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
 
-    /// Record everything that enters the node to this directory, for `memberlist replay`
+    /// Record all inputs of the node to this directory, for `memberlist replay`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 
-    /// Bytes that the recording may take; the oldest part makes room [default: 256MiB]
+    /// The most that the recording may take, at least 1MiB; its oldest part is deleted to make room
+    /// [default: 256MiB]
     #[arg(long, value_name = "SIZE", requires = "record", value_parser = parse_size)]
     record_max: Option<u64>,
 
@@ -84,7 +87,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub(super) runtime: Runtime,
 
-    /// Preset of the configuration
+    /// Preset that the configuration begins with
     #[arg(long, env = "MEMBERLIST_PROFILE", value_enum, default_value_t)]
     profile: Profile,
 
@@ -92,12 +95,12 @@ pub(crate) struct Args {
     #[arg(long, env = "MEMBERLIST_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// One field of the configuration; overrides file and preset
+    /// Set one field of the configuration; overrides file and preset (repeatable)
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
 
-    /// Key in base64, of 16, 24 or 32 bytes, or several with commas; the first is the primary, which
-    /// encrypts. Other users can see flags: prefer `--key-file`
+    /// Keys in base64, each of 16, 24 or 32 bytes, separated by commas; the first is the primary,
+    /// which encrypts. Other users of the machine can see flags: prefer `--key-file`
     #[arg(
         long,
         env = "MEMBERLIST_KEY",
@@ -115,15 +118,16 @@ pub(crate) struct Args {
     #[arg(long, env = "MEMBERLIST_LABEL", value_name = "TEXT")]
     label: Option<String>,
 
-    /// The zone that this node is in
+    /// Zone that this node is in
     #[arg(long, value_name = "NAME")]
     zone: Option<String>,
 
-    /// What this node does in its zone: gossip within it, or connect it with others
+    /// Role of this node in its zone: a `member` gossips within it, a `bridge` connects it with
+    /// others
     #[arg(long, value_name = "ROLE", value_parser = ["member", "bridge"])]
     role: Option<String>,
 
-    /// How packets and streams that are sent are compressed
+    /// How to compress the packets and streams that are sent
     #[arg(long, value_name = "ALGORITHM", value_parser = ["lzw", "snappy", "none"])]
     compression: Option<String>,
 
@@ -131,7 +135,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "compression")]
     no_compression: bool,
 
-    /// A name server to ask for the services of peers (repeatable) [default: the system's]
+    /// Name server for the SRV records of peers (repeatable) [default: the system's]
     #[arg(long, value_name = "IP:PORT")]
     name_server: Vec<SocketAddr>,
 
@@ -146,7 +150,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HEX")]
     meta_hex: Option<String>,
 
-    /// Protocol version to speak, 1 to 5
+    /// Protocol version to use, 1 to 5
     #[arg(long, value_name = "N")]
     protocol_version: Option<u8>,
 
@@ -182,12 +186,12 @@ struct Place {
     port: Option<u16>,
 }
 
-/// The lowest, the highest and the spoken version.
+/// The lowest, the highest and the current version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Versions([u8; 3]);
 
 impl Args {
-    /// Applies preset, file, `--set` and the other flags in this order: later ones win. The result
+    /// Applies preset, file, `--set` and the other flags in this order; later ones win. The result
     /// is validated.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::new(match self.profile {
@@ -212,16 +216,17 @@ impl Args {
         Ok(settings)
     }
 
-    /// How packets and streams travel.
+    /// The name servers for SRV records; none stands for those of the system.
     pub(super) fn name_servers(&self) -> Vec<SocketAddr> {
         self.name_server.clone()
     }
 
+    /// The transport of packets and streams.
     pub(super) fn transport(&self) -> Result<Transport, Failure> {
         self.transport.transport()
     }
 
-    /// How the page is served.
+    /// The options of the page.
     pub(super) fn page_options(&self) -> Result<memberlist_http::Options, Failure> {
         let mut options = memberlist_http::Options::default();
         for name in &self.http_host {
@@ -241,7 +246,7 @@ impl Args {
         self.events.clone().unwrap_or_else(usual)
     }
 
-    /// Where to record, and how much, from this moment on.
+    /// Where to record and how much, if a recording is wanted; it begins now.
     pub(super) fn recording(&self) -> Option<(PathBuf, RecordOptions)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.ok().and_then(|now| u64::try_from(now.as_millis()).ok());
@@ -320,7 +325,7 @@ impl Args {
     }
 }
 
-/// Validates the configuration. The addresses that are only known after binding keep their
+/// Validates the configuration. Addresses that are known only after binding keep their
 /// placeholders.
 fn check(settings: &Settings) -> Result<(), Failure> {
     let mut config = settings.config.clone();
@@ -341,7 +346,7 @@ fn parse_place(text: &str) -> Result<Place, String> {
     }
 }
 
-/// A number of bytes, with or without a unit.
+/// Parses a number of bytes, with or without a unit; at least 1 MiB.
 fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a number of bytes, such as `256MiB`".to_owned();
     let digits = text.len() - text.trim_start_matches(|it: char| it.is_ascii_digit()).len();

@@ -14,31 +14,34 @@ const FILE_MAX: u64 = 1 << 20;
 /// How packets and streams travel. Without any of these flags: UDP and TCP.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct TransportArgs {
-    /// Carry packets over connections, framed as these programs do; alone, without TLS
+    /// Carry packets over TCP connections, framed as these programs do it; without a flag for TLS,
+    /// unencrypted
     #[arg(long, value_enum)]
     framing: Option<FramingArg>,
 
-    /// TLS as this file in Alertmanager's YAML form says [framing by default: alertmanager]
+    /// Use TLS as configured in this file, in Alertmanager's YAML format [default framing:
+    /// alertmanager]
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
     tls_config: Option<PathBuf>,
 
-    /// TLS with this certificate in both directions, and required from other nodes
+    /// Use TLS with this certificate in both directions, and require one from other nodes
     #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_ca"])]
     tls_cert: Option<PathBuf>,
 
-    /// The certificate's private key
+    /// Private key of the certificate
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// The authority that the certificates of all nodes are from
+    /// Certificate of the authority that issued the certificates of all nodes
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_ca: Option<PathBuf>,
 
-    /// The name that certificates of other nodes must be for [default: the IP address connected to]
+    /// Name for which the certificates of other nodes must be valid [default: the IP address
+    /// connected to]
     #[arg(long, value_name = "NAME", requires = "tls_cert")]
     tls_server_name: Option<String>,
 
-    /// A member's certificate must have the member's name among its DNS names
+    /// Require that a member's certificate has the member's name among its DNS names
     #[arg(long)]
     tls_require_name: bool,
 }
@@ -119,7 +122,7 @@ fn load(path: &Path) -> Result<Tls, String> {
     parse(&text, path.parent().unwrap_or(Path::new("")))
 }
 
-/// Paths are relative to the folder of the file.
+/// Parses the file; paths in it are relative to its folder.
 fn parse(text: &str, folder: &Path) -> Result<Tls, String> {
     let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let server = file.tls_server_config;
@@ -131,7 +134,7 @@ fn parse(text: &str, folder: &Path) -> Result<Tls, String> {
         _ => return Err("`cert_file` and `key_file` go together".into()),
     };
     let client_auth = match server.client_auth_type.as_deref() {
-        // Where the file does not say, Alertmanager asks for none, which is rarely meant.
+        // If the file does not say, Alertmanager asks for no certificate, which is rarely meant.
         None | Some("RequireAndVerifyClientCert") => ClientAuth::RequireAndVerify,
         Some("NoClientCert") => ClientAuth::None,
         Some("RequestClientCert") => ClientAuth::Request,

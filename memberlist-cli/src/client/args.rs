@@ -11,13 +11,13 @@ use crate::socket::VARIABLE;
 /// The commands that ask a running agent.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// List the members that an agent knows: alive and suspect ones, and itself
+    /// List the members that an agent knows: all alive and suspect nodes, itself included
     Members(On<Members>),
-    /// List every node that an agent knows, also dead ones and those that left
+    /// List every node that an agent knows, including dead ones and those that left
     Nodes(On<Listing>),
     /// Show what an agent is: its node, addresses, version, process
     Info(On<Nothing>),
-    /// Show how a cluster stands: every node and why it is not alive, seeds, refusals, queues
+    /// Show the state of the cluster: every node, why it is not alive, seeds, refusals, queues
     Status(On<Nothing>),
     /// Join the cluster of other nodes
     Join(On<Join>),
@@ -50,14 +50,14 @@ pub(crate) struct On<T: clap::Args> {
     pub(super) common: Common,
 }
 
-/// What all these commands have.
+/// The flags that all these commands have.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
     /// Control socket of the agent [default: the only one in the user's runtime directory]
     #[arg(long, global = true, env = VARIABLE, value_name = "PATH")]
     pub(super) control: Option<PathBuf>,
 
-    /// Name of the agent's node, where several agents run
+    /// Name of the agent's node, if several agents run
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) agent: Option<String>,
 
@@ -90,7 +90,8 @@ pub(crate) struct Listing {
 /// The flags of `members`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Members {
-    /// Only nodes in these states, also such as are no members any more; separated by commas
+    /// Show only nodes in these states, including those that are no longer members; separated by
+    /// commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "STATE,…")]
     pub(super) status: Vec<State>,
     #[command(flatten)]
@@ -132,7 +133,7 @@ pub(crate) struct Join {
 /// The flags of `leave`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Leave {
-    /// How long to wait until the members have been informed, such as `5s`
+    /// How long to wait until the members have been informed, such as `5s`; at most a day
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = a_day_at_most)]
     pub(super) timeout: Duration,
     /// End the agent, too
@@ -152,7 +153,7 @@ pub(crate) struct Forget {
 pub(crate) struct Broadcast {
     /// The message; `-` reads it from standard input
     pub(super) text: String,
-    /// Send a message that is too long for gossip by stream to each member
+    /// If the message is too long for gossip, send it to each member by stream
     #[arg(long)]
     pub(super) any_size: bool,
     /// The message is in hexadecimal
@@ -207,7 +208,7 @@ pub(crate) struct Keys {
 pub(super) enum KeyVerb {
     /// Show the keys; the first is the primary, which encrypts
     List,
-    /// Add a key, with which packets are decrypted from now on
+    /// Add a key that decrypts from now on, but does not encrypt
     Add {
         /// The key in base64; `-` reads it from standard input, where other users cannot see it
         key: String,
@@ -239,12 +240,12 @@ pub(crate) struct Watch {
     /// [default: `quiet` on a terminal, else `all`]
     #[arg(long, value_name = "EVENTS", value_parser = Kinds::parse)]
     pub(super) events: Option<Kinds>,
-    /// End after so many events
+    /// End after this many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
 }
 
-/// The longest wait that the agent accepts.
+/// Parses a time, of which the agent accepts a day at most.
 fn a_day_at_most(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time <= Duration::from_secs(86_400) => Ok(time),

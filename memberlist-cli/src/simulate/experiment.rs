@@ -1,4 +1,4 @@
-//! `memberlist simulate NAME`: the published experiments with the code that ships.
+//! `memberlist simulate NAME`: the published experiments, run with the shipped protocol code.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,11 +17,11 @@ use crate::failure::Failure;
 pub(super) enum Command {
     /// SWIM (2002): load and detection by group size, and a group under packet loss
     Swim(Flags),
-    /// Lifeguard (2017): members whose messages are held back, and who is blamed for it
+    /// Lifeguard (2017): members whose messages are held back, and which members are blamed for it
     Lifeguard(Lifeguard),
     /// Lifeguard (2017): members with too little processor time
     Stress(Flags),
-    /// Serf's page on convergence: its formula and the measurement
+    /// Serf's page on convergence: its formula, beside a measurement
     Serf(Flags),
     /// Rapid (2018): members that lose what they receive, while what they send arrives
     Rapid(Flags),
@@ -29,30 +29,30 @@ pub(super) enum Command {
     Large(Large),
     /// Recovery with our defaults and as in Go, and convergence beside theory
     Healing(Healing),
-    /// What a cluster of your own does with given settings
+    /// How a cluster of your own behaves with given settings
     WhatIf(WhatIf),
 }
 
 /// The flags of `lifeguard`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Lifeguard {
-    /// Only this part: threshold, sweep (of α and β) or interval; several if repeated
+    /// Only this part: threshold, sweep (of α and β) or interval (repeatable)
     #[arg(long = "part", value_name = "PART", value_parser = part)]
     parts: Vec<(String, Part)>,
 
-    /// Of the interval grid, only so many members held; several with commas between
+    /// In the interval grid, only these numbers of held members, separated by commas
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=32))]
     members: Vec<u16>,
 
-    /// Of the interval grid, held only for so long, such as 16384ms; several with commas between
+    /// In the interval grid, only these times of being held, such as 16384ms, separated by commas
     #[arg(long, value_name = "TIME", value_delimiter = ',', value_parser = time)]
     held: Vec<(String, Duration)>,
 
-    /// Of the interval grid, only with such pauses; several with commas between
+    /// In the interval grid, only these pauses, separated by commas
     #[arg(long, value_name = "TIME", value_delimiter = ',', value_parser = time)]
     pause: Vec<(String, Duration)>,
 
-    /// How many nodes there are [default: 128, or 40 with --quick]
+    /// Number of nodes [default: 128, or 40 with --quick]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..=10_000))]
     nodes: Option<u16>,
 
@@ -70,7 +70,7 @@ impl Lifeguard {
         }
     }
 
-    /// The flags that make the same selection.
+    /// The flags that make the same selection again.
     fn extra(&self) -> Vec<String> {
         let mut extra: Vec<String> =
             self.parts.iter().map(|(text, _)| format!("--part {text}")).collect();
@@ -93,7 +93,7 @@ impl Lifeguard {
 /// The flags of `large`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Large {
-    /// How many nodes, instead of several sizes
+    /// Number of nodes, instead of several sizes
     #[arg(long, value_name = "N", value_parser = nodes)]
     nodes: Option<usize>,
 
@@ -108,12 +108,12 @@ pub(super) struct Large {
 /// The flags of `healing`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Healing {
-    /// Set a field of the configuration on our side, such as `differences.ask_suspects=false`; several
-    /// if repeated
+    /// Set a field of the configuration that is compared with Go's, such as
+    /// `differences.ask_suspects=false` (repeatable)
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
 
-    /// Only this disturbance, such as `100-flapping`, and no convergence; several if repeated
+    /// Only this disturbance, such as `100-flapping`, without the part on convergence (repeatable)
     #[arg(long, value_name = "NAME", value_parser = harm)]
     only: Vec<String>,
 
@@ -124,25 +124,25 @@ pub(super) struct Healing {
 /// The flags of `what-if`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct WhatIf {
-    /// How many nodes the cluster has
+    /// Number of nodes of the cluster
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = nodes)]
     nodes: usize,
 
-    /// How many of the packets get lost, such as 2%
+    /// Share of the packets that are lost, such as 2%
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent)]
     loss: f64,
 
-    /// Set a field of the configuration, the LAN preset otherwise; several if repeated
+    /// Set a field of the configuration, which is otherwise the LAN preset (repeatable)
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
 
-    /// Search for the settings that keep these limits with the least traffic, such as
+    /// Search for the settings that stay within these limits with the least traffic, such as
     /// `detect<5s,false<1/day`; figures: detect, detect-p99, all, all-p99, join, broadcast, leave,
     /// false, traffic
     #[arg(long, value_name = "LIMITS", conflicts_with = "each")]
     goal: Option<Goal>,
 
-    /// Show what each of ten settings does when it is lower and higher
+    /// Show what changes if each of ten settings is lower or higher
     #[arg(long)]
     each: bool,
 
@@ -153,11 +153,11 @@ pub(super) struct WhatIf {
 /// How much of an experiment to run, and where the results go.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Flags {
-    /// Run a reduced form, of some seconds
+    /// Run a reduced form that takes some seconds
     #[arg(long)]
     quick: bool,
 
-    /// Run each cell with so many seeds; `lifeguard` takes ten times as many for latencies
+    /// Run each cell with this many seeds; `lifeguard` takes ten times as many for latencies
     /// [default: by experiment]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seeds: Option<u64>,
@@ -166,7 +166,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=u64::MAX / 2))]
     seed: u64,
 
-    /// Run so many simulations at a time [default: one for each processor]
+    /// Run this many simulations at a time [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 
@@ -174,7 +174,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Exit with 1 if a result has not the shape that was expected
+    /// Exit with 1 if a result does not have the expected shape
     #[arg(long)]
     check: bool,
 }
@@ -249,13 +249,13 @@ fn config(settings: &[String]) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// A number of nodes that an experiment can be made with.
+/// Parses a number of nodes that an experiment can have.
 fn nodes(text: &str) -> Result<usize, String> {
     let nodes: usize = text.parse().map_err(|error| format!("{error}"))?;
     if (4..=100_000).contains(&nodes) { Ok(nodes) } else { Err("it must be 4 to 100000".into()) }
 }
 
-/// A part of `lifeguard`.
+/// Parses the name of a part of `lifeguard`.
 fn part(text: &str) -> Result<(String, Part), String> {
     let part = match text {
         "threshold" => Part::Threshold,
@@ -266,7 +266,7 @@ fn part(text: &str) -> Result<(String, Part), String> {
     Ok((text.into(), part))
 }
 
-/// How long an anomaly or a pause takes.
+/// Parses the length of an anomaly or a pause.
 fn time(text: &str) -> Result<(String, Duration), String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if (Duration::from_millis(1)..=Duration::from_secs(120)).contains(&time) {
@@ -276,7 +276,7 @@ fn time(text: &str) -> Result<(String, Duration), String> {
     }
 }
 
-/// The name of a disturbance.
+/// Parses the name of a disturbance.
 fn harm(text: &str) -> Result<String, String> {
     if Harm::named(text).is_some() {
         return Ok(text.into());
@@ -285,7 +285,7 @@ fn harm(text: &str) -> Result<String, String> {
     Err(format!("it must be one of {}", names.join(", ")))
 }
 
-/// A part of a hundred, as a part of one.
+/// Parses a percentage, as a fraction of one.
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
     match number {
@@ -334,7 +334,7 @@ impl Flags {
         run: impl FnOnce(&Bar) -> Report,
     ) -> Result<(), Failure> {
         if let Some(folder) = &self.out {
-            // Before it takes long.
+            // A long run must not fail at its end because of the folder.
             std::fs::create_dir_all(folder)
                 .map_err(|error| Failure::failed(format_args!("{}: {error}", folder.display())))?;
         }
@@ -357,7 +357,7 @@ impl Flags {
     }
 }
 
-/// A bar on standard error, where that is a terminal.
+/// A progress bar on standard error, if that is a terminal.
 struct Bar(ProgressBar);
 
 impl Bar {

@@ -1,4 +1,4 @@
-//! The language of scripts for a terminal.
+//! The description of the script language, for a terminal.
 
 use std::fmt::Write as _;
 

@@ -49,7 +49,7 @@ use crate::failure::Failure;
 use crate::node::{self, Carried};
 use crate::stderr;
 
-/// How long the line about an end at once may delay it.
+/// How long the line about an immediate end may delay it.
 const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long unfinished commands and unwritten lines may delay the end of the process.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     let transport = args.transport()?;
     descriptors::prepare(&settings.config.limits);
-    // Before there is a thread that makes files.
+    // Must come before there is a thread that creates files.
     let socket = Socket::claim(args, &settings)?;
     let snapshot = args.snapshot.as_deref().map(Snapshot::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -98,17 +98,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     result
 }
 
-/// A running node, and what reports on it and gives it commands.
+/// A running node, its output, and the sources of its commands.
 struct Agent {
     node: Handle,
     execution: Execution,
     output: Output,
     socket: Socket,
-    /// A client of the control socket asks for the end.
+    /// Notified when a client of the control socket asks the agent to end.
     quit: Arc<Notify>,
 }
 
-/// What the agent waits for besides lines and events.
+/// Something that the agent waits for besides lines and events, if it is under way.
 type Pending<T> = Option<Running<T>>;
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -146,7 +146,8 @@ impl Agent {
         }
         let farewell = async {
             self.node.shutdown().await;
-            // Report the remaining events, then wait for the commands that the end has failed.
+            // Report the remaining events, then wait for the commands, which fail now that the node
+            // has ended.
             self.report_events(&mut events, &kinds).await;
             session.finish().await;
             // The receiver has gone if no client can connect.
@@ -204,7 +205,7 @@ impl Agent {
                 }
                 () = signals.next() => {
                     if leaving.is_some() {
-                        // At once: without waiting for anything.
+                        // Ends at once, without waiting for anything.
                         stderr::say("stopped by a second signal");
                         self.socket.remove();
                         stderr::finish(LAST_WORD);
@@ -263,7 +264,7 @@ impl Agent {
 /// Executes lines until `quit`. The end of the input does not end the agent.
 async fn execute_all(mut lines: mpsc::Receiver<Input>, session: &mut Session) {
     loop {
-        // Replies that have been written are let go of meanwhile.
+        // Frees the commands that have replied meanwhile.
         session.room(usize::MAX).await;
         let Some(line) = lines.recv().await else { break };
         if session.execute(line).await == Next::Quit {
@@ -281,7 +282,7 @@ async fn keep(snapshot: &mut Option<Snapshot>, node: &Handle) -> Infallible {
     }
 }
 
-/// Waits for what is pending; forever, if nothing is.
+/// Waits for something that is pending; forever if nothing is.
 async fn wait<T>(pending: &mut Pending<T>) -> T {
     match pending {
         Some(pending) => pending.await,

@@ -1,5 +1,5 @@
-//! The commands that ask a running agent, through its control socket: `memberlist members` and the
-//! others. Each is one or a few lines of the agent's protocol.
+//! The commands that ask a running agent through its control socket, such as `memberlist members`.
+//! Each is one or a few lines of the agent's protocol.
 
 mod args;
 mod connection;
@@ -49,7 +49,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Asks one thing and prints the reply.
+/// Sends one command and prints the reply.
 fn reply(common: &Common, line: &str, text: fn(&Value) -> String) -> Result<(), Failure> {
     let answer = Connection::open(common)?.ask(line.as_bytes())?;
     print(common, &answer, text)
@@ -63,7 +63,7 @@ fn print(common: &Common, reply: &Value, text: impl Fn(&Value) -> String) -> Res
     }
 }
 
-/// What a reply says, without what belongs to the protocol.
+/// The content of a reply, without the fields of the protocol.
 fn content(reply: &Value) -> Value {
     let mut reply = reply.clone();
     if let Some(fields) = reply.as_object_mut() {
@@ -85,7 +85,7 @@ fn is_coloured() -> bool {
 
 fn members(on: &On<Members>) -> Result<(), Failure> {
     let Members { listing, status } = &on.what;
-    // Those that are no members any more are listed among the nodes only.
+    // Dead nodes and those that left are listed only by `nodes`.
     let line = if status.is_empty() { "members" } else { "nodes" };
     let states: Vec<_> = status.iter().map(|state| state.word()).collect();
     list(&on.common, listing, Some(&states).filter(|states| !states.is_empty()), line)
@@ -200,7 +200,7 @@ fn payload(text: &str, is_hex: bool) -> Result<Vec<u8>, Failure> {
     if is_hex { hex::decode(&bytes).map_err(Failure::usage) } else { Ok(bytes) }
 }
 
-/// A key, `-` for a line of standard input.
+/// A key; `-` reads it from a line of standard input.
 fn secret(key: &str) -> Result<String, Failure> {
     let mut key = key.to_owned();
     if key == "-" {

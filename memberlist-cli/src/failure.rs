@@ -1,9 +1,9 @@
-//! Why the program fails, and its exit code.
+//! The failures of the program, and their exit codes.
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// The line printed on standard error, and the exit code that goes with it.
+/// A failure: the line that is printed on standard error, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
     /// The arguments or the configuration are invalid: exit code 2.

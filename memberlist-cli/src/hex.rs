@@ -1,4 +1,4 @@
-//! Bytes as hexadecimal text.
+//! Hexadecimal text.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ pub(crate) enum HexError {
     Odd,
 }
 
-/// Reads digits of either case; white space is ignored.
+/// Decodes digits of either case; white space is ignored.
 pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, HexError> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;

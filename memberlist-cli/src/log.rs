@@ -18,7 +18,7 @@ pub(crate) fn to_stderr(quiet: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr::log)
-        // It would report a failed write by `eprintln!`, which panics when it fails, too.
+        // These are written by `eprintln!`, which panics if it fails.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

@@ -1,4 +1,5 @@
-//! Starting a node: all that the program knows of the adapters beyond the methods of their handle.
+//! Starts a node on one of the runtimes: elsewhere, the program uses only the handle that all
+//! adapters share.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use memberlist_driver::{Delegate, Events, Handle, RecordOptions};
 use crate::agent::Settings;
 use crate::failure::Failure;
 
-/// What drives a node.
+/// The async runtime that drives a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Runtime {
     /// The adapter memberlist-tokio.
@@ -29,7 +30,7 @@ impl Runtime {
     pub(crate) const ALL: [Self; 3] = [Self::Tokio, Self::AsyncStd, Self::Smol];
 }
 
-/// What the node's acks and full state exchanges carry.
+/// The application data in the node's acks and full state exchanges.
 #[derive(Debug, Default)]
 pub(crate) struct Carried {
     state: RwLock<Bytes>,

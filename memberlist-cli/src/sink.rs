@@ -1,10 +1,11 @@
-//! An output that may fail at any time, and work again later.
+//! An output that may fail at any time and work again later.
 
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-/// How long to wait before writing again to an output that another process has made non-blocking.
+/// How long to wait before retrying a write to an output that another process has made
+/// non-blocking.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Writes whole lines; each is written in one piece, if the system takes it.
@@ -20,8 +21,8 @@ impl<W: Write> Sink<W> {
         Self { to, torn: false }
     }
 
-    /// Writes a line, which ends in a line feed. What is left of a line that failed midway gets a line
-    /// of its own.
+    /// Writes a line, which ends with a line feed. If only the beginning of the line before was
+    /// written, a line feed comes first.
     pub(crate) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.torn {
             self.write_all(b"\n")?;
@@ -48,7 +49,7 @@ impl<W: Write> Sink<W> {
 }
 
 /// Standard output without the buffer of the standard library, which would keep what could not be
-/// written, and write it with a later line.
+/// written and write it with a later line.
 pub(crate) fn stdout() -> Box<dyn Write + Send> {
     #[cfg(unix)]
     if let Some(file) = duplicate(io::stdout()) {
@@ -57,7 +58,7 @@ pub(crate) fn stdout() -> Box<dyn Write + Send> {
     Box::new(io::stdout())
 }
 
-/// Standard error without the lock of the standard library, which a stalled write would keep.
+/// Standard error without the lock of the standard library, which a stalled write would hold.
 pub(crate) fn stderr() -> Box<dyn Write + Send> {
     #[cfg(unix)]
     if let Some(file) = duplicate(io::stderr()) {

@@ -1,4 +1,4 @@
-//! Where the control sockets of agents are, and how an agent claims one.
+//! The paths of the agents' control sockets, and how an agent claims one.
 
 mod claim;
 
@@ -18,29 +18,29 @@ pub(crate) use self::claim::{Claim, ClaimError};
 /// The environment variable that names a control socket, for agents and for clients.
 pub(crate) const VARIABLE: &str = "MEMBERLIST_CONTROL";
 
-/// The directory of the system's agents.
+/// The directory for the control sockets of agents that root has started.
 const SYSTEM: &str = "/run/memberlist";
 
-/// What a file name ends in.
+/// The end of each file name.
 const SUFFIX: &str = ".sock";
 
-/// The longest name of a node that is used whole, in bytes: with the directory before it, the path
-/// has to fit a socket's address, about 100 bytes.
+/// The longest file name without its end, in bytes; a longer one is cut. With the directory, the
+/// path has to fit in a socket's address, about 100 bytes.
 const NAME_MAX: usize = 40;
 
 /// Whether an agent answers at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// A process listens.
+    /// A process listens at the socket.
     Live,
-    /// A socket that no process listens at any more.
+    /// There is a socket, but no process listens at it any more.
     Dead,
-    /// Nothing is at the path.
+    /// There is nothing at the path.
     Nothing,
 }
 
-/// The directory of control sockets: of the session, of the system for root, else a private one in
-/// the directory for temporary files.
+/// The directory for control sockets: in `XDG_RUNTIME_DIR`, if that is set; for root, that of the
+/// system; else a private one in the directory for temporary files.
 pub(crate) fn directory() -> PathBuf {
     let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     if let Some(session) = session.filter(|path| path.is_absolute()) {
@@ -57,7 +57,8 @@ pub(crate) fn path(name: &[u8]) -> PathBuf {
     directory().join(file_name(name))
 }
 
-/// The directories in which a client looks: root may ask the system's agents from its session.
+/// The directories in which a client searches: root may also ask the system's agents from its
+/// session.
 fn searched() -> Vec<PathBuf> {
     let mut directories = vec![directory()];
     if geteuid().is_root() && directories[0].starts_with("/run/user") {
@@ -66,8 +67,8 @@ fn searched() -> Vec<PathBuf> {
     directories
 }
 
-/// The socket of the agent whose node has this name, where a client looks for it. A directory in
-/// which another user could have put it is refused: commands can carry keys.
+/// Finds the socket of the agent whose node has this name; if there is none, its default path. A
+/// directory in which another user could have put the socket is refused: commands can carry keys.
 pub(crate) fn find(name: &[u8]) -> io::Result<PathBuf> {
     for directory in searched() {
         let path = directory.join(file_name(name));
@@ -106,7 +107,7 @@ fn running_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Makes the default directory, if it does not exist.
+/// Creates the default directory, if it does not exist.
 fn prepare() -> io::Result<()> {
     let directory = directory();
     match fs::DirBuilder::new().mode(0o700).create(&directory) {
@@ -120,7 +121,7 @@ fn prepare() -> io::Result<()> {
 fn trusted(directory: &Path) -> io::Result<()> {
     let about = fs::symlink_metadata(directory)?;
     let own = about.uid() == geteuid().as_raw();
-    // Only root can make this directory, and may hand it to the user of a service.
+    // Only root can create this directory, and may give it to the user of a service.
     let by_root = geteuid().is_root() && directory == Path::new(SYSTEM);
     let shut = about.is_dir() && about.mode() & 0o022 == 0;
     if by_root || (own && shut) {
@@ -132,8 +133,8 @@ fn trusted(directory: &Path) -> io::Result<()> {
     ))
 }
 
-/// The file name for a node: its name, where that is plain; other bytes as `%` and two hexadecimal
-/// digits, and a long name cut, with a checksum.
+/// The file name for a node: its name, in which bytes other than ASCII letters, digits, `-`, `_`
+/// and `.` become `%` and two hexadecimal digits. A long name is cut, and a checksum added.
 fn file_name(name: &[u8]) -> String {
     let mut text = String::new();
     for (at, &byte) in name.iter().enumerate() {
@@ -153,7 +154,7 @@ fn file_name(name: &[u8]) -> String {
     text + SUFFIX
 }
 
-/// Finds out whether a process listens at a path, without waiting for it.
+/// Finds out whether a process listens at a path, without waiting.
 pub(crate) fn presence(path: &Path) -> io::Result<Presence> {
     match fs::symlink_metadata(path) {
         Ok(about) if about.file_type().is_socket() => {}

@@ -1,5 +1,5 @@
-//! What the program says on standard error: one line each. No failure to write it matters to anything
-//! else, and beside a running node nothing waits for its reader.
+//! The lines that the program writes to standard error. A failure to write them affects nothing
+//! else, and while a node runs, nothing waits for their reader.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ mod queue;
 #[cfg(feature = "agent")]
 pub(crate) use self::queue::{finish, log, start};
 
-/// Says a line, with the name of the program in front. If it cannot be written, it is lost.
+/// Writes a line, with the name of the program in front. If it cannot be written, it is lost.
 pub(crate) fn say(line: impl Display) {
     let line = format!("memberlist: {line}\n");
     #[cfg(feature = "agent")]

@@ -1,4 +1,4 @@
-//! One line of input.
+//! The commands of the agent, and how a line of input is parsed.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::kinds::Kinds;
 use super::settings;
 use crate::hex;
 
-/// What `help` prints.
+/// The commands as `help` prints them, each with its meaning.
 pub(super) const HELP: &[(&str, &str)] = &[
     ("members", "list the alive and suspect members, including this node"),
     ("nodes", "list every known node, including dead ones and those that left"),
@@ -50,13 +50,13 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("help", "show this list; each command with TEXT also exists with the suffix `-hex`"),
 ];
 
-/// How long `leave` waits by default, and after a signal.
+/// How long a leave may take by default, and after a signal.
 pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest wait that `leave` accepts, in seconds: a day.
+/// The longest time that `leave` accepts, in seconds: a day.
 const LEAVE_TIMEOUT_MAX: f64 = 86_400.0;
 
-/// One line: a command, and the id for its reply.
+/// One parsed line: a command, and the id for its reply, if it has one.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) id: Option<String>,
@@ -117,7 +117,7 @@ pub(super) enum CommandError {
 }
 
 impl Line {
-    /// Parses a line without its line end; `None` if it is empty.
+    /// Parses a line, given without its line end; `None` if it is empty.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let (id, rest) = match line.strip_prefix(b"#") {
             Some(rest) => {
@@ -186,7 +186,7 @@ fn takes_text(name: &str) -> bool {
     )
 }
 
-/// The first word, and what follows the single space after it; `None` without a space.
+/// Splits a line at its first space: the word before it, and the rest; `None` if there is no space.
 fn cut(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     match line.iter().position(|&byte| byte == b' ') {
         Some(at) => (&line[..at], Some(&line[at + 1..])),

@@ -24,11 +24,11 @@ use crate::socket::{Claim, ClaimError};
 
 /// The most clients at a time; others get an error and are disconnected.
 const CLIENTS: usize = 64;
-/// The most commands of one client whose replies are still to come; it waits with further lines.
+/// The most commands of one client that have not replied yet; its further lines wait.
 const WAITING: usize = 64;
-/// What waits for one client to read it. The commands that produce more wait.
+/// The most that waits for one client to read it. Commands that produce more wait.
 const QUEUE: Bounds = Bounds { lines: 16, bytes: 1 << 20 };
-/// What waits for a client that is slow to read events: about each node the last at least.
+/// The events that wait for a client that reads them slowly: at least the last one about each node.
 const BOUNDS: EventBounds = EventBounds::new(1024, 4 << 20);
 /// How long the end of the process waits for clients to read their last replies.
 const PARTING: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Where the agent listens for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the directory for such sockets, under the name of the node.
+    /// In the directory for control sockets, under the name of the node.
     #[default]
     Default,
     /// At this path.
@@ -48,7 +48,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Reads the value of `--control`.
+    /// Parses the value of `--control`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         match text {
             "" => Err("expected a path, or `none`".to_owned()),
@@ -57,7 +57,7 @@ impl Place {
         }
     }
 
-    /// Claims the socket. Without a directory for it, an agent that was not asked for one runs
+    /// Claims the socket. If the default one cannot be created, the agent logs a warning and runs
     /// without: its standard input still takes commands.
     pub(super) fn claim(&self, name: &NodeName) -> Result<Option<Claim>, Failure> {
         let claimed = match self {
@@ -92,7 +92,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// `quit` is notified when a client asks for the end of the agent.
+    /// Prepares to serve clients. `quit` is notified when a client asks the agent to end.
     pub(super) fn new(
         claim: &Claim,
         execution: Execution,
@@ -105,7 +105,8 @@ impl Control {
         Ok(Self { listener, execution, quit })
     }
 
-    /// Accepts clients until `ended` is true, then waits shortly for them to read their replies.
+    /// Accepts clients until `ended` is true, then waits briefly until they have read their
+    /// replies.
     pub(super) async fn serve(self, mut ended: watch::Receiver<bool>) {
         let mut clients = JoinSet::new();
         let end = ended.clone();
@@ -127,12 +128,13 @@ impl Control {
             () = end_of(&mut ended) => {}
         }
         let all = async { while clients.join_next().await.is_some() {} };
-        // Those that have not read are disconnected.
+        // Clients that have not read them are disconnected.
         let _ = tokio::time::timeout(PARTING, all).await;
     }
 }
 
-/// Explains to one client too many why it is disconnected, as far as that needs no waiting.
+/// Reports to a client beyond the limit why it is disconnected, if that is possible without
+/// waiting.
 fn refuse(stream: &UnixStream) {
     let message = format!("{CLIENTS} clients are connected already");
     let line = Report::error("", message).to_json() + "\n";
@@ -160,7 +162,7 @@ async fn serve(
                 line = input::read(&mut reader) => line,
                 () = end_of(&mut ended) => {
                     session.finish().await;
-                    // Until the node's last event.
+                    // These end after the node's last event.
                     while events.join_next().await.is_some() {}
                     return;
                 }
@@ -197,7 +199,7 @@ async fn end_of(ended: &mut watch::Receiver<bool>) {
 
 /// Reports the events that the client wants, from now to the end of the node.
 async fn report_events(node: Handle, kinds: watch::Receiver<Kinds>, output: Output) {
-    // Fails only within a delegate.
+    // It fails only if called from within a delegate.
     let Ok(mut events) = node.subscribe(BOUNDS) else { return };
     while let Some(event) = events.next().await {
         let report = event::report(&event);

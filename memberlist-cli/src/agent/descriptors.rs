@@ -4,13 +4,15 @@ use memberlist_proto::Limits;
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What an agent has open besides its streams, at most: standard input and output, its sockets and
-/// the runtime's, name look-ups, the snapshot and connections to `--http` and `--metrics`.
+/// The most files that an agent has open besides its streams: standard input and output, its
+/// sockets and the runtime's, name look-ups, the snapshot and connections to `--http` and
+/// `--metrics`.
 #[cfg(unix)]
 const OTHERS: u64 = 192;
 
 /// Raises the soft limit to the hard limit, as Go's runtime does, and warns if that is too low for
-/// the streams that may be open in both directions. Without a descriptor a node can neither accept nor open a stream.
+/// the streams that may be open in both directions: without a file descriptor, a node can neither
+/// accept nor open a stream.
 #[cfg(unix)]
 pub(super) fn prepare(limits: &Limits) {
     let streams = limits.streams.saturating_add(limits.streams_opened) as u64;
@@ -24,23 +26,23 @@ pub(super) fn prepare(limits: &Limits) {
     }
 }
 
-/// The limit after it was raised as far as that is allowed; `None` if there is none.
+/// Raises the limit as far as allowed, and returns it; `None` if there is no limit.
 #[cfg(unix)]
 pub(crate) fn raised_limit() -> Option<u64> {
     raise(getrlimit(Resource::Nofile))
 }
 
-/// There is no such limit on other systems.
+/// Returns `None`: other systems have no such limit.
 #[cfg(not(unix))]
 pub(crate) fn raised_limit() -> Option<u64> {
     None
 }
 
-/// There is no such limit on other systems.
+/// Does nothing: other systems have no such limit.
 #[cfg(not(unix))]
 pub(super) fn prepare(_limits: &Limits) {}
 
-/// The soft limit after trying to raise it; `None` if there is none.
+/// Tries to raise the soft limit, and returns it; `None` if there is no limit.
 #[cfg(unix)]
 fn raise(limit: Rlimit) -> Option<u64> {
     let Rlimit { current, maximum } = limit;
@@ -54,7 +56,7 @@ fn raise(limit: Rlimit) -> Option<u64> {
             tracing::debug!("raised the limit of open files from {from} to {to}");
             maximum
         }
-        // Some systems have a lower limit beside this one.
+        // Some systems have another, lower limit.
         Err(error) => {
             tracing::debug!("the limit of open files stays at {from}, not {to}: {error}");
             current

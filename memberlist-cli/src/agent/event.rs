@@ -52,8 +52,8 @@ fn fields(event: &Event) -> Option<Report> {
     Some(report)
 }
 
-/// Where a node stands after several events that the reader was too slow for: reported as the one
-/// event that a reader would need that knew nothing of the node.
+/// The state of a node after several events that were merged because the reader was slow: reported
+/// as the one event that a reader needs who knows nothing about the node.
 fn coalesced(who: &Node, events: u64, reason: Option<&Departure>) -> Report {
     let name = if who.state().is_live() { "joined" } else { "departed" };
     Report::new(name)
@@ -62,7 +62,7 @@ fn coalesced(who: &Node, events: u64, reason: Option<&Departure>) -> Report {
         .with("coalesced", events)
 }
 
-/// A round trip, by itself or as the reply to `ping`.
+/// A round trip, as an event or as the reply to `ping`.
 pub(super) fn pinged(node: Value, rtt: std::time::Duration, payload: &[u8]) -> Report {
     Report::new("pinged")
         .with("node", node)
@@ -70,7 +70,8 @@ pub(super) fn pinged(node: Value, rtt: std::time::Duration, payload: &[u8]) -> R
         .with("payload_hex", hex::encode(payload))
 }
 
-/// How each peer of a join answered, by itself or as the reply to `join`.
+/// The outcome of a join, as an event or as the reply to `join`: how many peers were joined, and
+/// why the others were not.
 pub(super) fn join(report: &JoinReport) -> Report {
     failed_join(report.joined.len(), &report.failed)
 }
@@ -90,7 +91,7 @@ fn failed_join(joined: usize, failed: &[JoinFailure]) -> Report {
     Report::new("join").with("joined", joined).with("failed", failed)
 }
 
-/// The application's bytes that came in or went out.
+/// The report of an event about bytes of the application, received or sent.
 fn about_bytes(event: &Event) -> Option<Report> {
     Some(match event {
         Event::Message { from, channel, payload } => Report::new("message")
@@ -126,7 +127,7 @@ fn about_bytes(event: &Event) -> Option<Report> {
     })
 }
 
-/// What went wrong, and the health that follows from it.
+/// The report of an event about something that went wrong, or about the node's health.
 fn trouble(event: &Event) -> Option<Report> {
     Some(match event {
         Event::Refused { node, from, reason } => Report::new("refused")
@@ -165,7 +166,7 @@ fn departure(reason: &Departure) -> Value {
             "confirmations": confirmations,
             "accusers": by.iter().map(NodeName::to_string).collect::<Vec<_>>(),
         }),
-        // Its suspicion ran out elsewhere first; how many confirmed it there is not known.
+        // Its suspicion expired first at another node, whose number of confirmations is unknown.
         Departure::Declared { by } => {
             json!({ "kind": "failed", "by": by.to_string(), "declared": true })
         }

@@ -1,4 +1,4 @@
-//! Executing commands.
+//! Executes the commands of the agent.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::node::{Carried, Runtime};
 /// How long `meta` waits for the announcement to be sent.
 const META_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a command needs to run.
+/// All that a command needs to run.
 #[derive(Clone)]
 pub(super) struct Execution {
     pub(super) node: Handle,
@@ -29,17 +29,17 @@ pub(super) struct Execution {
     pub(super) about: Arc<About>,
 }
 
-/// What the agent is, beside its node.
+/// Facts about the agent apart from its node.
 pub(super) struct About {
     pub(super) runtime: Runtime,
     pub(super) began: Instant,
-    /// The path of its control socket.
+    /// The path of its control socket, if it has one.
     pub(super) control: Option<String>,
-    /// Where its page is.
+    /// The address of its page, if it serves one.
     pub(super) page: Option<SocketAddr>,
 }
 
-/// The first report.
+/// The first report of an agent, about its start.
 pub(super) fn started(node: &Handle, about: &About) -> Report {
     let report = Report::new("started")
         .with("node", report::node(&node.local()))
@@ -53,7 +53,7 @@ pub(super) fn started(node: &Handle, about: &About) -> Report {
 
 /// Leaves, waiting at most `timeout`.
 pub(super) async fn leave(node: &Handle, timeout: Duration) -> Result<(), Error> {
-    // For the core, zero would mean no limit.
+    // For the core, zero means that there is no limit.
     node.leave(timeout.max(Duration::from_millis(1))).await.map(drop)
 }
 
@@ -107,7 +107,7 @@ impl Execution {
                 node.forget(&name).map_err(text)?;
                 Ok(Report::new("forgotten").with("name", name.to_string()))
             }
-            // The session does it.
+            // The session does what this command asks.
             Command::Watch(kinds) => Ok(Report::new("watching").with("events", kinds.to_string())),
             Command::Quit => Ok(Report::new("quit")),
             Command::Help => Ok(help()),
@@ -228,7 +228,7 @@ impl Execution {
 
 /// The configuration with one field changed, if that field can change at run time.
 fn changed(before: &Config, field: &str, value: &str) -> Result<Config, String> {
-    // Verification changes by a call of its own, not with the timing.
+    // These two change by a call of their own, not with the timing.
     let verifies = ["gossip_verify_incoming", "gossip_verify_outgoing"].contains(&field);
     let is_live = verifies || Config::field(field).is_some_and(Field::is_live);
     if !is_live && settings::names().any(|name| name == field) {

@@ -1,4 +1,4 @@
-//! Serving by HTTP: the page (`--http`) and the metrics alone (`--metrics`).
+//! The HTTP servers: of the page (`--http`), and of the metrics alone (`--metrics`).
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -26,8 +26,8 @@ const REQUEST: usize = 8 << 10;
 const HEAD: Duration = Duration::from_secs(5);
 /// How long one connection may take; it serves one request.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one connection may read events. A client reconnects, and goes on where it was: one that
-/// has stopped reading loses its place.
+/// How long one connection may read events. A client that still reads reconnects, and continues
+/// where it was; one that has stopped reading no longer takes up a place.
 const STREAM: Duration = Duration::from_secs(600);
 /// How many connections each address serves at a time, besides those that read events; the others
 /// wait to be accepted.
@@ -35,8 +35,8 @@ const CONNECTIONS: usize = 32;
 /// How often the recorder's histograms are compacted.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// What will be served once there is a node: its addresses are listened on first, so that a mistake
-/// is reported before anything starts.
+/// The servers, before there is a node: they listen first, so that an unusable address is reported
+/// before anything starts.
 pub(super) struct Servers {
     metrics: Option<TcpListener>,
     page: Option<(TcpListener, Options)>,
@@ -62,7 +62,7 @@ impl Servers {
         Ok(Self { metrics, page, recorder })
     }
 
-    /// Serves from now on. Where the page is, if there is one.
+    /// Starts to serve; returns the address of the page, if there is one.
     pub(super) fn serve(self, node: &Handle) -> Result<Option<SocketAddr>, Failure> {
         let Some(recorder) = self.recorder else { return Ok(None) };
         tokio::spawn(upkeep(recorder.clone()));
@@ -124,8 +124,8 @@ async fn connection(
     let service = service_fn(|request| {
         let response = answer(&request);
         if response.body().is_stream() {
-            // The page bounds the readers of events by itself: they must not take the places of
-            // those that ask.
+            // The page itself bounds the readers of events: they must not take up the places of
+            // other requests.
             drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
         async move { Ok::<_, Infallible>(response) }
@@ -138,7 +138,7 @@ async fn connection(
             .header_read_timeout(HEAD)
             .serve_connection(TokioIo::new(stream), service)
     );
-    // A client that does not take its answer in time has to ask again.
+    // A client that does not read its answer in time has to ask again.
     if tokio::time::timeout(PATIENCE, served.as_mut()).await.is_err() {
         let streaming = place.lock().unwrap_or_else(PoisonError::into_inner).is_none();
         if streaming {

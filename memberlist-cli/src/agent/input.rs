@@ -1,15 +1,15 @@
-//! Lines of input. Standard input is read by a thread of its own, so that a blocked read does not
-//! keep the process from ending.
+//! Lines of input. A thread of its own reads standard input, so that a blocked read does not keep
+//! the process from ending.
 
 use std::io::{self, BufRead, Read};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
-/// The longest line, in bytes: the longest reliable message in hexadecimal, and some more.
+/// The longest line, in bytes: enough for the longest reliable message in hexadecimal.
 const LINE_MAX: usize = 64 << 20;
 
-/// Lines read ahead, at most.
+/// The most lines that are read ahead.
 const QUEUE: usize = 4;
 
 /// One line without its line end, or the error that it was too long and has been skipped.
@@ -50,7 +50,7 @@ fn read_line(input: &mut impl BufRead, limit: usize) -> io::Result<Option<Input>
     }
     if line.last() == Some(&b'\n') {
         line.pop();
-        // On Windows, a line ends in two characters.
+        // On Windows, a line ends with two characters.
         if cfg!(windows) && line.last() == Some(&b'\r') {
             line.pop();
         }
@@ -62,7 +62,7 @@ fn read_line(input: &mut impl BufRead, limit: usize) -> io::Result<Option<Input>
     Ok(Some(Ok(line)))
 }
 
-/// Reads a line of a connection; `None` at its end.
+/// Reads a line from a connection; `None` at its end.
 pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Input>> {
     let mut line = Vec::new();
     if (&mut *from).take(LINE_MAX as u64 + 1).read_until(b'\n', &mut line).await? == 0 {

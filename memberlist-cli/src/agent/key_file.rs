@@ -9,8 +9,8 @@ use memberlist_proto::Key;
 /// The longest file that is read, in bytes.
 const FILE_MAX: u64 = 64 << 10;
 
-/// Reads a file with one key in base64 per line, the primary first. Empty lines and those that begin
-/// with `#` are ignored. An error never repeats what the file says.
+/// Reads a file with one key in base64 per line, the primary first. Empty lines and lines that
+/// begin with `#` are ignored. An error never repeats text of the file.
 pub(super) fn read(path: &Path) -> Result<Vec<Key>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| failed(&error))?;

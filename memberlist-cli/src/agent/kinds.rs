@@ -1,4 +1,4 @@
-//! Which events are reported.
+//! The choice of the events that are reported.
 
 use std::collections::BTreeSet;
 
@@ -34,11 +34,11 @@ pub(crate) const KINDS: [&str; 23] = [
 pub(crate) enum Kinds {
     /// Every event.
     All,
-    /// Every event but round trips, which come all the time.
+    /// Every event except round trips, which are frequent.
     Quiet,
-    /// None.
+    /// No event.
     None,
-    /// These, and that events were lost.
+    /// These events, and those that say that events were lost.
     These(BTreeSet<&'static str>),
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct NoEvent {
 }
 
 impl Kinds {
-    /// Reads names separated by commas, `all`, `quiet` or `none`.
+    /// Parses names separated by commas, or `all`, `quiet` or `none`.
     pub(crate) fn parse(text: &str) -> Result<Self, NoEvent> {
         match text {
             "all" => return Ok(Self::All),
@@ -63,8 +63,8 @@ impl Kinds {
         kinds.collect::<Result<_, _>>().map(Self::These)
     }
 
-    /// Whether an event of this name is reported. That something was lost is always: a reader must
-    /// know that its view is incomplete.
+    /// Whether an event of this name is reported. Unless no event is wanted, those that say that
+    /// events were lost are included: a reader must know that its view is incomplete.
     pub(crate) fn include(&self, event: &str) -> bool {
         match self {
             Self::All => true,
@@ -92,7 +92,7 @@ fn kind(name: &str) -> Result<&'static str, NoEvent> {
     if let Some(kind) = KINDS.into_iter().find(|kind| *kind == name) {
         return Ok(kind);
     }
-    // The time for a comparison grows with the length of what was written.
+    // A comparison takes longer, the longer the given name is.
     let near = || KINDS.into_iter().min_by_key(|kind| strsim::osa_distance(kind, name));
     let near = if name.len() <= 32 { near() } else { None };
     let near = near.filter(|kind| strsim::osa_distance(kind, name) * 3 <= name.len());

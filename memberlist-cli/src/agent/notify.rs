@@ -1,15 +1,15 @@
-//! What a service manager is informed of (`sd_notify`), if one started the agent.
+//! Notifications to the service manager that started the agent, if one did (`sd_notify`).
 
 use std::time::Duration;
 
 use memberlist_driver::{Error, Handle};
 
-/// For how long no member may have joined or departed before the agent is ready.
+/// The agent is ready once no member has joined or departed for this long.
 const QUIET: Duration = Duration::from_secs(1);
-/// How long the agent waits for that: a cluster in which nodes come and go all the time is usable.
+/// The longest wait for that: a cluster in which nodes constantly join and depart is usable, too.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Waits until the membership has settled.
+/// Waits until the membership has settled, or for the longest wait; returns the number of members.
 pub(super) async fn settled(node: Handle) -> Result<usize, Error> {
     match node.settled(QUIET, LIMIT).await {
         Err(error) if error.is_timeout() => Ok(node.num_members()),
@@ -17,26 +17,26 @@ pub(super) async fn settled(node: Handle) -> Result<usize, Error> {
     }
 }
 
-/// The agent is ready, with so many members.
+/// Reports that the agent is ready, with this number of members.
 #[cfg(target_os = "linux")]
 pub(super) fn ready(members: usize) {
     let status = format!("{members} members");
     send(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(&status)]);
 }
 
-/// The agent joins its seeds, and is not ready yet.
+/// Reports that the agent is joining its seeds, and not ready yet.
 #[cfg(target_os = "linux")]
 pub(super) fn joining() {
     send(&[sd_notify::NotifyState::Status("joining")]);
 }
 
-/// The agent leaves.
+/// Reports that the agent is leaving.
 #[cfg(target_os = "linux")]
 pub(super) fn stopping() {
     send(&[sd_notify::NotifyState::Stopping, sd_notify::NotifyState::Status("leaving")]);
 }
 
-/// Does nothing if no service manager listens.
+/// Notifies the service manager; does nothing if there is none.
 #[cfg(target_os = "linux")]
 fn send(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {

@@ -1,5 +1,5 @@
-//! Lines of output. Standard output is written by a thread of its own: a slow reader must not block
-//! the node. The events waiting for it are bounded by the driver, the lines by [`Output`].
+//! Lines of output. A thread of its own writes standard output, because a slow reader must not
+//! block the node. The driver bounds the events that wait for it, [`Output`] the lines.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::report::Report;
 use crate::sink::{self, Sink};
 use crate::stderr;
 
-/// What waits to be written to standard output.
+/// The bounds of what waits to be written to standard output.
 const QUEUE: Bounds = Bounds { lines: 1024, bytes: 4 << 20 };
 
 /// Writes reports. Cheap to clone; the writer ends when the last clone is dropped.
@@ -24,15 +24,16 @@ pub(super) struct Output {
     style: Style,
 }
 
-/// The most that waits in a queue.
+/// The most that may wait in a queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) lines: usize,
-    /// A line that is longer waits alone.
+    /// A longer line waits alone.
     pub(super) bytes: u32,
 }
 
-/// A line with its line feed. It has its room until it is dropped, after it was written.
+/// A line with its line feed. It occupies room in the queue until it is dropped, once it is
+/// written.
 #[derive(Debug)]
 pub(super) struct Waiting {
     line: String,
@@ -46,12 +47,12 @@ pub(super) enum Style {
     Text,
     /// As JSON.
     Json,
-    /// As JSON, where events have their text for people, too, in the field `summary`.
+    /// As JSON, in which events also have their text for people, as the field `summary`.
     #[cfg_attr(not(unix), allow(dead_code))] // Only the control socket needs it.
     Summarized,
 }
 
-/// Signals that the writer has ended.
+/// Reports that the writer has ended.
 #[derive(Debug)]
 pub(super) struct Written(watch::Receiver<bool>);
 
@@ -61,7 +62,7 @@ impl Output {
         Self::start_with(style, sink::stdout(), |line| stderr::say(line))
     }
 
-    /// An output whose lines are to be taken from the queue.
+    /// Creates an output, and the queue from which its lines must be taken.
     pub(super) fn queue(style: Style, bounds: Bounds) -> (Self, mpsc::Receiver<Waiting>) {
         let (lines, queue) = mpsc::channel(bounds.lines);
         let room = Arc::new(Semaphore::new(bounds.bytes as usize));
@@ -77,7 +78,7 @@ impl Output {
         let (ended, end) = watch::channel(false);
         std::thread::spawn(move || {
             write_all(queue, to, say);
-            // The agent may have ended without waiting.
+            // Fails if the agent has ended without waiting.
             let _ = ended.send(true);
         });
         (output, Written(end))
@@ -87,7 +88,7 @@ impl Output {
     pub(super) async fn write(&self, report: Report) {
         let line = self.style.line(report);
         let bytes = u32::try_from(line.len()).unwrap_or(u32::MAX).min(self.bytes);
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(bytes).await else { return };
         let _ = self.lines.send(Waiting { line, _room: room }).await;
     }
@@ -117,8 +118,8 @@ impl Waiting {
 }
 
 impl Written {
-    /// Waits until the last line is written, at most `limit`: a reader that has stopped reading must
-    /// not keep the process alive.
+    /// Waits until the last line is written, but at most for `limit`: a reader that has stopped
+    /// reading must not keep the process alive.
     pub(super) async fn wait(mut self, limit: Duration) {
         let _ = tokio::time::timeout(limit, self.0.wait_for(|&ended| ended)).await;
     }
@@ -126,7 +127,7 @@ impl Written {
 
 /// Writes lines until there are no more, or the reader has gone, which the agent notices through
 /// [`Output::closed`]. Lines that cannot be written for any other reason, such as a full disk, are
-/// lost; `say` is called with that once, and once more when writing works again.
+/// lost; `say` is called once when that begins, and once when writing works again.
 fn write_all(mut queue: mpsc::Receiver<Waiting>, to: impl Write, say: impl Fn(&str)) {
     let (mut sink, mut lost) = (Sink::new(to), 0_u64);
     while let Some(line) = queue.blocking_recv() {

@@ -1,4 +1,4 @@
-//! One line of the agent's output: an object, as JSON or as readable text.
+//! One line of the agent's output: an object that is written as JSON or as readable text.
 
 use std::fmt::{Display, Write as _};
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use crate::hex;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Report {
     fields: Map<String, Value>,
-    /// The text for people, if it is not made from the fields.
+    /// The text for people; `None` if it is made from the fields.
     line: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl Report {
         }
     }
 
-    /// With the text for people of an event as the field `summary`.
+    /// Adds the text for people, if there is one, as the field `summary`.
     pub(super) fn summarized(mut self) -> Self {
         match self.line.take() {
             Some(line) => self.with("summary", line),
@@ -62,14 +62,14 @@ impl Report {
         }
     }
 
-    /// One line of JSON.
+    /// Returns one line of JSON, without a line feed.
     pub(super) fn to_json(&self) -> String {
         // A map with text as keys can always be written.
         serde_json::to_string(&self.fields).unwrap_or_default()
     }
 
-    /// One line for people: the time and the text of an event. A reply is
-    /// `time event key=value …`, with further lines where there is a list.
+    /// Returns the text for people: for an event, a line with its time and text; for a reply,
+    /// `time event key=value …`, with further lines for a list.
     pub(super) fn to_text(&self) -> String {
         let field = |key| self.fields.get(key).and_then(Value::as_str).unwrap_or_default();
         let clock = field("time").split('T').nth(1).unwrap_or_default().trim_end_matches('Z');
@@ -141,7 +141,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A node is `name(addr state)`, anything else its keys and values.
+/// An object as readable text: a node as `name(addr state)`, anything else as its keys and values.
 fn plain_object(object: &Map<String, Value>) -> String {
     if let (Some(name), Some(addr), Some(state)) =
         (object.get("name"), object.get("addr"), object.get("state"))

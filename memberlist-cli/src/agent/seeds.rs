@@ -1,4 +1,4 @@
-//! Joining through the seeds of `--join` until one answers.
+//! Joins through the seeds of `--join` until one answers.
 
 use std::net::SocketAddr;
 
@@ -15,8 +15,8 @@ use crate::failure::Failure;
 /// The most reasons listed in one line.
 const REASONS: usize = 5;
 
-/// Joins through any of `seeds`. With `once` the first failure is final; otherwise the node retries
-/// until one answers, and reports each attempt as an event.
+/// Joins through any of `seeds`. With `once`, a failed attempt is final, and an error; otherwise
+/// the node retries until a seed answers, and reports each failed attempt as an event.
 pub(super) async fn join(
     node: Handle,
     output: Output,
@@ -39,12 +39,13 @@ pub(super) async fn join(
     Ok(())
 }
 
-/// Says once, of each node that has this one's name in the cluster, that it has.
+/// Remembers which node was last reported to hold this node's name in the cluster: each is reported
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct Holders(Option<SocketAddr>);
 
 impl Holders {
-    /// What to say about an event, if it is the first about this holder.
+    /// The line to print about an event, if it is the first about this holder of the name.
     pub(super) fn note(&mut self, name: &NodeName, event: &Event) -> Option<String> {
         let holder = |error: &ExchangeError| match error {
             ExchangeError::NameTaken { holder } => Some(*holder),

@@ -1,4 +1,5 @@
-//! Commands from one source, and their replies: standard input, or a client of the control socket.
+//! The commands from one source (standard input, or a client of the control socket) and their
+//! replies.
 
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
@@ -23,14 +24,14 @@ pub(super) struct Session {
     replies: JoinSet<()>,
 }
 
-/// What follows from a line.
+/// What the caller does after a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// The next line.
+    /// Read the next line.
     Line,
-    /// Events are wanted, as the session says.
+    /// Report the events that the session wants now, and read the next line.
     Watch,
-    /// The end of the agent.
+    /// End the agent.
     Quit,
 }
 
@@ -39,8 +40,8 @@ impl Session {
         Self { execution, output, wanted, replies: JoinSet::new() }
     }
 
-    /// Executes one line of input. A command that completes immediately is
-    /// answered before the next one; a command that has to wait continues beside those that follow.
+    /// Executes one line of input. A command that completes immediately is answered before the next
+    /// one; a command that has to wait continues beside the following ones.
     pub(super) async fn execute(&mut self, input: Input) -> Next {
         let line = match input {
             Ok(bytes) => Line::parse(&bytes),
@@ -79,13 +80,13 @@ impl Session {
         next
     }
 
-    /// Waits until fewer than `most` replies are still to come. Cancel safe.
+    /// Waits until fewer than `most` commands have yet to reply. It may be cancelled.
     pub(super) async fn room(&mut self, most: usize) {
         while self.replies.try_join_next().is_some() {}
         while self.replies.len() >= most && self.replies.join_next().await.is_some() {}
     }
 
-    /// Waits for every reply. Cancel safe.
+    /// Waits until every command has replied. It may be cancelled.
     pub(super) async fn finish(&mut self) {
         while self.replies.join_next().await.is_some() {}
     }

@@ -1,4 +1,4 @@
-//! Settings from a TOML file, with errors of one line.
+//! Settings from a TOML file, with errors of one line each.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub(crate) fn load(settings: &mut Settings, path: &Path) -> Result<(), String> {
     read(settings, &text).map_err(|error| format!("{file}: {error}"))
 }
 
-// The text of the error itself would repeat the line, which may have a key.
+// The error's own text would repeat the line, which may contain a key.
 fn read(settings: &mut Settings, text: &str) -> Result<(), String> {
     let parsed = toml::Deserializer::parse(text);
     parsed.and_then(|document| settings.update(document)).map_err(|error| {

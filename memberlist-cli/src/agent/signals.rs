@@ -16,7 +16,7 @@ pub(super) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// From now on the signals no longer end the process by themselves.
+    /// Starts to catch the signals: they no longer end the process.
     pub(super) fn start() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -24,7 +24,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal. Cancel safe.
+    /// Waits for the next signal. Cancellation loses none.
     pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -35,12 +35,12 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Nothing to prepare on this platform.
+    /// Does nothing on this platform.
     pub(super) fn start() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// Waits for the next interrupt. Cancel safe.
+    /// Waits for the next interrupt. It may be cancelled.
     pub(super) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await

@@ -26,14 +26,14 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How many bad lines are logged one by one.
 const LOGGED: usize = 10;
 
-/// A file with one peer per line.
+/// The snapshot file, with one peer per line.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     path: PathBuf,
     /// The peers of the file, until the search for them starts.
     peers: Vec<Peer>,
     saved: Vec<u8>,
-    /// The write in progress. A save that is dropped midway leaves it here.
+    /// The write in progress. A save that is cancelled leaves it here.
     writing: Option<JoinHandle<(Vec<u8>, io::Result<()>)>>,
     /// Why the last save failed; the same reason is not logged again.
     failing: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads the file, and rewrites it once to check that this works; a file that does not exist
-    /// yet is created. Bad lines are logged and ignored, and so is a full disk.
+    /// yet is created. Bad lines are logged and ignored, and so is a full disk or quota.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::usage(format_args!("--snapshot: {}: {error}", path.display()))
@@ -57,7 +57,7 @@ impl Snapshot {
         let mut failing = None;
         match replace(&path, &bytes) {
             Ok(()) => {}
-            // Room may come back, and every change tries again.
+            // There may be room again later, and every change of the members tries again.
             Err(error) if is_full(&error) => {
                 let shown = path.display();
                 tracing::warn!("--snapshot: {shown}: cannot write: {error}; it is tried again");
@@ -74,7 +74,7 @@ impl Snapshot {
         Ok(Self { path, peers, saved: bytes, writing: None, failing })
     }
 
-    /// Starts the search for the peers of the file.
+    /// Makes the node search for the peers of the file.
     pub(super) fn recall(&mut self, node: &Handle) -> Result<(), Failure> {
         node.recall(&std::mem::take(&mut self.peers)).map_err(Failure::failed)
     }
@@ -88,7 +88,7 @@ impl Snapshot {
     }
 
     /// Writes the file if the members have changed. A node that has lost every member keeps the last
-    /// list. Safe to drop midway: the next call waits for the write that this one started.
+    /// list. It may be cancelled: the next call waits for the write that this one has started.
     pub(super) async fn save(&mut self, node: &Handle) {
         self.written().await;
         let peers = node.snapshot();
@@ -133,8 +133,8 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// What is at the path. Anything but a regular file, such as a device, is an error, because the
-/// rename would replace it.
+/// The metadata of the file at the path; `None` if there is none. Anything but a regular file, such
+/// as a device, is an error, because the rename would replace it.
 fn existing(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
@@ -150,7 +150,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
     let beside = path.with_file_name(name);
-    // A crash may have left one; a link that another user put there must not be followed.
+    // A crash may have left this file; a link that another user put at its path must not be
+    // followed.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -24,18 +24,19 @@ pub(super) struct Socket {
 
 #[cfg(unix)]
 impl Socket {
-    /// Claims the socket that the flags ask for. Only before there is a thread that makes files.
+    /// Claims the socket that the flags ask for. Must be called before there is a thread that
+    /// creates files.
     pub(super) fn claim(args: &Args, settings: &Settings) -> Result<Self, Failure> {
         let place = args.control.clone().unwrap_or_default();
         Ok(Self { claim: place.claim(&settings.config.name)? })
     }
 
-    /// Its path as text.
+    /// The path of the socket as text, if there is one.
     pub(super) fn path(&self) -> Option<String> {
         self.claim.as_ref().map(|claim| Path::display(claim.path()).to_string())
     }
 
-    /// Serves clients until `ended` is true.
+    /// Starts to serve clients, until `ended` is true; `None` if there is no socket.
     pub(super) fn serve(
         &self,
         execution: &Execution,
@@ -47,7 +48,7 @@ impl Socket {
         Ok(Some(tokio::spawn(control.serve(ended))))
     }
 
-    /// Removes the socket, before an end that drops nothing.
+    /// Removes the socket; for an end of the process that drops nothing.
     pub(super) fn remove(&self) {
         if let Some(claim) = &self.claim {
             claim.remove();
@@ -57,17 +58,17 @@ impl Socket {
 
 #[cfg(not(unix))]
 impl Socket {
-    /// There are none on this system.
+    /// Claims nothing: this system has no Unix sockets.
     pub(super) fn claim(_args: &Args, _settings: &Settings) -> Result<Self, Failure> {
         Ok(Self {})
     }
 
-    /// There is none.
+    /// Returns `None`: there is no socket.
     pub(super) fn path(&self) -> Option<String> {
         None
     }
 
-    /// Nothing is served.
+    /// Serves nothing.
     pub(super) fn serve(
         &self,
         _execution: &Execution,
@@ -77,6 +78,6 @@ impl Socket {
         Ok(None)
     }
 
-    /// There is nothing to remove.
+    /// Does nothing: there is no socket to remove.
     pub(super) fn remove(&self) {}
 }

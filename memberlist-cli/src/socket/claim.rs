@@ -1,4 +1,4 @@
-//! Binding a control socket for the life of an agent.
+//! Binds a control socket for the life of an agent.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,10 +13,10 @@ use rustix::process::umask;
 
 use super::{Presence, prepare, presence};
 
-/// How often a lock that was removed meanwhile is tried again.
+/// How many times a lock is tried that was removed in the meantime.
 const TRIES: u32 = 100;
 
-/// A control socket, removed when this is dropped.
+/// A bound control socket, removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
     listener: UnixListener,
@@ -27,10 +27,10 @@ pub(crate) struct Claim {
 /// Why a socket cannot be claimed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClaimError {
-    /// A running process has it.
+    /// A running agent has the socket.
     #[error("another agent answers at {}", .0.display())]
     Taken(PathBuf),
-    /// The file system refuses.
+    /// The operating system refuses.
     #[error("{}: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
 }
@@ -44,14 +44,15 @@ impl Claim {
 
     /// Listens at `path`, in place of the socket of an agent that has died.
     ///
-    /// Must be called before the process has a thread that makes files: the mask of file modes, by which
-    /// no other user can connect at any moment, belongs to the whole process.
+    /// Must be called before the process has a thread that creates files: to let no other user
+    /// connect at any moment, it changes the mask of file modes, which belongs to the whole
+    /// process.
     pub(crate) fn at(path: &Path) -> Result<Self, ClaimError> {
         let failed = |error| ClaimError::Io(path.to_owned(), error);
         let lock = Lock::take(path).map_err(failed)?;
         let lock = lock.ok_or_else(|| ClaimError::Taken(path.to_owned()))?;
         match presence(path).map_err(failed)? {
-            // It is not an agent's, or its lock was removed by hand.
+            // The socket is not an agent's, or its lock was removed by hand.
             Presence::Live => return Err(ClaimError::Taken(path.to_owned())),
             Presence::Dead => fs::remove_file(path).map_err(failed)?,
             Presence::Nothing => {}
@@ -67,14 +68,14 @@ impl Claim {
         &self.path
     }
 
-    /// Removes the socket and its lock; clients that are connected stay.
+    /// Removes the socket and its lock; clients that are connected stay connected.
     pub(crate) fn remove(&self) {
-        // The lock is held, so that no agent can have put its own socket here.
+        // The lock is held: no other agent can have put its own socket here.
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(&self.lock.path);
     }
 
-    /// The socket, to accept from.
+    /// The listening socket, to accept clients from.
     pub(crate) fn listener(&self) -> io::Result<UnixListener> {
         self.listener.try_clone()
     }
@@ -87,11 +88,11 @@ impl Drop for Claim {
 }
 
 /// A file beside the socket, locked as long as its agent lives: of two agents that find a dead
-/// socket only one replaces it.
+/// socket, only one replaces it.
 #[derive(Debug)]
 struct Lock {
     path: PathBuf,
-    /// Unlocked when it is closed, also when the process is killed.
+    /// Unlocked when it is closed, even if the process is killed.
     _file: File,
 }
 
@@ -110,7 +111,7 @@ impl Lock {
                 Err(error) => return Err(error.into()),
             }
             let file = File::from(file);
-            // An agent that ended between the two calls has removed the file that is locked now.
+            // An agent that ended between the two calls has removed the file that is now locked.
             let locked = file.metadata()?;
             if fs::metadata(&path).is_ok_and(|about| about.ino() == locked.ino()) {
                 return Ok(Some(Self { path, _file: file }));

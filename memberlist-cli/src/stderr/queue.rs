@@ -1,5 +1,5 @@
-//! Lines on their way to standard error. A thread of its own writes them: a reader that has stalled
-//! must not stop the node whose packets are logged.
+//! The queue of lines for standard error. A thread of its own writes them: a stalled reader must
+//! not stop the node whose packets are logged.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use crate::sink::{self, Sink};
 
-/// The most lines that wait, and their bytes; more are dropped. A line that is longer passes alone.
+/// The most lines that wait, and the most bytes; further lines are dropped. A longer line waits
+/// alone.
 const LINES: usize = 1024;
 const BYTES: usize = 1 << 20;
 
 /// Set once there is a thread that writes.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// From now on, what is said and logged is written by a thread. If there can be none, it is written
-/// at once, as before.
+/// Starts the thread that writes lines from now on. If it cannot be started, lines are written at
+/// once, as before.
 pub(crate) fn start() {
     let writer = std::thread::Builder::new().name("stderr".to_owned());
     if writer.spawn(|| QUEUE.get_or_init(Queue::default).write_all(sink::stderr())).is_ok() {
@@ -24,14 +25,14 @@ pub(crate) fn start() {
     }
 }
 
-/// Waits until everything is written, at most `limit`.
+/// Waits until everything is written, but at most for `limit`.
 pub(crate) fn finish(limit: Duration) {
     if let Some(queue) = QUEUE.get() {
         queue.finish(limit);
     }
 }
 
-/// Queues a line that ends in a line feed; gives it back if there is no thread that writes.
+/// Queues a line that ends with a line feed; returns it if there is no thread that writes.
 pub(super) fn offer(line: Vec<u8>) -> Option<Vec<u8>> {
     match QUEUE.get() {
         Some(queue) => queue.offer(line),
@@ -40,7 +41,7 @@ pub(super) fn offer(line: Vec<u8>) -> Option<Vec<u8>> {
     None
 }
 
-/// Where lines of the log go. Each call of `write` is a line.
+/// The writer for the lines of the log. Each call of `write` is a line.
 pub(crate) fn log() -> impl Write {
     Log
 }
@@ -70,7 +71,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct State {
     entries: VecDeque<Entry>,
-    /// Of the lines among them.
+    /// The bytes of the lines among the entries.
     bytes: usize,
     writing: bool,
 }
@@ -78,7 +79,7 @@ struct State {
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    /// So many lines are missing here.
+    /// The number of lines that are missing here.
     Dropped(u64),
 }
 
@@ -87,7 +88,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a line, or counts it. Waits for nothing.
+    /// Queues a line, or counts it as missing. Does not wait.
     fn offer(&self, line: Vec<u8>) {
         let mut state = self.lock();
         let full = state.entries.len() >= LINES

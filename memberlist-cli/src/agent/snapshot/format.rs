@@ -2,9 +2,9 @@
 
 use memberlist_proto::{NodeName, Peer, PeerError};
 
-/// The start of the first line, before the version. No line of an unversioned file starts like this.
+/// The start of the first line, before the version. No line of an unversioned file starts with it.
 const FORMAT: &str = "memberlist snapshot ";
-/// The version that is written and read.
+/// The version of the format that is written and read.
 const VERSION: u32 = 1;
 /// How much of a line an error shows, in characters.
 const SHOWN: usize = 60;
@@ -17,17 +17,17 @@ pub(super) struct Contents {
     pub(super) bad: Vec<BadLine>,
 }
 
-/// A line that is no peer.
+/// A line that is not a peer.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{number}: `{shown}`: {error}")]
 pub(super) struct BadLine {
-    /// Counted from one.
+    /// The number of the line, from one.
     number: usize,
     shown: String,
     error: LineError,
 }
 
-/// Why a line is no peer.
+/// Why a line is not a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LineError {
     #[error("the line is not UTF-8")]
@@ -43,7 +43,7 @@ pub(super) enum FormatError {
     Version(u32),
     #[error("the first line of the snapshot does not name a version")]
     NoVersion,
-    /// A file of another kind, which the next snapshot would overwrite.
+    /// The file is not a snapshot, and the next snapshot would overwrite it.
     #[error("this is not a snapshot: no line of it is a peer")]
     Foreign,
 }
@@ -55,7 +55,7 @@ pub(super) fn write(peers: &[Peer]) -> String {
     format!("{FORMAT}{VERSION}\n{}", lines.concat())
 }
 
-/// Reads the text of [`write()`], and that of earlier builds, which had no version.
+/// Reads the text that [`write()`] returns, and that of earlier builds, which had no version.
 pub(super) fn read(bytes: &[u8]) -> Result<Contents, FormatError> {
     let mut lines = bytes.split(|byte| *byte == b'\n').zip(1..).peekable();
     let first = lines.peek().and_then(|(line, _)| std::str::from_utf8(line).ok());
@@ -90,13 +90,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, FormatError> {
     Ok(contents)
 }
 
-/// A line from before names were escaped: the address follows the last `/`, and the name before it
-/// is literal.
+/// Parses a line of an unversioned file: the address follows the last `/`, and the name before it
+/// is literal, without escapes.
 fn unversioned(line: &str) -> Result<Peer, PeerError> {
     match line.rsplit_once('/') {
         None => line.parse(),
         Some((name, place)) => {
-            // Bytes that were not UTF-8 are lost, so the name is unknown.
+            // Bytes that were not UTF-8 have been lost: then the name is unknown.
             let whole = !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER);
             Ok(Peer { name: whole.then(|| NodeName::from(name)), ..place.parse()? })
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use memberlist_proto::{Config, Differences, Event, Instant, Node, NodeName};
 use memberlist_sim::{App, Fault, NodeId, Silent, Sim};
 
-/// The change of a configuration that a cell of a grid is about.
+/// The change of the configuration that distinguishes a cell of a grid.
 pub(crate) type Change<'a> = &'a (dyn Fn(&mut Config) + Sync);
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
@@ -16,20 +16,20 @@ pub(crate) const fn millis(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Nodes that run, and the network between them. Laws are not checked: their time would count.
+/// Running nodes and the network between them. Laws are not checked, because that would take time.
 pub(crate) struct Cluster {
     pub(crate) sim: Sim,
     pub(crate) nodes: Vec<NodeId>,
 }
 
 impl Cluster {
-    /// Nodes that all know each other, without having joined. They are started one after another
-    /// within `within`, so that those without a random phase do not act in step.
+    /// Starts nodes that all know each other without having joined. They are started one after
+    /// another within the time `within`, so that nodes without a random phase do not act in step.
     pub(crate) fn warm(seed: u64, size: usize, within: Duration, change: Change<'_>) -> Self {
         Self::warm_with(seed, size, within, change, |_| Silent)
     }
 
-    /// The same, with an application on each node.
+    /// Like [`warm`](Self::warm), with an application on each node.
     pub(crate) fn warm_with<A: App + 'static>(
         seed: u64,
         size: usize,
@@ -51,7 +51,7 @@ impl Cluster {
         cluster
     }
 
-    /// Without nodes.
+    /// A cluster without nodes.
     pub(crate) fn empty(seed: u64) -> Self {
         let mut sim = Sim::new(seed);
         sim.ignore_laws();
@@ -68,7 +68,8 @@ impl Cluster {
         id
     }
 
-    /// The departures that a node has reported since then: when, and whose.
+    /// The departures that a node has reported since `since`: the time of each, and the node that
+    /// departed.
     pub(crate) fn departures(
         &self,
         observer: NodeId,
@@ -80,7 +81,7 @@ impl Cluster {
         })
     }
 
-    /// The suspicions that a node has reported since then: when, and of whom.
+    /// The suspicions that a node has reported since `since`: the time of each, and the suspect.
     pub(crate) fn suspicions(
         &self,
         observer: NodeId,
@@ -92,7 +93,7 @@ impl Cluster {
         })
     }
 
-    /// The events that a node has reported since then of those that `about` gives a node for.
+    /// The events that a node has reported since `since` and for which `about` returns a node.
     fn reported(
         &self,
         observer: NodeId,
@@ -103,38 +104,38 @@ impl Cluster {
         events.filter_map(move |(at, event)| Some((*at, self.id(about(event)?))))
     }
 
-    /// The node that has this record: they are called by their numbers.
+    /// The node that has this record. Nodes are named by their numbers.
     pub(crate) fn id(&self, node: &Node) -> NodeId {
         let name = node.name().to_owned_name().to_string();
         let number = name.strip_prefix('n').and_then(|number| number.parse::<usize>().ok());
         self.nodes[number.expect("nodes are called by their numbers")]
     }
 
-    /// What the nodes have counted in all.
+    /// The value of a counter, summed over all nodes.
     pub(crate) fn count(&self, what: &str) -> u64 {
         self.sim.counters().get(what).copied().unwrap_or_default()
     }
 }
 
-/// Makes the same be wrong with some nodes, or ends it.
+/// Gives some nodes the same fault, or ends their faults with `None`.
 pub(crate) fn set_all(cluster: &mut Cluster, nodes: &[NodeId], fault: Option<Fault>) {
     for id in nodes {
         cluster.sim.set_fault(*id, fault);
     }
 }
 
-/// Seconds between two times.
+/// The seconds between two times.
 pub(crate) fn between(from: Instant, to: Instant) -> f64 {
     to.saturating_duration_since(from).as_secs_f64()
 }
 
-/// Replaces a configuration, but for its name.
+/// Replaces a configuration except for its name.
 pub(crate) fn replace(config: &mut Config, other: &Config) {
     let name = config.name.clone();
     *config = other.clone().with(|it| it.name = name);
 }
 
-/// As the Go library behaves.
+/// Makes a node behave as the Go library does.
 pub(crate) fn as_go(config: &mut Config) {
     config.differences = Differences::none();
 }

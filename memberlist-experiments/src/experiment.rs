@@ -9,22 +9,22 @@ use crate::{healing, large, lifeguard, rapid, serf, stress, swim};
 pub enum Experiment {
     /// The figures of the paper on SWIM.
     Swim,
-    /// Those of the paper on Lifeguard.
+    /// The experiments of the paper on Lifeguard, with members whose messages are held back.
     Lifeguard,
-    /// Exhausted processors, of the same paper.
+    /// Exhausted processors, from the same paper.
     Stress,
     /// Serf's page on convergence.
     Serf,
     /// The asymmetric faults of the paper on Rapid.
     Rapid,
-    /// Thousands of nodes that join and restart at once.
+    /// Thousands of nodes that join within a minute and restart at once.
     Large,
-    /// Recovery and convergence, as in Go and with our defaults.
+    /// Recovery from disturbances as in Go and with our defaults, and convergence beside theory.
     Healing,
 }
 
 impl Experiment {
-    /// All of them.
+    /// All experiments.
     pub const ALL: [Self; 7] = [
         Self::Swim,
         Self::Lifeguard,
@@ -35,7 +35,7 @@ impl Experiment {
         Self::Healing,
     ];
 
-    /// What it is called on the command line.
+    /// The name of the experiment on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Swim => "swim",
@@ -48,7 +48,8 @@ impl Experiment {
         }
     }
 
-    /// Runs it.
+    /// Runs the experiment and returns its report. It may take minutes to hours, unless
+    /// [`Options::quick`] is set.
     pub fn run(self, options: &Options, progress: &dyn Progress) -> Report {
         match self {
             Self::Swim => swim::run(options, progress),

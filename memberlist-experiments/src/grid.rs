@@ -1,4 +1,4 @@
-//! Many runs beside each other.
+//! Grids of runs, many of them in parallel.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -9,44 +9,45 @@ use memberlist_proto::Config;
 
 use crate::lifeguard::Selection;
 
-/// Who watches how far an experiment is. `()` does not.
+/// Observes the progress of an experiment. The methods may be called from any thread; `()` ignores
+/// them.
 pub trait Progress: Sync {
-    /// So many runs are to come, beside those announced before.
+    /// Announces further runs, in addition to those announced before.
     fn expect(&self, runs: u64) {
         let _ = runs;
     }
 
-    /// One run is done.
+    /// Reports that one run is done.
     fn step(&self) {}
 }
 
 impl Progress for () {}
 
-/// How much to run.
+/// How much of an experiment to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// A reduced form, of a few seconds.
+    /// Whether to run a reduced form that takes a few seconds.
     pub quick: bool,
-    /// How many seeds for each cell, if not as many as the experiment takes by itself.
+    /// How many seeds each cell is run with; `None` for the number that the experiment chooses.
     pub seeds: Option<u64>,
     /// The first seed.
     pub seed: u64,
-    /// How many runs at a time.
+    /// How many runs are under way at a time.
     pub jobs: usize,
-    /// How many nodes, in experiments that leave it open.
+    /// The number of nodes, for `large` and `lifeguard`; `None` for their own choice.
     pub nodes: Option<usize>,
-    /// Only the broadcasts under churn of `large`.
+    /// Whether `large` runs only its part with broadcasts under churn.
     pub churn: bool,
-    /// What of `lifeguard` is run.
+    /// The parts of `lifeguard` to run.
     pub lifeguard: Selection,
-    /// The disturbances that `healing` is about, by name; if empty, its own choice, and convergence.
+    /// The disturbances that `healing` runs, by name; if empty, its own choice, and convergence.
     pub only: Vec<String>,
-    /// What `healing` takes in place of our defaults; the name does not count.
+    /// The configuration that `healing` takes in place of our defaults; its name is ignored.
     pub config: Option<Config>,
 }
 
 impl Default for Options {
-    /// The whole experiment, from seed 1 on, on every processor.
+    /// The whole experiment, from seed 1 on, with one run at a time for each processor.
     fn default() -> Self {
         let jobs = thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -64,14 +65,15 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The seeds, of which there are so many in the whole experiment and in its reduced form.
+    /// The seeds to run, given how many the whole experiment and its reduced form take.
     pub(crate) fn seeds(&self, whole: u64, quick: u64) -> Range<u64> {
         let seeds = self.seeds.unwrap_or(if self.quick { quick } else { whole });
         self.seed..self.seed + seeds
     }
 }
 
-/// Every cell with every seed: the same seeds in each, so that cells can be compared.
+/// The runs of every cell with every seed. The seeds are the same in each cell, so that cells can
+/// be compared.
 #[derive(Clone, Debug)]
 pub struct Grid<C> {
     cells: Vec<C>,
@@ -79,17 +81,18 @@ pub struct Grid<C> {
 }
 
 impl<C: Sync> Grid<C> {
-    /// Of these cells and seeds.
+    /// Creates a grid of these cells and seeds.
     pub fn new(cells: impl IntoIterator<Item = C>, seeds: Range<u64>) -> Self {
         Self { cells: cells.into_iter().collect(), seeds }
     }
 
-    /// How many runs it has.
+    /// The number of runs.
     pub fn runs(&self) -> u64 {
         self.cells.len() as u64 * (self.seeds.end - self.seeds.start)
     }
 
-    /// The cells, each with its outcomes in the order of the seeds, however many run at a time.
+    /// Calls `work` for each cell and seed, on [`Options::jobs`] threads. Returns the cells, each
+    /// with its outcomes in the order of the seeds.
     pub fn run<T: Send>(
         &self,
         options: &Options,
@@ -101,7 +104,8 @@ impl<C: Sync> Grid<C> {
         let outcomes = Mutex::new(Vec::new());
         let take = || {
             loop {
-                // All cells with one seed before the next seed: what is left stays like what is done.
+                // All cells with one seed come before the next seed: then the remaining runs take
+                // about as long as those before.
                 let run = next.fetch_add(1, Ordering::Relaxed);
                 if run >= self.runs() {
                     return;

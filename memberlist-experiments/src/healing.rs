@@ -1,4 +1,5 @@
-//! How clusters recover: disturbances with our defaults and as in Go, and convergence beside theory.
+//! How clusters recover: disturbances with our defaults and as in Go, and how fast news converges,
+//! beside theory.
 
 mod acts;
 mod harm;
@@ -17,7 +18,7 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::{Cell, Table};
 
-/// One disturbance, with or without our differences.
+/// One disturbance, with our differences or as in Go.
 struct Case {
     harm: Harm,
     ours: bool,
@@ -76,7 +77,7 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     report
 }
 
-/// Those of disturbances without news, and with news, still empty.
+/// The empty tables of disturbances without news, and of those with news.
 fn tables() -> (Table, Table) {
     let faults = Table::new(
         "faults",
@@ -110,7 +111,7 @@ fn tables() -> (Table, Table) {
     (faults, news)
 }
 
-/// What happened, disturbance by disturbance; of `some` alone there need not be anything to compare.
+/// Adds the results of each disturbance. If only `some` were run, the two sides may also be equal.
 fn harm<'a>(
     report: &mut Report,
     tallies: impl Iterator<Item = (&'a Case, Vec<Tally>)>,
@@ -156,12 +157,13 @@ fn harm<'a>(
     report.tables.extend([faults, news]);
 }
 
-/// One of the times of a life.
+/// Selects one of the times of a life.
 type Figure = fn(&Life) -> f64;
 
-/// What theory says of the median, in seconds, in a cluster of n nodes with the LAN preset: a failed
-/// member is pinged after Exp(1 s), suspected 1 s later, and declared dead after the least time of a
-/// suspicion, 4 max(1, log n); news takes 2 ln n rounds of three targets each, at 5 rounds a second.
+/// The medians by theory, in seconds, in a cluster of n nodes with the LAN preset: a failed member
+/// is pinged after Exp(1 s), suspected 1 s later, and declared dead after the shortest time of a
+/// suspicion, 4 max(1, log n); news takes 2 ln n rounds of three targets each, at 5 rounds per
+/// second.
 fn theory(nodes: f64) -> [f64; 4] {
     let spread = 2.0 * nodes.ln() / 15.0;
     let first = std::f64::consts::LN_2 + 1.0 + 4.0 * nodes.log10().max(1.0);

@@ -1,4 +1,4 @@
-//! An application that hears of one broadcast.
+//! An application that receives one broadcast.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use memberlist_sim::App;
 
 use crate::cluster::Cluster;
 
-/// Notes when its node hears of the broadcast, and passes it on once, as Serf does.
+/// Notes when its node receives the broadcast, and passes it on once, as Serf does.
 #[derive(Clone, Default)]
 pub(crate) struct Hearer(Rc<RefCell<Heard>>);
 
@@ -35,7 +35,7 @@ impl App for Hearer {
 }
 
 impl Hearer {
-    /// Broadcasts from its own node, the one with this number; when that was.
+    /// Broadcasts from its own node, the one with this number; returns the time of that.
     pub(crate) fn begin(&self, cluster: &mut Cluster, number: usize) -> Instant {
         cluster.sim.with(cluster.nodes[number], |node, now| {
             self.0.borrow_mut().at = Some(now);
@@ -45,17 +45,17 @@ impl Hearer {
         })
     }
 
-    /// When its node heard of it.
+    /// When its node first received the broadcast.
     pub(crate) fn heard(&self) -> Option<Instant> {
         self.0.borrow().at
     }
 
-    /// Forgets what its node heard.
+    /// Forgets the broadcast, for another one.
     pub(crate) fn forget(&self) {
         self.0.borrow_mut().at = None;
     }
 
-    /// Its node's attempts to join that failed.
+    /// The number of its node's attempts to join that failed.
     pub(crate) fn failed_joins(&self) -> u64 {
         self.0.borrow().failed
     }

@@ -1,5 +1,6 @@
-//! Large clusters: many nodes join through three seeds within a minute, half of them restart at once, and
-//! a broadcast is sent while others restart. And broadcasts while nodes restart all the time.
+//! Large clusters: many nodes join through three seeds within a minute, half of them restart at
+//! once, and a broadcast is sent while others restart; in a second part, broadcasts are sent while
+//! nodes constantly restart.
 
 mod churn;
 
@@ -14,27 +15,27 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::Table;
 
-/// Nodes that the others join through.
+/// The number of nodes through which the others join.
 const SEEDS: usize = 3;
 /// How long the joins take, in seconds.
 const MINUTE: u64 = 60;
-/// How long to wait for agreement at most.
+/// The longest wait for agreement, in seconds.
 const PATIENCE: u64 = 300;
 
-/// What one run has shown; times in seconds.
+/// The measurements of one run; times in seconds, `None` if it took too long.
 #[derive(Clone, Copy, Debug, Default)]
 struct Outcome {
     /// From the last start until every node knows all others.
     joined: Option<f64>,
-    /// Attempts to join that failed.
+    /// The number of attempts to join that failed.
     failed: u64,
-    /// From the restart of half of them until every node knows all others as they are.
+    /// From the restart of half of them until every node knows all others at their incarnations.
     restarted: Option<f64>,
-    /// The part of the running members that a broadcast reached while a tenth of them restarted.
+    /// The share of the running members that a broadcast reached while a tenth of them restarted.
     delivered: f64,
-    /// Departures that a node reported while nodes only joined: no node was gone.
+    /// Departures that nodes reported while nodes only joined: all of them are false.
     false_departures: u64,
-    /// Packets a node sent, from the start to agreement.
+    /// The packets that a node sent from the start to agreement, on average.
     packets: f64,
 }
 
@@ -83,10 +84,11 @@ fn restart(cluster: &mut Cluster, nodes: &[NodeId]) {
     }
 }
 
-/// How long it takes until every node knows every other at its incarnation, to a tenth of a second.
+/// How many seconds it takes until every node knows every other at its incarnation, in steps of a
+/// tenth; `None` if it takes too long.
 fn agree(cluster: &mut Cluster) -> Option<f64> {
     let start = cluster.sim.now();
-    // The node that disagreed last, which probably still does.
+    // The index of a node that disagreed last time: it probably still does.
     let mut last = 0;
     for _ in 0..PATIENCE * 10 {
         let sim = &cluster.sim;
@@ -110,7 +112,7 @@ fn agree(cluster: &mut Cluster) -> Option<f64> {
     None
 }
 
-/// How many nodes join.
+/// The sizes of the clusters.
 fn sizes(options: &Options) -> Vec<usize> {
     match (options.nodes, options.quick) {
         _ if options.churn => vec![],
@@ -131,7 +133,7 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
          counted are those that arrive at the quarter of the nodes that stays.",
     ));
     let grid = Grid::new(sizes(options), options.seeds(10, 2));
-    // With a size of one's own there are only the joins.
+    // If a size is given, only the joins are run.
     let under_churn = options.nodes.is_none();
     progress.expect(grid.runs() + if under_churn { churn::runs(options) } else { 0 });
     let outcomes = grid.run(options, progress, |nodes, seed| run_one(*nodes, seed));

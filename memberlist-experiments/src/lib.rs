@@ -1,10 +1,10 @@
-//! The published experiments with the protocol, run again with the code that ships: SWIM's figures,
-//! Lifeguard's grids, Serf's curve, Rapid's faults.
+//! The published experiments with the protocol, run again with the code of this project: SWIM's
+//! figures, Lifeguard's grids, Serf's curve, Rapid's faults.
 //!
-//! An [`Experiment`] runs every cell of a [`Grid`] with every seed in `memberlist-sim`, sums up the
-//! outcomes ([`Summary`], with intervals of confidence), and makes a [`Report`]: tables, plots, and
-//! what the result should show. `memberlist simulate NAME` is its face; `docs/experiments` has what
-//! it found.
+//! An [`Experiment`] runs every cell of a [`Grid`] with every seed in `memberlist-sim`, summarizes
+//! the outcomes (as a [`Summary`], with confidence intervals), and makes a [`Report`]: tables,
+//! plots, and whether the result is as expected. `memberlist simulate NAME` runs one at the
+//! terminal; `docs/experiments` contains the results.
 
 mod cluster;
 mod experiment;

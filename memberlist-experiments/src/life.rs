@@ -9,38 +9,40 @@ use memberlist_sim::{Link, NodeId};
 use crate::cluster::{Change, Cluster, between, secs};
 use crate::hearer::Hearer;
 
-/// How long news may take.
+/// How long a join, a broadcast or a leave may take to reach all members.
 const NEWS: Duration = secs(8);
-/// How long the detection of a failure may take.
+/// How long the detection of a failure may take, in seconds.
 const DETECTION: u64 = 300;
 
-/// A cluster, and the network that it is in.
+/// A cluster and its network.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting<'a> {
     pub(crate) nodes: usize,
-    /// The part of the packets that gets lost. Pings over streams are off then: a real network that
-    /// loses packets loses those of streams as well.
+    /// The share of packets that is lost. If there is loss, pings over streams are off: a real
+    /// network that loses packets also loses those of streams.
     pub(crate) loss: f64,
     pub(crate) quiet: Duration,
     pub(crate) change: Change<'a>,
 }
 
-/// What one life has shown; times in seconds, infinite where it did not happen in time.
+/// The measurements of one life. Times are in seconds, and infinite for what did not happen in
+/// time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Life {
     /// From a kill until the first member declares it dead, and until the last one does.
     pub(crate) first: f64,
     pub(crate) all: f64,
-    /// From a join, a broadcast and a leave until every member knows.
+    /// From a join, a broadcast and a leave until every member knows of it.
     pub(crate) join: f64,
     pub(crate) broadcast: f64,
     pub(crate) leave: f64,
-    /// Running members that were declared dead by some member in the quiet time.
+    /// Running members that were declared dead in the quiet time, each counted once however many
+    /// members report it.
     pub(crate) false_positives: u64,
-    /// Packets and bytes, of packets and streams, that all sent in the quiet time.
+    /// The packets that all nodes sent in the quiet time, and the bytes of packets and streams.
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
-    /// Processor time of the quiet time, the simulator's included; not the same in every run.
+    /// The processor time of the quiet time, including the simulator's; it differs from run to run.
     pub(crate) processor: Option<Duration>,
 }
 
@@ -55,7 +57,7 @@ impl Setting<'_> {
         let app = |index: usize| hearers[index].clone();
         let mut cluster = Cluster::warm_with(seed, self.nodes, secs(1), &change, app);
         cluster.sim.network().set_default(Link { loss: self.loss, ..Link::default() });
-        // After this time each node has had its first full state exchange.
+        // Each node has had its first full state exchange after this time.
         cluster.sim.run_for(secs(5));
         let mut life = Life::default();
         life.quiet(&mut cluster, self.quiet);
@@ -110,7 +112,7 @@ impl Life {
     }
 
     fn leave(&mut self, cluster: &mut Cluster, seed: u64) {
-        // The one that has joined last stays, so that two are left in the smallest cluster.
+        // The node that joined last stays, so that two remain in the smallest cluster.
         let leaver = cluster.nodes[(seed as usize * 13 + 2) % (cluster.nodes.len() - 1)];
         let start = cluster.sim.now();
         cluster.sim.operate(leaver, |node, now| node.leave(now, secs(5)));
@@ -150,7 +152,7 @@ impl Life {
     }
 }
 
-/// When a node first reported something.
+/// How long after `start` a node first reported something, in seconds; infinite if it did not.
 fn first(
     cluster: &Cluster,
     observer: NodeId,
@@ -162,7 +164,8 @@ fn first(
     found.map_or(f64::INFINITY, |(at, _)| between(start, *at))
 }
 
-/// When the last of some nodes reported something.
+/// How long after `start` the last of some nodes reported something, in seconds; infinite if one
+/// did not.
 fn last(
     cluster: &Cluster,
     observers: &[NodeId],
@@ -178,7 +181,7 @@ fn traffic(cluster: &Cluster) -> (u64, u64) {
     (of("packets_sent"), of("packet_bytes_sent") + of("stream_bytes_sent"))
 }
 
-/// The processor time of this thread so far, where the system says.
+/// The processor time of this thread so far; `None` if the system does not report it.
 fn processor_time() -> Option<Duration> {
     #[cfg(unix)]
     {

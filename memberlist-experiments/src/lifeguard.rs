@@ -1,6 +1,6 @@
-//! The experiments of the paper on Lifeguard (Dadgar, Phillips, Currey 2017): members whose messages are
-//! held back for a while, all at once (how soon a failure is noticed) and again and again (how often
-//! healthy members are declared dead).
+//! The experiments of the paper on Lifeguard (Dadgar, Phillips, Currey 2017): some members have
+//! their messages held back for a while, once (how soon a failure is noticed) or again and again
+//! (how often healthy members are declared dead).
 
 mod figures;
 
@@ -13,7 +13,7 @@ use crate::cluster::{Change, Cluster, as_go, between, millis, secs, set_all};
 use crate::grid::{Grid, Options, Progress};
 use crate::report::Report;
 
-/// One of the paper's configurations.
+/// One of the configurations that are compared.
 #[derive(Clone, Copy)]
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
@@ -74,7 +74,7 @@ fn faster(config: &mut Config) {
     config.suspicion_mult = 4;
 }
 
-/// The last two with α = 4: what the sooner detection costs over the interval grid.
+/// The last two with α = 4, to show what the earlier detection costs over the interval grid.
 pub(crate) const FASTER: [Variant; 2] = [
     Variant { name: "Lifeguard, α = 4", change: &faster_lifeguard },
     Variant { name: "ours, α = 4", change: &faster },
@@ -85,12 +85,12 @@ pub(crate) const FASTER: [Variant; 2] = [
 pub(crate) struct Sweep {
     pub(crate) alpha: u32,
     pub(crate) beta: u32,
-    /// With our differences, else as in Go.
+    /// Whether it has our differences; else it behaves as Go does.
     pub(crate) ours: bool,
 }
 
 impl Sweep {
-    /// Plain SWIM, which the others are compared with.
+    /// Plain SWIM, with which the others are compared.
     const PLAIN: Self = Self { alpha: 5, beta: 1, ours: false };
 
     fn apply(self, config: &mut Config) {
@@ -104,39 +104,40 @@ impl Sweep {
     }
 }
 
-/// Members whose messages are held back.
+/// An anomaly: some members have their messages held back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Anomaly {
-    /// How many members.
+    /// The number of these members.
     pub(crate) members: usize,
-    /// For how long.
+    /// For how long messages are held back.
     pub(crate) held: Duration,
-    /// How long nothing is held after that; `None` for once only.
+    /// The pause before they are held back again; `None` if that happens only once.
     pub(crate) free: Option<Duration>,
 }
 
-/// How large an experiment is.
+/// The size of an experiment.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) nodes: usize,
-    /// How long anomalies come and go.
+    /// How long the anomaly is repeated.
     pub(crate) time: Duration,
 }
 
-/// What one run has shown.
+/// The measurements of one run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// Reports of the departure of a healthy member, by any member.
     pub(crate) false_positives: u64,
-    /// Those by healthy members.
+    /// Those of these reports that came from healthy members.
     pub(crate) at_healthy: u64,
-    /// For each member that was held: how long until the first healthy member declared it dead.
+    /// The seconds until the first healthy member declared a held member dead, for each one that
+    /// was.
     pub(crate) first: Vec<f64>,
-    /// The same until the last healthy member did.
+    /// The seconds until every healthy member had declared it dead, for each one for which all did.
     pub(crate) all: Vec<f64>,
-    /// Packets sent by all.
+    /// The packets that all members sent.
     pub(crate) packets: u64,
-    /// Bytes of them.
+    /// The bytes of these packets.
     pub(crate) bytes: u64,
 }
 
@@ -147,7 +148,7 @@ impl Anomaly {
         cluster.sim.run_for(secs(5));
         let start = cluster.sim.now();
         let before = ["packets_sent", "packet_bytes_sent"].map(|what| cluster.count(what));
-        // Nodes are alike, but by their order of starting.
+        // Nodes differ only in the order in which they were started.
         let first = seed as usize * 31 % size.nodes;
         let held: Vec<NodeId> = (0..self.members)
             .map(|at| cluster.nodes[(first + at * size.nodes / self.members) % size.nodes])
@@ -156,7 +157,7 @@ impl Anomaly {
             set_all(&mut cluster, &held, Some(Fault::Held));
             cluster.sim.run_for(self.held);
             set_all(&mut cluster, &held, None);
-            // What was held back arrives.
+            // In this time, what was held back arrives.
             let Some(free) = self.free else { break cluster.sim.run_for(secs(3)) };
             cluster.sim.run_for(free);
             if cluster.sim.now() >= start + size.time {
@@ -207,24 +208,25 @@ impl Outcome {
 /// One of the parts of the experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// How soon a member that is held is declared dead.
+    /// How soon a member whose messages are held back is declared dead.
     Threshold,
-    /// The same, and false positives, by α and β.
+    /// How soon it is, and how many false positives there are, by α and β.
     Sweep,
     /// False positives over the grid of anomalies.
     Interval,
 }
 
-/// Which parts of the experiment to run, and which part of the interval grid; everything by default.
+/// Which parts of the experiment to run, and which part of the interval grid. An empty list selects
+/// everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// These parts only.
+    /// The parts to run.
     pub parts: Vec<Part>,
-    /// Only so many members held.
+    /// The numbers of held members in the interval grid.
     pub members: Vec<usize>,
-    /// Held only for so long.
+    /// The times of being held in the interval grid.
     pub held: Vec<Duration>,
-    /// Only with such pauses.
+    /// The pauses in the interval grid.
     pub pauses: Vec<Duration>,
 }
 
@@ -234,7 +236,7 @@ impl Selection {
     }
 }
 
-/// What was chosen, or all that there is.
+/// The chosen values, or all if none was chosen.
 fn chosen<T: Clone>(chosen: &[T], all: impl IntoIterator<Item = T>) -> Vec<T> {
     if chosen.is_empty() { all.into_iter().collect() } else { chosen.to_vec() }
 }
@@ -261,7 +263,7 @@ fn intervals(options: &Options) -> Vec<Anomaly> {
 /// An anomaly of the interval experiment in which plain SWIM blames many healthy members.
 const BLAMED: Anomaly = Anomaly { members: 16, held: millis(16_384), free: Some(millis(64)) };
 
-/// Those of the threshold experiment: long enough for a failure to be noticed.
+/// The anomalies of the threshold experiment, long enough for a failure to be noticed.
 fn thresholds(quick: bool) -> Vec<Anomaly> {
     let members: &[usize] = if quick { &[4] } else { &[1, 4, 16, 32] };
     let held = secs(if quick { 25 } else { 33 });
@@ -298,7 +300,7 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     };
     let all: Vec<Variant> = VARIANTS.into_iter().chain(FASTER).collect();
     let interval = Grid::new(pairs(&all, &intervals(options)), options.seeds(10, 1));
-    // Latencies vary more, and cost less.
+    // Latencies vary more, and take less time to measure.
     let many = Options { seeds: options.seeds.map(|seeds| seeds * 10), ..options.clone() };
     let threshold = Grid::new(pairs(&VARIANTS, &thresholds(quick)), many.seeds(100, 2));
     let swept = Grid::new(figures::sweeps(quick), many.seeds(100, 2));

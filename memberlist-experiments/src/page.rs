@@ -6,10 +6,11 @@ use crate::plot::{DrawError, escaped};
 use crate::report::Report;
 use crate::table::{Cell, Table};
 
-/// The frame of the page: style, and the script that shows the numbers of the nearest point.
+/// The frame of the page, with its style and the script that shows the numbers of the nearest
+/// point.
 const FRAME: &str = include_str!("page.html");
 
-/// The page.
+/// Returns the page.
 pub(crate) fn html(report: &Report) -> Result<String, DrawError> {
     let mut body = format!("<h1>{}</h1>\n", escaped(&report.title));
     // Writing to a string cannot fail.
@@ -41,7 +42,7 @@ pub(crate) fn html(report: &Report) -> Result<String, DrawError> {
         body += &rows(table);
     }
     let title = escaped(&report.title);
-    // Not one after the other: a title may have anything in it.
+    // Both are replaced at once, because a title may contain anything.
     let (head, rest) = FRAME.split_once("{title}").unwrap_or((FRAME, ""));
     let (middle, tail) = rest.split_once("{body}").unwrap_or((rest, ""));
     Ok([head, &title, middle, &body, tail].concat())

@@ -1,4 +1,4 @@
-//! Pictures of figures, as SVG.
+//! Plots of figures, as SVG.
 
 use std::fmt::Write as _;
 
@@ -14,13 +14,13 @@ const SIZE: (u32, u32) = (760, 440);
 /// One point of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
-    /// Where.
+    /// The place on the horizontal axis.
     x: f64,
-    /// How much.
+    /// The figure, with its interval.
     y: Estimate,
 }
 
-/// Points that are connected.
+/// A line that connects points.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     name: String,
@@ -34,7 +34,7 @@ struct Axis {
     logarithmic: bool,
 }
 
-/// A picture: an SVG file, and a part of the page.
+/// A plot of a report, which is written as an SVG file and as a part of the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
     name: String,
@@ -45,20 +45,21 @@ pub struct Plot {
 }
 
 impl Plot {
-    /// One without lines. `name` is that of its file; the labels name the units.
+    /// Creates a plot without lines. `name` is the name of its file, without an extension; `x` and
+    /// `y` are the labels of the axes, with their units.
     pub fn new(name: &str, title: &str, x: &str, y: &str) -> Self {
         let axis = |label: &str| Axis { label: label.into(), logarithmic: false };
         Self { name: name.into(), title: title.into(), x: axis(x), y: axis(y), lines: Vec::new() }
     }
 
-    /// With a logarithmic horizontal axis. A zero is drawn at its lower end.
+    /// Makes the horizontal axis logarithmic. A zero is drawn at its lower end.
     #[must_use]
     pub fn log_x(mut self) -> Self {
         self.x.logarithmic = true;
         self
     }
 
-    /// With a logarithmic vertical axis. A zero is drawn at its lower end.
+    /// Makes the vertical axis logarithmic. A zero is drawn at its lower end.
     #[must_use]
     pub fn log_y(mut self) -> Self {
         self.y.logarithmic = true;
@@ -73,21 +74,22 @@ impl Plot {
         }
     }
 
-    /// The name of its file, without an ending.
+    /// The name of its file, without an extension.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it shows.
+    /// The title.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// The picture. Each point is an invisible circle with its numbers as text, which browsers show.
+    /// Returns the plot as SVG. Each point has an invisible circle with its numbers as text, which
+    /// browsers show.
     ///
     /// # Errors
     ///
-    /// There is nothing to draw.
+    /// There are no lines, or drawing fails.
     pub fn svg(&self) -> Result<String, DrawError> {
         if self.lines.is_empty() {
             return Err(DrawError::Empty(self.name.clone()));
@@ -100,7 +102,7 @@ impl Plot {
         Ok(text)
     }
 
-    /// Draws it, and returns where each point is, in pixels.
+    /// Draws the plot, and returns the place of each point in pixels.
     fn draw(&self, text: &mut String) -> Result<Vec<(i32, i32)>, Box<dyn std::error::Error>> {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let xs = Scale::new(&self.x, points().map(|it| it.x));
@@ -149,7 +151,7 @@ impl Plot {
         Ok(marks)
     }
 
-    /// A circle with its numbers at each point.
+    /// The invisible circles with the numbers of each point.
     fn marks(&self, at: &[(i32, i32)]) -> String {
         let points =
             self.lines.iter().flat_map(|line| line.points.iter().map(move |it| (line, it)));
@@ -167,18 +169,18 @@ impl Plot {
     }
 }
 
-/// Why a picture cannot be drawn.
+/// Why a plot cannot be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DrawError {
-    /// It has no lines.
+    /// The plot of this name has no lines.
     #[error("{0}: nothing to draw")]
     Empty(String),
-    /// The library has failed.
+    /// The library that draws has failed on the plot of this name, for this reason.
     #[error("{0}: {1}")]
     Failed(String, String),
 }
 
-/// Where numbers are on an axis: themselves, or their logarithms.
+/// The places of numbers on an axis, by the numbers themselves or by their logarithms.
 #[derive(Clone, Debug)]
 struct Scale {
     logarithmic: bool,
@@ -202,7 +204,7 @@ impl Scale {
             let low = low - 0.1;
             return Self { logarithmic, low, high: (high + 0.1).max(low + 1.0) };
         }
-        // From zero, so that heights can be compared.
+        // The axis begins at zero, so that heights can be compared.
         let low = low.min(0.0);
         let high = if high > low { high + (high - low) * 0.05 } else { low + 1.0 };
         Self { logarithmic, low, high }
@@ -236,7 +238,7 @@ impl Ranged for Scale {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
-    /// Where a number is drawn; beyond the axis at its end.
+    /// The pixel at which a number is drawn; a number beyond the axis is drawn at its end.
     fn map(&self, number: &f64, (from, to): (i32, i32)) -> i32 {
         let share =
             (self.place(*number).clamp(self.low, self.high) - self.low) / (self.high - self.low);
@@ -259,7 +261,7 @@ impl ValueFormatter<f64> for Scale {
     }
 }
 
-/// A text within HTML or SVG.
+/// Escapes a text for use in HTML or SVG.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

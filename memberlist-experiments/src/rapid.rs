@@ -1,5 +1,5 @@
-//! The faults of the paper on Rapid (Suresh et al. 2018): some members lose most of what they receive, or
-//! all of it, while what they send arrives.
+//! The faults of the paper on Rapid (Suresh et al. 2018): some members lose most or all of what is
+//! sent to them, while what they send arrives.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::Table;
 
-/// What is wrong with some members.
+/// The fault of some members.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wrong {
-    /// They lose this part of what they receive.
+    /// They lose this share of what is sent to them.
     Loses(f64),
     /// They receive nothing.
     Deaf,
@@ -42,16 +42,16 @@ struct Cell {
     time: Duration,
 }
 
-/// What healthy members have reported in one run.
+/// The view changes that healthy members have reported in one run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Changes {
     /// Departures and returns of faulty members.
     faulty: u64,
-    /// Those of healthy members.
+    /// Departures and returns of healthy members.
     healthy: u64,
-    /// Minutes of healthy members.
+    /// The minutes of the run, summed over the healthy members.
     minutes: f64,
-    /// Faulty members that a healthy one considered gone at the end, on average, of all of them.
+    /// The share of the faulty members that a healthy one considered gone at the end, on average.
     gone: f64,
 }
 
@@ -60,7 +60,7 @@ impl Cell {
         let lossy = matches!(self.wrong, Wrong::Loses(_));
         let change = |config: &mut Config| {
             (self.change)(config);
-            // A real network that loses packets loses those of streams as well; here they arrive.
+            // A real network that loses packets also loses those of streams; here they arrive.
             config.disable_tcp_pings |= lossy;
         };
         let mut cluster = Cluster::warm(seed, self.nodes, secs(1), &change);

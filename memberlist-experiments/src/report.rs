@@ -1,4 +1,4 @@
-//! What an experiment has found.
+//! Reports: the results of an experiment.
 
 use std::fs;
 use std::io;
@@ -8,36 +8,37 @@ use crate::page;
 use crate::plot::{DrawError, Plot};
 use crate::table::Table;
 
-/// Something that a result should show: an order of figures, not a time.
+/// Something that a result should show. It is about the shape of the result, such as which of two
+/// figures is lower, rather than about exact figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
-    /// What.
+    /// The expectation as text.
     pub text: String,
-    /// Whether it does.
+    /// Whether the result shows it.
     pub holds: bool,
 }
 
-/// The tables and plots of an experiment, and what they were expected to show.
+/// The tables and plots of an experiment, and whether they show what was expected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The name of the experiment, and of the page's file.
     pub name: String,
-    /// What it is about.
+    /// The heading of the report.
     pub title: String,
-    /// How it was made, so that it can be made again.
+    /// The command that makes the report again; empty if it is not known.
     pub command: String,
-    /// What has to be known to read it.
+    /// Paragraphs that explain the experiment and its figures.
     pub notes: Vec<String>,
-    /// The shape of the result.
+    /// The expectations, and whether they hold.
     pub expectations: Vec<Expectation>,
-    /// The figures.
+    /// The tables of figures.
     pub tables: Vec<Table>,
-    /// The pictures.
+    /// The plots of figures.
     pub plots: Vec<Plot>,
 }
 
 impl Report {
-    /// An empty one.
+    /// Creates an empty report.
     pub fn new(name: &str, title: &str) -> Self {
         Self {
             name: name.into(),
@@ -50,7 +51,7 @@ impl Report {
         }
     }
 
-    /// Adds what has to be known to read it.
+    /// Adds a paragraph that explains the experiment or its figures.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -60,12 +61,13 @@ impl Report {
         self.expectations.push(Expectation { text: text.into(), holds });
     }
 
-    /// What was expected and is not so.
+    /// The expectations that do not hold.
     pub fn failed(&self) -> impl Iterator<Item = &Expectation> {
         self.expectations.iter().filter(|it| !it.holds)
     }
 
-    /// As Markdown, for a terminal or a document; `pictures` links the files beside it.
+    /// Returns the report as Markdown, for a terminal or a document. With `pictures` it links the
+    /// files of the plots, `NAME.svg`.
     pub fn markdown(&self, pictures: bool) -> String {
         let mut parts = vec![format!("# {}", self.title)];
         if !self.command.is_empty() {
@@ -89,7 +91,7 @@ impl Report {
         parts.join("\n\n") + "\n"
     }
 
-    /// As one page of HTML that needs nothing else.
+    /// Returns the report as one page of HTML that needs no other files.
     ///
     /// # Errors
     ///
@@ -99,7 +101,7 @@ impl Report {
     }
 
     /// Writes the page, `results.md`, a CSV file for each table and an SVG file for each plot into a
-    /// folder, which is made if need be; the path of the page.
+    /// folder, which is created if it does not exist. Returns the path of the page.
     ///
     /// # Errors
     ///
@@ -125,10 +127,10 @@ impl Report {
 /// Why the files of a report cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// One of them.
+    /// A file, or the folder, cannot be written.
     #[error("{}: {_1}", _0.display())]
     File(PathBuf, io::Error),
-    /// There is nothing to draw.
+    /// A plot cannot be drawn.
     #[error(transparent)]
     Draw(#[from] DrawError),
 }

@@ -1,5 +1,5 @@
 //! Serf's page on convergence: the fraction of members that a broadcast has reached over time, by its
-//! formula and in truth.
+//! formula and as measured.
 
 use memberlist_sim::Link;
 
@@ -11,15 +11,15 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::Table;
 
-/// Serf's defaults, and memberlist's.
+/// The defaults of Serf and of memberlist; the interval in seconds.
 const FAN_OUT: f64 = 3.0;
 const INTERVAL: f64 = 0.2;
-/// The fractions that the table has.
+/// The fractions of the members in the table.
 const FRACTIONS: [f64; 4] = [0.5, 0.9, 0.99, 1.0];
-/// How far the plots go, in tenths of a second.
+/// The length of the plots in tenths of a second.
 const TENTHS: u64 = 40;
 
-/// A cluster in which some of the packets are lost.
+/// A cluster of some size, in which a share of the packets is lost.
 #[derive(Clone, Copy)]
 struct Cell {
     nodes: usize,
@@ -27,7 +27,8 @@ struct Cell {
 }
 
 impl Cell {
-    /// When each member heard of it, in seconds, sorted; those that never did at infinity.
+    /// The sorted times, in seconds, at which the members received the broadcast; infinity for
+    /// those that never did.
     fn run(self, seed: u64) -> Vec<f64> {
         let hearers: Vec<Hearer> = (0..self.nodes).map(|_| Hearer::default()).collect();
         let app = |index: usize| hearers[index].clone();
@@ -43,15 +44,16 @@ impl Cell {
         times
     }
 
-    /// The formula of the page: growth as of an epidemic in which each member that knows reaches
-    /// half of its fan-out in each round.
+    /// The fraction by the formula of the page: an epidemic grows in which each member that knows
+    /// the news reaches half of its fan-out in each round.
     fn formula(self, time: f64) -> f64 {
         let n = self.nodes as f64;
         let rate = FAN_OUT * (1.0 - self.loss) * 0.5;
         1.0 / (1.0 + (n + 1.0) * (-rate * time / INTERVAL).exp())
     }
 
-    /// When the formula reaches a fraction; of all, when less than half a member is missing.
+    /// The time at which the formula reaches a fraction; it reaches all once less than half a
+    /// member is missing.
     fn formula_reaches(self, fraction: f64) -> f64 {
         let n = self.nodes as f64;
         let fraction = fraction.min(1.0 - 0.5 / n);
@@ -131,7 +133,8 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     report
 }
 
-/// How often a member was left out: a broadcast is gossip, and no full state exchange carries it.
+/// Adds how often a member missed the broadcast, which only gossip carries, not full state
+/// exchanges.
 fn missed(report: &mut Report, outcomes: &[(&Cell, Vec<Vec<f64>>)]) {
     let columns = ["nodes", "runs", "runs in which a member missed it", "members that missed it"];
     let mut table = Table::new("missed", "Members that a broadcast did not reach", &columns);

@@ -1,5 +1,5 @@
-//! Exhausted processors (Dadgar, Phillips, Currey 2017): some members serve every input with a time of its
-//! own, exponentially distributed.
+//! Exhausted processors (Dadgar, Phillips, Currey 2017): some members take a random, exponentially
+//! distributed time for every input.
 
 use memberlist_sim::{Fault, NodeId};
 
@@ -20,14 +20,14 @@ struct Cell {
     seconds: u64,
 }
 
-/// Reports of departures in one run.
+/// The numbers of departures reported in one run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Blame {
-    /// Of healthy members, by any member.
+    /// Reports about healthy members, by any member.
     healthy: u64,
-    /// The same by healthy members.
+    /// Reports about healthy members, by healthy ones.
     at_healthy: u64,
-    /// Of stressed members, by healthy ones.
+    /// Reports about stressed members, by healthy ones.
     stressed: u64,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options, progress: &dyn Progress) -> Report {
     report
 }
 
-/// Reports of the departure of healthy members where an input takes so long on average, in ms.
+/// The plot of reported departures of healthy members if an input takes `mean` ms on average.
 fn plot(mean: u64, outcomes: &[(&Cell, Vec<Blame>)]) -> Plot {
     let title = format!("Reports of healthy members' departures, inputs of {mean} ms");
     let name = format!("stress-{mean}");

@@ -1,23 +1,23 @@
-//! What a sample says, and how sure that is.
+//! Statistics of samples, with confidence intervals.
 
-/// A figure with its interval of 95 % confidence.
+/// A figure with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// The figure.
     pub value: f64,
     /// The lower end of the interval.
     pub low: f64,
-    /// The upper end.
+    /// The upper end of the interval.
     pub high: f64,
 }
 
 impl Estimate {
-    /// A figure that is known exactly.
+    /// A figure that is known exactly, with an interval of no width.
     pub fn exactly(value: f64) -> Self {
         Self { value, low: value, high: value }
     }
 
-    /// The figure in another unit.
+    /// The figure and its interval in another unit: multiplied by `factor`.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         Self { value: self.value * factor, low: self.low * factor, high: self.high * factor }
@@ -31,25 +31,25 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of these outcomes; what is not a number is left out.
+    /// Summarizes these outcomes; those that are infinite or not a number are left out.
     pub fn of(outcomes: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = outcomes.into_iter().filter(|it| it.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         Self { sorted }
     }
 
-    /// How many outcomes there are.
+    /// The number of outcomes, without those that were left out.
     pub fn count(&self) -> usize {
         self.sorted.len()
     }
 
-    /// Their sum.
+    /// The sum of the outcomes.
     pub fn sum(&self) -> f64 {
         self.sorted.iter().sum()
     }
 
-    /// Their mean, with the interval of Student's distribution; `None` without outcomes. One outcome
-    /// alone has an interval without ends.
+    /// The mean of the outcomes, with the interval of Student's distribution; `None` without
+    /// outcomes. The interval of a single outcome is infinite.
     pub fn mean(&self) -> Option<Estimate> {
         let n = self.sorted.len();
         if n == 0 {
@@ -64,9 +64,9 @@ impl Summary {
         Some(Estimate { value, low: value - error, high: value + error })
     }
 
-    /// The outcome that this share of them does not exceed, with the interval that follows from the
-    /// binomial distribution of ranks; `None` without outcomes. With too few of them for a rank beyond,
-    /// the interval ends at the extremes of the sample, and says too little.
+    /// The outcome that a share of them, from 0 to 1, does not exceed, with the interval that
+    /// follows from the binomial distribution of ranks; `None` without outcomes. With few outcomes
+    /// the interval is cut at the extremes of the sample, and is then too narrow.
     pub fn quantile(&self, share: f64) -> Option<Estimate> {
         let n = self.sorted.len() as f64;
         let at = |rank: f64| {
@@ -83,8 +83,8 @@ impl Summary {
     }
 }
 
-/// The factor of a two-sided interval of 95 % with so many degrees of freedom: tabulated where few,
-/// else by the expansion of Cornish and Fisher, which is within a hundredth of it.
+/// The factor of a two-sided interval of 95 % with this number of degrees of freedom: tabulated if
+/// there are few, else by the expansion of Cornish and Fisher, whose error is below a hundredth.
 fn student(freedom: usize) -> f64 {
     const FEW: [f64; 6] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447];
     if let Some(factor) = freedom.checked_sub(1).and_then(|at| FEW.get(at)) {

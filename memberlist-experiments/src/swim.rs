@@ -11,22 +11,23 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::{Cell, Table};
 
-/// The paper's protocol period.
+/// The paper's protocol period, in seconds.
 const PERIOD: u64 = 2;
-/// How many periods the load is measured for.
+/// The number of periods over which the load is measured.
 const MEASURED: u64 = 30;
-/// After so many periods every failure is known.
+/// The number of periods after which every failure is known.
 const LONGEST: u64 = 40;
 /// The largest group of Fig. 4.
 const GROUP: usize = 17;
-/// How often it is looked at.
+/// How many times its size is sampled.
 const SAMPLES: usize = 100;
 
-/// How many periods pass, on average, until the first of many members that each choose one at random
-/// in each period has chosen a given one: e / (e − 1).
+/// The expected number of periods until any of many members, each of which chooses a random member
+/// in each period, chooses a given one: e / (e − 1).
 const EXPECTED: f64 = 1.582;
 
-/// The protocol of the paper: one helper, no gossip but what pings and acks carry, no streams.
+/// The protocol of the paper: one helper, no gossip other than that piggybacked on pings and acks,
+/// no streams.
 fn plain(config: &mut Config) {
     as_go(config);
     config.probe_interval = secs(PERIOD);
@@ -61,20 +62,20 @@ fn ours(config: &mut Config) {
 struct Group {
     name: &'static str,
     change: Change<'static>,
-    /// All members begin their periods together, as in the paper's analysis.
+    /// Whether all members begin their periods together, as in the paper's analysis.
     in_step: bool,
     size: usize,
 }
 
-/// What one run has shown, in periods.
+/// The measurements of one run; times in periods.
 struct Detection {
-    /// Packets that a member sends in each.
+    /// The packets that a member sends per period.
     load: f64,
     /// From the failure until the first member notices it.
     first: f64,
     /// From the first member that considers it dead until the last one does.
     spread: f64,
-    /// Members that did not hear of it.
+    /// The number of members that did not learn of it.
     missed: u64,
 }
 
@@ -122,7 +123,7 @@ impl Group {
         let before = cluster.count("packets_sent");
         cluster.sim.run_for(secs(PERIOD * MEASURED));
         let sent = cluster.count("packets_sent") - before;
-        // In step, just before the next period begins; else at any time of it.
+        // In step, the failure happens just before the next period begins; else at any time in it.
         if !self.in_step {
             cluster.sim.run_for(millis(seed % 20 * PERIOD * 50));
         }
@@ -210,11 +211,11 @@ fn tabulate(report: &mut Report, detected: &[(&Group, Vec<Detection>)]) {
     report.plots.extend([load, first, spread]);
 }
 
-/// What the lines of plain SWIM should show.
+/// Adds what the lines of plain SWIM should show.
 fn expect(report: &mut Report, [load, first, spread]: &[Vec<(f64, Estimate)>; 3]) {
     let flat = load.iter().all(|(_, it)| (1.9..2.1).contains(&it.value));
     report.expect("SWIM sends 2 packets per member and period, whatever the group's size", flat);
-    // Of a group of five, the analysis for many members is some way off.
+    // For a group of five, the analysis for many members is inaccurate.
     let large: Vec<f64> = first.iter().filter(|it| it.0 >= 20.0).map(|it| it.1.value).collect();
     let mean = large.iter().sum::<f64>() / large.len() as f64;
     report.expect(
@@ -230,8 +231,8 @@ fn expect(report: &mut Report, [load, first, spread]: &[Vec<(f64, Estimate)>; 3]
     }
 }
 
-/// Members join one after another where 10 % of the packets are lost; how many members each sees
-/// later, on average.
+/// Lets members join one after another while 10 % of the packets are lost; returns how many members
+/// each sees afterwards, on average.
 fn group_under_loss(change: Change<'_>, seed: u64) -> f64 {
     let mut cluster = Cluster::empty(seed);
     cluster.sim.network().set_default(Link { loss: 0.1, ..Link::default() });

@@ -1,19 +1,19 @@
-//! Figures in rows and columns.
+//! Tables of figures.
 
 use std::fmt::Write as _;
 
 use crate::summary::Estimate;
 
-/// One figure, or what a row is about.
+/// One cell of a table: a figure, or a text such as what its row is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Words.
+    /// A text.
     Text(String),
     /// A count, or a figure without an interval.
     Number(f64),
     /// A figure with its interval.
     Estimate(Estimate),
-    /// There is none.
+    /// No figure.
     None,
 }
 
@@ -60,7 +60,8 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
 }
 
 impl Cell {
-    /// As people read it.
+    /// The text of the cell for people: figures have four significant digits, an estimate its
+    /// interval.
     pub fn shown(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -98,7 +99,7 @@ pub(crate) fn figure(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A whole number with its thousands apart.
+/// A number rounded to a whole one, with commas between thousands.
 fn grouped(number: f64) -> String {
     let digits = format!("{:.0}", number.abs());
     let mut text = String::from(if number < -0.5 { "-" } else { "" });
@@ -111,7 +112,7 @@ fn grouped(number: f64) -> String {
     text
 }
 
-/// A table: a CSV file, and a part of the page.
+/// A table of a report, which is written as a CSV file and as a part of the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     name: String,
@@ -121,7 +122,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one. `name` is that of its file.
+    /// Creates a table without rows. `name` is the name of its file, without an extension.
     pub fn new(name: &str, title: &str, columns: &[&str]) -> Self {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
         Self { name: name.into(), title: title.into(), columns, rows: Vec::new() }
@@ -131,28 +132,28 @@ impl Table {
     ///
     /// # Panics
     ///
-    /// It has not one cell for each column.
+    /// The number of cells is not the number of columns.
     pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
         self.add(cells.into());
     }
 
-    /// The same, however many columns there are.
+    /// Like [`row`](Self::row), for a number of columns that is not known in advance.
     pub(crate) fn add(&mut self, cells: Vec<Cell>) {
         assert_eq!(cells.len(), self.columns.len(), "{}", self.name);
         self.rows.push(cells);
     }
 
-    /// The name of its file, without an ending.
+    /// The name of its file, without an extension.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it shows.
+    /// The title.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// The headings.
+    /// The headings of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -162,8 +163,8 @@ impl Table {
         &self.rows
     }
 
-    /// As comma-separated values: an estimate takes three columns, its interval in the second and
-    /// third.
+    /// Returns the table as comma-separated values. A column with estimates takes three: the
+    /// figures, and the lower and upper ends of their intervals.
     pub fn csv(&self) -> String {
         let estimates: Vec<bool> = (0..self.columns.len())
             .map(|at| self.rows.iter().any(|row| matches!(row[at], Cell::Estimate(_))))
@@ -199,7 +200,7 @@ impl Table {
         text
     }
 
-    /// As Markdown.
+    /// Returns the table as Markdown.
     pub fn markdown(&self) -> String {
         let mut text = format!("| {} |\n|", self.columns.join(" | "));
         for at in 0..self.columns.len() {
@@ -216,7 +217,7 @@ impl Table {
     }
 }
 
-/// With six significant digits, so that the same run writes the same file.
+/// A number for a file, with six significant digits, so that the same run writes the same file.
 fn plain(number: f64) -> String {
     if !number.is_finite() {
         return String::new();

@@ -1,4 +1,4 @@
-//! What a cluster does with given settings: an answer from the code that ships instead of a formula.
+//! How a cluster behaves with given settings: an answer from the real code instead of a formula.
 
 mod candidates;
 mod goal;
@@ -17,31 +17,34 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::{Cell, Table};
 
-/// A question about a cluster.
+/// A question about how a cluster behaves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WhatIf {
-    /// How many nodes it has, at least 4.
+    /// The number of nodes, at least 4.
     pub nodes: usize,
-    /// The part of the packets that gets lost, from 0 to 1.
+    /// The share of packets that is lost, from 0 to 1.
     pub loss: f64,
-    /// The configuration of each node, but for its name.
+    /// The configuration of each node; its name is ignored.
     pub config: Config,
-    /// How it differs from the LAN preset, as people write it; empty if it does not.
+    /// The settings by which `config` differs from the LAN preset, as `FIELD=VALUE`; empty if it
+    /// does not. They name it in the report.
     pub settings: Vec<String>,
-    /// What the settings have to achieve: those that do so with the least traffic are searched for.
+    /// Limits that the settings have to keep: the settings that do so with the least traffic are
+    /// searched for.
     pub goal: Option<Goal>,
-    /// Each of the ten settings that matter most lower and higher, instead.
+    /// Whether to try each of the ten most important settings lower and higher, instead of a
+    /// search.
     pub each: bool,
 }
 
-/// One set of settings, and what it was measured for.
+/// One set of settings to measure.
 #[derive(Clone, Debug)]
 struct Candidate {
     name: String,
     config: Config,
 }
 
-/// What one candidate achieves, over all seeds.
+/// The measurements of one candidate, over all seeds.
 #[derive(Clone, Debug)]
 struct Figures {
     name: String,
@@ -50,24 +53,24 @@ struct Figures {
     join: Summary,
     broadcast: Summary,
     leave: Summary,
-    /// Running members declared dead, a node and day.
+    /// Running members declared dead, per node and day.
     wrong: Estimate,
-    /// A node's traffic in bytes and packets a second.
+    /// The traffic that a node sends, in bytes and packets per second.
     bytes: Summary,
     packets: Summary,
-    /// Its processor time in milliseconds a second.
+    /// The processor time of a node, in milliseconds per second.
     processor: Summary,
-    /// News that did not reach every member in time.
+    /// How many pieces of news did not reach every member in time.
     missed: usize,
 }
 
-/// How long the quiet part of each run is.
+/// The length of the quiet part of each run.
 fn quiet(options: &Options) -> Duration {
     secs(if options.quick { 30 } else { 120 })
 }
 
 impl WhatIf {
-    /// Answers it.
+    /// Runs the simulations, and returns their report.
     ///
     /// # Panics
     ///
@@ -139,7 +142,7 @@ impl WhatIf {
         all
     }
 
-    /// The cheapest first of those that reach the goal, then those that do not.
+    /// Sorts the figures, those that meet the goal first, each part by traffic; notes the best.
     fn choose(report: &mut Report, goal: &Goal, figures: &mut [Figures]) {
         let cost = |it: &Figures| mean(&it.bytes);
         let base = figures.first().map_or(f64::NAN, cost);
@@ -197,7 +200,7 @@ impl Figures {
         }
     }
 
-    /// The figure that a goal may name; of false positives the upper end of the interval.
+    /// The figure of this name in a goal; for false positives, the upper end of the interval.
     fn named(&self, name: &str) -> Option<f64> {
         let quantile = |it: &Summary, share| it.quantile(share).map(|it| it.value);
         Some(match name {
@@ -215,7 +218,7 @@ impl Figures {
     }
 }
 
-/// A count with its interval of 95 %, by the approximation of Byar; of none, up to 3.69.
+/// A count with its 95 % interval by Byar's approximation; that of a count of 0 ends at 3.69.
 fn poisson(count: u64) -> Estimate {
     let end = |count: f64, sign: f64| {
         count * (1.0 - 1.0 / (9.0 * count) + sign * 1.96 / (3.0 * count.sqrt())).powi(3)
@@ -273,7 +276,7 @@ fn table(figures: &[Figures]) -> Table {
     table
 }
 
-/// The times of the first settings as distributions.
+/// The distributions of times, for at most six sets of settings.
 fn plots(figures: &[Figures]) -> Vec<Plot> {
     type Of = fn(&Figures) -> &Summary;
     let kinds: [(&str, &str, Of); 3] = [

@@ -1,4 +1,4 @@
-//! Finding an agent's control socket, and asking it.
+//! The connection to an agent: finds its control socket, sends commands and receives replies.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -11,8 +11,8 @@ use super::args::Common;
 use crate::failure::Failure;
 use crate::socket;
 
-/// How long an agent may take to answer, beside the time that it was asked to wait. A join takes 10
-/// seconds at most by default.
+/// How long an agent may take to answer, besides the time for which the command itself makes it
+/// wait. By default, a join takes at most 10 seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection to an agent.
@@ -23,7 +23,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the agent that the flags mean.
+    /// Connects to the agent that the flags select.
     pub(super) fn open(common: &Common) -> Result<Self, Failure> {
         let path = find(common)?;
         let stream = UnixStream::connect(&path).map_err(|error| {
@@ -39,7 +39,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Limits how long an answer may take; `None` waits forever.
+    /// Limits how long an answer may take; `None` for no limit.
     pub(super) fn patience(&self, limit: Option<Duration>) -> Result<(), Failure> {
         let stream = self.reader.get_ref();
         stream
@@ -52,26 +52,26 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The agent's error is a failure with its message.
+    /// The agent answers with an error, whose message is that of the failure, or does not answer.
     pub(super) fn ask(&mut self, command: &[u8]) -> Result<Value, Failure> {
         let id = self.send(command)?;
         loop {
             let line = self.receive()?;
-            // Others are events, or explain why the agent disconnects.
+            // An error without an id says why the agent disconnects; other lines are events.
             if line["id"] == id.as_str() || is_error(&line) && line["id"].is_null() {
                 return checked(line);
             }
         }
     }
 
-    /// Sends a command; the id of its reply.
+    /// Sends a command, and returns the id of its reply.
     pub(super) fn send(&mut self, command: &[u8]) -> Result<String, Failure> {
         let id = self.next_id.to_string();
         self.next_id += 1;
         let line = [b"#", id.as_bytes(), b" ", command, b"\n"].concat();
         match self.reader.get_ref().write_all(&line) {
             Ok(()) => Ok(id),
-            // The agent may have explained why before it disconnected.
+            // The agent may have reported the reason before it disconnected.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 checked(self.receive()?).and_then(|_| Err(self.lost(&error)))
             }
@@ -79,7 +79,7 @@ impl Connection {
         }
     }
 
-    /// The next line of the agent.
+    /// Receives the next line of the agent.
     pub(super) fn receive(&mut self) -> Result<Value, Failure> {
         let mut line = Vec::new();
         match self.reader.read_until(b'\n', &mut line) {
@@ -106,7 +106,7 @@ impl Connection {
     }
 }
 
-/// A reply, or the error that it is.
+/// Returns a reply, or the failure that it reports.
 pub(super) fn checked(reply: Value) -> Result<Value, Failure> {
     if !is_error(&reply) {
         return Ok(reply);
@@ -124,7 +124,7 @@ pub(super) fn is_error(reply: &Value) -> bool {
     reply["event"] == "error"
 }
 
-/// The socket that the flags and the environment mean.
+/// The socket that the flags and the environment select.
 fn find(common: &Common) -> Result<PathBuf, Failure> {
     if let Some(name) = &common.agent {
         return socket::find(name.as_bytes())

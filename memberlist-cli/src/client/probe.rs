@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::stderr;
 use crate::stdout::put;
 
-/// How many pings of `rtt` are under way at a time. The agent accepts 64 commands of a client, and
-/// its node a limited number of operations.
+/// How many pings of `rtt` are under way at a time. The agent executes at most 64 commands of a
+/// client at a time, and its node a limited number of operations.
 const AT_A_TIME: usize = 16;
 
 /// Pings one member. Fails if a ping is not answered.
@@ -26,7 +26,7 @@ pub(super) fn ping(on: &On<Ping>) -> Result<(), Failure> {
             Ok(reply) => super::print(&on.common, &reply, |reply| {
                 format!("{}: {} ms\n", show::node(&reply["node"]), plain(&reply["rtt_ms"]))
             })?,
-            // The others are still tried.
+            // The remaining pings are still tried.
             Err(failure @ Failure::Failed(_)) if on.what.count > 1 => {
                 stderr::say(&failure);
                 failed = Some(failure);
@@ -44,12 +44,12 @@ pub(super) fn ping(on: &On<Ping>) -> Result<(), Failure> {
 #[derive(Default)]
 struct Trips {
     addr: Value,
-    /// In milliseconds.
+    /// The times in milliseconds.
     times: Vec<f64>,
     error: Option<String>,
 }
 
-/// Pings members, several at a time. Fails if one answers none of its pings.
+/// Pings members, several at a time. Fails if a member answers none of its pings.
 pub(super) fn rtt(on: &On<Rtt>) -> Result<(), Failure> {
     let mut agent = Connection::open(&on.common)?;
     let mut trips = measured(&mut agent, &on.what)?;
@@ -89,7 +89,7 @@ fn measured(agent: &mut Connection, what: &Rtt) -> Result<BTreeMap<String, Trips
         one_line("a name", name)?;
         trips.insert(name.clone(), Trips::default());
     }
-    // Each name gets its next ping when the last one has ended.
+    // Each member gets its next ping once the last one has ended.
     let mut waiting: VecDeque<(String, u32)> =
         trips.keys().map(|name| (name.clone(), what.count)).collect();
     let mut under_way = BTreeMap::new();
@@ -124,7 +124,7 @@ fn measured(agent: &mut Connection, what: &Rtt) -> Result<BTreeMap<String, Trips
     }
 }
 
-/// Smallest, median, largest.
+/// The smallest, the median and the largest time.
 fn summary(times: &[f64]) -> Option<[f64; 3]> {
     Some([*times.first()?, *times.get(times.len() / 2)?, *times.last()?])
 }

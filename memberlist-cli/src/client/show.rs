@@ -1,4 +1,4 @@
-//! Replies for people.
+//! Replies as text for people.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
@@ -12,7 +12,7 @@ pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// A list of nodes.
+/// The text of a list of nodes.
 pub(super) fn nodes(nodes: &Value, with_versions: bool) -> String {
     let heads = ["NAME", "ADDRESS", "STATE", "INCARNATION", "META", "VERSIONS"];
     let shown = if with_versions { &heads[..] } else { &heads[..5] };
@@ -31,7 +31,7 @@ pub(super) fn nodes(nodes: &Value, with_versions: bool) -> String {
     table.to_text(is_terminal())
 }
 
-/// A node's metadata: as text, if it is one.
+/// A node's metadata: as text if it is UTF-8, else in hexadecimal.
 fn meta(node: &Value) -> String {
     match (&node["meta"], &node["meta_hex"]) {
         (Value::String(text), _) if text.is_empty() => "-".to_owned(),
@@ -40,12 +40,12 @@ fn meta(node: &Value) -> String {
     }
 }
 
-/// `name (address)`.
+/// A node as `name (address)`.
 pub(super) fn node(node: &Value) -> String {
     format!("{} ({})", plain(&node["name"]), plain(&node["addr"]))
 }
 
-/// The reply to `info`.
+/// The text of the reply to `info`.
 pub(super) fn info(reply: &Value) -> String {
     let counts = &reply["nodes"];
     let keys = match reply["keys"].as_u64() {
@@ -86,7 +86,7 @@ pub(super) fn info(reply: &Value) -> String {
     })
 }
 
-/// The reply to `join`.
+/// The text of the reply to `join`.
 pub(super) fn join(reply: &Value) -> String {
     let joined = reply["joined"].as_u64().unwrap_or_default();
     let mut text = format!("joined through {joined} of the peers\n");
@@ -96,7 +96,7 @@ pub(super) fn join(reply: &Value) -> String {
     text
 }
 
-/// The reply to `keys`.
+/// The text of the reply to `keys`.
 pub(super) fn keys(reply: &Value) -> String {
     let keys = reply["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
     if keys.is_empty() {

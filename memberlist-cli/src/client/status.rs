@@ -1,4 +1,4 @@
-//! The reply to `status` for people.
+//! The reply to `status` as text for people.
 
 use std::fmt::Write as _;
 
@@ -61,7 +61,7 @@ pub(super) fn show(reply: &Value) -> String {
     text
 }
 
-/// The figures of a transport that are not 0, those by reasons each with its own.
+/// The counters of a transport that are not 0; one that is split by reasons has an entry for each.
 fn counted(transport: &Value) -> Vec<(String, u64)> {
     let mut counted = Vec::new();
     let mut figure = |name: String, value: &Value| {
@@ -126,7 +126,7 @@ fn why(trouble: &Value) -> String {
     }
 }
 
-/// An enum as it was serialized: a word, or a word with its fields.
+/// The text of a serialized enum: its word, or its word with its fields.
 fn described(value: &Value) -> String {
     let Some(fields) = value.as_object() else { return plain(value) };
     let field = |(name, value): (&String, &Value)| match value {

@@ -1,4 +1,4 @@
-//! Columns of text.
+//! Tables: text in columns.
 
 use std::fmt::Write as _;
 
@@ -23,8 +23,8 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The text: each column as wide as its widest cell. On a terminal, states are coloured and long
-    /// cells are cut.
+    /// Returns the table as text, each column as wide as its widest cell. On a terminal, states are
+    /// coloured and long cells are cut.
     pub(super) fn to_text(&self, terminal: bool) -> String {
         let cut = |cell: &String| if terminal { shortened(cell) } else { cell.clone() };
         let rows: Vec<Vec<String>> =
@@ -60,7 +60,8 @@ impl Table {
     }
 }
 
-/// A value as the text of a cell: what cannot be printed is escaped, since others choose it.
+/// A value as the text of a cell. Unprintable characters are escaped, because other nodes may have
+/// chosen the text.
 pub(super) fn plain(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -75,7 +76,7 @@ pub(super) fn plain(value: &Value) -> String {
     line
 }
 
-/// Milliseconds as a time for people.
+/// A number of milliseconds as a time for people.
 pub(super) fn age(milliseconds: &Value) -> String {
     let Some(age) = milliseconds.as_u64() else { return "-".to_owned() };
     let seconds = age / 1000;

@@ -11,7 +11,8 @@ use super::table::plain;
 use crate::agent::Kinds;
 use crate::failure::Failure;
 
-/// Shows events until so many have come, or the agent or the reader of the output ends.
+/// Shows events until the wanted number has been shown, or the agent or the reader of the output
+/// ends.
 pub(super) fn run(on: &On<Watch>) -> Result<(), Failure> {
     let usual = || if is_terminal() { Kinds::Quiet } else { Kinds::All };
     let kinds = on.what.events.clone().unwrap_or_else(usual);

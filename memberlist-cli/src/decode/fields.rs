@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::hex;
 
-/// A message of a packet; `len` is its length in bytes.
+/// The fields of a message in a packet; `len` is its length in bytes.
 pub(super) fn message(message: &Message<'_>, len: usize) -> Value {
     match message {
         Message::Ping(message) => ping(message, len),
@@ -31,7 +31,7 @@ pub(super) fn message(message: &Message<'_>, len: usize) -> Value {
     }
 }
 
-/// The message of a stream; `len` is its length in bytes.
+/// The fields of the message of a stream; `len` is its length in bytes.
 pub(super) fn stream_message(message: &StreamMessage<'_>, len: usize) -> Value {
     match message {
         StreamMessage::PushPull(message) => push_pull(message, len),
@@ -110,7 +110,7 @@ fn push_pull(message: &PushPull<'_>, len: usize) -> Value {
 }
 
 fn node_state(state: &NodeState<'_>) -> Value {
-    // A number that stands for no state is shown as it is.
+    // A number that is not a state is shown as it is.
     let state_name =
         state.known_state().map_or(json!(state.state), |known| json!(known.to_string()));
     Fields::default()
@@ -137,7 +137,7 @@ impl Fields {
         self
     }
 
-    /// A name, and also its bytes if it is not UTF-8.
+    /// Adds a name, and also its bytes if it is not UTF-8.
     fn name(self, key: &str, name: &[u8]) -> Self {
         let fields = self.with(key, String::from_utf8_lossy(name).into_owned());
         if std::str::from_utf8(name).is_ok() {
@@ -146,8 +146,8 @@ impl Fields {
         fields.with(&format!("{key}_hex"), hex::encode(name))
     }
 
-    /// An IP address, or the bytes in its place if their number is neither 4 nor 16. The two forms of
-    /// an IPv4 address are shown differently, since they are different addresses to the protocol.
+    /// Adds an IP address, or the bytes in its place if there are neither 4 nor 16 of them. The two
+    /// forms of an IPv4 address are shown differently, because for the protocol they differ.
     fn address(self, key: &str, bytes: Option<&[u8]>) -> Self {
         let Some(bytes) = bytes else { return self.with(key, Value::Null) };
         let ip = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {

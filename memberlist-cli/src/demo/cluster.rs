@@ -14,23 +14,23 @@ use crate::agent::Settings;
 use crate::failure::Failure;
 use crate::node::{self, Runtime};
 
-/// Time between two frames of the spinner.
+/// The time between two frames of the spinner.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The pause between two steps, in ticks.
 const PAUSE_TICKS: u32 = 12;
 
-/// The most lines printed in one step; the others are counted.
+/// The most lines that are printed in one step; further ones are only counted.
 const LINES: usize = 8;
 
-/// In a cluster of more nodes than this, the machine is what they have to share.
+/// In a cluster of more nodes than this, the speed of the machine limits them.
 pub(super) const CROWD: usize = 100;
 
 /// Every node, running or not, and the events of those that run.
 pub(super) struct Cluster {
     pub(super) seats: Vec<Seat>,
     pub(super) screen: Screen,
-    /// How much slower than a small cluster this one is.
+    /// How many times slower this cluster runs than a small one.
     pub(super) pace: u32,
     events: mpsc::Receiver<Observed>,
     sender: mpsc::Sender<Observed>,
@@ -54,13 +54,13 @@ pub(super) struct Observed {
 /// What an event means for the current wait.
 pub(super) enum Meaning {
     Nothing,
-    /// It gets a line.
+    /// The event gets a line.
     Note(Tone, String),
-    /// It is the event that this node had to report.
+    /// It is the event that was expected from this node.
     Done(Tone, String),
 }
 
-/// How long after the start of the step each node reported the event waited for.
+/// How long after the start of the step each node reported the expected event.
 pub(super) type Times = Vec<Option<Duration>>;
 
 impl Cluster {
@@ -82,7 +82,7 @@ impl Cluster {
         self.seats.iter().map(|seat| seat.name.clone()).collect()
     }
 
-    /// Begins the next step, after a pause for reading what the last one printed.
+    /// Begins the next step, after a pause in which the output of the last one can be read.
     pub(super) async fn next_step(&mut self, text: &str) {
         for _ in 0..PAUSE_TICKS {
             self.screen.turn("");
@@ -115,7 +115,7 @@ impl Cluster {
         seat.node.clone().ok_or_else(gone)
     }
 
-    /// Stops a node without telling the others.
+    /// Stops a node without a leave.
     pub(super) async fn stop(&mut self, index: usize) {
         if let Some(node) = self.seats[index].node.take() {
             node.shutdown().await;
@@ -127,15 +127,15 @@ impl Cluster {
         (0..self.seats.len()).filter(|&index| self.seats[index].node.is_some()).collect()
     }
 
-    /// Takes in what has been reported until now: how many members each node has seen join.
+    /// Counts the joins that have been reported so far, in `seen` for each node.
     pub(super) fn count_joined(&mut self, seen: &mut [usize]) {
         while let Ok(observed) = self.events.try_recv() {
             seen[observed.node] += usize::from(matches!(observed.event, Event::Joined { .. }));
         }
     }
 
-    /// Waits until every node of `who` has reported the event waited for, and prints each. Fails
-    /// with the names of the missing nodes after `limit`.
+    /// Waits until every node of `who` has reported the expected event, and prints each. Fails with
+    /// the names of the missing nodes after `limit`.
     pub(super) async fn each(
         &mut self,
         waiting: &str,
@@ -185,7 +185,7 @@ impl Cluster {
         Ok(times)
     }
 
-    /// The failure of nodes that have not reported the event waited for.
+    /// The failure of nodes that have not reported the expected event.
     fn late(&self, waiting: &str, limit: Duration, who: &[usize], times: &Times) -> Failure {
         let missing: Vec<_> = who.iter().filter(|&&index| times[index].is_none()).collect();
         let names = missing.iter().take(LINES).map(|&&index| self.seats[index].name.as_str());
@@ -198,8 +198,8 @@ impl Cluster {
     }
 }
 
-/// The runtime of a node, from 1. Smol's executor has one thread, which many nodes would have to
-/// share.
+/// The runtime of a node, whose numbers begin with 1. In a large cluster, few nodes run on smol,
+/// whose executor has a single thread.
 fn runtime(number: usize, size: usize) -> Runtime {
     match number % 10 {
         _ if size <= CROWD => Runtime::ALL[number % Runtime::ALL.len()],
@@ -214,8 +214,8 @@ fn pace(size: usize) -> u32 {
     u32::try_from(size / CROWD).unwrap_or(1).max(1)
 }
 
-/// The `local` preset made faster, so that the demonstration is short, yet slow enough for a busy
-/// machine.
+/// The `local` preset with shorter times, so that the demonstration is short; they are still long
+/// enough for a busy machine.
 pub(super) fn timings(name: &str, pace: u32) -> Config {
     Config::local(name).with(|it| {
         it.probe_interval = Duration::from_millis(500) * pace;
@@ -226,7 +226,7 @@ pub(super) fn timings(name: &str, pace: u32) -> Config {
         it.tcp_timeout = Duration::from_secs(10);
         it.join_timeout = Duration::from_secs(20);
         it.indirect_checks = 3;
-        // Enough that gossip reaches every node; in a small cluster there are few rounds of it.
+        // Enough for gossip to reach every node: in a small cluster, a message has few rounds.
         it.retransmit_mult = if pace == 1 { 8 } else { 4 };
     })
 }

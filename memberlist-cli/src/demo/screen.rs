@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
-/// Standard output.
+/// Standard output, perhaps a terminal.
 #[derive(Debug)]
 pub(super) struct Screen {
     start: Instant,

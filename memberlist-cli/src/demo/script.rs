@@ -10,7 +10,7 @@ use super::screen::Tone;
 use super::table::{Column, table};
 use crate::failure::Failure;
 
-/// How long each step of a small cluster may take; together less than a minute.
+/// How long each step may take in a small cluster; all together less than a minute.
 const JOIN_LIMIT: Duration = Duration::from_secs(12);
 const BROADCAST_LIMIT: Duration = Duration::from_secs(6);
 const DEATH_LIMIT: Duration = Duration::from_secs(20);
@@ -26,7 +26,7 @@ const SLOW: Duration = Duration::from_secs(1);
 const HELLO: &[u8] = b"hello, all";
 const REBORN: &str = "reborn";
 
-/// Plays every step; fails with a clear line at the first that does not happen in time.
+/// Plays every step; fails at the first that does not happen in time.
 pub(super) async fn play(size: usize) -> Result<(), Failure> {
     let mut cluster = Cluster::new(size);
     introduce(&cluster, size);
@@ -249,7 +249,7 @@ async fn come_back(cluster: &mut Cluster, victim: usize) -> Result<Column, Failu
     Ok(Column::new("back", times))
 }
 
-/// How long a step may take in a cluster of this size, of which all nodes share one machine.
+/// How long a step may take in this cluster, whose nodes all share one machine.
 fn limit(cluster: &Cluster, small: Duration) -> Duration {
     small * cluster.pace + Duration::from_millis(50) * cluster.seats.len() as u32
 }

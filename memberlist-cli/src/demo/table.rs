@@ -1,11 +1,11 @@
-//! The table printed at the end.
+//! The table that is printed at the end.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::cluster::{Times, show};
 
-/// One column: when each node saw something.
+/// One column: the time at which each node saw something.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     title: &'static str,
@@ -25,10 +25,10 @@ impl Column {
 /// The most nodes that get a line each.
 const ROWS: usize = 20;
 
-/// One of many times in order.
+/// Picks one of the times, which are sorted.
 type Pick = fn(&[Duration]) -> Option<&Duration>;
 
-/// The smallest, the middle and the largest time of each column, and of how many nodes.
+/// The minimum, median and maximum of each column, and the number of nodes that have a time.
 fn summary(columns: &[Column]) -> String {
     let sorted = |column: &Column| {
         let mut times: Vec<_> = column.times.iter().copied().flatten().collect();
@@ -68,7 +68,7 @@ fn heads(first: &str, columns: &[Column]) -> String {
     text
 }
 
-/// One line per node, with a remark at its end; of many nodes only a summary.
+/// The table: one line per node, with a remark at its end; for many nodes only a summary.
 pub(super) fn table(
     names: &[String],
     columns: &[Column],

@@ -1,5 +1,5 @@
-//! `--scenario` and `--fuzz`: a recording becomes a script for the simulator, or an entry for the
-//! fuzzer, as short as an event allows.
+//! `--scenario` and `--fuzz`: turn a recording into a script for the simulator or an entry for the
+//! fuzzer, as short as possible while a given event still happens.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use super::open::{Chronicles, Opened};
 use crate::failure::Failure;
 use crate::stdout::put;
 
-/// An event that can be asked for, as it is written: `failed n3`.
+/// An event that can be given on the command line, such as `failed n3`.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     kind: &'static Kind,
@@ -25,10 +25,10 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 struct Kind {
     word: &'static str,
-    /// The simulator's word.
+    /// The word for it in scripts of the simulator.
     script: &'static str,
     fits: fn(&Event) -> bool,
-    /// What a report of it says.
+    /// The words for it in an explanation.
     reports: &'static [&'static str],
 }
 
@@ -160,10 +160,10 @@ pub(super) fn scenario(opened: &[Opened], file: &Path, wanted: &Wanted) -> Resul
     }
 }
 
-/// How many acts all attempts to leave some out have at most.
+/// The most acts that are run in all attempts to leave some out.
 const WORK: usize = 2_000;
 
-/// Whether a script can be run to its end. A law that is broken is not what was asked for.
+/// Whether a script can be run to its end. One that breaks a law does not count.
 fn runs(text: &str) -> bool {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));

@@ -1,11 +1,11 @@
-//! Times of a recording, as they are read and written.
+//! Parses and prints the times of a recording.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memberlist_proto::Instant;
 use memberlist_record::{Born, Header};
 
-/// A time of the core, by a time since the start or by a time of the day.
+/// Parses a time since the start, or a date and time of day, as a time of the core.
 pub(super) fn moment(text: &str, header: &Header) -> Result<Instant, String> {
     let born = header.born.at;
     if let Some(since) = duration(text) {
@@ -14,12 +14,12 @@ pub(super) fn moment(text: &str, header: &Header) -> Result<Instant, String> {
     let day = humantime::parse_rfc3339_weak(text)
         .map_err(|_| "expected a duration or a time of the day".to_owned())?;
     let millis = header.born.wall_clock_ms.ok_or("the recording has no time of the day")?;
-    // What was before the start is the start.
+    // A time before the start counts as the start.
     let since = day.duration_since(day_of(millis)).unwrap_or_default();
     Ok(Instant::from_nanos(born) + since)
 }
 
-/// A duration as `humantime` has it, or as it is written here: `+83.120s`.
+/// Parses a duration in the form of `humantime`, or as it is printed here: `+83.120s`.
 fn duration(text: &str) -> Option<Duration> {
     let text = text.strip_prefix('+').unwrap_or(text);
     if let Ok(since) = humantime::parse_duration(text) {
@@ -33,7 +33,7 @@ fn day_of(millis: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(millis)
 }
 
-/// Writes times of a run: since its start, in nanoseconds.
+/// Prints times of a run, which are given in nanoseconds since its start.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     wall_clock_ms: Option<u64>,
@@ -44,12 +44,12 @@ impl Clock {
         Self { wall_clock_ms: born.wall_clock_ms }
     }
 
-    /// `12:03:04.120`, or where the time of the day is not known, `+83.120s`.
+    /// Returns `12:03:04.120`, or `+83.120s` if the time of day is unknown.
     pub(super) fn short(&self, at: i64) -> String {
         self.day(at).unwrap_or_else(|| Self::since(at))
     }
 
-    /// `12:03:04.120 +83.120s`.
+    /// Returns `12:03:04.120 +83.120s`, or `+83.120s` if the time of day is unknown.
     pub(super) fn long(&self, at: i64) -> String {
         match self.day(at) {
             Some(day) => format!("{day} {:>10}", Self::since(at)),
@@ -57,7 +57,7 @@ impl Clock {
         }
     }
 
-    /// `2026-01-31T12:01:41.000Z`, the start, if it is known.
+    /// Returns the start as `2026-01-31T12:01:41.000Z`, if it is known.
     pub(super) fn start(&self) -> Option<String> {
         self.wall_clock_ms.map(|it| humantime::format_rfc3339_millis(day_of(it)).to_string())
     }

@@ -36,7 +36,7 @@ pub(super) fn run(opened: &Opened, args: &Args) -> Result<(), Failure> {
     ended(end)
 }
 
-/// The table of members after everything up to a time, and whether the replay came so far.
+/// The table of members after all inputs up to a time, and whether the replay got that far.
 fn table_at(
     opened: &Opened,
     at: Instant,

@@ -1,4 +1,4 @@
-//! `--export`: an explanation that can be shown to others.
+//! `--export`: writes an explanation that can be shown to others.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -23,7 +23,8 @@ pub(super) fn run(opened: &[Opened], file: &Path) -> Result<(), Failure> {
     chronicles.verified()
 }
 
-/// One object in each line: what it is, then each moment of each node in their order.
+/// Writes one object per line: a description of the file, then the moments of all nodes in their
+/// order.
 fn write(chronicles: &[Chronicle], alignment: &Alignment, file: &Path) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
     let nodes = chronicles.iter().enumerate().map(|(node, it)| {

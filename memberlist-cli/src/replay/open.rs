@@ -1,4 +1,4 @@
-//! What the command line names.
+//! Opens the recordings that the command line names.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{Args, ended};
 use crate::failure::Failure;
 use crate::stderr;
 
-/// One recording, with the run that was asked for.
+/// One recording, with the selected run and the options of its replay.
 #[derive(Debug)]
 pub(super) struct Opened {
     recording: Recording,
@@ -50,7 +50,7 @@ impl Opened {
         &self.options
     }
 
-    /// The value of a flag as a time of the core.
+    /// Parses the value of a flag as a time of the core.
     pub(super) fn moment(
         &self,
         flag: &str,
@@ -60,7 +60,7 @@ impl Opened {
         text.map(|text| moment(text, self.session().header()).map_err(failed)).transpose()
     }
 
-    /// Takes `--until` away: the whole is replayed.
+    /// Removes and returns the value of `--until`, so that the whole run is replayed.
     pub(super) fn forget_until(&mut self) -> Option<memberlist_proto::Instant> {
         self.options.until.take()
     }
@@ -79,7 +79,7 @@ fn keys(texts: &[String]) -> Result<Vec<Key>, Failure> {
 pub(super) struct Chronicles {
     pub(super) all: Vec<Chronicle>,
     pub(super) alignment: Alignment,
-    /// How the replay ended of the first that did not reach its end.
+    /// The failure of the first replay that did not reach its end.
     end: Result<(), Failure>,
 }
 
@@ -106,7 +106,7 @@ impl Chronicles {
         Ok(Self { all, alignment, end })
     }
 
-    /// Whether everything could be replayed, and was as it was live.
+    /// Fails unless everything could be replayed with the same outputs as in the live run.
     pub(super) fn verified(self) -> Result<(), Failure> {
         self.end?;
         match self.all.iter().find(|it| it.differs > 0) {

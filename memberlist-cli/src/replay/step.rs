@@ -1,4 +1,4 @@
-//! `--step`: one input after the other.
+//! `--step`: steps through the inputs, one after the other.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal};
@@ -17,7 +17,7 @@ c: the next that changes the table      w TEXT: the next in which TEXT stands
 m: the table of members as of the last input     q: the end
 ";
 
-/// How many steps can be gone back.
+/// How many steps the reader can go back.
 const KEPT: usize = 100_000;
 
 pub(super) fn run(opened: &Opened) -> Result<(), Failure> {
@@ -27,16 +27,16 @@ pub(super) fn run(opened: &Opened) -> Result<(), Failure> {
     Stepper::new(replay).run(input, output.lock(), prompt)
 }
 
-/// Steps through a replay at the word of a reader.
+/// Steps through a replay by the commands of a reader.
 struct Stepper {
     replay: Replay,
     watcher: Watcher,
     clock: Clock,
     /// The steps so far, as text.
     shown: std::collections::VecDeque<String>,
-    /// How many steps back the reader is.
+    /// How many steps the reader has gone back.
     back: usize,
-    /// The recording is at its end, or cannot be read any further.
+    /// Set when the recording is at its end, or cannot be read any further.
     end: Option<Result<(), Failure>>,
 }
 
@@ -61,7 +61,7 @@ impl Stepper {
             let written = write!(output, "{text}{asked}").and_then(|()| output.flush());
             match written.and_then(|()| input.read_line(&mut line)) {
                 Ok(0) => break,
-                // A reader that has seen enough is no failure.
+                // That the reader has gone is not a failure.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
                 Err(error) => return Err(Failure::failed(error)),
                 Ok(_) => {}
@@ -98,7 +98,7 @@ impl Stepper {
         self.shown[most - self.back].clone()
     }
 
-    /// The next step that fits, of those that have not been shown.
+    /// Shows the next step that fits, among those that have not been shown.
     fn next(&mut self, fits: impl Fn(&Moment, &str) -> bool) -> String {
         self.back = 0;
         while self.end.is_none() {

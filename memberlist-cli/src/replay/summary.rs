@@ -1,4 +1,4 @@
-//! What a replay has found.
+//! The summary of a replay.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use memberlist_proto::{Input, Instant};
 use memberlist_record::{Entry, Replay, ReplayError, Session, Step, Verdict};
 use serde_json::json;
 
-/// Counts of a replay.
+/// The counts of a replay, and its first difference from the live run.
 #[derive(Debug)]
 pub(crate) struct Summary {
     node: String,
@@ -22,7 +22,7 @@ pub(crate) struct Summary {
     cut: u64,
     differs: u64,
     checkpoints: u64,
-    /// Where the first difference is, and what was handed in.
+    /// The time of the first difference, and the kind of the input there.
     first: Option<(Instant, &'static str)>,
     begun: Instant,
     last: Instant,
@@ -51,7 +51,7 @@ impl Summary {
         }
     }
 
-    /// Steps to the end.
+    /// Replays and counts all inputs to the end.
     pub(crate) fn run(&mut self, replay: &mut Replay) -> Result<(), ReplayError> {
         while let Some(step) = replay.step()? {
             self.add(&step);
@@ -89,7 +89,7 @@ impl Summary {
         self.inputs.values().sum()
     }
 
-    /// A time since the node began.
+    /// A time as text, since the start of the node.
     fn since(&self, at: Instant) -> String {
         let since = at.saturating_duration_since(self.born);
         let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
@@ -162,7 +162,7 @@ impl Summary {
     }
 }
 
-/// What kind of input it is, in the plural.
+/// The kind of an input, in the plural.
 fn kind(entry: &Entry<'_>) -> &'static str {
     match entry {
         Entry::Input(Input::Packet { .. }) => "packets",

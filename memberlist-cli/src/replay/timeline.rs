@@ -1,4 +1,4 @@
-//! `--timeline`: the life of a node as a picture.
+//! `--timeline`: draws the life of a node as a picture.
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,10 +18,10 @@ type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 const WIDTH: u32 = 1000;
 const LABELS: u32 = 110;
 const TITLE: u32 = 40;
-/// Of one member, and at most of all.
+/// The height of the row of one member in pixels, and the most rows.
 const ROW: u32 = 22;
 const ROWS_MAX: u32 = 100;
-/// Of each other part.
+/// The height of each other part in pixels.
 const PART: u32 = 150;
 
 pub(super) fn run(opened: &Opened, file: &Path) -> Result<(), Failure> {
@@ -63,7 +63,7 @@ fn draw(timeline: &Timeline, file: &Path) -> Drawn {
     let (top, rest) = rest.split_vertically(members);
     let (probes, rest) = rest.split_vertically(PART);
     let (health, queues) = rest.split_vertically(PART);
-    // Wide enough for a moment, too.
+    // A run of a single moment has a width, too.
     let (begun, ended) = (seconds(timeline.begun), seconds(timeline.ended));
     let time = begun..ended.max(begun + 0.001);
     draw_members(&top, timeline, time.clone())?;
@@ -117,7 +117,7 @@ fn draw_members(area: &Area<'_>, timeline: &Timeline, time: Range<f64>) -> Drawn
     Ok(())
 }
 
-/// The round trips of probes on a scale of orders of magnitude; those without an ack are at the top.
+/// The round trips of probes on a logarithmic scale; probes without an ack are at the top.
 fn draw_probes(area: &Area<'_>, timeline: &Timeline, time: Range<f64>) -> Drawn {
     let millis = |rtt: &std::time::Duration| (rtt.as_secs_f64() * 1e3).max(1e-3);
     let all = timeline.round_trips.iter().map(|(.., rtt)| millis(rtt));
@@ -144,7 +144,7 @@ fn draw_probes(area: &Area<'_>, timeline: &Timeline, time: Range<f64>) -> Drawn 
     Ok(())
 }
 
-/// A figure that changes in steps.
+/// A value that changes in steps.
 fn draw_steps(
     area: &Area<'_>,
     caption: &str,

@@ -1,4 +1,4 @@
-//! `--why`: what led to what is known of a node.
+//! `--why`: prints what led to that which is known about a node.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,8 @@ use crate::failure::Failure;
 use crate::stdout;
 
 pub(super) fn run(opened: &mut [Opened], subject: &str, as_json: bool) -> Result<(), Failure> {
-    // What was under way at that time arrived later, or not: so all of it is read.
+    // Whether a message that was under way at that time arrived is known only from later records:
+    // so all of them are read.
     let until = opened[0].forget_until();
     for other in opened.iter_mut().skip(1) {
         other.forget_until();
@@ -67,7 +68,7 @@ fn to_text(chronicles: &Chronicles, why: &Why, clock: &Clock) -> String {
     out
 }
 
-/// What a node knows in the end, as a sentence.
+/// What a node knows about the subject at the end, as a sentence.
 fn verdict(chronicles: &Chronicles, node: usize, account: &Account, clock: &Clock) -> String {
     let (observer, subject) = (&account.observer, &account.subject);
     let since = match account.since {

@@ -1,4 +1,4 @@
-//! What happens to a cluster.
+//! The disturbances, and how each is carried out.
 
 use std::time::Duration;
 
@@ -6,20 +6,22 @@ use memberlist_sim::{Config, Event, Fault, Link, NodeId, Sim, Spread, State};
 
 use super::tally::Tally;
 
-/// Something that happens to a whole cluster in which nothing else fails.
+/// A disturbance of a cluster in which nothing else fails.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Act {
     /// Each packet is lost with this probability, for 90 s.
     Loss(f64),
-    /// One node hears nothing for 90 s.
+    /// One node receives nothing for 90 s.
     Deaf,
     /// Nothing that one node sends arrives for 90 s.
     Mute,
-    /// One node is cut off for 75 s; then a minute.
+    /// One node is cut off for 75 s; a minute follows.
     Isolation,
-    /// The halves are cut from each other for 8 s, six times, with 8 s between; then half a minute.
+    /// The halves are cut off from each other for 8 s, six times, with 8 s between; half a minute
+    /// follows.
     Flapping,
-    /// The halves are cut from each other for 180 s; then five minutes at most until all agree.
+    /// The halves are cut off from each other for 180 s; they get five minutes at most to agree
+    /// again.
     Split,
     /// One node is killed.
     Kill { loss: f64 },
@@ -31,7 +33,7 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// In this time gossip brings a leave to every member.
+/// The time in which gossip usually brings a leave to every member.
 const LEAVE_USUAL: Duration = secs(3);
 
 impl Act {
@@ -39,7 +41,7 @@ impl Act {
         let lossy = matches!(self, Self::Loss(_) | Self::Kill { .. } | Self::Leave { .. });
         let (mut sim, nodes) = cluster(seed, size, &|config| {
             change(config);
-            // A real network that loses packets loses those of streams as well; here they arrive.
+            // A real network that loses packets also loses those of streams; here they arrive.
             config.disable_tcp_pings |= lossy;
         });
         let before = packets(&sim);
@@ -61,7 +63,7 @@ impl Act {
     }
 }
 
-/// A cluster that knows itself.
+/// A cluster in which all nodes have joined and agree.
 fn cluster(seed: u64, size: usize, change: &dyn Fn(&mut Config)) -> (Sim, Vec<NodeId>) {
     let mut sim = Sim::new(seed);
     sim.ignore_laws();
@@ -86,7 +88,7 @@ fn packets(sim: &Sim) -> u64 {
     sim.counters().get("packets_sent").copied().unwrap_or_default()
 }
 
-/// What happens from now on, as every node saw it.
+/// Lets time pass, and counts what every node has reported in it.
 fn watch(
     sim: &mut Sim,
     nodes: &[NodeId],
@@ -140,7 +142,7 @@ fn flapping(sim: &mut Sim, nodes: &[NodeId]) -> Tally {
     tally
 }
 
-/// How long the halves take to find each other.
+/// Splits the cluster, and measures how long the halves take to agree again.
 fn split(sim: &mut Sim, nodes: &[NodeId]) -> Tally {
     let (one, other) = nodes.split_at(nodes.len() / 2);
     sim.network().partition(one, other);
@@ -161,7 +163,7 @@ fn split(sim: &mut Sim, nodes: &[NodeId]) -> Tally {
     }
 }
 
-/// One node is killed once the loss has gone on for a while.
+/// Kills one node once the loss has lasted for 10 s.
 fn kill(sim: &mut Sim, nodes: &[NodeId], loss: f64) -> Tally {
     sim.network().set_default(Link { loss, ..Link::default() });
     sim.run_for(secs(10));
@@ -187,7 +189,7 @@ fn kill(sim: &mut Sim, nodes: &[NodeId], loss: f64) -> Tally {
     }
 }
 
-/// Each process ends once its `leave` has returned.
+/// Lets nodes leave; the process of each ends once its leave has finished.
 fn leave(sim: &mut Sim, nodes: &[NodeId], loss: f64) -> Tally {
     sim.network().set_default(Link { loss, ..Link::default() });
     let mut tally = Tally::default();

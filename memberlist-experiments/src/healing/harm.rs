@@ -1,5 +1,5 @@
-//! What a network does to a cluster: each disturbance with our defaults, and with the Go library's
-//! behaviour (`Differences::none()`) on the same seeds.
+//! The named disturbances, each of which is run with our defaults and, on the same seeds, with the
+//! Go library's behaviour (`Differences::none()`).
 
 use std::ops::Range;
 
@@ -10,17 +10,17 @@ use super::tally::Tally;
 use crate::cluster::as_go;
 use crate::grid::{Grid, Options};
 
-/// A cluster and what happens to it, run with many seeds.
+/// A disturbance and the size of the cluster that it happens to; to be run with many seeds.
 #[derive(Clone, Debug)]
 pub struct Harm {
     name: String,
     act: Act,
-    /// One of these for each seed in turn.
+    /// The sizes of the cluster, one for each seed in turn.
     sizes: Vec<usize>,
 }
 
 impl Harm {
-    /// Every one, those of small clusters first.
+    /// All disturbances, those of small clusters first.
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for size in [12, 100] {
@@ -46,7 +46,7 @@ impl Harm {
         all
     }
 
-    /// The one of this name.
+    /// The disturbance of this name, such as `100-flapping`; `None` if there is none.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|it| it.name == name)
     }
@@ -55,18 +55,19 @@ impl Harm {
         Self { name: format!("{size}-{name}"), act, sizes: vec![size] }
     }
 
-    /// What it is called on the command line.
+    /// The name of the disturbance on the command line.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// With one seed, and nodes whose configuration is changed so.
+    /// Runs it with one seed; `change` is applied to the LAN preset of each node.
     pub fn run(&self, seed: u64, change: &dyn Fn(&mut Config)) -> Tally {
         let size = self.sizes[seed as usize % self.sizes.len()];
         self.act.run(seed, size, change)
     }
 
-    /// With each of these seeds, on all processors: ours with a `change`, and as in Go.
+    /// Runs it with each of these seeds, on all processors. Returns the sums for our defaults with
+    /// `change` applied, and for the Go library's behaviour.
     pub fn compare(&self, seeds: Range<u64>, change: &(dyn Fn(&mut Config) + Sync)) -> [Tally; 2] {
         let changes: [&(dyn Fn(&mut Config) + Sync); 2] = [change, &as_go];
         let grid = Grid::new(changes, seeds);

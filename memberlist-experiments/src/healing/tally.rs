@@ -1,4 +1,4 @@
-//! What is counted, and how it is shown.
+//! The counts of a disturbance, and how they are shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,43 +6,44 @@ use std::time::Duration;
 
 use memberlist_sim::{Event, Instant, NodeId, Sim};
 
-/// What happened in some lives of a cluster.
+/// Counts and times over one or more runs of a disturbance.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Members reported as departed by some member, though both ran and could reach each other.
+    /// Reports of the departure of a member, though it and the reporting member both ran and could
+    /// reach each other.
     pub false_departures: u64,
-    /// The same between members that could not reach each other, or not in both directions.
+    /// Reports of departures between members that could not reach each other in both directions.
     pub cut_departures: u64,
-    /// Suspicions of members by members that could reach each other.
+    /// Reports of suspicions between members that could reach each other.
     pub suspicions: u64,
-    /// How long those lasted, over all observers.
+    /// How long those suspicions lasted, summed over all observers.
     pub suspected: Duration,
-    /// How long members that ran were considered gone, over all observers.
+    /// How long members were considered gone, summed over all observers.
     pub gone: Duration,
-    /// Packets sent.
+    /// The packets that all nodes sent.
     pub packets: u64,
-    /// News that had to reach other members: one for each member that departed truly, and each
-    /// other member.
+    /// News that had to reach other members: for each member that was killed or left, one for each
+    /// of the others; for a split, one.
     pub news: u64,
-    /// Of those, how many had not arrived in the usual time.
+    /// How many of these had not arrived in time.
     pub missed: u64,
-    /// How long news took: each kill until all knew, each missed leave until it was known.
+    /// How long news took: each kill until all members knew, each split until all agreed again,
+    /// each leave that some had missed until all knew.
     pub times: Vec<Duration>,
 }
 
-/// Who is to blame for a departure, given observer and subject: nothing, if they can reach each
-/// other.
+/// Whether an observer and a subject cannot reach each other in both directions.
 pub(super) type Cut<'a> = &'a dyn Fn(NodeId, NodeId) -> bool;
 
 impl Tally {
-    /// What happened in all of these lives.
+    /// The sum over these runs.
     pub(crate) fn of(lives: impl IntoIterator<Item = Self>) -> Self {
         let mut sum = Self::default();
         lives.into_iter().for_each(|life| sum.add(life));
         sum
     }
 
-    /// Adds what happened in another life.
+    /// Adds the counts and times of another run.
     pub fn add(&mut self, other: Self) {
         self.false_departures += other.false_departures;
         self.cut_departures += other.cut_departures;
@@ -56,7 +57,7 @@ impl Tally {
         self.times.sort_unstable();
     }
 
-    /// Departures and suspicions that one node reported since `start`.
+    /// Counts the departures and suspicions that one node has reported since `start`.
     pub(super) fn observe(&mut self, sim: &Sim, observer: NodeId, start: Instant, cut: Cut<'_>) {
         let ids: BTreeMap<_, _> = sim.node_ids().map(|id| (sim.name(id).clone(), id)).collect();
         let (mut suspect, mut gone) = (BTreeMap::new(), BTreeMap::new());
@@ -96,7 +97,7 @@ impl Tally {
         self.gone += gone.values().map(|at| end.saturating_duration_since(*at)).sum::<Duration>();
     }
 
-    /// The time that this share of the news took at most, in seconds.
+    /// The time that this share of the news took at most, in seconds; 0 without any times.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let last = self.times.len().saturating_sub(1);
         let index = (last as f64 * share).ceil() as usize;

@@ -1,5 +1,5 @@
-//! Broadcasts of the application while nodes leave and return all the time: news of members fills the packets
-//! (hashicorp/memberlist#299).
+//! Broadcasts of the application while nodes constantly leave and return, so that news of members
+//! fills the packets (hashicorp/memberlist#299).
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,23 +16,24 @@ use crate::report::Report;
 use crate::summary::{Estimate, Summary};
 use crate::table::Table;
 
-/// How long nodes come and go, and how long broadcasts are waited for then, in seconds.
+/// How long nodes leave and return, and how long broadcasts may still arrive afterwards, in
+/// seconds.
 const CHURN: u64 = 30;
 const PATIENCE: u64 = 30;
-/// How many broadcasts are sent a second.
+/// How many broadcasts are sent per second.
 const RATE: u64 = 2;
-/// The share that has arrived is taken so many seconds after each broadcast.
+/// The seconds after each broadcast at which the share that has arrived is taken.
 const AFTER: [f64; 4] = [0.5, 1.0, 2.0, 5.0];
 
 struct Cell {
     name: &'static str,
     change: Change<'static>,
     nodes: usize,
-    /// How many nodes leave in a second, of a hundred; each is away for a second and joins again.
+    /// How many nodes of a hundred leave per second; each is away for a second and joins again.
     percent: usize,
 }
 
-/// Of the broadcasts and the nodes that ran all the time: the share that had arrived after each of
+/// The share of the broadcasts that had arrived at the nodes that ran all the time, after each of
 /// [`AFTER`], and in the end.
 #[derive(Clone, Copy, Debug, Default)]
 struct Delivered {
@@ -40,7 +41,7 @@ struct Delivered {
     end: f64,
 }
 
-/// Notes when its node hears of each broadcast first, and passes it on once, as Serf does.
+/// Notes when its node first receives each broadcast, and passes it on once, as Serf does.
 #[derive(Clone, Default)]
 struct Listener(Rc<RefCell<BTreeMap<Vec<u8>, Instant>>>);
 
@@ -74,7 +75,7 @@ impl Cell {
         let mut next = restarting.iter().copied().cycle();
         let (mut leaving, mut gone) = (VecDeque::new(), VecDeque::new());
         let mut sent = Vec::new();
-        // Tenths of a second, and in each some of the departures of its second.
+        // In steps of a tenth of a second, over which the departures of each second are spread.
         for tenth in 0..CHURN * 10 {
             let due = |tenth: u64| each as u64 * tenth / 10;
             for _ in due(tenth)..due(tenth + 1) {
@@ -117,15 +118,15 @@ impl Cell {
     }
 }
 
-/// The first of a queue, once its time has come.
+/// Takes the first of a queue, once its time has come.
 fn due_first(queue: &mut VecDeque<(u64, NodeId)>, now: u64) -> Option<NodeId> {
     queue.front().filter(|(at, _)| *at <= now)?;
     queue.pop_front().map(|(_, id)| id)
 }
 
-/// The cells: sizes and rates, each as in Go and ours. A node has room for some 300 announcements a second,
-/// and passes each on a dozen times: beyond some 12 nodes a second that leave and return, news of
-/// members fills its packets.
+/// The cells: sizes and rates, each as in Go and with our defaults. A node has room for some 300
+/// announcements per second, and passes each on a dozen times: beyond some 12 nodes per second that
+/// leave and return, news of members fills its packets.
 fn cells(options: &Options) -> Vec<Cell> {
     let all: &[(usize, &[usize])] =
         if options.quick { &[(300, &[20])] } else { &[(300, &[1, 5, 20]), (1000, &[1, 5, 20])] };
@@ -143,12 +144,12 @@ fn grid(options: &Options) -> Grid<Cell> {
     Grid::new(cells(options), options.seeds(10, 1))
 }
 
-/// How many runs there are.
+/// The number of runs.
 pub(super) fn runs(options: &Options) -> u64 {
     grid(options).runs()
 }
 
-/// Adds what happens to broadcasts.
+/// Runs the cells, and adds their results to the report.
 pub(super) fn run(report: &mut Report, options: &Options, progress: &dyn Progress) {
     let grid = grid(options);
     let outcomes = grid.run(options, progress, Cell::run);

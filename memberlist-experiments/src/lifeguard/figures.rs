@@ -1,4 +1,4 @@
-//! The tables and plots.
+//! The tables and plots of the Lifeguard experiments.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn pooled(runs: &[Outcome], of: fn(&Outcome) -> &Vec<f64>) -> Summary {
     Summary::of(runs.iter().flat_map(|it| of(it).iter().copied()))
 }
 
-/// How soon a member whose messages are held back is declared dead.
+/// Adds how soon a member whose messages are held back is declared dead.
 pub(super) fn threshold(report: &mut Report, runs: &Runs<'_>) {
     let mut table = Table::new(
         "threshold",
@@ -69,7 +69,7 @@ pub(super) fn threshold(report: &mut Report, runs: &Runs<'_>) {
     report.plots.push(plot);
 }
 
-/// What α and β trade.
+/// Adds the trade-off between latency and false positives by α and β.
 pub(super) fn sweep(report: &mut Report, latency: &Swept<'_>, blame: &Swept<'_>) {
     let mut table = Table::new(
         "alpha-beta",
@@ -134,7 +134,7 @@ pub(super) fn sweep(report: &mut Report, latency: &Swept<'_>, blame: &Swept<'_>)
     report.tables.push(table);
 }
 
-/// How often healthy members are declared dead.
+/// Adds how often healthy members are declared dead.
 pub(super) fn interval(report: &mut Report, runs: &Runs<'_>) {
     let columns = [
         "configuration",

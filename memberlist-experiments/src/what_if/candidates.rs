@@ -1,11 +1,12 @@
-//! Which settings are tried.
+//! The settings that are tried.
 
 use memberlist_proto::Config;
 
 use super::Candidate;
 use crate::cluster::{millis, secs};
 
-/// Those of the failure detector and of gossip that cost and gain most, in all combinations.
+/// The settings of the failure detector and of gossip with the greatest effect, in all
+/// combinations.
 pub(super) fn search(base: &Config) -> Vec<Candidate> {
     let mut all = Vec::new();
     for probe in [500, 1000, 2000, 5000] {

@@ -1,4 +1,4 @@
-//! What settings have to achieve.
+//! Goals: the limits that settings have to keep.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,11 +25,13 @@ enum Unit {
     Rate,
 }
 
-/// Upper limits of some figures, such as `detect<5s,false<1/day`.
+/// Upper limits for some figures, parsed from a text such as `detect<5s,false<1/day`.
 ///
-/// `detect` is the median time from a kill until the first member declares it dead, `all` until all do,
-/// each with `-p99` the 99th percentile; `join`, `broadcast` and `leave` are the 99th percentiles until all
-/// know; `false` are false positives a node-day, `traffic` bytes a second that a node sends.
+/// `detect` is the median time from the kill of a node until the first member declares it dead,
+/// `all` until all do; with `-p99` they are the 99th percentiles. `join`, `broadcast` and `leave`
+/// are the 99th percentiles of the time until all members know. `false` is the number of false
+/// positives per node and day, such as `1/day`; `traffic` is what a node sends, such as `2kB/s`. A
+/// goal also requires that all news reaches every member in time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Goal {
     limits: Vec<(&'static str, f64)>,
@@ -45,7 +47,7 @@ pub enum GoalError {
     /// There is no such figure.
     #[error("there is no figure `{0}`, only {known}", known = FIGURES.map(|it| it.0).join(", "))]
     Unknown(String),
-    /// The limit cannot be read.
+    /// A limit cannot be parsed, or is not positive.
     #[error("the limit `{1}` of `{0}` is not {2}")]
     Limit(String, String, &'static str),
 }
@@ -86,7 +88,7 @@ fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 }
 
 impl Goal {
-    /// Whether all limits are kept.
+    /// Whether all limits are kept, and all news has reached every member in time.
     pub(super) fn is_met(&self, figures: &Figures) -> bool {
         let kept = |(name, limit): &(&str, f64)| figures.named(name).is_some_and(|it| it < *limit);
         figures.missed == 0 && self.limits.iter().all(kept)

@@ -1,14 +1,14 @@
-//! What a node takes of memory.
+//! The memory of a node.
 
 use std::net::Ipv4Addr;
 
 use memberlist_proto::{Config, Identity, IdentityParts, Instant, Memberlist, Node, State};
 
-/// How many members are restored in all, so that pages of memory do not matter.
+/// How many members are restored in all: enough for the size of a memory page not to matter.
 const MEMBERS: usize = 400_000;
 
-/// The bytes by which this process grows for each node that knows so many members; `None` where the
-/// system does not say.
+/// The bytes by which this process grows for each node that knows this number of members; `None` if
+/// the system does not report it.
 pub(super) fn of_a_node(members: usize) -> Option<u64> {
     let nodes = (MEMBERS / members).clamp(4, 4000);
     let now = Instant::from_nanos(1_000_000_000);
@@ -18,7 +18,8 @@ pub(super) fn of_a_node(members: usize) -> Option<u64> {
     Some(grown / kept.len().max(1) as u64)
 }
 
-/// A node with members of its own making: identities are not shared, as on a machine of its own.
+/// A node with members that it has created itself: their identities are not shared with other
+/// nodes, as on a machine of its own.
 fn restored(now: Instant, members: usize) -> Option<Memberlist> {
     let mut node = Memberlist::new(now, Config::lan("node-with-a-name"), None, [7; 32]).ok()?;
     let record = |index: usize| {

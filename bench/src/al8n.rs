@@ -1,5 +1,5 @@
-//! The released crates of al8n: what of them does without sockets, which is the codec. They write a
-//! format of their own.
+//! The released crates of al8n: only their codec, since the rest needs sockets. They write a format
+//! of their own.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::ours;
 
 type Message = Alive<NodeId, SocketAddr>;
 
-/// The workloads, by their names in the table, in nanoseconds.
+/// Measures the workloads: their names in the table, and nanoseconds.
 pub(crate) fn run() -> Vec<(String, f64)> {
     let id = NodeId::new(ours::name(77_777)).expect("a name");
     let message: Message = Alive::new(3, Node::new(id, ours::address(77_777)));
@@ -20,7 +20,7 @@ pub(crate) fn run() -> Vec<(String, f64)> {
         black_box(&message).encode(black_box(&mut out)).expect("room");
     });
     let encoded = message.encode_to_vec().expect("short");
-    // Borrowed from the bytes, as ours are.
+    // Decoded without copies, as ours are.
     let decode = each(100_000, |_| {
         let read = <<Message as Data>::Ref<'_> as DataRef<Message>>::decode(black_box(&encoded));
         black_box(read.expect("encoded by itself"));

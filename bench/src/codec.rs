@@ -1,4 +1,4 @@
-//! What bytes cost: CODEC, SEAL, and COMPRESS.
+//! The costs of encoding, encrypting and compressing: CODEC, SEAL and COMPRESS.
 
 use std::hint::black_box;
 
@@ -73,7 +73,7 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
     compression(rows);
 }
 
-/// A packet full of alive messages, as gossip sends it, and a full state.
+/// Compresses a packet full of alive messages, as gossip sends it, and a full state.
 fn compression(rows: &mut Vec<Row>) {
     let parts: Vec<_> = (0..18).map(|index| ours::alive(index * 577, 1)).collect();
     let mut compound = Vec::new();

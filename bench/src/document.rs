@@ -1,4 +1,4 @@
-//! `docs/performance.md`: the table, and what is needed to read it.
+//! Writes `docs/performance.md`: the table, and the text that explains it.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -41,16 +41,17 @@ minutes for 100,000.
 
 ";
 
-/// Below the pictures, since links in the notes would have to lead from two folders.
+/// The links below the pictures. They are not in the notes, which stand in another folder, from
+/// where the links would differ.
 const LINKS: &str = "\
 What a node of 100,000 members costs: [limits.md](limits.md#what-a-node-of-100000-members-costs). Clusters of real
 processes, beside Go: [live.md](performance/live.md).
 ";
 
-/// Below the table: what was tried where a goal is missed, and what is not measured here.
+/// The notes below the table: what was tried where a goal is missed, and what is not measured here.
 const NOTES: &str = include_str!("notes.md");
 
-/// What stands above the table of large clusters.
+/// The text above the table of large clusters.
 const ABOUT_LARGE: &str = "\
 # Ten thousand nodes
 
@@ -74,7 +75,7 @@ pub(crate) fn write(rows: &[Row], measured: &str) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// The clusters of 10,000, which take longer than all the others together.
+/// Writes the document on clusters of 10,000, which take longer to measure than all else.
 pub(crate) fn write_large(rows: &[Row], measured: &str) -> Result<(), Box<dyn Error>> {
     let text = format!("{ABOUT_LARGE}{measured}\n{}", table(rows));
     std::fs::write(docs().join("performance/large.md"), text)?;
@@ -85,7 +86,7 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
 }
 
-/// When, of what, and where.
+/// A sentence that says when, on which commit and on which machine the measurements are made.
 pub(crate) fn measured() -> Result<String, Box<dyn Error>> {
     let go =
         said("dpkg-query", &["-W", "-f", "${Version}", "golang-github-hashicorp-memberlist-dev"]);
@@ -102,7 +103,7 @@ pub(crate) fn measured() -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// Of a package that comes from a registry.
+/// The version of a package that comes from a registry.
 fn version(package: &str) -> Result<&'static str, Box<dyn Error>> {
     let name = format!("name = \"{package}\"\n");
     let mut packages = include_str!("../Cargo.lock").split("[[package]]\n");

@@ -1,4 +1,4 @@
-//! Full state exchanges, byte for byte and both sides: PUSHPULL, JOIN, STALL.
+//! Full state exchanges, byte for byte, on both sides: PUSHPULL, JOIN, STALL.
 
 use bytes::Bytes;
 use rand::rngs::SmallRng;
@@ -59,7 +59,7 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
     message(rows);
 }
 
-/// A message as long as they may be, which does not compress.
+/// Measures a message of the greatest allowed length that does not compress.
 fn message(rows: &mut Vec<Row>) {
     let mut random = SmallRng::seed_from_u64(7);
     let message: Bytes = (0..19 << 20).map(|_| random.random::<u8>()).collect();
@@ -70,8 +70,9 @@ fn message(rows: &mut Vec<Row>) {
     }
 }
 
-/// Two nodes that exchange their states again and again: what the first exchange took, and the
-/// median of the others. Before each of them, one of the nodes learns so much news.
+/// Measures two nodes that exchange their states again and again: returns the cost of the first
+/// exchange, and the median of the others. Before each of these, one of the nodes learns `news`
+/// changes.
 fn repeated(size: usize, rounds: usize, news: usize, jobs: bool) -> (Took, Took) {
     let first = best((0..3).map(|_| {
         let mut pair = Pair::new(size, jobs);
@@ -90,7 +91,7 @@ fn repeated(size: usize, rounds: usize, news: usize, jobs: bool) -> (Took, Took)
     (first, Took { longest: shortest, ..all[all.len() / 2] })
 }
 
-/// The quickest of several runs: the others were interrupted.
+/// The quickest of several runs: the others were probably interrupted.
 fn best(runs: impl Iterator<Item = Took>) -> Took {
     runs.reduce(|one, other| Took {
         both: one.both.min(other.both),
@@ -102,7 +103,8 @@ fn best(runs: impl Iterator<Item = Took>) -> Took {
     .expect("at least one")
 }
 
-/// The least that a user of the peer does on a join: the members are added one after another.
+/// Measures the least that a user of the peer has to do on a join: add the members one after
+/// another.
 fn their_join<I: Id>(size: usize) -> f64 {
     let mut runs: Vec<f64> = (0..3)
         .map(|_| {

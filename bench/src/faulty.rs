@@ -1,5 +1,5 @@
-//! Clusters in which something happens: SIM-L, where datagrams are lost, and SIM-K, where nodes stop;
-//! and what a node takes of memory when all have joined by themselves.
+//! Clusters with faults: SIM-L, where datagrams are lost, and SIM-K, where nodes stop; and the
+//! memory of a node in a cluster in which all have joined by themselves.
 
 use memberlist_proto::{Compression, Config};
 
@@ -11,22 +11,22 @@ use crate::steady::{interval, rate};
 use crate::world::{Player, World};
 
 const LOSS: f64 = 0.05;
-/// In seconds: what passes before a measurement, so that what changed has come to bear, and the
-/// measurement.
+/// The time before a measurement, in which a change takes effect, and the time of the measurement,
+/// in seconds.
 const SETTLING: u64 = 30;
 const WINDOW: u64 = 60;
-/// The same under loss, of which 10,000 peers take minutes.
+/// The same under loss, shorter because 10,000 peers take minutes of it.
 const LOSSY_SETTLING: u64 = 15;
 const LOSSY_WINDOW: u64 = 30;
 
-/// The cluster of 1,000, with the others of the table.
+/// Measures clusters of 1,000, for the table.
 pub(crate) fn run(rows: &mut Vec<Row>) {
     let peers = [theirs::<Small>(1_000), theirs::<Named>(1_000)].map(Some);
     push(rows, 1_000, ours(1_000), peers, [Goal::None; 4]);
 }
 
-/// That of 10,000, and memory. We and the peer run beside each other, since it takes long; what is
-/// measured is each thread's own time.
+/// Measures clusters of 10,000, and memory. Our nodes and the peer's run at the same time, because
+/// it takes long; each thread measures its own processor time.
 pub(crate) fn large(rows: &mut Vec<Row>) {
     let goals = [3.0, 10.0, 40.0, 4.0].map(|factor| Goal::Times { factor, named: false });
     std::thread::scope(|scope| {
@@ -43,7 +43,7 @@ pub(crate) fn joined(rows: &mut Vec<Row>) {
     rows.extend([1_000, 3_000].map(memory_joined));
 }
 
-/// Node-seconds per second of processor time.
+/// Rates in node-seconds per second of processor time.
 #[derive(Clone, Copy)]
 struct Rates {
     steady: f64,
@@ -51,7 +51,7 @@ struct Rates {
     lossy: f64,
     /// Under loss, without pings by stream.
     plain: f64,
-    /// While some stop, without compression.
+    /// While some nodes stop, without compression.
     raw: f64,
 }
 
@@ -96,7 +96,8 @@ fn theirs<I: Id>(size: usize) -> Rates {
     measured(&mut world, WINDOW, "foca")
 }
 
-/// In peace for so long; while one of a hundred stops; and under loss, which leaves a backlog.
+/// Measures a world: without faults for `peace` seconds; while one node of a hundred stops; and at
+/// last under loss, because that leaves a backlog.
 fn measured(world: &mut World<impl Player>, peace: u64, who: &str) -> Rates {
     let steady = rate(world, peace);
     eprintln!("{who}, in peace: {steady:.0}");
@@ -122,7 +123,8 @@ fn lossy(world: &mut World<impl Player>) -> f64 {
     rate(world, LOSSY_WINDOW)
 }
 
-/// Bytes of heap for each member that a node knows, of nodes that all joined through the first three.
+/// Measures the bytes of heap for each member that a node knows, if all nodes join through the
+/// first three.
 fn memory_joined(size: usize) -> Row {
     let mut world = None;
     let taken = allocation_counter::measure(|| {

@@ -1,5 +1,5 @@
-//! The Go library, in Debian's release: `go/workloads_test.go` goes through the same workloads. They
-//! reach functions that are not public, so that it is put beside a temporary copy of the library.
+//! The Go library, in Debian's release: `go/workloads_test.go` runs the same workloads. They call
+//! functions that are not public; therefore the file is put into a temporary copy of the library.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 const SOURCES: &str = "/usr/share/gocode";
 const PACKAGE: &str = "src/github.com/hashicorp/memberlist";
 
-/// The workloads, by their names in the table, in nanoseconds or bytes.
+/// Measures the workloads: their names in the table, and nanoseconds or bytes.
 pub(crate) fn run() -> Result<Vec<(String, f64)>, Box<dyn Error>> {
     let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = bench.join("target");

@@ -1,9 +1,10 @@
-//! What the core costs, beside its peers on the same work: `cargo run --release` measures every
-//! workload, prints the table and writes it to `docs/performance.md`; with words, such as
-//! `codec`, `packets`, `exchange`, `memory`, `steady` or `faulty`, only those workloads are measured and
-//! nothing is written; with `go` among them, beside Go. `large` alone measures clusters of 10,000 nodes,
-//! which takes half an hour and up to 16 GB, and writes `docs/performance/large.md`; `joined` is the part
-//! of it that measures the memory of nodes that joined by themselves.
+//! The costs of the core, and of its peers on the same work. `cargo run --release` measures every
+//! workload, prints the table and writes it to `docs/performance.md`. With arguments, such as
+//! `codec`, `packets`, `exchange`, `memory`, `steady` or `faulty`, only those workloads are
+//! measured and nothing is written; with `go` among them, Go is measured, too. `large` alone
+//! measures clusters of 10,000 nodes, which takes half an hour and up to 16 GB, and writes
+//! `docs/performance/large.md`; `joined` alone measures the part of it that is about the memory of
+//! nodes that joined by themselves.
 
 mod al8n;
 mod codec;
@@ -27,7 +28,7 @@ use report::Row;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |group: &str| words.is_empty() || words.iter().any(|it| it == group);
-    // What is there now, not when it has been measured.
+    // The commit and date are those of the beginning of the measurement.
     let measured = document::measured()?;
     let mut rows: Vec<Row> = Vec::new();
     if wanted("codec") {

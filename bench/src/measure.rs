@@ -1,24 +1,24 @@
-//! Processor time and allocations.
+//! Measures processor time and allocations.
 
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What something cost.
+/// The cost of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     pub(crate) nanos: f64,
     pub(crate) allocations: f64,
 }
 
-/// The processor time that this thread has used, in nanoseconds. Unlike time by the wall it does
-/// not count what other processes take.
+/// The processor time that this thread has used, in nanoseconds. Unlike wall-clock time, it does
+/// not include what other processes take.
 pub(crate) fn cpu_nanos() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-/// What one call costs on average: the median of several rounds of `calls` calls each.
+/// The average cost of one call: the median over several rounds of `calls` calls each.
 pub(crate) fn each(calls: usize, mut call: impl FnMut(usize)) -> Cost {
     const ROUNDS: usize = 7;
     let mut at = 0;
@@ -30,7 +30,7 @@ pub(crate) fn each(calls: usize, mut call: impl FnMut(usize)) -> Cost {
         }
         (cpu_nanos() - before) / calls as f64
     };
-    // The first warms caches and buffers.
+    // The first round warms caches and buffers.
     round();
     let mut nanos: Vec<f64> = (0..ROUNDS).map(|_| round()).collect();
     let allocated = allocation_counter::measure(|| {
@@ -39,8 +39,8 @@ pub(crate) fn each(calls: usize, mut call: impl FnMut(usize)) -> Cost {
     Cost { nanos: median(&mut nanos), allocations: allocated.count_total as f64 / calls as f64 }
 }
 
-/// What one call costs when each needs a preparation that does not count. Single calls are too
-/// short for the clock of processor time: the median by the wall leaves interruptions out as well.
+/// The cost of one call if each needs a preparation that does not count. Single calls are too short
+/// for the clock of processor time; the median of wall-clock times excludes interruptions as well.
 pub(crate) fn prepared<T>(
     calls: usize,
     mut prepare: impl FnMut(usize) -> T,

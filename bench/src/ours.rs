@@ -1,4 +1,4 @@
-//! Our nodes.
+//! Our nodes, for the workloads.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +17,7 @@ use crate::world::{Follow, Player, When, World};
 
 pub(crate) const PORT: u16 = 7946;
 const SEEDS: usize = 3;
-/// In nanoseconds: ten thousand join within a minute.
+/// The nanoseconds between two joins: ten thousand nodes join within a minute.
 const BETWEEN_JOINS: u64 = 6_000_000;
 /// The versions that a node of ours announces.
 pub(crate) const VSN: [u8; 6] = [1, 5, 2, 0, 0, 0];
@@ -27,7 +27,7 @@ pub(crate) fn name(index: usize) -> String {
     format!("node-{index:06}")
 }
 
-/// Its address: never zero.
+/// The address of the node with this number; never zero.
 pub(crate) fn ip(index: usize) -> Ipv4Addr {
     Ipv4Addr::from(0x0a00_0001 + index as u32)
 }
@@ -36,7 +36,7 @@ pub(crate) fn address(index: usize) -> SocketAddr {
     (ip(index), PORT).into()
 }
 
-/// The preset of a local network, at the node's own address.
+/// The preset for a local network, with the node's own address.
 pub(crate) fn config(index: usize) -> Config {
     let mut config = Config::lan(name(index).as_str());
     config.advertise_addr = ip(index).into();
@@ -44,7 +44,7 @@ pub(crate) fn config(index: usize) -> Config {
     config
 }
 
-/// A node that does nothing by itself.
+/// The configuration of a node that does nothing by itself.
 pub(crate) fn still(index: usize) -> Config {
     let mut config = config(index);
     config.probe_interval = Duration::ZERO;
@@ -64,7 +64,7 @@ pub(crate) fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
 }
 
-/// What every node knows of the nodes with the numbers from 0 on.
+/// The records of `number` nodes, numbered from 0.
 pub(crate) fn records(number: usize) -> Vec<Node> {
     let record = |index| {
         let addr = ip(index).octets();
@@ -96,7 +96,7 @@ pub(crate) fn alive(index: usize, incarnation: u32) -> Vec<u8> {
     out
 }
 
-/// Takes what a node wants, for nothing.
+/// Takes all outputs of a node and drops them.
 pub(crate) fn discard(node: &mut Memberlist) {
     while node.poll_transmit().is_some() {}
     while node.poll_stream().is_some() {}
@@ -109,7 +109,7 @@ type Identities = Rc<RefCell<HashMap<NodeName, Identity>>>;
 pub(crate) struct Ours {
     node: Memberlist,
     index: usize,
-    /// Where each of its streams leads.
+    /// The node and stream at the other end of each of its streams.
     streams: BTreeMap<StreamId, (usize, StreamId)>,
     wake: Option<u64>,
     /// What some node has reported of each member, which the others share, as in memberlist-sim.
@@ -118,7 +118,7 @@ pub(crate) struct Ours {
     pub(crate) steps: u64,
 }
 
-/// What happens to one.
+/// Something that happens to one of our nodes.
 pub(crate) enum Item {
     Wake,
     Join,
@@ -135,7 +135,7 @@ impl Ours {
         Self { node, index, streams: BTreeMap::new(), wake: Some(1), identities, steps: 0 }
     }
 
-    /// Whether it knows so many, and has passed on all that it learned.
+    /// Whether it knows `size` members, and has passed on all that it has learned.
     pub(crate) fn has_settled(&self, size: usize) -> bool {
         self.node.num_members() == size && self.node.stats().gauges.membership_queue == 0
     }
@@ -246,7 +246,7 @@ pub(crate) fn world(number: usize, adjust: impl Fn(&mut Config)) -> World<Ours> 
     World::new(players, begin)
 }
 
-/// Nodes that join those with the lowest numbers, one after another within some time.
+/// Nodes that join those with the lowest numbers, one after another.
 pub(crate) fn joining(number: usize) -> World<Ours> {
     let identities = Identities::default();
     let mut begin = Vec::new();

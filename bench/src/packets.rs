@@ -1,4 +1,4 @@
-//! What datagrams and ticks cost: PING, KNOWN, NEWS, TICK, QUEUE.
+//! The costs of datagrams and ticks: PING, KNOWN, NEWS, TICK, QUEUE.
 
 use foca::{Member, Message as PeerMessage};
 
@@ -7,8 +7,8 @@ use crate::peer::{self, Discard, Id, Named, Small};
 use crate::report::{Goal, Row};
 use crate::workloads::{self, PACKETS, Ticking, about, knowing, others};
 
-/// The largest peer: each member added is compared with all before it, so that ten times as many
-/// take hundreds of times as long to set up, for figures that only grow by ten.
+/// The most members of a peer. Each one that is added is compared with all before it: ten times as
+/// many take hundreds of times as long to set up, for figures that only grow tenfold.
 const LARGEST_PEER: usize = 10_000;
 
 pub(crate) fn run(rows: &mut Vec<Row>) {
@@ -109,7 +109,7 @@ fn their_news<I: Id>(size: usize) -> f64 {
     each(64, |at| node.handle_data(&packets[at], &mut out).expect("news")).nanos
 }
 
-/// One gossip interval of a node with so much fresh news.
+/// Measures one gossip interval of a node with `count` pieces of fresh news.
 fn tick(size: usize, count: usize) -> Cost {
     let mut ticking = Ticking::new(size);
     if count == 0 {

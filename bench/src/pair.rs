@@ -9,22 +9,22 @@ use memberlist_proto::{Command, Memberlist, StreamId, StreamOp, Target};
 use crate::measure::cpu_nanos;
 use crate::ours::{self, at};
 
-/// What an exchange took.
+/// The costs of an exchange, in nanoseconds except for the bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Took {
     /// Processor time of both sides.
     pub(crate) both: f64,
-    /// Of that, the side that opened the stream.
+    /// The part of it on the side that opened the stream.
     pub(crate) opener: f64,
     /// The longest call.
     pub(crate) longest: f64,
-    /// What was done outside of the calls.
+    /// The work of jobs, outside of the calls.
     pub(crate) jobs: f64,
     /// Bytes that the opener has sent.
     pub(crate) bytes: f64,
 }
 
-/// Two nodes that know each other, and others beside them.
+/// Two nodes that know each other, and other members.
 pub(crate) struct Pair {
     nodes: [Memberlist; 2],
     now: u64,
@@ -45,7 +45,7 @@ impl Pair {
         Self { nodes: [node(0), node(1)], now: 1, size }
     }
 
-    /// The first node learns so much news; each round is about other members, or of a later
+    /// Lets the first node learn `news` changes; each round is about other members, or at a later
     /// incarnation.
     pub(crate) fn learn(&mut self, round: usize, news: usize) {
         let node = &mut self.nodes[0];
@@ -56,7 +56,7 @@ impl Pair {
         }
     }
 
-    /// The first node's timer fires, and whichever member it chose, the second one answers.
+    /// Lets the first node begin an exchange; the second one answers, whichever member was chosen.
     pub(crate) fn exchange(&mut self) -> Took {
         let begun = |node: &Memberlist| node.stats().counters.push_pulls;
         let (before, mut took) = (begun(&self.nodes[0]), Took::default());
@@ -73,7 +73,7 @@ impl Pair {
         took
     }
 
-    /// The first node sends the second one a message by stream.
+    /// Lets the first node send the second one a message by stream.
     pub(crate) fn send(&mut self, message: Bytes) -> Took {
         let to = Target::Addr { addr: ours::address(1), node: None };
         let (mut took, now) = (Took::default(), at(self.now));
@@ -85,7 +85,7 @@ impl Pair {
     }
 }
 
-/// A call into the core, timed.
+/// Times a call into the core.
 fn time<R>(took: &mut Took, opener: bool, call: impl FnOnce() -> R) -> R {
     let cpu = cpu_nanos();
     let result = call();
@@ -96,7 +96,7 @@ fn time<R>(took: &mut Took, opener: bool, call: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Carries out what two nodes want with the one stream between them, until it is closed.
+/// Carries out what two nodes want done with the one stream between them, until it is closed.
 fn converse(nodes: &mut [Memberlist; 2], now: u64, took: &mut Took) {
     let mut ids: [Option<StreamId>; 2] = [None; 2];
     let mut under_way: VecDeque<(usize, Bytes)> = VecDeque::new();
@@ -141,7 +141,7 @@ fn converse(nodes: &mut [Memberlist; 2], now: u64, took: &mut Took) {
     nodes.iter_mut().for_each(ours::discard);
 }
 
-/// Does what a node hands out; whether there was any.
+/// Does the jobs that a node hands out; returns whether there were any.
 fn work(node: &mut Memberlist, opener: bool, now: u64, took: &mut Took) -> bool {
     let mut worked = false;
     while let Some(job) = time(took, opener, || node.poll_job()) {
@@ -149,14 +149,14 @@ fn work(node: &mut Memberlist, opener: bool, now: u64, took: &mut Took) -> bool 
         let output = job.run();
         took.jobs += cpu_nanos() - before;
         time(took, opener, || node.job_done(at(now), id, Some(output)));
-        // As a driver does: what waits for it would grow to the size of the state.
+        // As a driver does; otherwise, the waiting events would grow to the size of the state.
         while node.poll_event().is_some() {}
         worked = true;
     }
     worked
 }
 
-/// A node that knows no other, and one that knows so many.
+/// A node that knows no other, and one that knows many.
 pub(crate) struct Joining {
     nodes: [Memberlist; 2],
     size: usize,
@@ -175,7 +175,7 @@ impl Joining {
         Self { nodes, size }
     }
 
-    /// The first joins the second.
+    /// Lets the first node join the second one.
     pub(crate) fn join(&mut self) -> Took {
         let (mut took, nodes) = (Took::default(), &mut self.nodes);
         time(&mut took, true, || nodes[0].join(at(2), &[ours::address(0).into()]));

@@ -1,5 +1,5 @@
-//! The peer `foca`, with the least identity that it can have and with one that has a name, and the
-//! quickest codec that we could write for it by hand.
+//! The peer `foca`, with the smallest identity that it can have and with one that has a name, and
+//! the fastest codec that we could write for it by hand.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use rand::rngs::SmallRng;
 use crate::ours::{PORT, ip, name};
 use crate::world::{Follow, Player, When, World};
 
-/// An identity as it travels.
+/// An identity that can be encoded.
 pub(crate) trait Id: Identity {
     fn of(index: usize) -> Self;
     fn index(&self) -> usize;
@@ -21,7 +21,7 @@ pub(crate) trait Id: Identity {
     fn len(&self) -> usize;
 }
 
-/// Address, port and generation: 12 bytes.
+/// An identity of address, port and generation: 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Small {
     ip: u32,
@@ -29,7 +29,7 @@ pub(crate) struct Small {
     generation: u32,
 }
 
-/// The same with a name.
+/// An identity like [`Small`], with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
     name: String,
@@ -55,7 +55,8 @@ impl Identity for Small {
 }
 
 impl Identity for Named {
-    // The address, not the name: with an owned name, each look-up would allocate for each member.
+    // The address and not the name: with an owned name, each look-up would allocate for each
+    // member.
     type Addr = (u32, u16);
 
     fn renew(&self) -> Option<Self> {
@@ -129,7 +130,7 @@ impl Id for Named {
     }
 }
 
-/// Fixed fields in network order.
+/// A codec of fixed fields in network byte order.
 pub(crate) struct ByHand;
 
 #[derive(Debug)]
@@ -224,10 +225,10 @@ impl<I: Id> Codec<I> for ByHand {
 
 pub(crate) type Peer<I> = Foca<I, ByHand, SmallRng, foca::NoCustomBroadcast>;
 
-/// Takes what a peer wants, for nothing.
+/// Takes all outputs of a peer and drops them.
 #[derive(Default)]
 pub(crate) struct Discard {
-    /// Bytes sent.
+    /// The bytes that were sent.
     pub(crate) sent: usize,
 }
 
@@ -235,7 +236,7 @@ impl<I: Id> Runtime<I> for Discard {
     fn notify(&mut self, _: Notification<'_, I>) {}
 
     fn send_to(&mut self, _: I, data: &[u8]) {
-        // Ours hands out an owned buffer, so that this does too.
+        // Ours hands out an owned buffer, so this one does, too.
         self.sent += Bytes::copy_from_slice(data).len();
     }
 
@@ -249,13 +250,13 @@ pub(crate) fn start<I: Id>(index: usize, size: usize) -> Peer<I> {
     Foca::new(I::of(index), config, SmallRng::seed_from_u64(index as u64), ByHand)
 }
 
-/// Members with the numbers from 0 on.
+/// `number` members, numbered from 0.
 pub(crate) fn members<I: Id>(number: usize) -> impl Iterator<Item = Member<I>> {
     (0..number).map(|index| Member::alive(I::of(index)))
 }
 
-/// A peer that knows `number` members, itself the first. Each member added is compared with all
-/// before it: this takes quadratic time.
+/// A peer that knows `number` members, of which it is the first. Each member that is added is
+/// compared with all before it, which takes quadratic time.
 pub(crate) fn knowing<I: Id>(number: usize) -> Peer<I> {
     let mut peer = start(0, number);
     let known = members(number).skip(1);

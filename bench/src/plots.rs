@@ -1,4 +1,4 @@
-//! Cost against the number of nodes, as pictures.
+//! Plots of the cost against the number of nodes.
 
 use std::error::Error;
 use std::path::Path;
@@ -7,14 +7,14 @@ use plotters::prelude::*;
 
 use crate::report::{GO, NAMED, PEERS, Row, SMALL, Unit};
 
-/// One line of a picture.
+/// One line of a plot.
 struct Line {
     name: &'static str,
     points: Vec<(f64, f64)>,
 }
 
-/// Draws what was measured at several sizes: one picture for each of these workloads. Returns the
-/// names of the files.
+/// Draws a plot for each workload that was measured at several sizes. Returns the names of the
+/// files.
 pub(crate) fn draw(rows: &[Row], folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     std::fs::create_dir_all(folder)?;
     let mut files = Vec::new();
@@ -68,7 +68,7 @@ fn lines(rows: &[Row], kinds: &[(&'static str, &'static str)]) -> Vec<Line> {
         lines.push(of(ours, |row| Some(row.ours)));
         lines.push(of(PEERS[SMALL], |row| row.peers[SMALL]));
         lines.push(of(PEERS[NAMED], |row| row.peers[NAMED]));
-        // Beside several lines of ours, the last.
+        // If there are several lines of ours, Go is drawn beside the last one.
         if *end == kinds[kinds.len() - 1].1 {
             lines.push(of(PEERS[GO], |row| row.peers[GO]));
         }

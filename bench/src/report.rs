@@ -1,29 +1,29 @@
-//! The table, on the terminal and in `docs/performance.md`.
+//! The table of results, for the terminal and for `docs/performance.md`.
 
 use std::fmt::Write as _;
 
 use crate::measure::Cost;
 
-/// In what a workload is measured.
+/// The unit in which a workload is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Less is better.
+    /// Nanoseconds: less is better.
     Time,
-    /// Less is better.
+    /// Bytes: less is better.
     Bytes,
     /// Simulated seconds of one node per second of processor time: more is better.
     NodeSeconds,
 }
 
-/// What is to be reached.
+/// The goal of a workload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     None,
-    /// Nanoseconds or bytes.
+    /// At most this number of nanoseconds or bytes.
     AtMost(f64),
-    /// Nanoseconds, and allocations for each call.
+    /// At most this number of nanoseconds, and of allocations per call.
     Within(f64, f64),
-    /// So many times the peer's node-seconds, the named one's if `named`.
+    /// This many times foca's node-seconds: foca named if `named`, else foca small.
     Times {
         factor: f64,
         named: bool,
@@ -37,19 +37,20 @@ pub(crate) struct Row {
     pub(crate) unit: Unit,
     pub(crate) ours: f64,
     pub(crate) allocations: Option<f64>,
-    /// What each of [`PEERS`] takes.
+    /// The figure of each of [`PEERS`], if it was measured.
     pub(crate) peers: [Option<f64>; 4],
     pub(crate) goal: Goal,
 }
 
-/// Those beside us in the table.
+/// The peers beside us in the table.
 pub(crate) const PEERS: [&str; 4] = ["foca small", "foca named", "al8n", "Go"];
 pub(crate) const SMALL: usize = 0;
 pub(crate) const NAMED: usize = 1;
 pub(crate) const AL8N: usize = 2;
 pub(crate) const GO: usize = 3;
 
-/// Enters what a peer was measured to take by itself: workloads by their names in the table.
+/// Enters the figures of a peer that was measured separately, by the names of the workloads in the
+/// table.
 pub(crate) fn enter(rows: &mut [Row], peer: usize, figures: &[(String, f64)]) {
     for row in rows {
         if let Some((_, figure)) = figures.iter().find(|(name, _)| *name == row.workload) {
@@ -161,7 +162,7 @@ const HEADS: [&str; COLUMNS] = [
     "",
 ];
 
-/// The table in Markdown, which can be read as it is, too.
+/// The table in Markdown, aligned so that it can also be read as plain text.
 pub(crate) fn table(rows: &[Row]) -> String {
     let cells: Vec<_> = rows.iter().map(Row::cells).collect();
     let heads = HEADS.map(str::to_owned);

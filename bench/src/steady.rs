@@ -1,4 +1,4 @@
-//! Clusters in which nothing happens: SIM-S and what a member takes of memory, MEM.
+//! Clusters in which nothing happens, SIM-S, and the memory for each member, MEM.
 
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ pub(crate) fn run(rows: &mut Vec<Row>) {
     }
 }
 
-/// One whole interval of exchanges, after all have had their first.
+/// Measures one whole interval of exchanges, after all nodes have had their first.
 fn simulated(size: usize, adjust: impl Fn(&mut Config)) -> f64 {
     let mut world = ours::world(size, adjust);
     world.run(interval(size) + 30);
     rate(&mut world, interval(size))
 }
 
-/// Seconds between two exchanges of a node in a cluster of this size.
+/// The seconds between two exchanges of a node in a cluster of this size.
 pub(crate) fn interval(size: usize) -> u64 {
     let scale = (size as f64 / 32.0).log2().ceil().max(0.0) as u64 + 1;
     30 * scale
@@ -52,14 +52,14 @@ fn theirs<I: Id>(size: usize) -> f64 {
     rate(&mut world, 60)
 }
 
-/// Seconds of a node for each second of processor time, over so many.
+/// Runs a world for `seconds`, and returns the node-seconds per second of processor time.
 pub(crate) fn rate(world: &mut World<impl Player>, seconds: u64) -> f64 {
     let before = cpu_nanos();
     world.run(seconds);
     world.players.len() as f64 * seconds as f64 / ((cpu_nanos() - before) / 1e9)
 }
 
-/// Bytes of heap for each member.
+/// Measures the bytes of heap for each member.
 pub(crate) fn memory(rows: &mut Vec<Row>) {
     const SIZE: usize = 10_000;
     rows.push(
@@ -89,7 +89,7 @@ pub(crate) fn memory(rows: &mut Vec<Row>) {
     ));
 }
 
-/// Learned by gossip, and all of it passed on.
+/// The bytes for each member if all were learned by gossip and have been passed on.
 fn gossiped(size: usize) -> f64 {
     let mut config = ours::still(0);
     config.gossip_interval = Duration::from_millis(200);

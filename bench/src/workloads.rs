@@ -1,5 +1,5 @@
-//! Our side of the workloads: what is done again and again. `main.rs` measures how long each takes, the
-//! guards in `bench/guard` count its instructions and allocations.
+//! Our side of the workloads: the functions that are called again and again. `main.rs` measures how
+//! long each call takes, and the guards in `bench/guard` count its instructions and allocations.
 
 use std::borrow::BorrowMut;
 
@@ -12,17 +12,17 @@ use rand::{Rng, SeedableRng};
 
 use crate::ours;
 
-/// Packets to choose from, so that the members they name are not all in the cache.
+/// The number of packets to choose from: enough that not all members they name are in the cache.
 pub(crate) const PACKETS: usize = 1_024;
 const INTERVAL: u64 = 200_000_000;
 
-/// A node that knows so many, with nothing to gossip and no timers.
+/// A node that knows `size` members, with nothing to gossip and no timers.
 pub(crate) fn knowing(size: usize) -> Memberlist {
     let mut node = ours::start(ours::still(0));
     node.restore(ours::at(1), ours::records(size));
     ours::discard(&mut node);
-    // Its own announcement is gossiped until it has been sent as often as it is: by pings, which
-    // carry it along.
+    // The acks to these pings carry its own announcement, until that has reached its transmit
+    // limit.
     let packet = ping_of(1);
     while node.stats().gauges.membership_queue > 0 {
         let _ = node.handle_packet(ours::at(2), ours::address(1), &packet);
@@ -45,7 +45,7 @@ fn ping_of(from: usize) -> Vec<u8> {
     packet
 }
 
-/// Random members.
+/// The numbers of random members.
 pub(crate) fn others(size: usize) -> Vec<usize> {
     let mut rng = SmallRng::seed_from_u64(3);
     (0..PACKETS).map(|_| rng.random_range(1..size)).collect()
@@ -63,7 +63,7 @@ pub(crate) fn ping(mut node: impl BorrowMut<Memberlist>, size: usize) -> impl Fn
     }
 }
 
-/// A compound of alive messages about so many members.
+/// A compound message of alive messages about these members.
 pub(crate) fn alive(about: &[usize], incarnation: u32) -> Vec<u8> {
     let parts: Vec<_> = about.iter().map(|index| ours::alive(*index, incarnation)).collect();
     let mut packet = Vec::new();
@@ -88,8 +88,8 @@ pub(crate) fn known(mut node: impl BorrowMut<Memberlist>, size: usize) -> impl F
     }
 }
 
-/// Which members the news number `at` is about, and at which incarnation: each round of all of
-/// them is one incarnation further.
+/// Which members the news number `at` is about, and at which incarnation: once all members have had
+/// news, the incarnation is one higher.
 pub(crate) fn about(size: usize, at: usize, count: usize) -> (Vec<usize>, u32) {
     let first = at * count;
     let round = first / (size - 1);
@@ -97,7 +97,7 @@ pub(crate) fn about(size: usize, at: usize, count: usize) -> (Vec<usize>, u32) {
     (about, round as u32 + 3)
 }
 
-/// NEWS(16): a packet of alive messages that are all accepted, at most so many times.
+/// NEWS(16): a packet of alive messages that are all accepted; can be called `times` times.
 pub(crate) fn news(size: usize, times: usize) -> impl FnMut(usize) {
     let mut node = knowing(size);
     let packets: Vec<_> = (0..times)
@@ -130,7 +130,7 @@ impl Ticking {
         ticking
     }
 
-    /// One gossip interval.
+    /// Lets one gossip interval pass.
     pub(crate) fn pass(&mut self) {
         self.now += INTERVAL;
         let now = ours::at(self.now);
@@ -146,7 +146,7 @@ impl Ticking {
         }
     }
 
-    /// Learns so much news, once all before it has been passed on.
+    /// Learns `count` pieces of news, after all earlier ones have been passed on.
     pub(crate) fn learn(&mut self, at: usize, count: usize) {
         self.drain();
         let (about, incarnation) = about(self.size, at, count);
@@ -184,7 +184,7 @@ fn full(size: usize) -> TransmitLimitedQueue<Note> {
     queue
 }
 
-/// QUEUE: a broadcast in place of the one of its name.
+/// QUEUE: a broadcast that replaces the one of the same name.
 pub(crate) fn requeue(size: usize) -> impl FnMut(usize) {
     let mut queue = full(size);
     let notes = others(size);
@@ -193,7 +193,7 @@ pub(crate) fn requeue(size: usize) -> impl FnMut(usize) {
     move |at| queue.queue(Note(names[at % PACKETS].clone(), body.clone()))
 }
 
-/// QUEUE: a packet filled with 20.
+/// QUEUE: a packet that is filled with 20 broadcasts.
 pub(crate) fn fill(size: usize) -> impl FnMut(usize) {
     let mut queue = full(size);
     move |_| {

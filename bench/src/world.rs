@@ -1,5 +1,5 @@
-//! A network of nodes in virtual time, the same for us and for the peers: an agenda, a delay for
-//! every datagram, and nothing else.
+//! A network of nodes in virtual time, the same for our nodes and for those of the peers: an
+//! agenda, a delay for every datagram, and nothing else.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,22 +9,22 @@ use rand::{Rng, SeedableRng};
 
 /// A node of any implementation.
 pub(crate) trait Player {
-    /// What can happen to it.
+    /// Something that can happen to it.
     type Item;
 
-    /// Something happens at `now`, in nanoseconds; what follows from it goes to `out`.
+    /// Handles something that happens at `now`, in nanoseconds; adds what follows from it to `out`.
     fn happen(&mut self, now: u64, item: Self::Item, out: &mut Vec<Follow<Self::Item>>);
 }
 
 /// Something that will happen.
 pub(crate) struct Follow<I> {
-    /// To the node with this number.
+    /// The number of the node to which it happens.
     pub(crate) to: usize,
     pub(crate) when: When,
     pub(crate) item: I,
 }
 
-/// When it will.
+/// The time at which it will happen.
 pub(crate) enum When {
     /// At this time in nanoseconds.
     At(u64),
@@ -37,9 +37,9 @@ pub(crate) enum When {
 pub(crate) struct World<P: Player> {
     pub(crate) now: u64,
     pub(crate) players: Vec<P>,
-    /// How many of all datagrams are lost.
+    /// The share of datagrams that is lost.
     pub(crate) loss: f64,
-    /// Whether one has stopped: nothing happens to it any more.
+    /// Whether each node has stopped: then nothing happens to it any more.
     silent: Vec<bool>,
     agenda: BinaryHeap<Reverse<Entry<P::Item>>>,
     count: u64,
@@ -73,12 +73,12 @@ impl<P: Player> World<P> {
         world
     }
 
-    /// One of a hundred stops.
+    /// Stops one node of a hundred.
     pub(crate) fn silence(&mut self) {
         self.silent.iter_mut().skip(7).step_by(100).for_each(|it| *it = true);
     }
 
-    /// Lets seconds pass.
+    /// Lets this number of seconds pass.
     pub(crate) fn run(&mut self, seconds: u64) {
         let end = self.now + seconds * 1_000 * MILLISECOND;
         while self.agenda.peek().is_some_and(|Reverse(next)| next.at <= end) {

@@ -1,9 +1,9 @@
-//! LIVE(N): so many agent processes on one machine, on loopback addresses, with the preset of a
-//! local network and one seed. `cargo run --release --bin live -- 30 go:30 300` measures a cluster
-//! of our agents, one of Go nodes (the program of the live tests, on Debian's release of the Go
+//! LIVE(N): N agent processes on one machine, on loopback addresses, with the preset for local
+//! networks and one seed. `cargo run --release --bin live -- 30 go:30 300` measures a cluster of
+//! our agents, one of Go nodes (the program of the live tests, on Debian's release of the Go
 //! library), and a larger one of ours, one after another, and prints a table; with `--write` it
-//! goes to `docs/performance/live.md` as well. The agent has to be built before, by
-//! `cargo build --release` in the folder above; `MEMBERLIST_BIN` names another one.
+//! also writes the table to `docs/performance/live.md`. The agent has to be built before, by `cargo
+//! build --release` in the folder above; `MEMBERLIST_BIN` names another one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::error::Error;
@@ -17,13 +17,14 @@ use std::time::{Duration, Instant};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const PORT: u16 = 17946;
-/// Between two starts. A thousand at once would measure how fast the machine starts programs.
+/// The time between two starts. A thousand starts at once would measure how fast the machine starts
+/// programs.
 const BETWEEN_STARTS: Duration = Duration::from_millis(20);
 const SETTLING: Duration = Duration::from_secs(20);
 const WINDOW: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What one process said: that a node came or went.
+/// One line of a process: that a node joined or departed.
 struct Line {
     from: usize,
     at: Instant,
@@ -34,11 +35,11 @@ struct Line {
 struct Cluster {
     processes: Vec<Child>,
     lines: Receiver<Line>,
-    /// Processes whose views are looked at.
+    /// The processes whose views are checked.
     sampled: Vec<usize>,
     views: Vec<HashSet<String>>,
     killed: BTreeSet<usize>,
-    /// Departures of nodes that live, at any process.
+    /// The departures of nodes that are alive, reported by any process.
     false_departures: usize,
 }
 
@@ -51,7 +52,7 @@ impl Drop for Cluster {
     }
 }
 
-/// What the processes have used so far, on average.
+/// The resources that the processes have used so far, on average.
 #[derive(Clone, Copy, Default)]
 struct Usage {
     cpu_ticks: f64,
@@ -63,7 +64,7 @@ struct Usage {
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let write = words.iter().any(|word| word == "--write");
-    // What else the machine had to do.
+    // The load of the machine, which may have had other work.
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default();
     let mut table = String::from(
@@ -173,7 +174,7 @@ impl Cluster {
             if index > 0 {
                 command.args(["--join", &address(0)]);
             }
-            // An agent whose standard input ends, ends.
+            // The Go program ends when its standard input does, so that is kept open.
             let process = command
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
@@ -190,7 +191,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Takes in what the processes say until `done`, and when that was.
+    /// Reads the lines of the processes until `done` holds; returns the time of that.
     fn until(&mut self, done: impl Fn(&Self) -> bool) -> Option<Instant> {
         let deadline = Instant::now() + PATIENCE;
         let mut last = Instant::now();
@@ -212,7 +213,7 @@ impl Cluster {
         };
         let view = &mut self.views[line.from];
         if line.node == name(line.from) {
-            // The Go library reports the node itself as joined.
+            // The Go library also reports that the node itself has joined.
         } else if line.joined {
             view.insert(line.node);
         } else {
@@ -224,7 +225,7 @@ impl Cluster {
         Some(line.at)
     }
 
-    /// Three that are not looked at.
+    /// Kills three processes whose views are not checked.
     fn kill_three(&mut self) -> Result<()> {
         let victims = (1..self.processes.len()).filter(|it| !self.sampled.contains(it));
         self.killed = victims.take(3).collect();
@@ -239,7 +240,8 @@ impl Cluster {
         for process in &self.processes {
             let folder = PathBuf::from(format!("/proc/{}", process.id()));
             let stat = std::fs::read_to_string(folder.join("stat"))?;
-            // After the program's name, which may contain anything, in parentheses.
+            // The fields after the program's name, which stands in parentheses and may contain
+            // anything.
             let fields: Vec<&str> =
                 stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
             sum.cpu_ticks += fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
@@ -262,7 +264,7 @@ impl Cluster {
     }
 }
 
-/// A figure from a `status` file of the kernel.
+/// A value from a `status` file of the kernel.
 fn field(status: &str, name: &str) -> f64 {
     let value = status.lines().find_map(|line| line.strip_prefix(name));
     value.and_then(|it| it.split_whitespace().next()?.parse().ok()).unwrap_or_default()

@@ -1,8 +1,8 @@
-//! STORM: one node on tokio with two workers that knows so many members, and clients that ask for its
-//! full state as fast as it answers. How long do pings take meanwhile, and is any answered later than
-//! a probe waits? `cargo run --release --bin storm -- 10000 120 10` measures 10,000 members, 120
-//! clients and 10 seconds: alone, with clients that bring nothing new, and with clients that each
-//! bring a change, so that the state has to be encoded and compressed anew.
+//! STORM: one node on tokio with two workers that knows many members, and clients that ask for its
+//! full state as fast as it answers. How long do pings take meanwhile, and is any answered later
+//! than a probe waits? `cargo run --release --bin storm -- 10000 120 10` measures 10,000 members
+//! and 120 clients for 10 seconds each: alone, with clients that bring nothing new, and with
+//! clients that each bring a change, after which the state has to be encoded and compressed anew.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _};
@@ -60,7 +60,7 @@ fn main() -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut config = Config::lan("node");
-    // Its members are not there to answer.
+    // Its members do not exist, and could not answer.
     config.probe_interval = Duration::ZERO;
     let timeout = config.probe_timeout;
     let options = Options::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
@@ -106,7 +106,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Asks for the state again and again; each time as another member, or with a change of one.
+/// Asks for the state again and again until `until`, with or without a change.
 fn keep_asking(to: SocketAddr, client: u64, storm: Storm, until: Instant, answers: &AtomicU64) {
     for round in 2.. {
         let incarnation = if storm == Storm::News { round } else { 1 };
@@ -120,7 +120,7 @@ fn keep_asking(to: SocketAddr, client: u64, storm: Storm, until: Instant, answer
     }
 }
 
-/// Sends a state, and reads what comes back until it is whole.
+/// Sends a state, and reads the answer until it is complete.
 fn ask(to: SocketAddr, frame: &[u8]) -> Result<()> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -132,14 +132,14 @@ fn ask(to: SocketAddr, frame: &[u8]) -> Result<()> {
         if len == 0 {
             return Err("no answer".into());
         }
-        // It is not opened: that would cost as much as the node's own work.
+        // The answer is not opened: that would cost as much as the node's own work.
         if reader.feed_some(&buffer[..len], &RULES, 0)? != Progress::Reading {
             return Ok(());
         }
     }
 }
 
-/// Pings until then: how long each answer took.
+/// Pings until `until`; returns how long each answer took.
 fn ping_until(to: SocketAddr, until: Instant) -> Result<Vec<Duration>> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.set_read_timeout(Some(PATIENCE))?;
@@ -149,7 +149,7 @@ fn ping_until(to: SocketAddr, until: Instant) -> Result<Vec<Duration>> {
         Message::Ping(Ping { seq_no: took.len() as u32, ..Ping::default() }).encode(&mut ping);
         let begun = Instant::now();
         socket.send_to(&ping, to)?;
-        // One that is lost counts as late, too.
+        // A lost answer counts as late, too.
         let _ = socket.recv(&mut buffer);
         took.push(begun.elapsed());
         thread::sleep(PAUSE);
@@ -157,7 +157,7 @@ fn ping_until(to: SocketAddr, until: Instant) -> Result<Vec<Duration>> {
     Ok(took)
 }
 
-/// A full state with these members, as it is sent.
+/// An encoded full state with these members.
 fn state(members: std::ops::Range<u64>, incarnation: u32) -> Bytes {
     let mut out = Vec::new();
     encode_header(&mut out, false, (members.end - members.start) as usize, 0);

@@ -23,13 +23,15 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Starts one, joining through `peer` if there is one, and waits until it answers.
+    /// Starts an Alertmanager, which joins through `peer` if there is one, and waits until it
+    /// answers.
     #[track_caller]
     pub fn start(peer: Option<SocketAddr>) -> Self {
         Self::launch(peer, |_| None, &[])
     }
 
-    /// Starts one over TLS that probes and gossips so many times faster than by default.
+    /// Starts an Alertmanager over TLS that probes and gossips this many times faster than by
+    /// default.
     #[track_caller]
     pub fn hurried(peer: Option<SocketAddr>, file: &Path, pace: u32) -> Self {
         let flags = [("probe-interval", 1000), ("probe-timeout", 500), ("gossip-interval", 200)];
@@ -37,7 +39,8 @@ impl Alertmanager {
         Self::launch(peer, |_| Some(file.into()), &flags)
     }
 
-    /// Starts one that speaks TLS with the other members, according to the file for its address.
+    /// Starts an Alertmanager that uses TLS with the other members, as the file for its address
+    /// says.
     #[track_caller]
     pub fn over_tls(peer: Option<SocketAddr>, file: impl FnOnce(IpAddr) -> PathBuf) -> Self {
         Self::launch(peer, |ip| Some(file(ip)), &[])
@@ -66,8 +69,9 @@ impl Alertmanager {
             .arg("--log.level=debug")
             .args(flags)
             .args(peer.map(|peer| format!("--cluster.peer={peer}")))
-            // Its gossip of a silence reaches three peers, and of five nodes can miss one: then only
-            // a full exchange between two Alertmanagers helps. Our nodes carry none in theirs.
+            // Its gossip of a silence reaches three peers, and can miss one of five nodes: then
+            // only a full exchange between two Alertmanagers helps. The exchanges of our nodes
+            // carry none.
             .args(tls.iter().map(|_| "--cluster.pushpull-interval=3s"))
             .args(tls.as_ref().map(|file| format!("--cluster.tls-config={}", file.display())));
         let process = Process::spawn("alertmanager", &mut command);
@@ -76,7 +80,7 @@ impl Alertmanager {
         alertmanager
     }
 
-    /// Where it listens for members.
+    /// The address on which it listens for members.
     pub fn addr(&self) -> SocketAddr {
         self.loopback.port(19094)
     }
@@ -86,17 +90,17 @@ impl Alertmanager {
         &self.process
     }
 
-    /// The name it gave itself.
+    /// The name that it has given itself.
     #[track_caller]
     pub fn name(&self) -> String {
         let status = self.status().expect("alertmanager answers");
         status["cluster"]["name"].as_str().expect("a cluster has names").to_owned()
     }
 
-    /// What `GET /api/v2/status` says.
+    /// The reply to `GET /api/v2/status`.
     ///
     /// # Errors
-    /// What went wrong, such as no process listening yet.
+    /// The request failed, for instance because no process listens yet.
     pub fn status(&self) -> Result<Value, String> {
         let reply = request(self.loopback.port(19093), "GET", "/api/v2/status", "")?;
         if reply.status != 200 {

@@ -8,16 +8,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-/// What installs the peers of the live tests.
+/// The command that installs the peers of the live tests.
 pub const INSTALL: &str = "the live tests need Debian's peers: apt-get install -y \
     --no-install-recommends serf prometheus-alertmanager golang-go \
     golang-github-hashicorp-memberlist-dev";
 
-/// Where Debian has the sources of Go libraries.
+/// The folder in which Debian has the sources of Go libraries.
 pub(crate) const GO_PATH: &str = "/usr/share/gocode";
 
-/// The program `memberlist` of the profile under test, built first if it is out of date.
-/// `MEMBERLIST_BIN` names another one.
+/// The path of the program `memberlist` of the profile under test, which is built first if it is
+/// out of date. `MEMBERLIST_BIN` names another one.
 pub fn agent_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -41,7 +41,7 @@ pub fn agent_binary() -> &'static Path {
     })
 }
 
-/// Our program on the Go library, built if its source is newer than it.
+/// The path of our program on the Go library, which is built first if its source is newer.
 pub fn go_peer_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -55,8 +55,8 @@ pub(crate) fn peer_source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peer")
 }
 
-/// A program of Go, built with the libraries of the distribution if one of its sources, or of the
-/// `others` that it is made from, is newer than it.
+/// The path of a Go program, which is built first, with the libraries of the distribution, if one
+/// of its sources, or of the `others` that it is made from, is newer.
 pub(crate) fn go_build(
     name: &str,
     sources: &[PathBuf],

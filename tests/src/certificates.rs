@@ -1,4 +1,4 @@
-//! Certificates for tests: an authority, and what it issues.
+//! Certificates for tests: an authority, and the certificates that it issues.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rcgen::{
 
 use crate::binary::scratch;
 
-/// An authority with its folder, which goes with it.
+/// A certificate authority, and the folder of its files, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -28,12 +28,13 @@ pub struct Issued {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority with a folder of its own.
     #[track_caller]
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         let folder = scratch("certificates");
-        // A name of its own: one that is shared is an authority's, not an unknown one.
+        // Each authority has a name of its own: with a shared one, it would be taken for a known
+        // one.
         let name = folder.file_name().expect("a folder").to_string_lossy().into_owned();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -45,7 +46,7 @@ impl Authority {
         authority
     }
 
-    /// Its certificate, as a file.
+    /// The file of its certificate.
     pub fn file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
@@ -55,14 +56,15 @@ impl Authority {
         &self.folder
     }
 
-    /// A certificate for these addresses and names, good now.
+    /// Issues a certificate for these addresses and names, which is valid now.
     #[track_caller]
     pub fn issue(&self, file: &str, names: &[&str]) -> Issued {
         self.issue_until(file, names, SystemTime::now() + Duration::from_secs(86_400))
     }
 
-    /// The file for Alertmanager and our agent of a node with a certificate for these addresses and
-    /// names, which expects others' to be for `server_name`, if there is one.
+    /// Writes the TLS configuration, for Alertmanager and our agent, of a node with a certificate
+    /// for these addresses and names; with `server_name`, it expects the certificates of others to
+    /// be for that name.
     #[track_caller]
     pub fn settings(&self, file: &str, names: &[&str], server_name: Option<&str>) -> PathBuf {
         let issued = self.issue(file, names);
@@ -81,7 +83,7 @@ impl Authority {
         path
     }
 
-    /// A certificate that is good until then. One that exists is replaced.
+    /// Issues a certificate that is valid until `until`. One that exists is replaced.
     #[track_caller]
     pub fn issue_until(&self, file: &str, names: &[&str], until: SystemTime) -> Issued {
         let mut params = CertificateParams::default();
@@ -101,7 +103,8 @@ impl Authority {
         let signed = params.signed_by(&key, &self.issuer).expect("a certificate");
         let at = |kind: &str| self.folder.join(format!("{file}.{kind}"));
         let issued = Issued { certificate: at("pem"), key: at("key") };
-        // The key before the certificate, each at once: a reader never finds half of either.
+        // The key comes before the certificate, and each is written at once: a reader never finds
+        // half of either.
         for (path, text) in
             [(&issued.key, key.serialize_pem()), (&issued.certificate, signed.pem())]
         {

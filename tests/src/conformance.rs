@@ -1,7 +1,7 @@
-//! What every adapter must do, as tests that run over any adapter.
+//! The behaviour that every adapter must have, as tests that run over any adapter.
 //!
-//! An adapter is described by [`Adapter`]; [`conformance!`](crate::conformance!) then makes each
-//! scenario a test. All nodes are on loopback addresses, of one process.
+//! [`Adapter`] describes an adapter; [`conformance!`](crate::conformance!) then makes each scenario
+//! a test. All nodes run in one process, on loopback addresses.
 
 pub mod addresses;
 pub mod endings;
@@ -25,9 +25,9 @@ use memberlist_driver::{Events, Handle};
 use memberlist_proto::wire::message::Message;
 use memberlist_proto::{Config, Event, Target};
 
-/// Long enough for a busy machine; nothing waits this long unless it fails.
+/// The longest wait: enough for a busy machine. Nothing waits this long unless it fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a condition is looked at that nothing announces.
+/// How often a condition is checked of which no event reports a change.
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// A runtime, and how a node is started on it.
@@ -38,10 +38,10 @@ pub trait Adapter {
         options: Options,
     ) -> impl Future<Output = Result<(Handle, Events), StartError>>;
 
-    /// Runs a scenario to its end on the calling thread, and the nodes that it starts.
+    /// Runs a scenario, and the nodes that it starts, to its end on the calling thread.
     fn block_on<T>(scenario: impl Future<Output = T>) -> T;
 
-    /// Waits.
+    /// Waits for this time.
     fn sleep(time: Duration) -> impl Future<Output = ()>;
 }
 
@@ -52,8 +52,9 @@ pub trait Adapter {
 /// memberlist_tests::conformance!(MyAdapter);
 /// ```
 ///
-/// Scenarios behind `sockets` speak to a node over UDP and TCP by themselves, or are about these two;
-/// `but for sockets: MyAdapter` leaves them out, for nodes whose packets travel over connections.
+/// The scenarios after `sockets` themselves talk to a node over UDP and TCP, or are about these
+/// two. `but for sockets: MyAdapter` leaves them out, for nodes whose packets travel over
+/// connections.
 #[macro_export]
 macro_rules! conformance {
     ($adapter:ty) => {
@@ -162,7 +163,7 @@ macro_rules! conformance {
     };
 }
 
-/// What the scenarios do over and over, on any adapter.
+/// The operations that scenarios share, on any adapter.
 trait Kit: Adapter {
     async fn node(name: &str) -> (Handle, Events) {
         Self::start(quick(name), loopback()).await.expect("a free port")
@@ -176,7 +177,7 @@ trait Kit: Adapter {
         [one, two]
     }
 
-    /// What the future gives, if that is before `time` has passed.
+    /// The output of a future; `None` if it is not ready within `time`.
     async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
         let late = async {
             Self::sleep(time).await;
@@ -189,7 +190,7 @@ trait Kit: Adapter {
         Self::within(PATIENCE, future).await.expect("in time")
     }
 
-    /// Waits until something is so that no event tells.
+    /// Waits until a condition holds that no event reports.
     async fn eventually(mut so: impl FnMut() -> bool) {
         Self::in_time(async {
             while !so() {
@@ -199,7 +200,7 @@ trait Kit: Adapter {
         .await;
     }
 
-    /// Waits until the other end has closed or reset a connection; what it says meanwhile.
+    /// Waits until the other end has closed or reset a connection; returns what it sent meanwhile.
     async fn end_of(stream: &mut TcpStream) -> Vec<u8> {
         stream.set_nonblocking(true).expect("a socket");
         let (mut heard, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
@@ -215,7 +216,7 @@ trait Kit: Adapter {
         heard
     }
 
-    /// The first event that `wanted` takes.
+    /// Waits for the first event for which `wanted` returns something, and returns that.
     async fn until<T>(events: &mut Events, wanted: impl Fn(&Event) -> Option<T>) -> T {
         Self::in_time(async {
             loop {

@@ -1,4 +1,4 @@
-//! Just enough HTTP to talk to Alertmanager.
+//! As much of HTTP as is needed to talk to Alertmanager.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,16 +9,17 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A status code and a body.
 #[derive(Debug)]
 pub struct Response {
-    /// Such as 200.
+    /// The status code, such as 200.
     pub status: u16,
-    /// As received.
+    /// The body as it was received.
     pub body: String,
 }
 
-/// Sends one request. Version 1.0, so that the reply is neither chunked nor kept open.
+/// Sends one request, and returns the reply. It is of HTTP 1.0, so that the reply is not chunked
+/// and the connection is closed after it.
 ///
 /// # Errors
-/// What went wrong with the connection or the reply, in words.
+/// The connection or the reply failed, for this reason.
 pub fn request(
     server: SocketAddr,
     method: &str,

@@ -1,4 +1,5 @@
-//! What the tests of the whole project share: guards around the processes they start.
+//! The helpers that the tests of the whole project share: guards around the processes that they
+//! start.
 //!
 //! A guard picks an unused loopback address, stops its process when it is dropped, and waits for
 //! events until a deadline. A failed wait prints the output of the process.

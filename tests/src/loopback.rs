@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Bound as long as the address is taken, which other processes can see.
+/// The port that is bound as long as an address is reserved, so that other processes see it.
 const LOCK_PORT: u16 = 40_999;
 
 /// An address of 127.0.0.0/8 that no other test uses until this is dropped.

@@ -12,7 +12,7 @@ pub use table::Table;
 /// A program built on the Go library.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Peer {
-    /// Ours, which can do everything the library can.
+    /// Our own program, which can do everything that the library can.
     Go,
     /// Debian's Serf.
     Serf,
@@ -36,24 +36,24 @@ pub struct Cell {
     pub peer: Peer,
     /// Which side joins.
     pub joins: Joins,
-    /// Bytes of the key, 0 for plain text.
+    /// The length of the key in bytes, 0 for plain text.
     pub key: usize,
     /// Whether both compress, as far as the peer can be configured.
     pub compression: bool,
-    /// The protocol version both speak.
+    /// The protocol version that both use.
     pub version: u8,
-    /// How packets travel.
+    /// How packets travel between the two.
     pub way: Way,
-    /// The cluster's label, where the peer can have one; empty without.
+    /// The cluster's label, if the peer can have one; empty for none.
     pub label: &'static str,
 }
 
 /// How packets travel between the sides of a cell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Way {
-    /// By UDP.
+    /// Over UDP.
     Udp,
-    /// By connections, as dskit has them; with TLS, the folder of `node.pem`, `node.key` and `ca.pem`.
+    /// Over connections, as with dskit; for TLS, the folder of `node.pem`, `node.key` and `ca.pem`.
     Dskit(Option<&'static str>),
 }
 
@@ -64,7 +64,7 @@ const COLUMNS: [(bool, u8); 6] =
     [(true, 1), (true, 2), (true, 5), (false, 1), (false, 2), (false, 5)];
 
 impl Cell {
-    /// Rust joins, plain text, compression, protocol version 2.
+    /// A cell in which our node joins, with plain text, compression and protocol version 2.
     pub fn new(peer: Peer) -> Self {
         Self {
             peer,
@@ -101,7 +101,7 @@ impl Cell {
         Self { version, ..self }
     }
 
-    /// With packets that travel so.
+    /// With packets that travel in this way.
     #[must_use]
     pub fn way(self, way: Way) -> Self {
         Self { way, ..self }
@@ -124,12 +124,12 @@ impl Cell {
         rows.map(move |(joins, key)| Self::new(peer).joins(joins).key(key))
     }
 
-    /// The cells of its row.
+    /// The cells of the row of this one.
     fn row(self) -> impl Iterator<Item = Self> {
         COLUMNS.into_iter().map(move |(on, version)| self.compression(on).version(version))
     }
 
-    /// Why the peer cannot be configured for this, if it cannot.
+    /// Why the peer cannot be configured for this cell; `None` if it can.
     pub fn exception(&self) -> Option<Exception> {
         match (self.peer, self.key, self.version) {
             (Peer::Alertmanager, 16.., _) => Some(Exception::NoKeys),
@@ -138,7 +138,7 @@ impl Cell {
         }
     }
 
-    /// The key itself.
+    /// The key itself; `None` for plain text.
     pub fn secret(&self) -> Option<&'static [u8]> {
         const SECRET: &[u8; 32] = b"thirty-two bytes of a secret key";
         (self.key > 0).then(|| &SECRET[..self.key])
@@ -152,12 +152,12 @@ impl Cell {
     }
 }
 
-/// What a peer cannot be configured for.
+/// The reason why a peer cannot be configured for a cell.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Exception {
     /// Serf and Alertmanager leave the version at the library's default.
     OnlyVersion2,
-    /// Alertmanager sets no keyring.
+    /// Alertmanager has no keyring.
     NoKeys,
 }
 

@@ -9,7 +9,7 @@ use crate::process::Process;
 
 const NEEDS: &str = "a network of its own needs root and Debian's iproute2";
 
-/// A network namespace. It ends with the last process in it.
+/// A network namespace of Linux. It ends with the last process in it.
 #[derive(Debug)]
 pub struct Namespace {
     ip: IpAddr,
@@ -18,7 +18,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// One with a loopback interface and nothing else.
+    /// Creates a namespace with only a loopback interface.
     #[track_caller]
     pub fn alone(name: &str) -> Self {
         Self::start(name, 1)
@@ -43,7 +43,7 @@ impl Namespace {
         self.holder.pid()
     }
 
-    /// A command that runs inside, still without arguments.
+    /// A command, still without arguments, that runs a program inside.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", self.pid())).arg(program);
@@ -74,8 +74,8 @@ impl Namespace {
     }
 }
 
-/// `left` – `hub` – `right`. The ends reach the hub, and each other once the hub forwards. What the
-/// hub does not forward is lost silently.
+/// A network of three namespaces: `left` – `hub` – `right`. The ends reach the hub, and each other
+/// once the hub forwards. What the hub does not forward is lost silently.
 #[derive(Debug)]
 pub struct Line {
     /// One end.
@@ -138,7 +138,7 @@ impl Line {
         self.lose("udp");
     }
 
-    /// From now on, nothing is lost any more.
+    /// Ends the losses of streams or packets.
     #[track_caller]
     pub fn lose_nothing(&self) {
         self.hub.run("ip rule del pref 5");

@@ -1,5 +1,5 @@
-//! A node that takes commands as lines and answers in JSON lines: our agent, or our program on the
-//! Go library, which has the same line protocol.
+//! A node that takes commands as lines and answers with lines of JSON: our agent, or our program on
+//! the Go library, which has the same line protocol.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -34,7 +34,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Our agent, on the runtime that the environment variable `RUNTIME` names, by default tokio.
+    /// Our agent, on the runtime that the environment variable `RUNTIME` names; tokio by default.
     pub fn agent(name: &str) -> Self {
         let mut args = ["agent", "--json", "--profile", "local"].map(String::from).to_vec();
         if let Ok(runtime) = std::env::var("RUNTIME") {
@@ -49,7 +49,8 @@ impl Launch {
         Self::new(Program::Go, name, args)
     }
 
-    /// Our program on the Go library, with a hook in it that lets the program obey zones.
+    /// Our program on the Go library, into which a hook is compiled by which the program obeys
+    /// zones.
     pub fn zoned_go(name: &str) -> Self {
         Self { program: Program::ZonedGo, ..Self::go(name) }
     }
@@ -59,8 +60,8 @@ impl Launch {
         Self { program, name, args, bind: None, loopback: None, inside: None, control: None }
     }
 
-    /// Listens for clients at this path. By default there is no control socket: nodes of tests that
-    /// run at a time have the same names.
+    /// Listens for clients at this path. By default there is no control socket, because nodes of
+    /// tests that run at the same time may have the same name.
     #[must_use]
     pub fn control(mut self, path: impl Into<PathBuf>) -> Self {
         self.control = Some(path.into());
@@ -94,14 +95,14 @@ impl Launch {
         self.bind(network.addr())
     }
 
-    /// Runs with a disk of its own of this many kilobytes, mounted at `folder`, which exists. From
-    /// outside it can be read below `/proc`, as long as the node runs.
+    /// Runs with a disk of its own of this many kilobytes, mounted at `folder`, which must exist.
+    /// As long as the node runs, the disk can be read from outside, below `/proc`.
     #[must_use]
     pub fn small_disk(self, folder: &Path, kilobytes: u32) -> Self {
         self.disk(folder, kilobytes, "true")
     }
 
-    /// The same with a disk that a file called `filler` fills.
+    /// Runs with such a disk, which a file called `filler` fills.
     #[must_use]
     pub fn full_disk(self, folder: &Path) -> Self {
         self.disk(folder, 4, "head -c 4096 /dev/zero > \"$0\"/filler")
@@ -220,7 +221,7 @@ impl Launch {
     }
 }
 
-/// What a node is a process of.
+/// The program that a node runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Program {
     Agent,
@@ -255,7 +256,7 @@ impl Node {
         &self.name
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -291,7 +292,7 @@ impl Node {
         assert_eq!(reply["joined"], 1, "{reply}\n{}", self.transcript());
     }
 
-    /// A position in the stream of events, for [`Node::expect_after`].
+    /// The current position in the stream of events, for [`Node::expect_after`].
     pub fn mark(&self) -> usize {
         self.pull();
         self.events.borrow().len()
@@ -377,7 +378,7 @@ impl Node {
         (self.addr, self.loopback.take())
     }
 
-    /// The last output of the process.
+    /// The last output of the process, for failure messages.
     pub fn transcript(&self) -> String {
         self.process.transcript()
     }
@@ -412,7 +413,7 @@ impl Node {
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// Bytes as lower-case hexadecimal digits.
 pub fn to_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {

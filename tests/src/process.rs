@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::binary::INSTALL;
 
-/// How long a wait lasts before the test fails. Normally a wait takes less than a quarter of it.
+/// How long a wait may take before the test fails. Normally it takes less than a quarter of this.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much of a log a failure message shows.
+/// How many lines of a log a failure message shows.
 const SHOWN_LINES: usize = 40;
 /// Longer lines are truncated in a failure message.
 const SHOWN_WIDTH: usize = 400;
@@ -61,7 +61,7 @@ impl Process {
         }
     }
 
-    /// Ends standard input.
+    /// Closes standard input.
     pub fn close_stdin(&self) {
         lock(&self.stdin).take();
     }
@@ -81,7 +81,7 @@ impl Process {
         assert!(status.is_ok_and(|status| status.success()), "kill -{name} {}", self.what);
     }
 
-    /// How the process ended, if it did.
+    /// How the process ended; `None` if it still runs.
     pub fn exited(&self) -> Option<ExitStatus> {
         lock(&self.child).try_wait().expect("the status of a child")
     }
@@ -100,12 +100,12 @@ impl Process {
         }
     }
 
-    /// Lines of standard output from the `from`th on.
+    /// The lines of standard output from number `from` on, counted from 0.
     pub fn stdout_from(&self, from: usize) -> Vec<String> {
         lock(&self.output.log).stdout.lines.iter().skip(from).cloned().collect()
     }
 
-    /// All of standard error so far.
+    /// The text of standard error so far.
     pub fn stderr(&self) -> String {
         lock(&self.output.log).stderr.lines.join("\n")
     }
@@ -158,7 +158,7 @@ pub fn eventually<T>(what: &str, probe: impl FnMut() -> Result<T, String>) -> T 
     eventually_within(PATIENCE, what, probe)
 }
 
-/// The same, for what may take longer than [`PATIENCE`].
+/// Like [`eventually`], for what may take longer than [`PATIENCE`].
 #[track_caller]
 pub fn eventually_within<T>(
     patience: Duration,

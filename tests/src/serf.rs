@@ -38,7 +38,7 @@ impl Serf {
         serf
     }
 
-    /// Starts it again at the same address; kills it first if it is still running.
+    /// Starts the agent again at the same address, after killing it if it still runs.
     #[track_caller]
     pub fn restart(&mut self) {
         self.process.kill();
@@ -46,7 +46,7 @@ impl Serf {
         eventually("serf answers", || self.members());
     }
 
-    /// Where it listens for members.
+    /// The address on which it listens for members.
     pub fn addr(&self) -> SocketAddr {
         self.loopback.port(7946)
     }
@@ -59,7 +59,7 @@ impl Serf {
     /// Runs a command of `serf` against this agent and returns what it prints.
     ///
     /// # Errors
-    /// What it printed, when it failed.
+    /// The command failed, with this output.
     pub fn run(&self, verb: &str, args: &[&str]) -> Result<String, String> {
         let output = Command::new("serf")
             .arg(verb)
@@ -81,10 +81,10 @@ impl Serf {
         self.run("join", &[&peer.to_string()]).expect("serf join");
     }
 
-    /// What `serf members` shows: objects with `name`, `addr`, `status`, `tags`.
+    /// The members as `serf members` shows them: objects with `name`, `addr`, `status`, `tags`.
     ///
     /// # Errors
-    /// What `serf` printed instead.
+    /// The command failed, or printed something else: this.
     pub fn members(&self) -> Result<Vec<Value>, String> {
         let text = self.run("members", &["-format=json"])?;
         let listing: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;

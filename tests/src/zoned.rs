@@ -1,10 +1,10 @@
 //! Our program on the Go library, with zones.
 //!
-//! The library of the distribution draws the targets of gossip and of full state exchanges among all
-//! members, and has no hook for the application; Grafana's fork of it, which dskit is built on, has
-//! one. So this program is compiled with the distribution's sources in which exactly these draws are
-//! replaced by such a hook, and one file is added. Everything else is the library as it is, and the
-//! other tests run it unchanged.
+//! The library of the distribution chooses the targets of gossip and of full state exchanges among
+//! all members, and has no hook by which an application can limit them; Grafana's fork of it, on
+//! which dskit is built, has one. Therefore this program is compiled with the distribution's
+//! sources, in which exactly these choices are replaced by such a hook, and one file is added. The
+//! rest of the library is unchanged, and the other tests run all of it unchanged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use serde_json::json;
 
 use crate::binary::{GO_PATH, INSTALL, go_build, peer_source, scratch};
 
-/// What is replaced in the library's `state.go`, each exactly once.
+/// The texts that are replaced in the library's `state.go`, each of which occurs exactly once.
 const REPLACED: [(&str, &str); 3] = [
     ("kRandomNodes(m.config.GossipNodes, m.nodes,", "selectNodes(m.config.GossipNodes, m.nodes,"),
     ("nodes := kRandomNodes(1, m.nodes,", "nodes := selectNodes(PushPullNodes, m.nodes,"),
     ("\tnode := nodes[0]\n", "\tnode := nodes[0]\n\tdefer m.pushPullMore(nodes[1:])\n"),
 ];
 
-/// The program, built if its source is newer than it.
+/// The path of the program, which is built first if its source is newer.
 pub(crate) fn zoned_peer_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -36,7 +36,7 @@ pub(crate) fn zoned_peer_binary() -> &'static Path {
     })
 }
 
-/// A file for the compiler that says what takes the place of which file of the library.
+/// Writes the file for the compiler that says which file replaces which file of the library.
 fn overlay(added: &Path) -> PathBuf {
     let library = Path::new(GO_PATH).join("src/github.com/hashicorp/memberlist");
     let original = library.join("state.go");

@@ -1,4 +1,4 @@
-//! Three zones in the simulator, and what crosses them.
+//! Three zones in the simulator, and the traffic between them.
 //!
 //! `cargo run --release -p memberlist-tests --example zones` prints the figures of `docs/zones.md`.
 
@@ -11,10 +11,10 @@ use memberlist_proto::wire::message::Message;
 use memberlist_proto::wire::packet::{PacketLimits, Rules, Visit, open};
 use memberlist_sim::{BroadcastKind, Config, Event, NodeId, Priority, Sent, Sim, Spread, ZoneRole};
 
-/// A cluster of three zones.
+/// The size of a cluster of three zones.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    /// Nodes in each zone.
+    /// The number of nodes in each zone.
     pub nodes: usize,
     /// How many of them are bridges; `None` for nodes that know of no zones.
     pub bridges: Option<usize>,
@@ -29,7 +29,7 @@ pub struct Zoned {
     traffic: Rc<Cell<Traffic>>,
 }
 
-/// Bytes of gossip and full state exchanges.
+/// The bytes of gossip and full state exchanges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Between nodes of any zones.
@@ -39,16 +39,17 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The part that crosses zones, from 0 to 1.
+    /// The share that crosses zones, from 0 to 1.
     pub fn share(&self) -> f64 {
         self.crossing as f64 / self.all.max(1) as f64
     }
 }
 
-/// To look at each of many nodes after each of their steps would take most of the time.
+/// The pause between two checks: checking many nodes after every step would take most of the time.
 const STEP: Duration = Duration::from_millis(10);
 
-/// How long it took until this was so, as the end of a step.
+/// Runs until a condition holds, which is checked after every `step`; returns how long that took,
+/// or `None` if it took longer than `within`.
 fn wait(
     sim: &mut Sim,
     within: Duration,
@@ -70,11 +71,11 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 impl Layout {
-    /// Starts it. All nodes know each other afterwards.
+    /// Starts a cluster of this size, and runs it until all nodes know each other.
     ///
     /// # Panics
     ///
-    /// If they do not within ten minutes.
+    /// They do not within ten minutes.
     pub fn start(self, seed: u64, change: &dyn Fn(&mut Config)) -> Zoned {
         let mut sim = Sim::new(seed);
         if self.nodes > 30 {
@@ -126,11 +127,11 @@ impl Zoned {
         self.zones.concat()
     }
 
-    /// Runs until all running nodes agree; how long that took.
+    /// Runs until all running nodes agree; returns how long that took.
     ///
     /// # Panics
     ///
-    /// If they do not within this time.
+    /// They do not within this time.
     pub fn agree(&mut self, within: Duration) -> Duration {
         let took = wait(&mut self.sim, within, STEP * 10, |sim| sim.agreement().is_ok());
         took.unwrap_or_else(|| panic!("{:?}", self.sim.agreement()))
@@ -141,21 +142,22 @@ impl Zoned {
         self.traffic.take()
     }
 
-    /// How long until all running nodes know that this one is dead after it has crashed.
+    /// Crashes a node; returns how long it takes until all running nodes consider it dead.
     ///
     /// # Panics
     ///
-    /// If they do not within five minutes.
+    /// They do not within five minutes.
     pub fn kill(&mut self, node: NodeId) -> Duration {
         self.sim.crash(node);
         self.agree(secs(300))
     }
 
-    /// How long until all running nodes have a broadcast of this one, which each passes on.
+    /// Broadcasts from a node, while each node passes the broadcast on; returns how long it takes
+    /// until all running nodes have it.
     ///
     /// # Panics
     ///
-    /// If they do not within half a minute.
+    /// They do not within half a minute.
     pub fn broadcast(&mut self, from: NodeId, payload: &[u8]) -> Duration {
         self.sim.with(from, |node, now| {
             let sent = node.broadcast(now, payload, BroadcastKind::Unique, Priority::Normal);
@@ -176,7 +178,7 @@ impl Zoned {
     }
 }
 
-/// Whether a packet is part of a probe: those pay no regard to zones.
+/// Whether a packet is part of a probe: probes disregard zones.
 fn is_probe(packet: &[u8]) -> bool {
     struct Seen(bool);
     impl Visit for Seen {

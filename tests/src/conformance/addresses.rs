@@ -1,4 +1,4 @@
-//! What a node listens on and announces.
+//! The addresses on which a node listens, and those that it announces.
 
 use std::io::ErrorKind;
 use std::net::{
@@ -11,7 +11,8 @@ use memberlist_proto::{Event, Target};
 use super::{Adapter, Kit as _, at, loopback, payload, quick};
 use crate::Loopback;
 
-/// The error of a port that is taken says which one, and whether for packets or for streams.
+/// The error for a port that is taken says which port it is, and whether for packets or for
+/// streams.
 pub async fn a_port_in_use_is_named<A: Adapter>() {
     // On an address of its own: no other test may take the port for the other protocol.
     let host = Loopback::reserve();
@@ -30,7 +31,7 @@ pub async fn a_port_in_use_is_named<A: Adapter>() {
     }
 }
 
-/// So does that of an address that no interface has.
+/// The error for an address that no interface has says which one it is.
 pub async fn an_address_that_is_not_here_is_named<A: Adapter>() {
     let elsewhere = SocketAddr::from(([192, 0, 2, 1], 7946));
     let error = A::start(quick("n"), Options::bind(elsewhere)).await.expect_err("not here");
@@ -38,7 +39,7 @@ pub async fn an_address_that_is_not_here_is_named<A: Adapter>() {
     assert_eq!((*address, source.kind()), (elsewhere, ErrorKind::AddrNotAvailable));
 }
 
-/// Port 0 is one that is free for packets and streams, and it is the announced one.
+/// Port 0 selects a port that is free for packets and streams, and this one is announced.
 pub async fn port_zero_is_one_port_for_both<A: Adapter>() {
     let (one, _reports) = A::node("one").await;
     let (two, _heard) = A::node("two").await;
@@ -52,7 +53,7 @@ pub async fn port_zero_is_one_port_for_both<A: Adapter>() {
     }
 }
 
-/// `Options::advertise` wins over the bound address, in part or as a whole.
+/// `Options::advertise` takes precedence over the bound address, in part or as a whole.
 pub async fn bound_to_everything_it_announces_the_given_address<A: Adapter>() {
     let options = Options::bind("0.0.0.0:0")
         .with(|it| it.advertise = Some("127.0.0.1:0".parse().expect("an address")));
@@ -67,8 +68,8 @@ pub async fn bound_to_everything_it_announces_the_given_address<A: Adapter>() {
     assert_eq!(one.num_members(), 2);
 }
 
-/// Bound to everything and given no address, it announces a private address of the machine, or says
-/// that there is none.
+/// A node that is bound to all interfaces and given no address to announce announces a private
+/// address of the machine, or reports that there is none.
 pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
     let anywhere = Options::bind("0.0.0.0:0");
     match A::start(quick("n"), anywhere).await {
@@ -84,9 +85,9 @@ pub async fn bound_to_everything_it_announces_a_private_address<A: Adapter>() {
     }
 }
 
-/// Others reach a node by what it announces, although it is bound to something else.
+/// Others reach a node at the address that it announces, although it is bound to another one.
 pub async fn a_node_is_reached_at_the_address_it_announces<A: Adapter>() {
-    // What is announced leads to the node only through this door.
+    // The announced address leads to the node only through this socket.
     let door = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let announced = door.local_addr().expect("bound");
     let options = loopback().with(|it| it.advertise = Some(announced));
@@ -100,7 +101,7 @@ pub async fn a_node_is_reached_at_the_address_it_announces<A: Adapter>() {
     two.send(Target::Member("one".into()), b"through the door").expect("a member");
     door.set_nonblocking(true).expect("a socket");
     let mut buffer = vec![0; 2048];
-    // Beside it come pings and gossip.
+    // Pings and gossip arrive as well.
     A::eventually(|| {
         let heard = door.recv(&mut buffer).map(|len| &buffer[..len]);
         heard.is_ok_and(|heard| heard.windows(16).any(|part| part == b"through the door"))
@@ -108,7 +109,7 @@ pub async fn a_node_is_reached_at_the_address_it_announces<A: Adapter>() {
     .await;
 }
 
-/// Nodes on `::1` do what nodes on `127.0.0.1` do.
+/// Nodes on `::1` find each other as nodes on `127.0.0.1` do.
 pub async fn ipv6_nodes_find_each_other<A: Adapter>() {
     if !has_ipv6() {
         return;
@@ -152,7 +153,7 @@ pub async fn one_socket_serves_both_families<A: Adapter>() {
     assert_eq!(A::until(&mut heard, sender).await, address);
 }
 
-/// A host name stands for all its addresses: a join reports each one.
+/// A host name stands for all its addresses: a join reports each of them.
 pub async fn a_host_name_stands_for_all_its_addresses<A: Adapter>() {
     let (one, _reports) = A::node("one").await;
     let address = one.bound_address();
@@ -160,7 +161,7 @@ pub async fn a_host_name_stands_for_all_its_addresses<A: Adapter>() {
         ("localhost", address.port()).to_socket_addrs().expect("every machine has it").collect();
     expected.sort_unstable();
     expected.dedup();
-    // Where the name has an address of the other family, a node waits there, too.
+    // If the name has an address of the other family, a node listens there, too.
     let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()));
     let listening = if expected.contains(&other) {
         Some(A::start(quick("six"), Options::bind(other)).await.expect("a free port"))
@@ -179,7 +180,7 @@ pub async fn a_host_name_stands_for_all_its_addresses<A: Adapter>() {
     assert!(listening.is_none() || report.joined.contains(&other), "{report:?}");
 }
 
-/// A machine without IPv6 has nothing to show of it.
+/// Whether the machine has IPv6; without it, nothing of it can be tested.
 fn has_ipv6() -> bool {
     UdpSocket::bind("[::1]:0").is_ok()
 }

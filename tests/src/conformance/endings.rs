@@ -13,7 +13,7 @@ use memberlist_proto::{
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, member, payload, quick};
 
-/// The node ends with its last handle, not before, and its port is free then.
+/// The node ends with its last handle, not before, and its port is then free.
 pub async fn ends_when_the_last_handle_is_dropped<A: Adapter>() {
     let (node, mut events) = A::node("n").await;
     let address = node.bound_address();
@@ -25,7 +25,7 @@ pub async fn ends_when_the_last_handle_is_dropped<A: Adapter>() {
     A::start(quick("n"), Options::bind(address)).await.expect("the port is free again");
 }
 
-/// The last handle ends the node also while streams are open and operations under way.
+/// Dropping the last handle ends the node even while streams are open and operations under way.
 pub async fn ends_when_the_last_handle_is_dropped_amid_streams<A: Adapter>() {
     let (node, mut events) = A::node("n").await;
     let address = node.bound_address();
@@ -40,7 +40,7 @@ pub async fn ends_when_the_last_handle_is_dropped_amid_streams<A: Adapter>() {
     A::start(quick("n"), Options::bind(address)).await.expect("the port is free again");
 }
 
-/// Who is shut down without leaving is declared dead.
+/// A node that is shut down without leaving is declared dead.
 pub async fn a_vanished_node_is_declared_dead<A: Adapter>() {
     let [(one, mut reports), (two, _)] = A::pair().await;
     two.shutdown().await;
@@ -53,7 +53,7 @@ pub async fn a_vanished_node_is_declared_dead<A: Adapter>() {
     assert_eq!(one.num_members(), 1);
 }
 
-/// So patient that no member is suspected because the machine is slow.
+/// A configuration with which no member is suspected only because the machine is slow.
 fn calm(name: &str) -> Config {
     quick(name).with(|it| {
         it.probe_interval = PATIENCE;
@@ -61,7 +61,7 @@ fn calm(name: &str) -> Config {
     })
 }
 
-/// Who leaves before it is shut down is never suspected, nor declared dead.
+/// A node that leaves before it is shut down is never suspected, nor declared dead.
 pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
     let (one, mut reports) = A::start(calm("one"), loopback()).await.expect("a free port");
     let (two, mut heard) = A::start(calm("two"), loopback()).await.expect("a free port");
@@ -83,7 +83,7 @@ pub async fn a_node_that_leaves_and_shuts_down_has_left<A: Adapter>() {
     A::start(quick("two"), Options::bind(address)).await.expect("the port is free again");
 }
 
-/// A node that has left answers until it is shut down, whatever it still has to say to a peer that
+/// A node that has left answers until it is shut down, whatever it still has to send to a peer that
 /// reads nothing.
 pub async fn a_peer_that_reads_nothing_holds_up_no_node_that_has_left<A: Adapter>() {
     const PINGS: u64 = 10;
@@ -99,12 +99,12 @@ pub async fn a_peer_that_reads_nothing_holds_up_no_node_that_has_left<A: Adapter
         unread().expect("it runs");
         A::in_time(one.ping(at(&two))).await.expect("it still answers");
     }
-    // Had it waited for the silent one at each turn, it would have been a second for each ping.
+    // Had it waited for the silent peer each time, every ping would have taken a second.
     assert!(begun.elapsed() < Duration::from_secs(PINGS / 2), "{:?}", begun.elapsed());
     A::in_time(two.shutdown()).await;
 }
 
-/// Leaving twice is leaving once; the second time there is nothing to wait for.
+/// Leaving twice has the effect of leaving once; the second leave has nothing to wait for.
 pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
     let [(one, mut reports), (two, _heard)] = A::pair().await;
     let first = two.leave(PATIENCE);
@@ -121,7 +121,8 @@ pub async fn leaving_twice_is_leaving_once<A: Adapter>() {
     assert_eq!(departures, 1);
 }
 
-/// A node that left answers and sends; it neither joins nor announces anything of itself.
+/// A node that has left still answers and sends; it neither joins nor announces anything of its
+/// own.
 pub async fn after_leaving_a_node_answers_but_does_not_join<A: Adapter>() {
     let [(one, mut reports), (two, _heard)] = A::pair().await;
     A::in_time(two.leave(PATIENCE)).await.expect("it reaches one");
@@ -175,11 +176,11 @@ pub async fn after_shutdown_every_call_says_so<A: Adapter>() {
     assert_eq!(node.reconfigure(quick("n").timing()).err(), over);
     A::in_time(node.shutdown()).await;
     A::in_time(async { while events.next().await.is_some() {} }).await;
-    // What it knew can still be read.
+    // The members that it knew can still be read.
     assert_eq!((node.num_members(), node.local().name() == "n"), (1, true));
 }
 
-/// A dropped future takes its operation and its streams with it.
+/// Dropping a future cancels its operation and its streams.
 pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
     let config = quick("n").with(|it| it.compression = memberlist_proto::Compression::None);
     let (node, _events) = A::start(config, loopback()).await.expect("a free port");
@@ -201,7 +202,7 @@ pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
     drop(node.ping(to_no_one()));
     drop(node.settled(PATIENCE, PATIENCE));
     assert!(nothing(&node), "{:?}", node.stats().gauges);
-    // More than the sockets can hold, so that it is in the middle of it.
+    // More than the sockets can hold, so that the future is dropped in the middle of it.
     let message = vec![0; 16 << 20];
     let send = node.send_reliable(Target::Addr { addr: silent, node: None }, &message);
     assert!(A::within(Duration::from_millis(200), send).await.is_none(), "no one reads");
@@ -211,7 +212,7 @@ pub async fn a_dropped_future_cancels_what_it_waited_for<A: Adapter>() {
     });
 }
 
-/// Of a leave and a change of metadata only the wait ends when it is dropped.
+/// Dropping the future of a leave or of a change of metadata ends only the wait for it.
 pub async fn a_dropped_announcement_is_made_all_the_same<A: Adapter>() {
     let [(one, mut reports), (two, _heard)] = A::pair().await;
     drop(two.set_meta("new", PATIENCE));
@@ -251,7 +252,7 @@ pub async fn shutdown_waits_until_every_socket_is_closed<A: Adapter>() {
     A::start(quick("n"), Options::bind(node.bound_address())).await.expect("free again");
 }
 
-/// The task that reads the events may call, and await, everything.
+/// The task that reads the events may call and await every method.
 pub async fn an_event_loop_may_call_everything<A: Adapter>() {
     let (one, mut reports) = A::node("one").await;
     let config = quick("two").with(|it| it.push_pull_interval = Duration::ZERO);

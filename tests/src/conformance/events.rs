@@ -1,4 +1,4 @@
-//! What readers of events get, however slow they are.
+//! The events that readers get, however slow they are.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use memberlist_proto::{BroadcastEnd, BroadcastKind, Event, Limits, Priority, Sta
 
 use super::{Adapter, Kit as _, PATIENCE, at, encoded, loopback, quick};
 
-/// A slow reader learns how many messages it missed, and its last word about a node is true.
+/// A slow reader learns how many messages it missed, and its last event about a node is true.
 pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
     let options = loopback().with(|it| it.events = EventBounds::new(8, 1000));
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
@@ -17,7 +17,7 @@ pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
     let _ = A::in_time(two.join([one.bound_address()])).await.expect("both run");
     for number in 1..=100 {
         two.send(at(&one), b"hello").expect("sent");
-        // One after the other: a full socket must not be what drops them.
+        // One after the other: they must not be dropped because a socket is full.
         A::eventually(|| one.stats().counters.messages_received >= number).await;
     }
     for number in 0..10 {
@@ -49,7 +49,7 @@ pub async fn a_slow_reader_learns_what_it_missed<A: Adapter>() {
     assert!(about <= 8, "{about} entries were kept about one node");
 }
 
-/// The bytes of what waits are bounded as well.
+/// The bytes of the waiting events are bounded as well.
 pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     let options = loopback().with(|it| it.events = EventBounds::new(1000, 10_000));
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
@@ -70,7 +70,7 @@ pub async fn a_slow_reader_holds_no_more_bytes_than_it_may<A: Adapter>() {
     assert_eq!((messages, missing), (10, 20));
 }
 
-/// However much happens, no more waits than was promised, and what is missing is counted.
+/// However much happens, no more events wait than the bounds allow, and missing ones are counted.
 pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
     const COUNT: usize = 4;
     const NAMES: usize = 300;
@@ -114,12 +114,12 @@ pub async fn a_slow_reader_makes_no_node_grow<A: Adapter>() {
         }
     }
     assert!(events <= 3 * COUNT + 4, "{events} events waited");
-    // One is still in the queue; the node itself is a member, too.
+    // One event is still in the queue; the node itself is a member, too.
     assert_eq!((members, ends), (NAMES as u64 + 1, BROADCASTS - 1));
     assert_eq!(one.num_members(), NAMES + 1);
 }
 
-/// Each of several readers gets every event from when it began, bounded by itself.
+/// Each of several readers gets every event since it subscribed, within bounds of its own.
 pub async fn readers_are_independent<A: Adapter>() {
     let [(one, mut first), (two, _heard)] = A::pair().await;
     let bounds = EventBounds::new(2, 1000);
@@ -132,7 +132,7 @@ pub async fn readers_are_independent<A: Adapter>() {
         A::in_time(two.send_reliable(at(&one), [number])).await.expect("one listens");
     }
     A::eventually(|| one.stats().counters.messages_received == 10).await;
-    // A reader that is late gets only what is still to come.
+    // A reader that subscribes late gets only later events.
     let mut late = one.subscribe(bounds).expect("not in a delegate");
     A::in_time(two.send_reliable(at(&one), b"last")).await.expect("one listens");
     A::eventually(|| one.stats().counters.messages_received == 11).await;
@@ -150,7 +150,7 @@ pub async fn readers_are_independent<A: Adapter>() {
         heard.push(messages);
         missing.push(overflow);
     }
-    // Round trips count as well among what a slow reader keeps and misses.
+    // Round trips count among the events that a slow reader keeps and misses, too.
     assert_eq!((heard[0], heard[1], heard[3] <= 1), (11, 11, true), "{heard:?}");
     assert!(heard[2] <= 2 && heard[2] + missing[2] >= 11, "{heard:?}, {missing:?}");
     assert!(heard[3] + missing[3] >= 1, "{heard:?}, {missing:?}");

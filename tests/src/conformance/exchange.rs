@@ -1,4 +1,4 @@
-//! What nodes exchange, and report to their users.
+//! What nodes exchange, and what they report to their users.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use memberlist_proto::{
 
 use super::{Adapter, Kit as _, PATIENCE, loopback, member, payload, quick};
 
-/// Packets, streams, gossip, pings, metadata, leaving.
+/// Nodes exchange packets, streams, gossip, pings and metadata, and leave.
 pub async fn two_nodes_exchange_everything<A: Adapter>() {
     let [(one, mut reports), (two, mut heard)] = A::pair().await;
     assert_eq!((one.num_members(), two.num_members()), (2, 2));
@@ -47,7 +47,7 @@ pub async fn two_nodes_exchange_everything<A: Adapter>() {
     };
     assert_eq!(A::until(&mut heard, updated).await, b"new");
 
-    // Whatever they travel by, nothing had to be given up.
+    // Whatever the transport, nothing had to be given up.
     for stats in [one.transport_stats(), two.transport_stats()] {
         assert_eq!((stats.failed, stats.refused, stats.bad_connections), (0, 0, 0), "{stats:?}");
     }
@@ -61,7 +61,7 @@ pub async fn two_nodes_exchange_everything<A: Adapter>() {
     one.shutdown().await;
 }
 
-/// A join reports of each peer why it could not be joined.
+/// A join reports for each peer why it could not be joined.
 pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
     let (node, _events) = A::node("n").await;
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -84,7 +84,8 @@ pub async fn a_join_says_why_each_peer_failed<A: Adapter>() {
     assert_eq!(A::in_time(node.join::<Peer>([])).await, empty, "there is no peer in no peers");
 }
 
-/// A cluster that knows another node of the name says who has it, and lets the next one in.
+/// A cluster that knows another node of the same name reports which node has it, and admits the
+/// next node once the name is free.
 pub async fn a_join_says_who_has_the_name<A: Adapter>() {
     let [(one, _reports), (two, _heard)] = A::pair().await;
     let (twin, mut seen) = A::node("two").await;
@@ -109,7 +110,7 @@ pub async fn a_join_says_who_has_the_name<A: Adapter>() {
     assert_eq!(report.joined, [one.bound_address()]);
 }
 
-/// A join that is to last until it succeeds finds a peer that starts after it; a peer that was joined
+/// A join that is retried until it succeeds finds a peer that starts later; a peer that was joined
 /// settles, and is remembered.
 pub async fn a_patient_join_finds_a_peer_that_starts_later<A: Adapter>() {
     let (one, _reports) = A::node("one").await;
@@ -146,7 +147,7 @@ pub async fn a_member_that_died_is_forgotten_by_order<A: Adapter>() {
     assert_eq!(one.forget(name), Err(Error::Forget(ForgetError::Unknown)));
 }
 
-/// What a node says of itself and the others.
+/// The status that a node reports about itself and the others.
 pub async fn a_node_reports_its_status<A: Adapter>() {
     let [(one, _reports), (two, _heard)] = A::pair().await;
     let names = |nodes: Vec<Node>| {
@@ -176,7 +177,8 @@ pub async fn a_node_reports_its_status<A: Adapter>() {
     assert_eq!((names(one.nodes()), one.members().len()), (both, 1));
 }
 
-/// A key is brought into use, and the one before it out of use, while all nodes hear each other.
+/// A key is taken into use, and the one before it out of use, while all nodes understand each
+/// other.
 pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     let [old, new] = [[1; 16], [2; 16]].map(|bytes| Key::new(&bytes).expect("16 bytes"));
     let secret = |name| quick(name).with(|it| it.secret_keys = vec![old.clone()]);
@@ -199,7 +201,7 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     assert_eq!(one.use_key(&old), Err(Error::Keyring(KeyringError::NotFound)));
     assert_eq!(one.remove_key(&new), Err(Error::Keyring(KeyringError::IsPrimary)));
 
-    // A node without a key is heard only by one that does not insist on a key.
+    // A node without a key is understood only by one that does not require encryption.
     let (plain, _) = A::node("plain").await;
     let refused = A::in_time(plain.join([one.bound_address()])).await;
     assert!(matches!(refused, Err(Error::NotJoined(_))), "{refused:?}");
@@ -208,8 +210,8 @@ pub async fn keys_change_while_nodes_talk<A: Adapter>() {
     assert_eq!(admitted.joined, [one.bound_address()]);
 }
 
-/// A long message reaches every member, a short one those that are gossiped to; the sender learns of
-/// its end.
+/// A long message reaches every member, a short one the members to which it is gossiped; the sender
+/// learns when each broadcast has finished.
 pub async fn a_message_of_any_size_is_spread<A: Adapter>() {
     let [(one, mut reports), (two, mut heard)] = A::pair().await;
     let ended = |id| {
@@ -227,7 +229,7 @@ pub async fn a_message_of_any_size_is_spread<A: Adapter>() {
     A::eventually(|| two.num_members() == 3).await;
     let long = vec![2; 1 << 20];
     let id = one.disseminate(&long).expect("not too long");
-    // The short one may come again.
+    // The short one may arrive more than once.
     let is_long = |event: &Event| payload(event).filter(|it| it.len() > 5);
     for events in [&mut heard, &mut third] {
         assert!(A::until(events, is_long).await == long);

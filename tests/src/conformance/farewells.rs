@@ -1,4 +1,4 @@
-//! What a node still says when it ends.
+//! The packets and messages that a node still sends when it ends.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -13,12 +13,12 @@ use memberlist_proto::wire::packet::{PacketLimits, Rules, Visit, open};
 
 use super::{Adapter, Kit as _, PATIENCE, encoded, loopback, quick};
 
-/// How often a node leaves: one lost packet among all of these would be seen.
+/// How many times a node leaves: a single lost packet among all of these is noticed.
 const LEAVES: usize = 50;
 const MESSAGES: usize = 200;
 
-/// A leave that is reported as sent has been given to the socket, and shutting down does not take
-/// back any of its packets.
+/// A leave that is reported as sent has been handed to the socket, and a shutdown does not withdraw
+/// any of its packets.
 pub async fn no_packet_of_a_leave_is_lost<A: Adapter>() {
     let peer = Peer::new();
     for round in 0..LEAVES {
@@ -26,12 +26,12 @@ pub async fn no_packet_of_a_leave_is_lost<A: Adapter>() {
         let gossiped = node.config().expect("it runs").retransmit_mult as usize;
         let report = A::in_time(node.leave(PATIENCE)).await.expect("in time");
         let expected = gossiped + report.sent_directly;
-        // Without this, the process could have ended instead.
+        // In the other rounds nothing is shut down before the check: the process could end here.
         if round % 2 == 0 {
             drop(node.shutdown());
         }
-        // On one machine the kernel delivers a packet while it is sent: what was given to the socket
-        // is here.
+        // On one machine the kernel delivers a packet while it is sent: what was handed to the
+        // socket has arrived.
         let heard = peer.hear().iter().filter(|it| **it == Heard::Leave).count();
         assert_eq!(heard, expected, "round {round}");
         A::in_time(node.shutdown()).await;
@@ -47,7 +47,7 @@ pub async fn what_was_sent_before_a_shutdown_arrives<A: Adapter>() {
         node.send(Target::Member("peer".into()), b"last words").expect("a member");
     }
     A::in_time(node.shutdown()).await;
-    // All sockets are closed: nothing more comes.
+    // All sockets are closed: nothing more arrives.
     let heard = peer.hear().iter().filter(|it| **it == Heard::Message).count();
     assert_eq!(heard, MESSAGES);
 }
@@ -56,7 +56,7 @@ pub async fn what_was_sent_before_a_shutdown_arrives<A: Adapter>() {
 pub async fn a_message_under_way_survives_a_shutdown<A: Adapter>() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let to = Target::Addr { addr: listener.local_addr().expect("bound"), node: None };
-    // More than the sockets hold, so that it is in the middle of it.
+    // More than the sockets hold, so that the shutdown comes in the middle of it.
     let message = vec![7; 8 << 20];
     let config = quick("n").with(|it| it.compression = memberlist_proto::Compression::None);
     let (node, _events) = A::start(config, loopback()).await.expect("a free port");
@@ -72,7 +72,7 @@ pub async fn a_message_under_way_survives_a_shutdown<A: Adapter>() {
     let gone = node.stats().counters.stream_bytes_sent;
     assert!(gone < message.len() as u64, "all of it is in the sockets");
     let (mut stream, _) = accepted.expect("accepted");
-    // Without a pause: the node waits for a second at most.
+    // It reads without a pause, because the node waits for a second at most.
     let reader = thread::spawn(move || {
         stream.set_nonblocking(false).expect("a socket");
         let mut heard = Vec::new();
@@ -84,7 +84,7 @@ pub async fn a_message_under_way_survives_a_shutdown<A: Adapter>() {
     drop(sent);
 }
 
-/// A member that does nothing but listen.
+/// A member that only listens.
 struct Peer(UdpSocket);
 
 #[derive(PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Peer {
         encoded(&alive)
     }
 
-    /// What has arrived since the last time.
+    /// What has arrived since the last call.
     fn hear(&self) -> Vec<Heard> {
         struct Collect(Vec<Heard>);
         impl Visit for Collect {

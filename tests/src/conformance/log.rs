@@ -1,5 +1,5 @@
-//! What is written to the log, from end to end: with the feature `tracing` of memberlist-driver and
-//! the subscriber that programs use.
+//! The log from end to end: with the feature `tracing` of memberlist-driver, and the subscriber
+//! that programs use.
 
 use std::io::{self, Write};
 use std::net::UdpSocket;
@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{Adapter, Kit as _, encoded, loopback, quick};
 
-/// Whatever others choose stays on its line, and in its field: names of members and of accusers.
+/// Names of members and of accusers, which others choose, stay on their line and in their field.
 pub async fn what_others_choose_forges_no_line<A: Adapter>() {
     let token = capture();
     let member = format!("x\n2026-01-01T00:00:00Z ERROR {token}\u{2028}\x1b[2J");
@@ -39,7 +39,7 @@ pub async fn what_others_choose_forges_no_line<A: Adapter>() {
     let suspect = encoded(&Message::Suspect(Suspect { incarnation: 1, node: name, from }));
     send(&node, &alive(1, [127, 0, 0, 1]));
     A::eventually(|| node.num_members() == 2).await;
-    // A conflict, a refusal, a suspicion.
+    // Lines about a conflict, a refusal and a suspicion.
     for packet in [alive(2, [127, 0, 0, 2]), alive(3, [0; 4]), suspect] {
         send(&node, &packet);
     }
@@ -58,7 +58,7 @@ pub async fn what_others_choose_forges_no_line<A: Adapter>() {
     assert!(suspicion.contains("reason=y\\r\\n2026"), "{suspicion:?}");
 }
 
-/// A delegate that panics is named, with what it says; its node goes on.
+/// The panic of a delegate is logged with its method and message; the node goes on.
 pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
     struct Panics(String);
     impl Delegate for Panics {
@@ -93,7 +93,7 @@ pub async fn a_panic_of_a_delegate_is_logged_as_that<A: Adapter>() {
     assert_eq!((one.num_members(), two.num_members()), (1, 2), "a panic admits nothing");
 }
 
-/// A subscriber that panics, such as one whose output has failed, costs its line.
+/// A subscriber that panics, for instance because its output has failed, loses only its line.
 pub async fn a_subscriber_that_panics_stops_no_node<A: Adapter>() {
     let token = format!("{}{FATAL}", capture());
     let (one, _reports) = A::node(&token).await;
@@ -128,7 +128,7 @@ pub async fn a_failed_join_is_logged_with_its_reasons<A: Adapter>() {
     }
 }
 
-/// Captures from now on whatever has a mark, which is returned.
+/// Starts to capture the lines that contain a mark, which is returned.
 fn capture() -> String {
     static MARKS: AtomicUsize = AtomicUsize::new(0);
     static CAPTURING: OnceLock<()> = OnceLock::new();
@@ -144,7 +144,7 @@ fn capture() -> String {
     format!("forged-{}-", MARKS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The lines with a mark, once they are as they should be.
+/// Waits until the lines with a mark are as expected, and returns them.
 async fn until<A: Adapter>(mark: &str, complete: impl Fn(&[String]) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     A::eventually(|| {
@@ -156,7 +156,7 @@ async fn until<A: Adapter>(mark: &str, complete: impl Fn(&[String]) -> bool) -> 
     lines
 }
 
-/// What the subscriber has written, an entry for each event.
+/// The output of the subscriber, with one entry for each event.
 static CAPTURED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[derive(Clone, Copy)]
@@ -184,11 +184,11 @@ impl MakeWriter<'_> for Capture {
     }
 }
 
-/// Panics at events of nodes whose names have this, after they are captured.
+/// The part of a node's name at whose events the subscriber panics, after they are captured.
 const FATAL: &str = "fatal-";
 
-/// A layer of its own: a writer that panics would leave its line to the next event of its thread, and
-/// so spoil what other tests of this process look for.
+/// The layer that panics. A writer that panics would leave its line to the next event of its
+/// thread, and so spoil the lines of other tests in this process.
 struct Panics;
 
 impl<S: Subscriber> Layer<S> for Panics {

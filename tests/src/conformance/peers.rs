@@ -13,11 +13,11 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, member, payload, quick};
 
-/// More than sockets hold.
+/// More bytes than sockets hold.
 const LARGE: usize = 16 << 20;
 const MANY: usize = 500;
 
-/// What cannot become a message ends its stream and nothing else.
+/// Bytes that are not a message end their stream and nothing else.
 pub async fn a_peer_that_sends_nonsense_does_no_harm<A: Adapter>() {
     let [(one, _reports), (two, _heard)] = A::pair().await;
     let mut silent = Vec::new();
@@ -31,14 +31,14 @@ pub async fn a_peer_that_sends_nonsense_does_no_harm<A: Adapter>() {
         socket.send_to(bytes, one.bound_address()).expect("sent");
     }
     let mut first = silent.swap_remove(1);
-    // What cannot become a message is closed.
+    // A stream on which no message can arrive is closed.
     A::end_of(&mut first).await;
     A::in_time(two.ping(member(&one))).await.expect("it still answers");
     assert_eq!(one.num_members(), 2);
 }
 
-/// A request is answered when it arrives byte by byte, and when its sender says at once that
-/// nothing more will come.
+/// A request is answered even if it arrives byte by byte, or if its sender closes its side right
+/// after it.
 pub async fn a_request_is_answered_however_it_arrives<A: Adapter>() {
     let (node, _events) = A::node("n").await;
     for (trickles, ends) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -61,7 +61,7 @@ pub async fn a_request_is_answered_however_it_arrives<A: Adapter>() {
     drop(node);
 }
 
-/// A peer that says nothing, or half a message, or always a little more, is given up when its time
+/// A peer that sends nothing, or half a message, or always a little more, is dropped when its time
 /// is over; one that ends in the middle of a message, at once.
 pub async fn a_peer_that_never_ends_a_message_is_dropped<A: Adapter>() {
     let hasty = quick("n").with(|it| it.tcp_timeout = Duration::from_secs(1));
@@ -82,7 +82,7 @@ pub async fn a_peer_that_never_ends_a_message_is_dropped<A: Adapter>() {
     let mut halves = half_sent(&node);
     halves.shutdown(Shutdown::Write).expect("connected");
     assert_eq!(A::end_of(&mut halves).await.len(), 0);
-    // A peer that ends is counted; one that lets time pass is reported as well.
+    // A peer that ends early is counted; one whose time is over is reported as well.
     assert_eq!(node.stats().counters.exchanges_failed, 4);
     A::in_time(node.shutdown()).await;
     let mut failures = Vec::new();
@@ -95,7 +95,7 @@ pub async fn a_peer_that_never_ends_a_message_is_dropped<A: Adapter>() {
     assert!(failures.len() == 3 && failures.iter().all(late), "{failures:?}");
 }
 
-/// Who asks for more than sockets hold, and never reads it, is given up.
+/// A peer that asks for more than sockets hold, and never reads it, is dropped.
 pub async fn a_peer_that_never_reads_its_answer_is_dropped<A: Adapter>() {
     let (node, _events) = large::<A>("n", Duration::from_secs(1)).await;
     let mut stream = TcpStream::connect(node.bound_address()).expect("it listens");
@@ -103,12 +103,12 @@ pub async fn a_peer_that_never_reads_its_answer_is_dropped<A: Adapter>() {
     A::eventually(|| node.stats().counters.streams_accepted == 1).await;
     A::in_time(node.ping(at(&node))).await.expect("it goes on");
     A::eventually(|| node.stats().gauges.streams == 0).await;
-    // What got through before that is not the whole.
+    // Only a part of the answer got through before that.
     let heard = A::end_of(&mut stream).await;
     assert!((1..LARGE).contains(&heard.len()), "{} bytes", heard.len());
 }
 
-/// A reset, whenever it comes, ends its stream and nothing else.
+/// A reset, whenever it arrives, ends its stream and nothing else.
 pub async fn a_reset_ends_its_stream_and_nothing_else<A: Adapter>() {
     let (node, _events) = large::<A>("n", PATIENCE).await;
     for (number, beginning) in [vec![], promise(), request()].into_iter().enumerate() {
@@ -122,8 +122,8 @@ pub async fn a_reset_ends_its_stream_and_nothing_else<A: Adapter>() {
     A::in_time(node.ping(at(&node))).await.expect("it goes on");
 }
 
-/// Hundreds of all of these at once, from several addresses: the cluster does not notice, and all
-/// are given up in the end.
+/// Hundreds of all these peers at once, from several addresses, do not disturb the cluster, and all
+/// are dropped in the end.
 pub async fn hundreds_of_bad_peers_at_once_do_no_harm<A: Adapter>() {
     more_descriptors();
     let (one, mut reports) = patient::<A>("one").await;
@@ -153,7 +153,7 @@ pub async fn hundreds_of_bad_peers_at_once_do_no_harm<A: Adapter>() {
     })
     .await;
     assert!(one.stats().gauges.streams > MANY as u64 / 3, "{:?}", one.stats().gauges);
-    // One may come too late where all of them share a thread.
+    // A ping may arrive too late if all nodes share a thread.
     A::in_time(async { while two.ping(member(&one)).await.is_err() {} }).await;
     A::in_time(two.send_reliable(member(&one), b"amid the crowd")).await.expect("it listens");
     assert_eq!(A::until(&mut reports, payload).await, "amid the crowd");
@@ -171,7 +171,8 @@ pub async fn hundreds_of_bad_peers_at_once_do_no_harm<A: Adapter>() {
     }
 }
 
-/// One of six kinds, at an address that it shares with fewer than a source may have streams.
+/// A bad peer of one of six kinds. It shares its address with fewer others than one source may have
+/// streams.
 fn bad_peer(number: usize, node: &Handle) -> TcpStream {
     let source = [127, 0, 0, 2 + u8::try_from(number % 5).expect("small")];
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
@@ -181,30 +182,30 @@ fn bad_peer(number: usize, node: &Handle) -> TcpStream {
     stream.set_nonblocking(true).expect("a socket");
     let mut say = |bytes: &[u8]| assert_eq!(stream.write(bytes).expect("room"), bytes.len());
     match number % 6 {
-        // It says nothing.
+        // It sends nothing.
         0 => {}
-        // Half a frame, and no more.
+        // It sends half a frame, and no more.
         2 => say(&promise()[..3]),
-        // Half a frame, and the end.
+        // It sends half a frame, and ends.
         3 => {
             say(&promise());
             stream.shutdown(Shutdown::Write).expect("connected");
         }
         // It will never read its answer.
         4 => say(&request()),
-        // One will go on byte by byte, the other be reset in the middle of its message.
+        // One of these goes on byte by byte, the other is reset in the middle of its message.
         _ => say(&promise()),
     }
     stream
 }
 
-/// A node whose state is more than sockets hold.
+/// A node whose state is larger than what sockets hold.
 async fn large<A: Adapter>(name: &str, tcp_timeout: Duration) -> (Handle, Events) {
     let config = quick(name).with(|it| it.tcp_timeout = tcp_timeout);
     with_state::<A>(config, LARGE).await
 }
 
-/// A node of a cluster in which all, and those who pester it, share a machine that may be slow.
+/// A node of a cluster that shares a machine, which may be slow, with the peers that disturb it.
 async fn patient<A: Adapter>(name: &str) -> (Handle, Events) {
     let config = quick(name).with(|it| {
         it.tcp_timeout = Duration::from_secs(12);
@@ -230,14 +231,14 @@ async fn with_state<A: Adapter>(config: Config, len: usize) -> (Handle, Events) 
     A::start(quiet, options).await.expect("a free port")
 }
 
-/// A full state exchange of nothing, which is answered by everything.
+/// A full state exchange with an empty state, which is answered with the whole state.
 fn request() -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_header(&mut bytes, false, 0, 0);
     bytes
 }
 
-/// The beginning of one that never ends.
+/// The beginning of a full state exchange that never ends.
 fn promise() -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_header(&mut bytes, false, 0, 1 << 20);
@@ -255,7 +256,7 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Both ends of every stream are in this process.
+/// Raises the limit of open files, because both ends of every stream are in this process.
 fn more_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);

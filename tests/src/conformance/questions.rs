@@ -1,4 +1,4 @@
-//! What the application is asked.
+//! The questions of a node to its application.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, OnceLock};
@@ -11,7 +11,8 @@ use memberlist_proto::{Candidate, Event, Target};
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, payload, quick};
 
-/// A delegate asked inside the node gets `Error::Reentrant`; one asked outside may call.
+/// A delegate method that is called inside the node gets `Error::Reentrant` if it calls the node;
+/// one that is called outside may call it.
 pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
     #[derive(Default)]
     struct Caller(OnceLock<Handle>, Mutex<Vec<Error>>);
@@ -24,7 +25,7 @@ pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
             Ok(())
         }
 
-        // This one may call: nothing waits for it but its own exchange.
+        // This method may call the node: only its own exchange waits for it.
         fn local_state(&self, _: bool) -> Bytes {
             self.0.get().map(|node| node.num_members().to_string().into()).unwrap_or_default()
         }
@@ -49,7 +50,7 @@ pub async fn a_delegate_that_calls_its_node_gets_an_error<A: Adapter>() {
     assert!(!errors.is_empty() && errors.iter().all(|error| *error == Error::Reentrant));
 }
 
-/// While the application looks for its state, the node goes on.
+/// While the application prepares its state, the node goes on.
 pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
     struct Slow(Barrier);
     impl Delegate for Slow {
@@ -65,12 +66,12 @@ pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
     let (one, mut reports) = A::start(quick("one"), options).await.expect("a free port");
     let (two, mut heard) = A::node("two").await;
     let join = two.join([one.bound_address()]);
-    // While the answer is awaited, the node goes on as ever.
+    // While the answer is awaited, the node goes on as usual.
     let target = Target::Addr { addr: one.bound_address(), node: None };
     two.ping(target.clone()).await.expect("an answer");
     two.send(target, b"meanwhile").expect("sent");
     assert_eq!(A::until(&mut reports, payload).await, "meanwhile");
-    // The delegate, which waits on its own thread, goes on when this one is there.
+    // The delegate waits on its own thread until this one reaches the barrier, too.
     let waker = thread::spawn(move || slow.0.wait());
     A::eventually(|| waker.is_finished()).await;
     assert_eq!(join.await.expect("both run").joined.len(), 1);
@@ -81,8 +82,8 @@ pub async fn a_slow_answer_delays_only_its_own_exchange<A: Adapter>() {
     assert_eq!(A::until(&mut heard, state).await, 4 << 20);
 }
 
-/// However many exchanges wait for an application that does not answer, it takes only so many threads:
-/// the runtime needs them for names and jobs. All are answered once it goes on.
+/// However many exchanges wait for an application that does not answer, it takes only a limited
+/// number of threads: the runtime needs them for names and jobs. All are answered once it goes on.
 pub async fn a_delegate_that_never_returns_takes_few_threads<A: Adapter>() {
     const JOINS: usize = 40;
     const CALLS: usize = 16;
@@ -121,7 +122,7 @@ pub async fn a_delegate_that_never_returns_takes_few_threads<A: Adapter>() {
         asked && hangs.calls.load(Ordering::SeqCst) >= CALLS
     })
     .await;
-    // All of them are with the application when it has answered the ping, which came after them.
+    // Once the ping, which came after them, is answered, all of them wait for the application.
     A::in_time(two.ping(at(&one))).await.expect("it answers");
     *hangs.goes_on.lock().expect("unpoisoned") = true;
     hangs.woken.notify_all();

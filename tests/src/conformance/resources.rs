@@ -1,18 +1,20 @@
-//! What nodes leave behind. Not one of the scenarios: it needs a process in which nothing else runs.
+//! The resources that nodes leave behind. This is not one of the scenarios, because it needs a
+//! process in which nothing else runs.
 
 use std::fs::{read_dir, read_to_string};
 use std::time::Duration;
 
 use super::{Adapter, Kit as _, PATIENCE, at, loopback, quick};
 
-/// Nodes that join and end after the first have warmed everything up.
+/// The number of nodes that join and end, after the first ones have warmed everything up.
 const LIVES: usize = 1000;
 const WARM_UP: usize = 200;
-/// What the process may grow by, in KiB: less than a kilobyte for each life.
+/// How much the process may grow, in KiB: less than a kilobyte for each node.
 const GROWTH: usize = 1000;
 
-/// A thousand nodes join, half of them leave, and end: descriptors, threads, memory, and the tasks
-/// that `tasks` counts, are what they were. Linux only.
+/// A thousand nodes join, leave and end, half of them by a shutdown and half by being dropped:
+/// afterwards, descriptors, memory, streams, and the tasks that `tasks` counts, are what they were.
+/// Linux only.
 pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() -> usize) {
     let config = |name: &str| quick(name).with(|it| it.gossip_interval = Duration::from_millis(1));
     let (seed, mut reports) = A::start(config("seed"), loopback()).await.expect("a free port");
@@ -29,7 +31,7 @@ pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() 
         let (node, _events) = A::start(config("other"), loopback()).await.expect("a free port");
         let join = node.join([seed.bound_address()]);
         assert_eq!(A::in_time(join).await.expect("both run").joined.len(), 1);
-        // Who is only dropped would hold its name until it is found dead.
+        // A node that is only dropped would hold its name until it is declared dead.
         A::in_time(node.leave(PATIENCE)).await.expect("it reaches the seed");
         if number % 2 == 0 {
             A::in_time(node.shutdown()).await;
@@ -44,12 +46,12 @@ pub async fn a_thousand_lives_leave_nothing_behind<A: Adapter>(tasks: impl Fn() 
     assert!(grown <= GROWTH, "{memory} KiB have grown by {grown} KiB");
 }
 
-/// Open files of this process.
+/// The number of open files of this process.
 fn descriptors() -> usize {
     read_dir("/proc/self/fd").expect("it is there").count()
 }
 
-/// KiB that this process has in memory.
+/// The resident memory of this process, in KiB.
 fn resident() -> usize {
     let status = read_to_string("/proc/self/status").expect("it is there");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");

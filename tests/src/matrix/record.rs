@@ -17,7 +17,7 @@ pub fn folder() -> PathBuf {
 /// A check that passed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// What the check shows.
+    /// The name of the check.
     pub name: String,
     /// How long it took, in seconds.
     pub seconds: f64,
@@ -54,7 +54,7 @@ impl Outcome {
     }
 }
 
-/// The record of a running cell. Until [`Record::finish`] the file names the current check.
+/// The record of a running cell. Until [`Record::finish`], the file names the current check.
 #[derive(Debug)]
 pub struct Record {
     file: PathBuf,
@@ -81,7 +81,7 @@ impl Record {
         shown
     }
 
-    /// Every check passed.
+    /// Records that every check has passed.
     pub fn finish(self) {
         self.write(None);
     }

@@ -19,8 +19,8 @@ impl Table {
         Self { outcomes: outcomes.collect() }
     }
 
-    /// What is wrong: cells that failed or never ran, or that had fewer checks than others of the same
-    /// peer. Empty if the matrix is complete and green.
+    /// The faults of the matrix: cells that failed or never ran, or that had fewer checks than
+    /// others of the same peer. Empty if it is complete and green.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for peer in PEERS {

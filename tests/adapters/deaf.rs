@@ -1,4 +1,4 @@
-//! A peer that accepts connections and never reads costs its own queue only.
+//! A peer that accepts connections and never reads fills only its own queue.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};

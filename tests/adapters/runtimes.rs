@@ -9,7 +9,7 @@ use memberlist_driver::{Events, Handle};
 use memberlist_proto::Config;
 use memberlist_tests::conformance::Adapter;
 
-/// Everything on one thread.
+/// The adapter for tokio, with everything on one thread.
 pub(crate) struct Tokio;
 
 impl Adapter for Tokio {
@@ -28,7 +28,7 @@ impl Adapter for Tokio {
     }
 }
 
-/// On the threads that all scenarios of a process share.
+/// The adapter for async-std, on the threads that all scenarios of a process share.
 pub(crate) struct AsyncStd;
 
 impl Adapter for AsyncStd {
@@ -46,7 +46,7 @@ impl Adapter for AsyncStd {
     }
 }
 
-/// On smol's own threads, which all scenarios of a process share.
+/// The adapter for smol, on its own threads, which all scenarios of a process share.
 pub(crate) struct Smol;
 
 impl Adapter for Smol {

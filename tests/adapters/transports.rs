@@ -12,7 +12,7 @@ use memberlist_proto::Config;
 use memberlist_tests::certificates::{Authority, Issued};
 use memberlist_tests::conformance::Adapter;
 
-/// A transport.
+/// A transport for the nodes of a scenario.
 pub(crate) trait Way {
     fn transport() -> Transport;
 }

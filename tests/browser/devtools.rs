@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use memberlist_tests::scratch;
 use serde_json::{Value, json};
 
-/// How long the browser may take for anything.
+/// How long the browser may take for any one thing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// File descriptors 3 and 4 are the pipe.
@@ -34,7 +34,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts it, with a tab of this width in pixels that prefers this color scheme.
+    /// Starts a browser, with a tab of this width in pixels that prefers this color scheme.
     pub(crate) fn start(width: u32, scheme: &str) -> Self {
         let profile = scratch("browser");
         let log = File::create(profile.join("log")).expect("a writable folder");
@@ -83,7 +83,7 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// Opens a page, and waits until it has been read and its script has run.
+    /// Opens a page, and waits until it has been loaded and its script has run.
     pub(crate) fn open(&mut self, url: &str) {
         let before = self.events.len();
         let opened = self.call("Page.navigate", &json!({ "url": url }));
@@ -95,7 +95,7 @@ impl Browser {
         }
     }
 
-    /// The value of an expression.
+    /// Evaluates an expression, and returns its value.
     pub(crate) fn eval(&mut self, expression: &str) -> Value {
         let mut result = self.call(
             "Runtime.evaluate",
@@ -117,7 +117,7 @@ impl Browser {
         self.until_within(PATIENCE, expression);
     }
 
-    /// Waits so long at most.
+    /// Waits until an expression is true, but at most for this time.
     #[track_caller]
     pub(crate) fn until_within(&mut self, patience: Duration, expression: &str) {
         let end = Instant::now() + patience;
@@ -142,7 +142,7 @@ impl Browser {
         }
     }
 
-    /// The roles and names of everything that assistive technology is shown.
+    /// The roles and names of everything that is presented to assistive technology.
     pub(crate) fn accessible(&mut self) -> Vec<(String, String)> {
         let tree = self.call("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().expect("a tree").iter();
@@ -161,7 +161,7 @@ impl Browser {
         BASE64.decode(taken["data"].as_str().expect("a picture")).expect("base64")
     }
 
-    /// What the console says is wrong, and exceptions.
+    /// The errors on the console, and exceptions.
     pub(crate) fn problems(&self) -> Vec<String> {
         let wrong = |event: &&Value| match event["method"].as_str() {
             Some("Runtime.exceptionThrown") => true,
@@ -172,7 +172,7 @@ impl Browser {
         self.events.iter().filter(wrong).map(Value::to_string).collect()
     }
 
-    /// Every address that was asked for.
+    /// Every address that was requested.
     pub(crate) fn requests(&self) -> Vec<String> {
         let sent = self.events.iter().filter(|it| it["method"] == "Network.requestWillBeSent");
         let urls = sent.map(|event| event["params"]["request"]["url"].as_str());
@@ -219,7 +219,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its other processes end with it. It may have ended by itself.
+        // Its other processes end with it. It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.profile);

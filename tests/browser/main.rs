@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use crate::devtools::Browser;
 
-/// How long after the agent the page may show something: it is sent the event, and then asks for the
-/// members, which takes a moment on a busy machine.
+/// How much later than the agent the page may show something: it receives the event, and then
+/// requests the members, which takes a moment on a busy machine.
 const BEHIND: Duration = Duration::from_secs(3);
 
 /// An agent with a page.
@@ -54,12 +54,12 @@ fn cluster(names: &[&str]) -> (Served, Vec<Node>) {
     (first, others)
 }
 
-/// The expression whether a member's row shows this state.
+/// The expression that is true if a member's row shows this state.
 fn row_is(name: &str, state: &str) -> String {
     format!("document.querySelector('tr[data-name={name:?}]')?.dataset.state === {state:?}")
 }
 
-/// Nothing is wrong, and nothing was asked of any other server than these.
+/// Asserts that nothing is wrong, and that nothing was requested from any server other than these.
 #[track_caller]
 fn assert_quiet(browser: &Browser, servers: &[&Served]) {
     assert_eq!(browser.problems(), [""; 0]);
@@ -188,7 +188,7 @@ fn agents_are_compared_where_each_allows_it() {
     // The third misses two, and is itself known to no other.
     browser.until("document.querySelectorAll('#matrix .differs').length === 3");
     assert_quiet(&browser, &served.iter().collect::<Vec<_>>());
-    // One that is not allowed is not even asked.
+    // A server that is not allowed is not even asked.
     browser.open(&format!("{}?peers=http://127.0.0.1:1", served[0].url()));
     browser.until(
         "document.querySelector('#agreement').textContent.includes('not allowed by this agent')",

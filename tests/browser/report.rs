@@ -10,7 +10,7 @@ use crate::devtools::Browser;
 fn the_numbers_of_an_experiment_can_be_read_off() {
     let options = Options { quick: true, seeds: Some(3), ..Options::default() };
     let mut report = Experiment::Serf.run(&options, &());
-    // Whatever a text has in it is only text.
+    // Whatever a text contains, it is shown as text.
     report.command = "<script>document.title = 'owned'</script>{body}".into();
     let folder = scratch("report");
     let page = report.write(&folder).expect("a writable folder");

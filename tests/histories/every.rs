@@ -1,4 +1,4 @@
-//! Every history up to a certain depth, from a moment at which much is under way.
+//! Every history up to a certain depth, beginning at a moment at which much is under way.
 
 use std::collections::HashSet;
 
@@ -27,15 +27,15 @@ fn every_order_of_what_three_nodes_say_about_a_suspicion() {
     assert!(explored.leaves > 100, "{explored:?}");
 }
 
-/// How far an exploration came.
+/// How far an exploration has got.
 #[derive(Debug, Default)]
 struct Explored {
     states: usize,
     leaves: usize,
 }
 
-/// The nodes know each other; one is cut off until another suspects it, and then all hear each
-/// other again.
+/// The beginning: the nodes know each other; one is cut off until another suspects it, and then all
+/// reach each other again.
 fn suspicion(size: usize) -> impl Fn() -> Group {
     move || {
         let mut group = Group::new(size);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use memberlist_proto::{Config, Event, Instant, Memberlist, Node, NodeName, Peer, State, Transmit};
 use memberlist_sim::rig::{Rig, Watch, Wires};
 
-/// Packets under way, at most: a real network forgets too.
+/// The most packets under way: a real network drops some, too.
 const IN_FLIGHT: usize = 48;
 
 /// What can happen next. Nodes and packets are taken modulo their number.
@@ -16,7 +16,7 @@ const IN_FLIGHT: usize = 48;
 pub(crate) enum Action {
     /// The next timer of all nodes fires.
     Tick,
-    /// Time passes at one node alone; the others run late.
+    /// Time passes at one node only; the others run late.
     Wait { node: usize, millis: u16 },
     /// A packet arrives.
     Deliver(usize),
@@ -26,7 +26,7 @@ pub(crate) enum Action {
     Lose(usize),
     /// Every packet under way is lost.
     LoseAll,
-    /// No packet and no stream gets from one node to another any more.
+    /// From now on, no packet and no stream gets from one node to another.
     Cut { from: usize, to: usize },
     /// Everything gets through again.
     Mend,
@@ -75,7 +75,7 @@ impl Group {
         group
     }
 
-    /// Does one thing; every node is held to the laws.
+    /// Carries out one step; the laws are checked for every node.
     pub(crate) fn act(&mut self, action: Action) {
         let (size, now) = (self.rigs.len(), self.now);
         match action {
@@ -118,19 +118,19 @@ impl Group {
         self.rigs.iter().map(Rig::node)
     }
 
-    /// A node that has noticed what time it is, and has not handled any timer yet.
+    /// A node at the current time, of which it has not handled any timer yet.
     fn at_once(&mut self, who: usize) -> &mut Rig {
         let rig = &mut self.rigs[who];
         rig.set_now(self.now);
         rig
     }
 
-    /// How many packets are under way.
+    /// The number of packets under way.
     pub(crate) fn under_way(&self) -> usize {
         self.packets.len()
     }
 
-    /// A digest that differs for two states, as far as the nodes and the packets under way are concerned.
+    /// A digest of the state of the nodes and of the packets under way.
     pub(crate) fn hash(&self) -> Vec<u8> {
         let nodes = self.nodes().flat_map(|node| node.state_hash().to_le_bytes());
         let now = self.now.as_nanos().to_le_bytes();
@@ -138,17 +138,18 @@ impl Group {
         nodes.chain(now).chain(packets).collect()
     }
 
-    /// How often each kind of event was emitted by any node.
+    /// How many times each kind of event was emitted, by all nodes together.
     pub(crate) fn events(&self) -> &BTreeMap<&'static str, usize> {
         &self.events
     }
 
-    /// A perfect network from now on, and every node joins every other: after a while all agree.
+    /// Makes the network perfect, and lets every node join every other: after a while all must
+    /// agree.
     ///
-    /// A packet of a node's former life can arrive late and say other things at the incarnation at
-    /// which the node is now. When gossip about it passes the node by, only a full state exchange
-    /// with that very node shows the contradiction, and partners are drawn at random: so there is
-    /// time for twenty rounds of them before the nodes are said to disagree.
+    /// A packet of a node's former life can arrive late and contradict the node at its current
+    /// incarnation. If gossip about that does not reach the node, only a full state exchange with
+    /// this very node reveals the contradiction, and partners are chosen at random: therefore the
+    /// nodes get twenty rounds of exchanges before they are considered to disagree.
     pub(crate) fn converge(&mut self) {
         self.cuts.clear();
         for rig in &mut self.rigs {
@@ -182,7 +183,7 @@ impl Group {
         self.settle();
     }
 
-    /// The first node that is not seen as it sees itself, if there is one.
+    /// The first node that another sees differently than it sees itself, if there is one.
     fn disagreement(&self) -> Option<String> {
         self.nodes().find_map(|node| {
             self.nodes().map(Memberlist::local).find_map(|other| disagree(node, &other))
@@ -243,7 +244,7 @@ impl Group {
         }
     }
 
-    /// Takes what the nodes want: packets wait, streams arrive at once.
+    /// Takes the outputs of the nodes: packets wait, data on streams arrives at once.
     fn carry(&mut self) {
         for rig in &mut self.rigs {
             rig.set_now(self.now);
@@ -277,7 +278,7 @@ impl Group {
     }
 }
 
-/// What `node` has wrong about `other`, which says of itself what it is.
+/// What `node` has wrong about `other`, compared with what `other` knows about itself.
 fn disagree(node: &Memberlist, other: &Node) -> Option<String> {
     let known = node.member(&NodeName::from(other.name()));
     let wrong = if other.state() == State::Left {

@@ -1,4 +1,4 @@
-//! Any history of three nodes keeps the laws, and ends in agreement once the network is well.
+//! Any history of three nodes keeps the laws, and ends in agreement once the network is perfect.
 
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ proptest! {
     }
 }
 
-/// The histories are worth something only if something happens in them.
+/// The histories are meaningful only if something happens in them.
 #[test]
 fn histories_reach_every_kind_of_change() {
     use proptest::strategy::ValueTree;

@@ -1,4 +1,5 @@
-//! A short life of two nodes: they meet, gossip, exchange, are lied to, are slow, and part.
+//! A short life of two nodes: they meet, gossip, exchange states, receive forged messages, are
+//! slow, and part.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use memberlist_proto::{
 };
 use memberlist_sim::rig::{Rig, Watch, Wires, alive, stranger};
 
-/// How often the timers of both nodes come up between two events of the life.
+/// How many times the timers of both nodes are handled between two events of the life.
 const TURNS: usize = 25;
 
 pub(crate) struct Life {
@@ -22,7 +23,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// Two nodes of this configuration, but for their names and addresses.
+    /// Two nodes of this configuration, except for their names and addresses.
     pub(crate) fn new(config: &Config) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let node = |who: usize| {
@@ -39,7 +40,7 @@ impl Life {
         Self { rigs: [node(0), node(1)], now, wires: Wires::lenient() }
     }
 
-    /// Whether they have met.
+    /// Whether the nodes know each other.
     pub(crate) fn live(mut self) -> bool {
         self.turns();
         let name = NodeName::from(self.node(1).local().name());
@@ -52,7 +53,7 @@ impl Life {
         self.turns();
         self.lie();
         self.turns();
-        // Both were stopped for a day: what was missed must not be made up for tick by tick.
+        // Both were stopped for a day: missed ticks must not be made up for one by one.
         self.now += Duration::from_secs(86_400);
         for rig in &mut self.rigs {
             rig.set_now(self.now);
@@ -73,7 +74,7 @@ impl Life {
         self.rigs[who].node()
     }
 
-    /// What an application can do.
+    /// Does what an application can do.
     fn use_everything(&mut self) {
         let names = [0, 1].map(|who| NodeName::from(self.node(who).local().name()));
         for who in 0..2 {
@@ -98,7 +99,7 @@ impl Life {
         }
     }
 
-    /// What strangers can do.
+    /// Does what strangers can do.
     fn lie(&mut self) {
         let deep = (0..64).fold(alive("n1", &[10, 1, 0, 1], 1), |inner, _| {
             let mut packed = Vec::new();
@@ -135,7 +136,7 @@ impl Life {
         self.carry();
     }
 
-    /// Carries out what the nodes want, as often as anything follows from it, within bounds.
+    /// Carries out the outputs of the nodes, and what follows from them, a bounded number of times.
     fn carry(&mut self) {
         for _ in 0..1000 {
             let mut quiet = true;
@@ -181,7 +182,7 @@ impl Life {
     }
 }
 
-/// Where a node is: by the addresses that the mixed configurations know as seeds.
+/// The address of a node, one of those that the mixed configurations have as seeds.
 fn address(config: &Config, who: usize) -> SocketAddr {
     SocketAddr::new([10, 0, 0, 1 + who as u8].into(), config.advertise_port)
 }

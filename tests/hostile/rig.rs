@@ -4,14 +4,14 @@ use allocation_counter::{AllocationInfo, measure};
 use memberlist_proto::{Config, Counters};
 use memberlist_sim::rig::{Rig, Watch};
 
-/// What something has cost, in bytes.
+/// The memory that something has cost, in bytes.
 #[derive(Debug)]
 pub(crate) struct Cost {
-    /// At the highest point, beyond what there was before.
+    /// The highest use, beyond that of before.
     pub(crate) peak: usize,
-    /// Allocated in all, however short it lived: what the work of copying grows with.
+    /// All that was allocated, however briefly it lived: the work of copying grows with it.
     pub(crate) total: usize,
-    /// Kept afterwards.
+    /// What is still allocated afterwards.
     pub(crate) kept: i64,
 }
 
@@ -26,7 +26,7 @@ impl From<AllocationInfo> for Cost {
     }
 }
 
-/// What `work` costs; shown by `--nocapture`.
+/// Measures the cost of `work`, and prints it, which `--nocapture` shows.
 pub(crate) fn cost(what: &str, received: usize, work: impl FnOnce()) -> Cost {
     let cost = Cost::from(measure(work));
     println!("{what}: {received} bytes received, {cost:?}");
@@ -38,13 +38,13 @@ pub(crate) fn target() -> Rig {
     target_with(|_| {})
 }
 
-/// The same with another configuration. It is held to no laws: they remember what has happened,
-/// which would count as its own memory.
+/// A node with this configuration. No laws are checked: they remember what has happened, which
+/// would count as memory of the node.
 pub(crate) fn target_with(change: impl FnOnce(&mut Config)) -> Rig {
     start(Watch::Nothing, change)
 }
 
-/// A node that is held to the laws, where memory is not the subject.
+/// A node whose laws are checked, for tests that do not measure memory.
 pub(crate) fn watched() -> Rig {
     start(Watch::Laws, |_| {})
 }
@@ -59,7 +59,7 @@ fn start(watch: Watch, change: impl FnOnce(&mut Config)) -> Rig {
     Rig::with(config, None, watch)
 }
 
-/// Bytes of datagrams sent since the last call.
+/// The bytes of datagrams that were sent since the last call.
 pub(crate) fn bytes_sent(target: &mut Rig) -> usize {
     target.packets().iter().map(|packet| packet.payload.len()).sum()
 }

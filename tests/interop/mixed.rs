@@ -87,7 +87,8 @@ fn view(node: &Node, command: &str) -> View {
 live! {
     /// Name, address, state, incarnation and metadata of live, left and failed members.
     fn all_members_agree() {
-        // Ours would remove the dead after 15 seconds; our Go program lists all that it ever knew.
+        // Our agent would remove dead nodes after 15 seconds; our Go program lists all that it ever
+        // knew.
         let mut nodes = cluster(|name| match launch(name) {
             go if name.starts_with("go") => go,
             rust => rust.flag("--set", "gossip_to_the_dead_time=120s"),

@@ -1,4 +1,4 @@
-//! One node, and peers that say what the test lets them say.
+//! One node, and peers that send what the test lets them send.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use memberlist_proto::{Compression, Config, Differences, Event, Hooks};
 use memberlist_sim::rig::{Rig, Watch, address};
 
-/// A node named `me` that does nothing by itself.
+/// The configuration of a node named `me` that does nothing by itself.
 pub(crate) fn config() -> Config {
     let mut config = Config::lan("me");
     config.advertise_addr = [10, 0, 0, 1].into();
@@ -16,14 +16,14 @@ pub(crate) fn config() -> Config {
     config.compression = Compression::None;
     config.differences = Differences::default().with(|it| {
         it.random_phase = false;
-        // As in Go: what a peer says is dead is dead, and a suspect is not asked once more.
+        // As in Go: a node that a peer reports dead is dead, and a suspect is not asked once more.
         it.doubt_verdicts = false;
         it.ask_suspects = false;
     });
     config
 }
 
-/// The same, probing one member a second.
+/// Like [`config`], for a node that probes one member per second.
 pub(crate) fn probing() -> Config {
     config().with(|it| it.probe_interval = Duration::from_secs(1))
 }

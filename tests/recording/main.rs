@@ -1,4 +1,5 @@
-//! The flight recorder at work: agents are recorded, and what they did is replayed byte for byte.
+//! The flight recorder end to end: agents are recorded, and what they did is replayed byte for
+//! byte.
 
 mod bridge;
 mod disk;
@@ -20,7 +21,7 @@ use serde_json::Value;
 /// The key of the simulated clusters.
 const KEY: [u8; 16] = [5; 16];
 
-/// Nodes of these names, the others of which join the first.
+/// Starts nodes of these names; the others join the first.
 fn cluster(sim: &mut Sim, names: &[&str]) -> Vec<NodeId> {
     let start = |name: &&str| {
         let mut config = Config::local(*name);
@@ -38,12 +39,12 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A key as the program takes it.
+/// A key in the form in which the program takes it.
 fn base64(key: &[u8]) -> String {
     STANDARD.encode(key)
 }
 
-/// Runs `memberlist replay --json`; its summary, and what it wrote to standard error if it failed.
+/// Runs `memberlist replay --json`; returns its summary, and its standard error if it failed.
 fn replay(path: &Path, keys: &[&[u8]], more: &[&str]) -> (Value, Result<(), String>) {
     let mut command = Command::new(agent_binary());
     command.arg("replay").arg(path).arg("--json").args(more);
@@ -56,7 +57,7 @@ fn replay(path: &Path, keys: &[&[u8]], more: &[&str]) -> (Value, Result<(), Stri
     (summary, if output.status.success() { Ok(()) } else { Err(error) })
 }
 
-/// Replays a whole recording, which must be verified; its summary.
+/// Replays a whole recording, which must be verified; returns its summary.
 #[track_caller]
 fn verified(path: &Path, keys: &[&[u8]]) -> Value {
     let (summary, result) = replay(path, keys, &[]);

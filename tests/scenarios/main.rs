@@ -21,7 +21,7 @@ pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A cluster of `size` that knows itself.
+/// A cluster of `size` nodes that all know each other.
 pub(crate) fn cluster(
     seed: u64,
     size: usize,
@@ -34,8 +34,8 @@ pub(crate) fn cluster(
     (sim, nodes)
 }
 
-/// Waits until all agree. What gossip alone has missed, which is rare, the next full state
-/// exchange brings.
+/// Waits until all agree. What gossip alone has missed, which is rare, arrives with the next full
+/// state exchange.
 pub(crate) fn settle(sim: &mut Sim) {
     let agreed = sim.run_until(secs(120), |sim| sim.agreement().is_ok());
     assert!(agreed.is_some(), "{:?}", sim.agreement());
@@ -62,7 +62,7 @@ pub(crate) fn as_go(_: usize, config: &mut Config) {
     config.differences = Differences::none();
 }
 
-/// How `observer` holds `subject`.
+/// The state in which `observer` sees `subject`.
 pub(crate) fn state(sim: &Sim, observer: NodeId, subject: NodeId) -> Option<State> {
     let name = format!("n{}", index(subject));
     sim.node(observer).member(&name.as_str().into()).map(|node| node.state())
@@ -73,7 +73,7 @@ pub(crate) fn index(id: NodeId) -> usize {
     id.index()
 }
 
-/// How many events of a node are as wanted.
+/// The number of events of a node for which `wanted` holds.
 pub(crate) fn count(sim: &Sim, id: NodeId, wanted: impl Fn(&Event) -> bool) -> usize {
     sim.events(id).iter().filter(|(_, event)| wanted(event)).count()
 }

@@ -1,6 +1,6 @@
-//! Scenarios as text, one file each: what is written below `----` is what happens.
-//! `UPDATE=1 cargo test -p memberlist-tests --test scripts` writes it anew; conditions must hold
-//! all the same. The language is described at `memberlist_sim::script`.
+//! Scenarios as text, one file each: what stands below `----` must be what happens. `UPDATE=1 cargo
+//! test -p memberlist-tests --test scripts` rewrites that part; conditions must still hold. The
+//! language is described at `memberlist_sim::script`.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a sweep has seen, and what it must have seen to mean something.
+//! What a sweep of seeds has covered, and what it must have covered to be meaningful.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ pub(crate) struct Coverage {
     commands: BTreeSet<String>,
 }
 
-/// What must have happened, beside every row of the protocol's decision tables but [`ELSEWHERE`].
+/// What must have happened, besides every row of the protocol's decision tables except
+/// [`ELSEWHERE`].
 const COUNTERS: [&str; 26] = [
     "accusations_old",
     "acks_unknown",
@@ -43,7 +44,7 @@ const COUNTERS: [&str; 26] = [
     "packets_sent",
 ];
 
-/// What neither honest nodes nor packets can say: it takes a stream of a stranger's own making.
+/// Rows that neither honest nodes nor packets can cause, only a stream that a stranger has made up.
 const ELSEWHERE: [&str; 1] = ["merged_unknown"];
 
 const EVENTS: [&str; 18] = [
@@ -151,7 +152,7 @@ impl Coverage {
         }
     }
 
-    /// What did not happen although it should.
+    /// What should have happened, but did not.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         let counters =
             COUNTERS.into_iter().filter(|it| self.counters.get(it).is_none_or(|n| *n == 0));

@@ -1,4 +1,4 @@
-//! What a seed stands for: a script.
+//! Draws a script from a seed.
 
 mod chaos;
 mod cluster;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use self::cluster::Kind;
 
-/// A generator of its own, so that what a seed draws depends on nothing else.
+/// A random generator of its own, so that what a seed draws depends on nothing else.
 pub(crate) struct Draw(u64);
 
 impl Draw {
@@ -41,10 +41,10 @@ impl Draw {
     }
 }
 
-/// Stands before the lines that do the harm.
+/// The line before those of the chaos.
 pub(crate) const CHAOS: &str = "# chaos";
 
-/// Stands behind them.
+/// The line after those of the chaos.
 pub(crate) const CALM: &str = "# calm";
 
 #[derive(Clone, Copy, PartialEq)]
@@ -66,7 +66,7 @@ struct Plot {
 }
 
 /// The script of a seed: its own cluster, faults and workload under the simulator's laws, and then
-/// calm, in which all nodes have to agree and come to rest.
+/// a calm, in which all nodes have to agree and become idle.
 pub(crate) fn script(seed: u64) -> String {
     let mut draw = Draw::new(seed);
     let size = 2 + draw.below(7);
@@ -92,7 +92,7 @@ impl Plot {
         let _ = writeln!(self.text, "{line}");
     }
 
-    /// Which applications read slowly: `reader.rs` puts them before what their nodes emitted.
+    /// Draws which applications read slowly: `reader.rs` passes them the events of their nodes.
     fn readers(&mut self) {
         for node in 0..self.nodes.len() {
             if self.draw.chance(40) {
@@ -113,7 +113,7 @@ impl Plot {
             if self.nodes[node] == Health::Left {
                 self.line(&format!("try crash n{node}"));
             }
-            // Whatever of the chaos is left out to make a failing script shorter.
+            // It holds whatever part of the chaos is left out to make a failing script shorter.
             self.line(&format!("try resume n{node}\ntry restart n{node}"));
             // Another node may have its address.
             self.line(&format!("try move n{node}\nhost host{node} n{node}"));
@@ -126,15 +126,15 @@ impl Plot {
         self.line(&format!("cut n0 from {others}"));
         let state = if self.kind.suspicion { "suspect" } else { "dead" };
         self.line(&format!("until somebody sees n0 {state} within bound\nheal"));
-        // Who is wrongly accused, and perhaps declared dead, must come back by itself where all
-        // look for the dead. Elsewhere two may consider each other dead, as nodes of the Go library
-        // do: then no node is left to hear a refutation.
+        // A node that is wrongly accused, and perhaps declared dead, must come back on its own if
+        // all nodes search for dead ones. Else two nodes may consider each other dead, as those of
+        // the Go library do: then no node is left to receive a refutation.
         self.gather();
         self.line("until agree within bound");
     }
 
-    /// Who was forgotten in the meantime is found again by joining, as an operator would; where
-    /// every node looks for the others, no operator is needed.
+    /// A node that was forgotten in the meantime is found again by a join, as an operator would do
+    /// it; if every node searches for the others, no operator is needed.
     fn gather(&mut self) {
         if self.kind.heals {
             return;
@@ -149,7 +149,7 @@ impl Plot {
     fn join_all(&mut self) {
         for index in 1..self.nodes.len() {
             let target = self.target(0);
-            // One after another: some serve only one at a time.
+            // They join one after another, because some nodes serve only one at a time.
             self.line(&format!("join n{index} {target}\nrun 1s"));
         }
     }

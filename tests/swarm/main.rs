@@ -1,6 +1,6 @@
-//! Every seed draws its own cluster, faults and workload, as a script; after them calm, in which
-//! all must agree. `SEED=n` runs one seed, `FIRST=n SEEDS=m` a range of them. A seed that fails is
-//! printed as the shortest script that still fails, ready to become a file of `tests/scripts`.
+//! Every seed draws its own cluster, faults and workload, as a script; a calm follows, in which all
+//! nodes must agree. `SEED=n` runs one seed, `FIRST=n SEEDS=m` a range of them. A seed that fails
+//! is printed as the shortest script that still fails, ready to become a file in `tests/scripts`.
 
 mod coverage;
 mod draw;
@@ -15,11 +15,11 @@ use memberlist_sim::script::{Problem, play, play_prepared};
 
 use self::coverage::Coverage;
 
-/// How many seeds are run if nothing else is said, and it takes to see everything.
+/// How many seeds are run by default, which are enough to cover everything.
 const SEEDS: u64 = 100;
 
-/// How many seeds are run once more with checkpoints, at every how many steps. The tests of the core
-/// take one at each step of a single node.
+/// How many seeds are run once more with checkpoints, and after how many steps each is taken. The
+/// tests of the core take one at each step of a single node.
 const CHECKPOINTED: u64 = 4;
 const EVERY: u64 = 29;
 
@@ -27,9 +27,9 @@ const EVERY: u64 = 29;
 enum Failure {
     /// A law was broken.
     Law,
-    /// What had to hold in the end did not.
+    /// A condition at the end does not hold.
     Unmet(String),
-    /// A slow reader missed something, or too much waited for it.
+    /// A slow reader missed something without a count, or too much waited for it.
     Reader(String),
     /// The script itself is wrong.
     Script(String),
@@ -86,7 +86,7 @@ fn seeds_survive_chaos_and_agree() {
     assert!(seeds < SEEDS || missing.is_empty(), "none of {seeds} seeds has seen {missing:?}");
 }
 
-/// A node that goes on from its checkpoint does nothing otherwise.
+/// A node that goes on from its checkpoint behaves in the same way.
 #[test]
 fn checkpoints_change_nothing() {
     for seed in 0..CHECKPOINTED {

@@ -1,8 +1,8 @@
-//! Applications that read their events slowly: what each node of a run emitted is put before a
-//! reader that takes only some of it now and then, through the queue of the adapters.
+//! Applications that read their events slowly: the events that each node of a run has emitted pass
+//! through the queue of the adapters to a reader that takes only some of them now and then.
 //!
-//! However slow it is, the queue stays within its bounds and nothing is missing without a count.
-//! Whenever it has caught up, it knows the members that a quick reader knows.
+//! However slow it is, the queue stays within its bounds, and missing events are counted. Whenever
+//! the reader has caught up, it knows the members that a quick reader knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use memberlist_sim::{Event, Instant, Node, NodeName, Sim, State};
 #[derive(Clone, Copy, Debug)]
 struct Habit {
     every: Duration,
-    /// Events in a visit.
+    /// The number of events that it reads at a time.
     takes: usize,
     bounds: EventBounds,
 }
 
-/// Puts every slow reader of a script before what its node emitted in the run; the first words of
-/// all summaries that they read.
+/// Passes every slow reader of a script the events that its node has emitted in the run; returns
+/// the first words of all summaries that they read.
 pub(crate) fn check(script: &str, sim: &Sim) -> Result<BTreeSet<&'static str>, String> {
     let mut summaries = BTreeSet::new();
     for (name, habit) in script.lines().filter_map(habit) {
@@ -36,7 +36,7 @@ pub(crate) fn check(script: &str, sim: &Sim) -> Result<BTreeSet<&'static str>, S
     Ok(summaries)
 }
 
-/// A line such as `# n3 reads 2 events every 700ms of at most 4 of a kind and 90 bytes`.
+/// Parses a line such as `# n3 reads 2 events every 700ms of at most 4 of a kind and 90 bytes`.
 fn habit(line: &str) -> Option<(&str, Habit)> {
     let (name, rest) = line.strip_prefix("# ")?.split_once(" reads ")?;
     let numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
@@ -46,7 +46,7 @@ fn habit(line: &str) -> Option<(&str, Habit)> {
     Some((name, Habit { every: Duration::from_millis(every), takes: takes as usize, bounds }))
 }
 
-/// The members as an application knows them that does as its events say.
+/// The members as they are known to an application that believes its events.
 type Members = BTreeMap<NodeName, Node>;
 
 /// How many events there were of each kind that is counted.
@@ -64,13 +64,13 @@ struct Tally {
 struct Reader {
     habit: Habit,
     buffer: EventBuffer,
-    /// What a quick reader knows.
+    /// The members that a quick reader knows.
     truth: Members,
     emitted: Tally,
-    /// What this one knows.
+    /// The members that this reader knows.
     members: Members,
     read: Tally,
-    /// Departures that this one has not heard of, and names with a conflict.
+    /// Departures that this reader has not seen, and names with a conflict.
     departed: BTreeSet<NodeName>,
     disputed: BTreeSet<NodeName>,
     summaries: BTreeSet<&'static str>,
@@ -151,13 +151,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Nothing waits: what it has read must be all that happened.
+    /// Checks, when no event waits, that it has read all that happened.
     fn caught_up(&self) -> Result<(), String> {
         if self.members != self.truth {
             return Err(format!("it knows {:?}, not {:?}", self.members, self.truth));
         }
-        // Of several conflicts about a name the last may stand for all; one that had no room is
-        // counted among what happened to members.
+        // The last of several conflicts about a name may stand for all; one for which there was no
+        // room is counted among the lost events about members.
         let (read, emitted) = (&self.read, &self.emitted);
         let extra = read.membership.checked_sub(emitted.membership);
         let conflicts = extra.is_some_and(|extra| read.conflicts + extra <= emitted.conflicts);
@@ -232,7 +232,7 @@ fn a_reader_without_a_view_of_its_own_is_found_out() {
     let mut reader = Reader::new(habit);
     reader.emit(&Event::Health { score: 1 }).expect("within bounds");
     reader.visit(9).expect("all is read");
-    // What was emitted without reaching the queue is missed.
+    // Events that were emitted but did not reach the queue are missing.
     reader.emitted.membership += 1;
     assert!(reader.visit(9).is_err());
 }

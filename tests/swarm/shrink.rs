@@ -1,13 +1,13 @@
-//! A script that fails, made as short as it can be and still fail.
+//! Makes a script that fails as short as possible.
 
 use super::draw::{CALM, CHAOS};
 
-/// How many scripts are tried at most.
+/// The most scripts that are tried.
 const TRIALS: usize = 300;
 
-/// The shortest script found for which `fails` holds, as it does for `script`: without lines of the
-/// chaos, then without nodes, that it does not take. How a cluster is built and what must hold in
-/// the end stays, or anything would fail.
+/// Returns the shortest script that was found for which `fails` holds, as it does for `script`.
+/// First lines of the chaos are left out, then nodes. The lines that build the cluster, and those
+/// that state what must hold at the end, stay: without them, any script would fail.
 pub(crate) fn shrink(script: &str, mut fails: impl FnMut(&str) -> bool) -> String {
     let mut lines: Vec<String> = script.lines().map(str::to_owned).collect();
     let mut trials = 0;
@@ -32,7 +32,7 @@ pub(crate) fn shrink(script: &str, mut fails: impl FnMut(&str) -> bool) -> Strin
         }
         size /= 2;
     }
-    // Every node joins the first one: without it, none would find another.
+    // Every node joins the first one: without that, no node would find another.
     let names: Vec<String> = lines.iter().filter_map(|line| started(line)).skip(1).collect();
     for name in names {
         let fewer = without(&lines, &name);
@@ -43,7 +43,8 @@ pub(crate) fn shrink(script: &str, mut fails: impl FnMut(&str) -> bool) -> Strin
     text(&lines)
 }
 
-/// The lines without a node: what is about it alone or joins it goes, lists lose it.
+/// The lines without a node: those about it alone, or that join it, are removed, and so is its name
+/// in lists.
 fn without(lines: &[String], name: &str) -> Vec<String> {
     let kept = lines.iter().filter_map(|line| {
         if !line.split_whitespace().any(|word| word == name) {

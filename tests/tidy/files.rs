@@ -1,10 +1,10 @@
-//! What must and must not stand in our files.
+//! What our files must and must not contain.
 
 use crate::source::{File, files, has_word, mask, read};
 
 const TEXT: &[&str] = &[".rs", ".md", ".toml", ".go", ".yml", ".sh", "run", ".txt"];
 
-/// Assembled here, so that this file does not contain what it looks for.
+/// The phrases are assembled here, so that this file does not contain what it looks for.
 fn unwanted() -> Vec<String> {
     let host = |parts: &[&str]| parts.join(".");
     let folder = |name: &str| format!("/{name}/");

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// One case.
+/// One case of a fixture.
 pub(crate) struct Case(Value);
 
-/// All cases of a file.
+/// Reads all cases of a file.
 pub(crate) fn load(file: &str) -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors").join(file);
     let text = std::fs::read_to_string(&path).expect("the fixture is in the repository");

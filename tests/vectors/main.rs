@@ -1,7 +1,7 @@
 //! Bytes recorded from the Go library: we write what it writes, and read what it reads.
 //!
-//! Where we do not, the case is listed in [`EXCEPTIONS`] with the reason, and the tests assert the
-//! difference.
+//! A case for which that is not so is listed in [`EXCEPTIONS`] with the reason, and the tests
+//! assert the difference.
 
 mod case;
 mod crypto;

@@ -1,4 +1,4 @@
-//! The least that a runtime does to answer a packet.
+//! The least work with which a runtime can answer a packet.
 
 use std::io;
 use std::net::UdpSocket;
@@ -48,7 +48,7 @@ impl Bare for Smol {
     }
 }
 
-/// Both stand on the same reactor.
+/// Both runtimes use the same reactor.
 async fn answer(socket: UdpSocket) -> io::Result<()> {
     let socket = smol::Async::new(socket)?;
     let (ack, mut buffer) = (ack(), [0; 2048]);

@@ -1,11 +1,12 @@
-//! How many echoes a node answers in a second, on each runtime: `echo [SECONDS [DIR]]`. With a directory
-//! the nodes are recorded into it.
+//! How many pings a node answers per second on each runtime: `echo [SECONDS [DIR]]`. With a
+//! directory, the nodes are recorded into it.
 //!
-//! For each runtime: pings that a plain socket sends to a node, with so many of them under way at once,
-//! beside a bare loop on the same runtime, which waits for packets and answers each with an ack that
-//! was prepared, without looking at it; medians of rounds by turns. Last, `Handle::ping` from one node
-//! to another, one after the other. The client is a part of the same process, so that what matters is
-//! the comparison with the bare loop, or of two builds; on a busy machine, that of processor time.
+//! For each runtime, a plain socket sends pings to a node, with several numbers of them under way
+//! at once, and to a bare loop on the same runtime, which waits for packets and answers each,
+//! without looking at it, with a prepared ack; the figures are medians of rounds in turns. At last,
+//! `Handle::ping` is called from one node to another, one call after the other. The client is part
+//! of the same process: what matters is the comparison with the bare loop, or between two builds;
+//! on a busy machine, that of processor time.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
@@ -22,7 +23,7 @@ mod bare;
 #[allow(dead_code)] // A mixed cluster is not measured.
 mod runtimes;
 
-/// Pings under way at once.
+/// The numbers of pings that are under way at once.
 const WINDOWS: [usize; 3] = [1, 32, 128];
 const ROUNDS: usize = 7;
 
@@ -46,7 +47,7 @@ fn measure<A: Adapter + Bare>(name: &str, time: Duration) {
                 it.gossip_interval = Duration::ZERO;
                 it.push_pull_interval = Duration::ZERO;
             });
-            // The plain socket is no member.
+            // The plain socket is not a member.
             quiet.limits.replies_per_second = 1_000_000;
             let options = memberlist_driver::bind::Options::bind(([127, 0, 0, 1], 0));
             let options = match std::env::args().nth(2) {
@@ -91,7 +92,7 @@ fn measure<A: Adapter + Bare>(name: &str, time: Duration) {
     });
 }
 
-/// What a client measures, while the runtime goes on.
+/// Runs a client's measurement while the runtime goes on.
 async fn answered<A: Adapter>(to: SocketAddr, window: usize, time: Duration) -> Measured {
     let client = thread::spawn(move || echo(to, window, time));
     while !client.is_finished() {
@@ -105,7 +106,7 @@ fn median(mut all: Vec<Measured>) -> Measured {
     all.swap_remove(all.len() / 2)
 }
 
-/// Sends pings and counts the acks, `window` of them under way.
+/// Sends pings, `window` of them under way at a time, and counts the acks.
 fn echo(to: SocketAddr, window: usize, time: Duration) -> Measured {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     socket.connect(to).expect("an address");
@@ -152,11 +153,11 @@ impl Measured {
     }
 }
 
-/// Nanoseconds of processor time that the threads of this process have used.
+/// The processor time that the threads of this process have used, in nanoseconds.
 fn cpu_nanos() -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
     let nanos = |task: std::fs::DirEntry| {
-        // A thread may end meanwhile.
+        // A thread may have ended meanwhile.
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse::<u64>().ok()
     };

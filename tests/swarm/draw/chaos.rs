@@ -1,4 +1,4 @@
-//! What happens to a cluster.
+//! The lines of a script that disturb its cluster.
 
 use super::{Health, Plot, names};
 
@@ -29,7 +29,7 @@ impl Plot {
             4 => self.line("heal"),
             5 | 6 if health != Health::Down => {
                 self.line(&format!("crash n{node}"));
-                // Sometimes it is back before any member noticed.
+                // Sometimes it is back before any member has noticed.
                 if self.draw.chance(if health == Health::Left { 70 } else { 30 }) {
                     self.come_back(node, other);
                 } else {
@@ -96,16 +96,16 @@ impl Plot {
         let line = match self.draw.below(4) {
             0 => format!("meta n{node} meta {number}"),
             1 => format!("broadcast n{node} news {number}"),
-            // A node can certainly ping only itself: another may be unknown to it by now.
+            // Only a ping to itself is certain to be possible: another node may be unknown by now.
             2 => format!("ping n{node} n{node}"),
             _ if other == node => format!("tell n{node} n{node} message {number}"),
-            // Longer than a packet, where packets are short.
+            // This is longer than a packet, if packets are short.
             _ if self.kind.transport == "dskit" => {
                 format!("broadcast n{node} {}", "long news ".repeat(2000))
             }
             _ => format!("broadcast n{node} {}", "long news ".repeat(60)),
         };
-        // Small limits may refuse it.
+        // It may be refused because of small limits.
         self.line(&format!("try {line}"));
     }
 
@@ -163,8 +163,8 @@ impl Plot {
                 2000 + self.draw.below(100_000)
             ),
             6 => format!("link packets={} streams={}", self.draw.switch(50), self.draw.switch(80)),
-            // Without encryption only UDP's own checksum, which is not simulated, would show it: a
-            // changed version byte is believed, and lasts.
+            // Without encryption, only the checksum of UDP, which is not simulated, would reveal
+            // it: a changed version byte is believed, and stays.
             _ if self.kind.encrypted => format!("link corruption=0.0{}", self.draw.below(5)),
             _ => "calm".to_owned(),
         };

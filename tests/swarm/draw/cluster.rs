@@ -1,17 +1,17 @@
-//! What a cluster is like: each has its own configuration, and so has each node.
+//! The properties of a cluster: each has a configuration of its own, and so has each node.
 
 use std::fmt::Write as _;
 
 use super::{Draw, Plot};
 
-/// What all nodes have in common.
+/// The properties that all nodes have in common.
 #[allow(clippy::struct_excessive_bools)] // Drawn each by itself.
 pub(super) struct Kind {
     pub(super) encrypted: bool,
     labelled: bool,
     /// The label that the cluster is given while it runs, node by node and step by step.
     pub(super) rolls_to: Option<&'static str>,
-    /// Whether every node looks for the others by itself.
+    /// Whether every node searches for lost ones.
     pub(super) heals: bool,
     rejoins: bool,
     /// Whether nodes join by host names.
@@ -27,7 +27,7 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// The transport is drawn by itself, so that nothing else of a seed depends on it.
+    /// Draws the transport separately, so that nothing else of a seed depends on it.
     pub(super) fn draw(draw: &mut Draw, transport: &mut Draw) -> Self {
         let rejoins = draw.chance(50);
         let labelled = draw.chance(30);
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The label at the start, as a script has it.
+    /// The option for the label at the start, as in a script.
     pub(super) fn label(&self) -> &'static str {
         if self.labelled { "swarm" } else { "-" }
     }
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-/// Small limits, each with its least and most; the number of nodes is added to the last ones.
+/// Small limits, each with its range; the number of nodes is added to the last ones.
 const LIMITS: [(&str, usize, usize, bool); 14] = [
     ("new_members_burst", 1, 3, false),
     ("new_members_per_second", 1, 3, false),
@@ -107,7 +107,7 @@ impl Plot {
         }
     }
 
-    /// What a node has for itself.
+    /// Draws the options of a single node.
     fn own(&mut self) -> String {
         let as_go = self.draw.chance(25) && !self.kind.heals;
         let protocol = self.draw.one(&[2, 3, 5]);

@@ -1,4 +1,4 @@
-//! A running cluster gets another label, as docs/labels.md says.
+//! A running cluster gets another label, in the steps of docs/labels.md.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use super::{Health, Plot};
 const STEPS: usize = 3;
 
 impl Plot {
-    /// Some nodes restart with the next step's label. As an operator should, none goes ahead of a
-    /// node that has not taken the step before.
+    /// Restarts some nodes with the labels of their next step. As an operator should see to, no
+    /// node takes a step before all have taken the one before it.
     pub(super) fn roll(&mut self, to: &str) {
         let from = self.kind.label();
         for _ in 0..=self.draw.below(self.nodes.len()) {
@@ -27,7 +27,7 @@ impl Plot {
             };
             let (other, pause) = (self.draw.below(self.nodes.len()), 3000 + self.draw.below(5000));
             let target = self.target(other);
-            // Another node may have its address. Whatever was sent before has time to arrive.
+            // Another node may have its address. What was sent before has time to arrive.
             self.line(&format!(
                 "try restart n{node} with {options}\ntry move n{node}\nhost host{node} n{node}\n\
                  try join n{node} {target}\nrun {pause}ms"
@@ -38,8 +38,8 @@ impl Plot {
     }
 }
 
-/// Whether no node of a script goes ahead of one that has not taken the step before: a script that
-/// was made shorter may leave a step out.
+/// Whether no node of a script takes a step before all have taken the one before it: a script that
+/// was made shorter may lack a step.
 pub(crate) fn in_order(script: &str) -> bool {
     let mut steps: BTreeMap<&str, usize> = BTreeMap::new();
     let mut labels: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
@@ -78,7 +78,7 @@ fn every_drawn_roll_out_is_in_order() {
     let rolling = rolling.expect("a roll-out of some length");
     let (last, _) = rolling.lines().enumerate().filter(|(_, line)| rolls(line)).nth(3).expect("4");
     let first = rolling.lines().position(|line| rolls(&line)).expect("a first");
-    // Without the first of them, its node takes the second step first, or stays behind.
+    // Without the first of these, its node takes the second step first, or stays behind.
     let shorter: Vec<&str> =
         rolling.lines().enumerate().filter(|(at, _)| *at != first).map(|(_, line)| line).collect();
     assert!(last > first && !in_order(&shorter.join("\n")));

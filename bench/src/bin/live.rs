@@ -98,10 +98,10 @@ fn document(table: &str, load: &str) -> Result<String> {
     Ok(format!(
         "# Clusters of real processes\n\nWritten by `cargo run --release --bin live -- … --write` in \
          `bench/`. All processes of a cluster run at once on {model}, {cores} cores, beside other \
-         work (load average before: {load}), and print every event, each probe's round trip \
-         included. CPU, memory and context switches: over {} s, {} s after all views looked at \
-         (five) are complete. Go: the program of `tests/interop/peer` on \
-         Debian's release of the library.\n\n{table}",
+         work (load average before: {load}), and print every event, including each probe's round \
+         trip. The views of five of them are watched. CPU, memory and context switches are \
+         averages over {} s, beginning {} s after these views are complete. Go: the program of \
+         `tests/interop/peer` on Debian's release of the library.\n\n{table}",
         WINDOW.as_secs(),
         SETTLING.as_secs()
     ))

@@ -3,7 +3,7 @@
 use crate::time::Instant;
 
 /// Counters since the start, and gauges at the time of the call, as
-/// [`Memberlist::stats`](crate::Memberlist::stats) returns them.
+/// `Memberlist::stats` returns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -8,7 +8,7 @@ use crate::event::Departure;
 use crate::node::{NodeName, State};
 use crate::stats::Stats;
 
-/// The state of a node and of its cluster, as [`Memberlist::status`](crate::Memberlist::status)
+/// The state of a node and of its cluster, as `Memberlist::status`
 /// returns it: to be shown to people, or serialized (feature `serde`). Times are ages in
 /// milliseconds.
 #[derive(Clone, Debug, PartialEq)]

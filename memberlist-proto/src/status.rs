@@ -8,9 +8,8 @@ use crate::event::Departure;
 use crate::node::{NodeName, State};
 use crate::stats::Stats;
 
-/// The state of a node and of its cluster, as `Memberlist::status`
-/// returns it: to be shown to people, or serialized (feature `serde`). Times are ages in
-/// milliseconds.
+/// The state of a node and of its cluster, as `Memberlist::status` returns it: to be shown to
+/// people, or serialized (feature `serde`). Times are ages in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -7,12 +7,13 @@
 
 mod compressor;
 mod snappy;
+mod tables;
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use thiserror::Error;
-use weezl::{BitOrder, LzwStatus};
+use weezl::LzwStatus;
 
 use super::message::MessageType;
 use super::msgpack::{DecodeError, Reader, write_bytes, write_map, write_raw, write_uint};
@@ -150,50 +151,34 @@ impl<'a> Compressed<'a> {
     }
 }
 
-/// An LZW encoder and decoder whose tables are reused from one message to the next.
+/// An LZW encoder and decoder. Their tables are reused from one message to the next, and with the
+/// feature `std` by all of the process.
 ///
 /// Its output equals Go's byte for byte until the dictionary is full (after about 3,800 codes, a
 /// few KiB). From there on it differs in where it clears the dictionary; the clear code in the
 /// output says so, and every decoder follows it.
 #[derive(Default)]
 pub struct Lzw {
-    encoder: Option<weezl::encode::Encoder>,
-    decoder: Option<weezl::decode::Decoder>,
+    #[cfg(not(feature = "std"))]
+    tables: tables::Tables,
 }
 
 impl Lzw {
+    #[cfg(feature = "std")]
+    #[allow(clippy::unused_self)] // Without `std` the tables are its own.
+    fn with_tables<R>(&mut self, work: impl FnOnce(&mut tables::Tables) -> R) -> R {
+        tables::lend(work)
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn with_tables<R>(&mut self, work: impl FnOnce(&mut tables::Tables) -> R) -> R {
+        work(&mut self.tables)
+    }
+
     /// Appends the LZW form of `input` to `out` if it takes at most `limit` bytes. Returns `false`
     /// if it takes more, which is noticed after `limit` bytes; `out` is then unchanged.
     pub fn compress(&mut self, input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
-        let encoder = self
-            .encoder
-            .get_or_insert_with(|| weezl::encode::Encoder::new(BitOrder::Lsb, LITERAL_WIDTH));
-        encoder.reset();
-        // The whole input is at hand: ask for the end code, without which Go's reader fails.
-        encoder.finish();
-        let start = out.len();
-        let mut rest = input;
-        let mut end = start;
-        loop {
-            let room = limit.saturating_sub(end.saturating_sub(start));
-            // One byte beyond the limit, or else "fits exactly" and "does not fit" look the same:
-            // in both the encoder stops with a full buffer.
-            let step = step(end.saturating_sub(start), input.len()).min(room.saturating_add(1));
-            out.resize(end.saturating_add(step), 0);
-            let result = encoder.encode_bytes(rest, out.get_mut(end..).unwrap_or_default());
-            rest = rest.get(result.consumed_in..).unwrap_or_default();
-            end = end.saturating_add(result.consumed_out);
-            // Given up as soon as the limit is passed: a packet's limit is its own length, so that
-            // one which does not compress costs little time and no more memory than it has itself.
-            if end.saturating_sub(start) > limit || result.status.is_err() {
-                out.truncate(start);
-                return false;
-            }
-            if matches!(result.status, Ok(LzwStatus::Done)) {
-                out.truncate(end);
-                return true;
-            }
-        }
+        self.with_tables(|tables| compress(tables.encoder(), input, limit, out))
     }
 
     /// Decompresses the LZW bytes `input` and appends the result to `out`. Bytes after the end code
@@ -214,26 +199,7 @@ impl Lzw {
     /// Whether `input` decompresses to exactly `expected`, with no bytes after the end code. The
     /// result is compared in small parts and never held as a whole.
     pub fn decompresses_to(&mut self, input: &[u8], expected: &[u8]) -> bool {
-        let decoder = self
-            .decoder
-            .get_or_insert_with(|| weezl::decode::Decoder::new(BitOrder::Lsb, LITERAL_WIDTH));
-        decoder.reset();
-        let mut part = [0; SMALLEST_STEP];
-        let (mut rest, mut expected) = (input, expected);
-        loop {
-            let result = decoder.decode_bytes(rest, &mut part);
-            rest = rest.get(result.consumed_in..).unwrap_or_default();
-            let part = part.get(..result.consumed_out).unwrap_or_default();
-            match expected.strip_prefix(part) {
-                Some(left) => expected = left,
-                None => return false,
-            }
-            match result.status {
-                Ok(LzwStatus::Ok) => {}
-                Ok(LzwStatus::Done) => return rest.is_empty() && expected.is_empty(),
-                Ok(LzwStatus::NoProgress) | Err(_) => return false,
-            }
-        }
+        self.with_tables(|tables| decompresses_to(tables.decoder(), input, expected))
     }
 
     fn decompress_counted(
@@ -242,13 +208,10 @@ impl Lzw {
         max: usize,
         out: &mut Vec<u8>,
     ) -> (Result<(), CompressError>, usize) {
-        let decoder = self
-            .decoder
-            .get_or_insert_with(|| weezl::decode::Decoder::new(BitOrder::Lsb, LITERAL_WIDTH));
-        decoder.reset();
         let start = out.len();
         let mut end = start;
-        let result = decompress(decoder, input, max, out, &mut end);
+        let result =
+            self.with_tables(|tables| decompress(tables.decoder(), input, max, out, &mut end));
         out.truncate(if result.is_ok() { end } else { start });
         (result, end.saturating_sub(start))
     }
@@ -257,6 +220,59 @@ impl Lzw {
 impl fmt::Debug for Lzw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lzw").finish_non_exhaustive()
+    }
+}
+
+/// Appends the LZW form of `input` to `out` if it takes at most `limit` bytes.
+fn compress(
+    encoder: &mut weezl::encode::Encoder,
+    input: &[u8],
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> bool {
+    // The whole input is at hand: ask for the end code, without which Go's reader fails.
+    encoder.finish();
+    let start = out.len();
+    let mut rest = input;
+    let mut end = start;
+    loop {
+        let room = limit.saturating_sub(end.saturating_sub(start));
+        // One byte beyond the limit, or else "fits exactly" and "does not fit" look the same:
+        // in both the encoder stops with a full buffer.
+        let step = step(end.saturating_sub(start), input.len()).min(room.saturating_add(1));
+        out.resize(end.saturating_add(step), 0);
+        let result = encoder.encode_bytes(rest, out.get_mut(end..).unwrap_or_default());
+        rest = rest.get(result.consumed_in..).unwrap_or_default();
+        end = end.saturating_add(result.consumed_out);
+        // Given up as soon as the limit is passed: a packet's limit is its own length, so that
+        // one which does not compress costs little time and no more memory than it has itself.
+        if end.saturating_sub(start) > limit || result.status.is_err() {
+            out.truncate(start);
+            return false;
+        }
+        if matches!(result.status, Ok(LzwStatus::Done)) {
+            out.truncate(end);
+            return true;
+        }
+    }
+}
+
+fn decompresses_to(decoder: &mut weezl::decode::Decoder, input: &[u8], expected: &[u8]) -> bool {
+    let mut part = [0; SMALLEST_STEP];
+    let (mut rest, mut expected) = (input, expected);
+    loop {
+        let result = decoder.decode_bytes(rest, &mut part);
+        rest = rest.get(result.consumed_in..).unwrap_or_default();
+        let part = part.get(..result.consumed_out).unwrap_or_default();
+        match expected.strip_prefix(part) {
+            Some(left) => expected = left,
+            None => return false,
+        }
+        match result.status {
+            Ok(LzwStatus::Ok) => {}
+            Ok(LzwStatus::Done) => return rest.is_empty() && expected.is_empty(),
+            Ok(LzwStatus::NoProgress) | Err(_) => return false,
+        }
     }
 }
 

@@ -44,8 +44,9 @@ minutes for 100,000.
 /// The links below the pictures. They are not in the notes, which stand in another folder, from
 /// where the links would differ.
 const LINKS: &str = "\
-What a node of 100,000 members costs: [limits.md](limits.md#what-a-node-of-100000-members-costs). Clusters of real
-processes, beside Go: [live.md](performance/live.md).
+Clusters of 10,000 nodes in one thread: [large.md](performance/large.md). What a node of 100,000 members costs:
+[limits.md](limits.md#what-a-node-of-100000-members-costs). Clusters of real processes, beside Go:
+[live.md](performance/live.md).
 ";
 
 /// The notes below the table: what was tried where a goal is missed, and what is not measured here.

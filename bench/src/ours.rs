@@ -176,7 +176,7 @@ impl Ours {
         while let Some(event) = self.node.poll_event() {
             if let Event::Joined { node } = event {
                 let mut identities = self.identities.borrow_mut();
-                let known = identities.entry(node.name().into());
+                let known = identities.entry(node.identity().node_name());
                 self.node.share_identity(known.or_insert_with(|| node.identity().clone()));
             }
         }

@@ -17,9 +17,15 @@ struct Remembers {
     registered: Mutex<BTreeSet<String>>,
     /// How often the gauges were set, all of them together.
     sets: Arc<AtomicUsize>,
+    /// Whether a gauge then panics.
+    panics: bool,
+    packets_sent: Arc<AtomicU64>,
 }
 
-struct Sets(Arc<AtomicUsize>);
+struct Sets {
+    count: Arc<AtomicUsize>,
+    panics: bool,
+}
 
 impl GaugeFn for Sets {
     fn increment(&self, _: f64) {}
@@ -27,7 +33,8 @@ impl GaugeFn for Sets {
     fn decrement(&self, _: f64) {}
 
     fn set(&self, _: f64) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.count.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics, "the recorder has no room");
     }
 }
 
@@ -57,12 +64,15 @@ impl Recorder for Remembers {
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         self.register(key);
+        if key.name() == "memberlist.packets_sent" {
+            return Counter::from_arc(Arc::clone(&self.packets_sent));
+        }
         Counter::noop()
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
         self.register(key);
-        Gauge::from_arc(Arc::new(Sets(Arc::clone(&self.sets))))
+        Gauge::from_arc(Arc::new(Sets { count: Arc::clone(&self.sets), panics: self.panics }))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
@@ -114,61 +124,18 @@ fn figures_are_published_on_an_interval() {
     assert!(recorder.sets.load(Ordering::SeqCst) > before);
 }
 
-/// A recorder whose counters count and whose gauges panic.
-#[derive(Default)]
-struct Panics {
-    panics: Arc<AtomicUsize>,
-    packets: Arc<AtomicU64>,
-}
-
-struct PanicsWhenSet(Arc<AtomicUsize>);
-
-impl GaugeFn for PanicsWhenSet {
-    fn increment(&self, _: f64) {}
-
-    fn decrement(&self, _: f64) {}
-
-    fn set(&self, _: f64) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        panic!("the recorder has no room");
-    }
-}
-
-impl Recorder for Panics {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        if key.name() == "memberlist.packets_sent" {
-            return Counter::from_arc(Arc::clone(&self.packets));
-        }
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(Arc::new(PanicsWhenSet(Arc::clone(&self.panics))))
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 #[test]
 fn a_recorder_that_panics_stops_no_node_and_counts_nothing_twice() {
-    let recorder = Panics::default();
+    let recorder = Remembers { panics: true, ..Remembers::default() };
     let (fake, node, _events) =
         metrics::with_local_recorder(&recorder, || tasks::started(quiet("n")));
-    fake.until(|| recorder.panics.load(Ordering::SeqCst) > 0);
+    fake.until(|| recorder.sets.load(Ordering::SeqCst) > 0);
     let before = node.stats().counters.packets_sent;
     node.send(tasks::peer(), b"x").expect("a member");
-    let panics = recorder.panics.load(Ordering::SeqCst);
-    fake.until(|| recorder.panics.load(Ordering::SeqCst) > panics + 1);
+    let sets = recorder.sets.load(Ordering::SeqCst);
+    fake.until(|| recorder.sets.load(Ordering::SeqCst) > sets + 1);
     let mut shutdown = Box::pin(node.shutdown());
     fake.until(|| poll(&mut shutdown).is_ready());
     assert!(node.stats().counters.packets_sent > before, "the node goes on");
-    assert_eq!(recorder.packets.load(Ordering::SeqCst), node.stats().counters.packets_sent);
+    assert_eq!(recorder.packets_sent.load(Ordering::SeqCst), node.stats().counters.packets_sent);
 }

@@ -119,6 +119,22 @@ fn the_node_is_ready_once_it_is_quiet_and_healthy_until_it_ends() {
 }
 
 #[test]
+fn a_stream_of_events_ends_with_its_page() {
+    let node = start(&[]);
+    let page = Page::start(&node, Options::default()).expect("started");
+    let mut events = pin!(ask(&page, Method::GET, "/events").into_body());
+    drop(page);
+    let mut cx = Context::from_waker(Waker::noop());
+    let end = Instant::now() + Duration::from_secs(20);
+    // The page's thread may have hold of it for a moment.
+    while !matches!(events.as_mut().poll_frame(&mut cx), Poll::Ready(None)) {
+        assert!(Instant::now() < end, "the node runs, but nothing will be read any more");
+        std::thread::yield_now();
+    }
+    assert_eq!(node.num_members(), 1);
+}
+
+#[test]
 fn a_node_with_seeds_is_not_ready_while_it_is_alone() {
     // Port 9 is discarded or refused; nothing answers as a member.
     let node = start(&["127.0.0.1:9"]);

@@ -133,7 +133,7 @@ impl Sim {
     /// A member that a node has learned of takes memory once, and not once in each node.
     fn share_identity(&mut self, id: NodeId, event: &Event) {
         let (Event::Joined { node } | Event::Updated { node, .. }) = event else { return };
-        match self.identities.entry(node.name().into()) {
+        match self.identities.entry(node.identity().node_name()) {
             Entry::Occupied(known) if known.get() == node.identity() => {
                 if let Some(node) = self.seats[id].node_mut() {
                     node.share_identity(known.get());

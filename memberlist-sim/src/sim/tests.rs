@@ -85,3 +85,19 @@ fn a_node_that_is_slow_no_longer_does_at_once_what_has_waited() {
         sim.set_fault(nodes[1], Some(Fault::Slow { mean: Duration::from_secs(60) }));
     }
 }
+
+/// However many nodes learn of a member by gossip, its identity takes memory once.
+#[test]
+fn nodes_share_the_identity_of_a_member_that_joins() {
+    let (mut sim, nodes) = warm(5);
+    let joiner = sim.start(Config::lan("joiner"));
+    sim.join(joiner, nodes[0]);
+    let all = sim.run_until(Duration::from_secs(30), |sim| sim.agreement().is_ok());
+    assert!(all.is_some(), "all know it");
+    let place = |id: &NodeId| {
+        let known = sim.node(*id).member(sim.name(joiner)).expect("a member");
+        known.name().as_bytes().as_ptr()
+    };
+    let places: Vec<_> = nodes.iter().map(place).collect();
+    assert!(places.iter().all(|it| *it == places[0]), "{places:?}");
+}

@@ -273,7 +273,7 @@ pub(crate) fn is_deciding() -> bool {
     DECIDING.get()
 }
 
-/// Calls a method of a delegate, which may panic.
+/// Calls code of the application, such as a method of a delegate, which may panic.
 pub(crate) fn caught<T>(method: &'static str, question: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(question)).map_err(|payload| {
         let message = message(&*payload).into();

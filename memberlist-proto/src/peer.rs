@@ -178,7 +178,7 @@ pub enum PeerError {
     /// There is nothing before the slash.
     #[error("the node name before `/` is empty")]
     EmptyName,
-    /// There is no host.
+    /// The host is empty.
     #[error("there is no host")]
     NoHost,
     /// The port is not a number from 1 to 65535.

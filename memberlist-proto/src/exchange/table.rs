@@ -166,7 +166,8 @@ impl Exchanges {
         self.map.get_mut(&id)
     }
 
-    /// Recounts the bytes held for a stream. Returns the bytes held for its source, and for all.
+    /// Counts the bytes that a stream's exchange buffers now. Returns how many are buffered for all
+    /// streams of its source, and for all streams.
     pub(crate) fn hold(&mut self, id: StreamId) -> (usize, usize) {
         let Some(exchange) = self.map.get_mut(&id) else { return (0, self.held) };
         let holds = exchange.holds();

@@ -125,7 +125,11 @@ impl Memberlist {
         }
     }
 
-    /// Counts the bytes that are held for a stream now; an error if that is too much.
+    /// Counts the bytes that a stream's exchange buffers now.
+    ///
+    /// # Errors
+    ///
+    /// They exceed a limit on memory, with those of other streams.
     pub(super) fn hold(&mut self, id: StreamId) -> Result<(), ExchangeError> {
         self.hold_with(id, 0)
     }
